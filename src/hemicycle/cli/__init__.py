@@ -1,0 +1,97 @@
+"""The command line: one file a verb. Each parses its words, calls the room, and prints.
+
+A verb's module is imported only when the verb is called, so that `hemicycle --help` and shell completion
+stay quick. Results go to stdout, talk to stderr.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from hemicycle import __version__
+from hemicycle.errors import HemicycleError, did_you_mean
+
+#: Verb → one line of help, in the order of the flow. Each has a module of its name with a command `command`.
+VERBS = {
+    "new": "Start a project from a template.",
+    "run": "Build everything the project declares, resuming where it stopped.",
+    "status": "Show what is built, stale or blocked, and why.",
+    "gc": "Delete artefacts that the declaration no longer leads to.",
+    "collect": "Bring the sources' files in and read them as documents.",
+    "clear": "Compute rights, and show what they let through and what they hold back.",
+    "curate": "Clean, filter, split and deduplicate the admitted documents.",
+    "tokenize": "Train the tokenizers and tokenise the corpora.",
+    "train": "Train the models.",
+    "evaluate": "Measure the models on held-out documents, beside baselines.",
+    "trace": "Find a text's matches in what a model was trained on, with their rights.",
+    "serve": "Serve a model with an OpenAI-compatible API and a page that shows sources.",
+    "release": "Make the release folders: model, cards, attribution, ledger, signature.",
+    "verify": "Check a project or a release against its ledger, offline.",
+    "ledger": "Show the ledger; follow an artefact's lineage; merge journals.",
+}
+
+
+class _Verbs(click.Group):
+    """A group that knows its verbs without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"hemicycle.cli.{name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            hint = did_you_mean(args[0], VERBS) or "`hemicycle --help` lists the verbs."
+            raise click.UsageError(f"there is no verb “{args[0]}”. {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs, in the order of the flow"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.command(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog='Shell completion: eval "$(_HEMICYCLE_COMPLETE=bash_source hemicycle)"; also zsh and fish.',
+)
+@click.version_option(__version__, prog_name="hemicycle")
+def cli() -> None:
+    """From declared sources to a served, documented, verifiable open language model.
+
+    \b
+    Begin with:
+      hemicycle new my-project
+      hemicycle run my-project
+
+    Exit codes: 0 done; 1 the work failed; 2 the declaration or the call is wrong; 3 blocked by rights.
+    """
+
+
+def main() -> None:
+    """Entry point: turns errors that a person can mend into a sentence and an exit code."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except HemicycleError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; run again to resume", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

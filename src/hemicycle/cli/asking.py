@@ -1,0 +1,94 @@
+"""A built model and the index of its training text, opened to be asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hemicycle.cli.session import Session
+from hemicycle.errors import DeclarationError, HemicycleError, did_you_mean
+from hemicycle.ledger import Statement
+from hemicycle.pipeline import Outcome, Step
+
+if TYPE_CHECKING:
+    from hemicycle.trace import Tracer
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A model of a project: its folder, its tracer, and what the page says about both."""
+
+    name: str
+    folder: Path
+    tracer: Tracer
+    about: dict[str, Any]
+
+
+def open_model(session: Session, name: str | None) -> Asked:
+    """Open a built model; without a name, the last one the project declares.
+
+    Raises HemicycleError where the model or its index is not built.
+    """
+    from hemicycle.trace import Clearance, Tracer, open_index
+
+    models = session.project.declaration.models
+    if not models:
+        raise DeclarationError("the project declares no model", place=str(session.project.folder))
+    if name is None:
+        name = list(models)[-1]
+    if name not in models:
+        raise DeclarationError(
+            f"the project declares no model “{name}”",
+            remedy=did_you_mean(name, models) or f"Declared: {', '.join(models)}.",
+        )
+    flow = session.flow
+    corpus_name = sorted(models[name].corpora)[0]
+    sources = session.project.declaration.corpora[corpus_name].sources
+    steps: dict[str, Step] = {
+        "model": flow.model(name),
+        "index": flow.index(corpus_name),
+        "corpus": flow.corpus(corpus_name),
+    }
+    standing = {o.step: o for o in session.pipeline().look([*steps.values(), *map(flow.rights, sources)])}
+    outcomes = {role: _needed(standing[step]) for role, step in steps.items()}
+    rights = {s: o.folder for s in sources if (o := standing[flow.rights(s)]).folder is not None}
+    cards = session.project.cards
+    clearance = {
+        s: Clearance(
+            cards[s].attribution,
+            cards[s].rights.attested_by,
+            cards[s].rights.licence,
+            cards[s].publisher,
+            cards[s].title,
+        )
+        for s in sources
+    }
+    folders = {role: folder for role, (_, folder) in outcomes.items()}
+    tracer = Tracer(open_index(folders["index"]), folders["corpus"], rights, folders["model"], clearance)
+    project = session.project.declaration.project
+    about = {
+        "title": f"{project.name} · {name}",
+        "model_digest": outcomes["model"][0].digest,
+        "index_digest": outcomes["index"][0].digest,
+        "licence": project.license,
+        "governance": {
+            "en": "solo: one person's key stands behind this; nobody else has reviewed it",
+            "fr": "solo : une seule personne en répond par sa clé ; personne d’autre ne l’a relu",
+        },
+        "sources": [
+            {"title": c.title, "publisher": c.publisher, "licence": c.rights.licence}
+            for s in sources
+            if s in rights
+            for c in [cards[s]]
+        ],
+    }
+    return Asked(name, folders["model"], tracer, about)
+
+
+def _needed(outcome: Outcome) -> tuple[Statement, Path]:
+    if outcome.statement is None or outcome.folder is None:
+        raise HemicycleError(
+            f"{outcome.step} is not built: {outcome.reason}", remedy="Run `hemicycle run` first."
+        )
+    return outcome.statement, outcome.folder

@@ -1,0 +1,63 @@
+"""`hemicycle collect`: bring the sources' files in and read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hemicycle.cli.session import (
+    Session,
+    build,
+    finish,
+    json_option,
+    outcomes_json,
+    print_json,
+    project_option,
+    work_options,
+)
+from hemicycle.cli.tables import print_table
+
+
+@click.command()
+@click.argument("sources", nargs=-1)
+@click.option("--update", is_flag=True, help="Fetch anew what hemicycle.lock pins, and pin what comes.")
+@project_option
+@work_options
+@json_option
+def command(
+    sources: tuple[str, ...],
+    update: bool,
+    folder: Path,
+    dry_run: bool,
+    offline: bool,
+    keep_going: bool,
+    as_json: bool,
+) -> None:
+    """Bring the files of SOURCES (all, if none is named) in, with digests, and read them as documents.
+
+    \b
+    Examples:
+      hemicycle collect
+      hemicycle collect debian-handbook
+      hemicycle collect --update debian-handbook
+    """
+    chosen = frozenset(sources or Session(folder).project.cards) if update else frozenset()
+    session = Session(folder, update=chosen)
+    steps = session.flow.up_to("collect", sources)
+    force = frozenset(f"raw {name}" for name in chosen)
+    outcomes = build(session, steps, dry_run=dry_run, offline=offline, keep_going=keep_going, force=force)
+    if as_json:
+        print_json({"steps": outcomes_json(outcomes)})
+    elif not dry_run:
+        by_step = {(o.step.stage, o.step.name): o for o in outcomes}
+        rows = []
+        for name in sorted({o.step.name for o in outcomes}):
+            raw, read = by_step.get(("raw", name)), by_step.get(("documents", name))
+            if read and read.statement and raw and raw.statement:
+                got, figures = raw.statement.figures, read.statement.figures
+                rows.append([name, got["files"], got["bytes"], figures["documents"], figures["characters"]])
+            else:
+                rows.append([name, raw.reason if raw else "", None, None, None])
+        print_table(["source", "files", "bytes", "documents", "characters"], rows)
+    finish(outcomes)

@@ -1,0 +1,39 @@
+"""`hemicycle gc`: delete what the declaration no longer leads to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hemicycle.cli.session import Session, json_option, print_json, project_argument
+
+
+@click.command()
+@project_argument
+@click.option("--dry-run", is_flag=True, help="List what would be deleted, and delete nothing.")
+@json_option
+def command(folder: Path, dry_run: bool, as_json: bool) -> None:
+    """Delete the artefacts of PROJECT that its declaration no longer leads to.
+
+    Sources' files and weights that cannot be made again are among them only if nothing declared needs
+    them. The ledger keeps their statements, and notes that they were deleted on purpose.
+
+    \b
+    Examples:
+      hemicycle gc --dry-run
+      hemicycle gc examples/petit-hemicycle
+    """
+    session = Session(folder)
+    pipeline = session.pipeline()
+    doomed = pipeline.unreferenced(session.flow.all_steps())
+    sizes = {path: sum(f.stat().st_size for f in path.rglob("*") if f.is_file()) for path in doomed}
+    if doomed and not dry_run:
+        pipeline.drop(doomed)
+    if as_json:
+        print_json({"deleted": not dry_run, "artefacts": {str(p): s for p, s in sizes.items()}})
+        return
+    for path, size in sizes.items():
+        click.echo(f"{'would delete' if dry_run else 'deleted'} {path}  ({size / 1e6:.1f} MB)")
+    if not doomed:
+        click.echo("nothing to delete")

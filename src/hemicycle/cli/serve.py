@@ -1,0 +1,55 @@
+"""`hemicycle serve`: an API and a page."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from hemicycle.cli.session import Session, project_option
+from hemicycle.errors import HemicycleError
+
+
+@click.command()
+@click.argument("model", required=False)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--name", "names", multiple=True, help="A name this server is reached under, beside localhost.")
+@project_option
+def command(model: str | None, host: str, port: int, names: tuple[str, ...], folder: Path) -> None:
+    """Serve MODEL (by default the last one declared): an OpenAI-compatible API, and a page in French and
+    English that shows for each answer the training documents it matches and the rights they stand under.
+
+    Clients must send the bearer token in the environment variable HEMICYCLE_TOKEN, if it is set; it must
+    be set to listen beyond this machine. Nothing that is asked or answered is kept.
+
+    \b
+    Examples:
+      hemicycle serve
+      hemicycle serve petit --port 9000 --project examples/petit-hemicycle
+    """
+    from hemicycle.cli.asking import open_model
+
+    token = os.environ.get("HEMICYCLE_TOKEN") or None
+    if host not in ("127.0.0.1", "::1", "localhost") and not token:
+        raise HemicycleError(
+            f"listening on {host} lets others in",
+            remedy="Set HEMICYCLE_TOKEN to a secret that clients must send, then call again.",
+        )
+    try:
+        import uvicorn
+
+        from hemicycle.serve import create_app, load_engine
+    except ImportError as error:
+        raise HemicycleError(f"serving needs {error.name}", remedy="pip install 'hemicycle[serve]'") from None
+    asked = open_model(Session(folder), model)
+    app = create_app(
+        load_engine(asked.folder, name=asked.name),
+        tracer=asked.tracer,
+        about=asked.about,
+        token=token,
+        allowed_hosts=names,
+    )
+    click.echo(f"{asked.about['title']}: http://{host}:{port}  (Ctrl-C ends)", err=True)
+    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)

@@ -1,0 +1,163 @@
+"""A project opened for a command: its parts, wired together, and how work is reported."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from hemicycle.flow import Flow
+from hemicycle.ledger import Ledger
+from hemicycle.pipeline import Outcome, Pipeline, Step
+from hemicycle.progress import QUIET, Progress, Terminal
+from hemicycle.project import LOCK, Lock, Project, find_project, load_project
+from hemicycle.store import Store
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Session:
+    """Everything a verb needs of one project."""
+
+    def __init__(self, folder: Path, *, update: frozenset[str] = frozenset()) -> None:
+        self.project: Project = load_project(find_project(folder))
+        self.store, self.ledger = open_store(self.project.folder, self.project)
+        self.lock = Lock(self.project.folder / LOCK)
+        self.flow = Flow(self.project, self.store, self.ledger, self.lock, update)
+
+    def pipeline(self, *, offline: bool = False, keep_going: bool = False) -> Pipeline:
+        return Pipeline(
+            self.store,
+            self.ledger,
+            self.lock,
+            progress=progress(),
+            offline=offline,
+            keep_going=keep_going,
+            report=report,
+            on_wait=lambda holder: click.echo(f"waiting for {holder}, which works on this project", err=True),
+        )
+
+    def compare_with(self, folders: list[str], names: tuple[str, ...]) -> None:
+        """Add model folders to compare with to the named evaluations (all, if none is named)."""
+        declaration = self.project.declaration
+        evaluations = {
+            name: e.model_copy(update={"compare": [*e.compare, *folders]})
+            if name in names or not names
+            else e
+            for name, e in declaration.evaluations.items()
+        }
+        self.project.declaration = declaration.model_copy(update={"evaluations": evaluations})
+        self.flow = Flow(self.project, self.store, self.ledger, self.lock)
+
+
+def open_store(folder: Path, project: Project) -> tuple[Store, Ledger]:
+    store = Store(project.build, folder / "releases")
+    return store, Ledger(project.ledger, folder / ".hemicycle" / "solo.key")
+
+
+def progress() -> Progress:
+    return Terminal() if sys.stderr.isatty() else QUIET
+
+
+_SIGNS = {
+    "built": ("✓", "green"),
+    "not-obtained": ("–", "yellow"),
+    "blocked": ("–", "yellow"),
+    "failed": ("✗", "red"),
+}
+
+
+def report(outcome: Outcome) -> None:
+    """One line on stderr for each step that did something."""
+    if outcome.state not in _SIGNS:
+        return
+    sign, colour = _SIGNS[outcome.state]
+    details = {
+        "built": f"{outcome.seconds:.1f} s",
+        "not-obtained": f"not obtained: {outcome.reason}",
+        "blocked": f"skipped: {outcome.reason}",
+        "failed": str(outcome.error),
+    }[outcome.state]
+    click.echo(f"{click.style(sign, fg=colour)} {outcome.step}  {click.style(details, dim=True)}", err=True)
+
+
+def finish(outcomes: list[Outcome]) -> None:
+    """Leave with the exit code of the first failure, if there was one."""
+    for outcome in outcomes:
+        if outcome.state == "failed" and outcome.error is not None:
+            raise click.exceptions.Exit(outcome.error.exit_code)
+
+
+def outcomes_json(outcomes: list[Outcome]) -> list[dict[str, Any]]:
+    return [
+        {
+            "stage": o.step.stage,
+            "name": o.step.name,
+            "state": o.state,
+            "reason": o.reason,
+            "folder": str(o.folder) if o.folder else None,
+            "digest": o.statement.digest if o.statement else None,
+        }
+        for o in outcomes
+    ]
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=1, default=str))
+
+
+def project_option(function: F) -> F:
+    return click.option(
+        "--project",
+        "folder",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path(),
+        help="The project's folder; by default the one you stand in.",
+    )(function)
+
+
+def project_argument(function: F) -> F:
+    return click.argument(
+        "folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), metavar="[PROJECT]"
+    )(function)
+
+
+def json_option(function: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(function)
+
+
+def work_options(function: F) -> F:
+    """The options every verb that builds has in common."""
+    function = click.option("--offline", is_flag=True, help="Fetch nothing from the network.")(function)
+    function = click.option(
+        "--keep-going", is_flag=True, help="When something fails, go on with what does not depend on it."
+    )(function)
+    return click.option("--dry-run", is_flag=True, help="Say what would run and why, and do nothing.")(
+        function
+    )
+
+
+def build(
+    session: Session,
+    steps: list[Step],
+    *,
+    dry_run: bool,
+    offline: bool,
+    keep_going: bool,
+    force: frozenset[str] = frozenset(),
+) -> list[Outcome]:
+    """Run the steps, or only look at them; a dry run is printed here."""
+    pipeline = session.pipeline(offline=offline, keep_going=keep_going)
+    if not dry_run:
+        return pipeline.run(steps, force=force)
+    outcomes = pipeline.look(steps)
+    for outcome in outcomes:
+        if outcome.state != "fresh":
+            click.echo(f"{outcome.state.replace('-', ' ')}: {outcome.step} ({outcome.reason})", err=True)
+    if all(o.state == "fresh" for o in outcomes):
+        click.echo("everything is up to date", err=True)
+    return outcomes

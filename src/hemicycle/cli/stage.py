@@ -1,0 +1,52 @@
+"""What the verbs that bring a project up to one stage have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hemicycle.cli.session import (
+    Session,
+    build,
+    finish,
+    json_option,
+    outcomes_json,
+    print_json,
+    project_option,
+    work_options,
+)
+from hemicycle.ledger import Statement
+
+#: Prints the statements a verb is about.
+Show = Callable[[list[Statement]], None]
+
+
+def stage_verb(verb: str, stage: str, metavar: str, show: Show, text: str) -> click.Command:
+    """A command that builds up to `verb` and shows the statements of `stage`."""
+
+    def body(
+        names: tuple[str, ...], folder: Path, dry_run: bool, offline: bool, keep_going: bool, as_json: bool
+    ) -> None:
+        session = Session(folder)
+        steps = session.flow.up_to(verb, names)
+        outcomes = build(session, steps, dry_run=dry_run, offline=offline, keep_going=keep_going)
+        made = [o.statement for o in outcomes if o.statement and o.step.stage == stage]
+        if as_json:
+            figures: dict[str, Any] = {s.subject.name: s.figures for s in made}
+            print_json({"steps": outcomes_json(outcomes), stage: figures})
+        elif not dry_run:
+            show(made)
+        finish(outcomes)
+
+    command = click.Command(
+        verb,
+        callback=body,
+        help=text,
+        params=[click.Argument(["names"], nargs=-1, metavar=f"[{metavar}]...")],
+    )
+    for option in (json_option, work_options, project_option):
+        option(command)
+    return command

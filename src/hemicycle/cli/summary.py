@@ -1,0 +1,158 @@
+"""What a project has come to: sources and what was refused, corpus, model, evaluation, release."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from hemicycle.cli.session import Session
+from hemicycle.cli.tables import cell, print_table
+from hemicycle.pipeline import Outcome
+
+
+def sources_table(session: Session, outcomes: list[Outcome]) -> list[dict[str, Any]]:
+    """One row a source: documents, characters, how many are admitted, and why the others are not."""
+    from hemicycle.rights import explain
+
+    by_step = {(o.step.stage, o.step.name): o for o in outcomes}
+    gate: dict[str, dict[str, Any]] = {}
+    for outcome in outcomes:
+        if outcome.step.stage == "admitted" and outcome.statement:
+            gate |= outcome.statement.figures["sources"]
+    rows = []
+    for name, card in session.project.cards.items():
+        raw = by_step.get(("raw", name))
+        rights = by_step.get(("rights", name))
+        if raw is None and rights is None:
+            continue
+        row: dict[str, Any] = {"source": name, "title": card.title, "state": "not obtained"}
+        if rights and rights.statement:
+            passed = gate.get(name, {"admitted": None, "refused": None, "reasons": {}})
+            figures = rights.statement.figures
+            row |= {
+                "documents": figures["documents"],
+                "characters": figures["characters"],
+                "admitted": passed["admitted"],
+                "refused": passed["refused"],
+                "state": _state(passed["admitted"], passed["refused"]),
+                "reasons": {
+                    code: {"documents": count, "en": explain(code, "en"), "fr": explain(code, "fr")}
+                    for code, count in passed["reasons"].items()
+                },
+            }
+        else:
+            stopped = next(
+                (o for o in (raw, by_step.get(("documents", name)), rights) if o and o.reason), None
+            )
+            row["reason"] = stopped.reason if stopped else ""
+        rows.append(row)
+    return rows
+
+
+def _state(admitted: int | None, refused: int | None) -> str:
+    if admitted is None:
+        return "not in a corpus"
+    if not refused:
+        return "cleared"
+    return "partly cleared" if admitted else "refused"
+
+
+def summary(session: Session, outcomes: list[Outcome]) -> dict[str, Any]:
+    """The same as JSON."""
+    figures: dict[str, dict[str, Any]] = {}
+    for outcome in outcomes:
+        if outcome.statement and outcome.step.stage in ("corpus", "tokens", "model", "evaluation", "release"):
+            figures.setdefault(outcome.step.stage, {})[outcome.step.name] = outcome.statement.figures
+    return {"sources": sources_table(session, outcomes), "figures": figures}
+
+
+def print_sources(session: Session, outcomes: list[Outcome]) -> None:
+    rows = sources_table(session, outcomes)
+    print_table(
+        ["source", "documents", "characters", "admitted", "refused", "verdict"],
+        [
+            [
+                row["source"],
+                *(row.get(k) for k in ("documents", "characters", "admitted", "refused")),
+                row["state"],
+            ]
+            for row in rows
+        ],
+    )
+    for row in rows:
+        for reason in row.get("reasons", {}).values():
+            click.echo(f"  {row['source']}: {reason['documents']} refused. {reason['en']}")
+        if "reason" in row:
+            click.echo(f"  {row['source']}: {cell(row['reason'])}")
+
+
+def print_evaluation(outcome: Outcome) -> None:
+    """Bits per byte of models and baselines, with intervals."""
+    from hemicycle.evaluate import sentences, table
+
+    assert outcome.folder is not None
+    results = json.loads((outcome.folder / "results.json").read_text("utf-8"))
+    head, *rows = table(results, "en")
+    print_table(["bits per byte", *head[1:]], rows)
+    for sentence in sentences(results, "en"):
+        click.echo(f"  {sentence}")
+
+
+def print_summary(session: Session, outcomes: list[Outcome]) -> None:
+    """The state of the whole project, for people."""
+    by_stage: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.statement:
+            by_stage.setdefault(outcome.step.stage, []).append(outcome)
+    _title("Sources and rights")
+    print_sources(session, outcomes)
+    _missing_hint(session, outcomes)
+    for outcome in by_stage.get("corpus", []):
+        t = _figures(outcome)["totals"]
+        _title(f"Corpus {outcome.step.name}")
+        click.echo(
+            f"{cell(t['documents'])} documents, {cell(t['characters'])} characters; "
+            f"{cell(t['held_out'])} held out, {cell(t['dropped'])} dropped"
+        )
+    for outcome in by_stage.get("tokens", []):
+        f = _figures(outcome)
+        click.echo(
+            f"{cell(f['tokens'])} tokens, {cell(f['bytes_per_token'])} bytes each ({outcome.step.name})"
+        )
+    for outcome in by_stage.get("model", []):
+        f = _figures(outcome)
+        _title(f"Model {outcome.step.name}")
+        click.echo(
+            f"{cell(f['parameters'])} parameters, {cell(f['tokens'])} tokens read "
+            f"in {cell(f['steps'])} steps ({cell(f['documents_read'])} documents)"
+        )
+    for outcome in by_stage.get("evaluation", []):
+        _title(f"Evaluation {outcome.step.name}")
+        print_evaluation(outcome)
+    for outcome in by_stage.get("release", []):
+        _title(f"Release {outcome.step.name}")
+        click.echo(str(outcome.folder))
+    waiting = [o for o in outcomes if o.state == "would-run"]
+    if waiting:
+        _title("To do")
+        click.echo(f"{len(waiting)} step(s) would run; `hemicycle run` does them.")
+
+
+def _missing_hint(session: Session, outcomes: list[Outcome]) -> None:
+    missing = [o.step.name for o in outcomes if o.state == "not-obtained"]
+    if missing:
+        click.echo(
+            f"  {', '.join(missing)} could not be obtained here; the rest goes on without. "
+            "`hemicycle new FOLDER --template french` starts a project on the official archives."
+        )
+
+
+def _figures(outcome: Outcome) -> dict[str, Any]:
+    assert outcome.statement is not None
+    return outcome.statement.figures
+
+
+def _title(text: str) -> None:
+    click.echo("\n" + click.style(text, bold=True, fg="cyan"))

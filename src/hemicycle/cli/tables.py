@@ -1,0 +1,37 @@
+"""Tables on stdout, plain enough for a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+
+def cell(value: Any) -> str:
+    """A value as people read it: thousands apart, four significant digits behind the point."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}".replace(",", " ")
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    # Text from sources must not move the cursor or colour the terminal.
+    return "".join(c if c.isprintable() else "�" for c in str(value))
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print rows in columns; numbers to the right, text to the left."""
+    texts = [[cell(v) for v in row] for row in rows]
+    widths = [max(len(h), *(len(r[i]) for r in texts)) if texts else len(h) for i, h in enumerate(head)]
+    right = [all(isinstance(r[i], int | float | None) for r in rows) for i in range(len(head))]
+
+    def line(values: Sequence[str]) -> str:
+        padded = (v.rjust(w) if r else v.ljust(w) for v, w, r in zip(values, widths, right, strict=True))
+        return "  ".join(padded).rstrip()
+
+    click.echo(click.style(line(head), bold=True))
+    for row in texts:
+        click.echo(line(row))

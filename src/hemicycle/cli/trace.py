@@ -1,0 +1,109 @@
+"""`hemicycle trace`: any text to the documents it matches."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hemicycle.cli.session import Session, build, json_option, print_json, project_option
+from hemicycle.cli.tables import cell
+from hemicycle.errors import DeclarationError, InputError
+
+
+@click.command()
+@click.argument("text", required=False)
+@click.option(
+    "--file", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Trace a text file."
+)
+@click.option("--answer", "prompt", help="Let the model go on from this text, then trace what it wrote.")
+@click.option("--model", help="Which model; by default the last one declared.")
+@click.option("--min-words", default=8, show_default=True, type=click.IntRange(1), help="Shortest match.")
+@project_option
+@json_option
+def command(
+    text: str | None,
+    file: Path | None,
+    prompt: str | None,
+    model: str | None,
+    min_words: int,
+    folder: Path,
+    as_json: bool,
+) -> None:
+    """Find where TEXT stands, word for word, in what a model was trained on: the documents, the right each
+    was used under, who cleared it, and when the model read it. `-` reads from standard input.
+
+    Case, accents, punctuation and line breaks are set aside. Matches do not show what caused an answer.
+
+    \b
+    Examples:
+      hemicycle trace "La séance est ouverte. L'ordre du jour appelle la discussion"
+      hemicycle trace --file work.txt --json
+      hemicycle trace --answer "Monsieur le président," --min-words 4
+    """
+    given = [x for x in (text, file, prompt) if x is not None]
+    if len(given) != 1:
+        raise DeclarationError("give exactly one of TEXT, --file and --answer")
+    from hemicycle.cli.asking import open_model
+
+    session = Session(folder)
+    build(session, session.flow.up_to("trace"), dry_run=False, offline=True, keep_going=False)
+    asked = open_model(session, model)
+    if prompt is not None:
+        asked_text = _continue(asked.folder, prompt)
+    elif file is not None:
+        asked_text = _read(file)
+    else:
+        asked_text = sys.stdin.read() if text == "-" else str(text)
+    result = asked.tracer.trace(asked_text, min_words=min_words, prompt=prompt or "").to_json()
+    if as_json:
+        print_json({"model": asked.name, "text": asked_text, **result})
+        return
+    if prompt is not None:
+        click.echo(f"{click.style(cell(prompt), dim=True)}{_lines(asked_text)}\n")
+    print_trace(result)
+
+
+def print_trace(result: dict[str, Any]) -> None:
+    """Spans and their documents, for people."""
+    for span in result["spans"]:
+        click.echo(click.style(f"“{cell(span['text'])}”", bold=True))
+        click.echo(f"  {span['words']} words, {span['count']} time(s) in the training text")
+        for document in span["documents"]:
+            place = f" · {document['section']}" if document["section"] else ""
+            click.echo(f"  {cell(document['title'] or document['id'])}{cell(place)}  [{document['source']}]")
+            right = document["right"] or {}
+            steps = f" · read at steps {document['first_step']}–{document['last_step']}"
+            click.echo(
+                click.style(
+                    f"    {cell(document['licence'] or 'no licence')} · {right.get('verdict', 'unknown')}"
+                    f" ({cell(right.get('basis', ''))}){steps if document['first_step'] is not None else ''}",
+                    dim=True,
+                )
+            )
+    click.echo(
+        f"{100 * result['coverage']:.0f} % of {result['words']} words stand in matches of "
+        f"{result['min_words']} words or more ({result['spans_found']} found, {len(result['spans'])} shown). "
+        "Verbatim only; a match is not a cause."
+    )
+
+
+def _lines(text: str) -> str:
+    return "\n".join(cell(line) for line in text.split("\n"))
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"byte {error.start} is not UTF-8", place=str(file)) from None
+
+
+def _continue(model: Path, prompt: str) -> str:
+    """What the model writes after a prompt, greedily, up to 60 tokens."""
+    from hemicycle.serve import Params, load_engine
+
+    engine = load_engine(model)
+    return "".join(chunk.text for chunk in engine.generate(prompt, Params(max_tokens=60, temperature=0.0)))

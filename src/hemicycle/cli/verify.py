@@ -1,0 +1,64 @@
+"""`hemicycle verify`: check a project or a release, offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hemicycle.cli.session import Session, json_option, print_json, progress
+from hemicycle.errors import DeclarationError
+from hemicycle.project import DECLARATION
+
+
+@click.command()
+@click.argument(
+    "folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), metavar="[FOLDER]"
+)
+@click.option("--key", "fingerprint", help="Fingerprint the release's key must have (SHA256:…).")
+@json_option
+def command(folder: Path, fingerprint: str | None, as_json: bool) -> None:
+    """Check FOLDER, a project or a release, against its ledger.
+
+    Every changed, missing or added file, statement and journal line is named. Nothing is fetched and
+    nothing is run from the folder. A release is checked against the key it carries: compare its
+    fingerprint with one you got from the publisher by another way, or give that one with --key.
+
+    \b
+    Examples:
+      hemicycle verify examples/petit-hemicycle
+      hemicycle verify releases/v0
+      hemicycle verify releases/v0 --key SHA256:6sQ4…
+    """
+    facts: dict[str, str] = {}
+    if (folder / "release.json").is_file():
+        from hemicycle.release import check_release
+
+        findings, facts = check_release(folder)
+        if fingerprint and facts.get("fingerprint") != fingerprint:
+            from hemicycle.ledger import Finding
+
+            what = f"it is signed by {facts.get('fingerprint')}, not by {fingerprint}"
+            findings.append(Finding(str(folder / "release.json"), what))
+    elif (folder / DECLARATION).is_file():
+        from hemicycle.ledger import check_project
+
+        session = Session(folder)
+        findings = check_project(session.ledger, session.store, progress=progress())
+    else:
+        raise DeclarationError(
+            f"this is neither a project (no {DECLARATION}) nor a release (no release.json)",
+            place=str(folder),
+        )
+    if as_json:
+        listed = [{"file": f.file, "what": f.what} for f in findings]
+        print_json({"sound": not findings, "findings": listed, **facts})
+    else:
+        for finding in findings:
+            click.echo(str(finding))
+        for key, value in facts.items():
+            click.echo(f"{key}: {value}", err=True)
+        verdict = "everything is what the ledger says" if not findings else f"{len(findings)} finding(s)"
+        click.echo(verdict, err=True)
+    if findings:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,203 @@
+"""The document: one unit of the publisher's own, with everything that later rooms need to know of it.
+
+A document is immutable. Its `id` is stable (source and origin); its `digest` is that of its text, so a
+revised text is a new digest under the same id. Parts (turns, chapters, sections) point into the text by
+offsets counted in Unicode code points, the unit of Python's strings.
+
+Documents travel as Parquet. One writer and one reader live here; both work in batches, so a source may
+be larger than memory.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hemicycle.digests import sha256_text
+
+#: What a document may be. A reader or a card says which; rules of curation may differ by kind.
+Kind = Literal["debate", "law", "fiction", "press", "manual", "speech", "encyclopedia", "web", "other"]
+
+PART = pa.struct(
+    [
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("anchor", pa.string()),
+        ("kind", pa.string()),
+        ("speaker", pa.string()),
+        ("role", pa.string()),
+        ("time", pa.float64()),
+        ("title", pa.string()),
+    ]
+)
+AUTHOR = pa.struct(
+    [
+        ("name", pa.string()),
+        ("role", pa.string()),
+        ("birth", pa.int32()),
+        ("death", pa.int32()),
+        ("flags", pa.list_(pa.string())),
+    ]
+)
+LICENCE = pa.struct([("stated_by", pa.string()), ("expression", pa.string()), ("evidence", pa.string())])
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("text", pa.large_string()),
+        ("digest", pa.string()),
+        ("source", pa.string()),
+        ("origin", pa.string()),
+        ("group", pa.string()),
+        ("parts", pa.list_(PART)),
+        ("title", pa.string()),
+        ("authors", pa.list_(AUTHOR)),
+        ("date", pa.string()),
+        ("language", pa.string()),
+        ("variety", pa.string()),
+        ("kind", pa.string()),
+        ("licences", pa.list_(LICENCE)),
+    ]
+)
+
+#: A row group is closed at whichever comes first. Fixed numbers, so that equal documents give equal bytes.
+ROWS_A_GROUP = 2_000
+CHARACTERS_A_GROUP = 16_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A stretch of a document: characters `start` to `end` of its text.
+
+    Attributes:
+        anchor: the publisher's own key for it (a turn's id, a section's id), usable in a citation.
+        kind: turn, stage (a stage direction), heading, chapter, section, paragraph.
+        speaker: name of who speaks, as printed.
+        role: ``chair`` or what the publisher says (minister, rapporteur).
+        time: seconds from the start of the recording.
+        title: of the section the part stands in; inherited from the nearest enclosing one.
+    """
+
+    start: int
+    end: int
+    anchor: str | None = None
+    kind: str | None = None
+    speaker: str | None = None
+    role: str | None = None
+    time: float | None = None
+    title: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Author:
+    """A contributor. Flags: ``mort-pour-la-france``, ``anonymous``, ``pseudonymous``, ``collective``."""
+
+    name: str
+    role: str = "author"
+    birth: int | None = None
+    death: int | None = None
+    flags: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class StatedLicence:
+    """A licence somebody stated for a document.
+
+    Attributes:
+        stated_by: ``origin`` (who made the text), ``edition`` (who encoded or scanned it),
+            ``distributor`` (who passes it on), ``file`` (the file's own notice).
+        expression: as stated; an SPDX expression where it is one.
+        evidence: where it is stated.
+    """
+
+    stated_by: str
+    expression: str
+    evidence: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Document:
+    """What a reader yields. `source` and the defaults of the card are filled in by the read stage.
+
+    Attributes:
+        origin: path or address inside the source, with the publisher's own id where there is one.
+        group: documents of one group never part at the split into train and held-out (default: own id).
+        date: ISO 8601, as precise as known (1889, 1889-03, 1889-03-14).
+        language: BCP 47. `variety` such as fr-FR, fr-BE; None where the card says it.
+    """
+
+    origin: str
+    text: str
+    parts: tuple[Part, ...] = ()
+    title: str | None = None
+    authors: tuple[Author, ...] = ()
+    date: str | None = None
+    language: str | None = None
+    variety: str | None = None
+    kind: str | None = None
+    licences: tuple[StatedLicence, ...] = ()
+    group: str | None = None
+    id: str | None = None
+
+    def row(self, source: str) -> dict[str, Any]:
+        """The document as a row of `SCHEMA`. Raises ValueError where parts do not fit the text."""
+        for part in self.parts:
+            if not 0 <= part.start <= part.end <= len(self.text):
+                raise ValueError(f"part {part.anchor!r} ({part.start}–{part.end}) lies outside the text")
+        row = dataclasses.asdict(self)
+        row["source"] = source
+        row["id"] = self.id or f"{source}:{self.origin}"
+        row["group"] = self.group or row["id"]
+        row["digest"] = sha256_text(self.text)
+        return row
+
+
+def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """The one Parquet writer: compression, its level and the format are fixed, so equal rows, written in
+    equal batches, give equal bytes."""
+    return pq.ParquetWriter(path, schema, compression="zstd", compression_level=3, version="2.6")
+
+
+def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.Table]) -> int:
+    """Write batches, one row group each, and return the number of rows."""
+    rows = 0
+    with parquet_writer(path, schema) as writer:
+        for table in batches:
+            writer.write_table(table.cast(schema), row_group_size=max(1, table.num_rows))
+            rows += table.num_rows
+    return rows
+
+
+def write_documents(path: Path, source: str, documents: Iterable[Document]) -> int:
+    """Write documents as one Parquet file and return how many. Raises ValueError on an id seen before."""
+
+    def batches() -> Iterator[pa.Table]:
+        rows: list[dict[str, Any]] = []
+        seen: set[str] = set()
+        characters = 0
+        for document in documents:
+            row = document.row(source)
+            if row["id"] in seen:
+                raise ValueError(f"two documents have the id {row['id']!r}")
+            seen.add(row["id"])
+            rows.append(row)
+            characters += len(document.text)
+            if len(rows) >= ROWS_A_GROUP or characters >= CHARACTERS_A_GROUP:
+                yield pa.Table.from_pylist(rows, schema=SCHEMA)
+                rows, characters = [], 0
+        if rows:
+            yield pa.Table.from_pylist(rows, schema=SCHEMA)
+
+    return write_parquet(path, SCHEMA, batches())
+
+
+def read_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """Yield a Parquet file one row group at a time: memory stays that of one group."""
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns=columns)

@@ -1,0 +1,61 @@
+"""What can go wrong, said as a sentence: what happened, where, and what to do.
+
+Every error that a user can cause or meet is one of these four. The command line turns them into an
+exit code; anything else that escapes is a defect of Hemicycle and shows a traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class HemicycleError(Exception):
+    """Something a person can understand and mend.
+
+    Args:
+        what: one sentence, without the place.
+        place: where, as ``file``, ``file, line 7`` or ``file, key a.b``.
+        remedy: what to do about it, one sentence.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, place: str | None = None, remedy: str | None = None) -> None:
+        self.what, self.place, self.remedy = what, place, remedy
+        super().__init__(what, place, remedy)
+
+    def __str__(self) -> str:
+        sentence = f"{self.place}: {self.what}" if self.place else self.what
+        return f"{sentence}\n  {self.remedy}" if self.remedy else sentence
+
+
+class InputError(HemicycleError):
+    """A file or a service from outside is not what it should be."""
+
+    exit_code = 1
+
+
+class IntegrityError(HemicycleError):
+    """Something Hemicycle made is no longer what the ledger says it was."""
+
+    exit_code = 1
+
+
+class DeclarationError(HemicycleError):
+    """The declaration, a source card or the call itself is wrong."""
+
+    exit_code = 2
+
+
+class RightsError(HemicycleError):
+    """Rights or governance do not let the work go on."""
+
+    exit_code = 3
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """Say which known word was probably meant, as a sentence, or None when none is close."""
+    by_lower = {k.lower(): k for k in known}
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f"Did you mean “{by_lower[close[0]]}”?" if close else None

@@ -1,0 +1,258 @@
+"""Bits per byte of a causal language model: what it would take to write a text down with it.
+
+Nats over the tokens, divided by ln 2 and by the bytes of the text: unlike a loss per token it can be compared
+over vocabularies, and with a compressor. The traps it avoids:
+
+* a text longer than the context is read in windows that overlap by half, and each token is scored once, in
+  the first window that holds it, so that it has at least half a context before it wherever the text has one;
+* the first token is predicted too, from the mark a text begins with; a model without such a mark pays for it
+  what a blind guess costs;
+* weights that are missing from the files are refused: the library would fill them with random numbers.
+
+Windows are padded on the right and no mask is passed: a causal model does not see what comes after.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hemicycle.errors import DeclarationError, InputError
+from hemicycle.evaluate.spans import Encoded, Encoder
+
+if TYPE_CHECKING:
+    import torch
+
+#: No window is longer, whatever a model can do: attention over it costs the square.
+LONGEST_WINDOW = 2_048
+#: Logits computed at once (128 MB in fp32), unless one window alone has more.
+LOGITS_AT_ONCE = 1 << 25
+#: Windows waiting to be sorted into batches of equal length.
+WAITING = 64
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one text costs, token by token.
+
+    Attributes:
+        nats: (tokens,).
+        starts: (tokens,) first byte of each token.
+        sizes: (tokens,) bytes each token adds, in sum those of the UTF-8 text.
+        altered: the tokenizer does not give the text back, so the figure is too good.
+    """
+
+    nats: Floats
+    starts: Integers
+    sizes: Integers
+    altered: bool
+
+    def bits_between(self, byte_ends: Integers) -> Floats:
+        """Bits of each block, given the blocks' ends in bytes; a token counts where its first byte lies."""
+        block = np.searchsorted(byte_ends, self.starts, side="right")
+        block = np.minimum(block, byte_ends.size - 1)  # a token that adds nothing may start at the very end
+        nats = np.bincount(block, weights=self.nats, minlength=byte_ends.size)
+        return nats.astype(np.float64) / math.log(2)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of a sequence that is read at once.
+
+    Items ``start`` to ``stop`` (excluded) are read, items ``first`` to ``stop`` (included) are scored.
+    """
+
+    start: int
+    stop: int
+    first: int
+
+
+def windows(length: int, context: int) -> Iterator[Window]:
+    """Windows over a sequence of `length` items: every item but the first is scored exactly once.
+
+    Item t is scored with at least ``min(t, context - context // 2)`` items before it.
+    """
+    start, first = 0, 1
+    while first < length:
+        stop = min(start + context, length - 1)
+        yield Window(start, stop, first)
+        start, first = start + max(1, context // 2), stop + 1
+
+
+class LanguageModel:
+    """A causal language model on the processor, with its tokenizer; see `load`.
+
+    Attributes:
+        context: the longest window used, in tokens.
+        begin: the token every text begins with, None where the tokenizer knows none.
+        vocabulary: the number of tokens the model chooses from.
+    """
+
+    def __init__(
+        self,
+        forward: Callable[[torch.Tensor], torch.Tensor],
+        encoder: Encoder,
+        *,
+        context: int,
+        vocabulary: int,
+        autocast: bool = False,
+        place: str = "",
+    ) -> None:
+        """`forward` takes token ids (batch, length) and gives logits (batch, length, vocabulary)."""
+        if context < 2:
+            raise InputError(f"the model says its context is {context} tokens", place=place)
+        self._forward, self._encoder, self._autocast, self._place = forward, encoder, autocast, place
+        self.context, self.vocabulary, self.begin = context, vocabulary, encoder.begin
+
+    def score(
+        self, texts: Iterable[str], on_bytes: Callable[[int], None] = lambda _: None
+    ) -> Iterator[Scored]:
+        """Score texts, in order. `on_bytes` hears of bytes scored, as batches are done.
+
+        Raises:
+            InputError: the tokenizer gives numbers the model does not have, or the model gives no numbers.
+        """
+        waiting: list[_Text] = []
+        for text in texts:
+            waiting.append(self._prepare(text))
+            if sum(len(one.windows) for one in waiting) >= WAITING:
+                yield from self._finish(waiting, on_bytes)
+                waiting = []
+        yield from self._finish(waiting, on_bytes)
+
+    def _prepare(self, text: str) -> _Text:
+        encoded = self._encoder.encode(text)
+        highest = int(encoded.ids.max(initial=-1))
+        if highest >= self.vocabulary:
+            raise InputError(
+                f"the tokenizer gives token {highest}, and the model has {self.vocabulary} tokens",
+                place=self._place,
+                remedy="The tokenizer and the weights do not belong together.",
+            )
+        begin = [] if self.begin is None else [self.begin]
+        sequence = np.concatenate([np.array(begin, np.int64), encoded.ids])
+        nats = np.full(sequence.size, math.log(self.vocabulary))
+        return _Text(encoded, sequence, nats, tuple(windows(sequence.size, self.context)))
+
+    def _finish(self, texts: Sequence[_Text], on_bytes: Callable[[int], None]) -> Iterator[Scored]:
+        jobs = [(one, window) for one in texts for window in one.windows]
+        jobs.sort(key=lambda job: job[1].start - job[1].stop)
+        at = 0
+        while at < len(jobs):
+            longest = jobs[at][1].stop - jobs[at][1].start
+            batch = jobs[at : at + max(1, LOGITS_AT_ONCE // (longest * self.vocabulary))]
+            self._score_batch(batch, longest)
+            on_bytes(sum(one.bytes_of(window) for one, window in batch))
+            at += len(batch)
+        for one in texts:
+            nats = one.nats[one.sequence.size - one.encoded.ids.size :]
+            if not np.isfinite(nats).all():
+                raise InputError(
+                    "the model gives no number (NaN or infinity) for the probability of a token",
+                    place=self._place,
+                    remedy="Its training went astray or its weights are damaged: use an earlier checkpoint.",
+                )
+            yield Scored(nats, one.encoded.starts, one.encoded.sizes, one.encoded.altered)
+
+    def _score_batch(self, batch: Sequence[tuple[_Text, Window]], longest: int) -> None:
+        import torch
+
+        ids_BL = np.zeros((len(batch), longest), np.int64)
+        for row, (one, window) in enumerate(batch):
+            ids_BL[row, : window.stop - window.start] = one.sequence[window.start : window.stop]
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self._autocast):
+            logits_BLV = self._forward(torch.from_numpy(ids_BL))
+        for logits_LV, (one, window) in zip(logits_BLV, batch, strict=True):
+            wanted = torch.from_numpy(one.sequence[window.first : window.stop + 1])
+            used_LV = logits_LV[window.first - 1 - window.start : window.stop - window.start].float()
+            nats = torch.nn.functional.cross_entropy(used_LV, wanted, reduction="none")
+            one.nats[window.first : window.stop + 1] = nats.double().numpy()
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A text on its way: `nats` is filled in window by window, and starts out as a blind guess."""
+
+    encoded: Encoded
+    sequence: Integers
+    nats: Floats
+    windows: tuple[Window, ...]
+
+    def bytes_of(self, window: Window) -> int:
+        marks = self.sequence.size - self.encoded.ids.size
+        return int(self.encoded.sizes[max(0, window.first - marks) : window.stop + 1 - marks].sum())
+
+
+def load(folder: Path, *, autocast: bool = False) -> LanguageModel:
+    """Load a `transformers` folder: local files, safetensors, fp32, no code of its own.
+
+    Args:
+        autocast: compute in bfloat16; faster where the processor can, and less exact.
+
+    Raises:
+        InputError: the folder is not a causal language model, or not a whole one.
+        DeclarationError: torch or transformers is not installed.
+    """
+    if not (folder / "config.json").is_file():
+        raise InputError(
+            "this is not a model: it has no config.json",
+            place=str(folder),
+            remedy="Name the folder of a model that `train` made or that `transformers` saved.",
+        )
+    try:
+        import torch
+        import transformers
+    except ImportError as error:
+        raise DeclarationError(
+            f"measuring a language model needs {error.name}, which is not installed",
+            remedy="pip install 'hemicycle[evaluate]'",
+        ) from None
+    encoder = Encoder(folder)
+    logging: Any = transformers.utils.logging
+    showed_bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    auto: Any = transformers.AutoModelForCausalLM
+    try:
+        model, report = auto.from_pretrained(
+            str(folder),
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    except Exception as error:  # whatever a library says of a folder from outside
+        raise InputError(
+            f"transformers cannot load the model: {error}",
+            place=str(folder),
+            remedy="Check that config.json and model.safetensors are whole and belong together.",
+        ) from error
+    finally:
+        if showed_bars:
+            logging.enable_progress_bar()
+    missing = sorted(report["missing_keys"]) + sorted(map(str, report["mismatched_keys"]))
+    if missing:
+        raise InputError(
+            f"{len(missing)} of the model's tensors are not in its files, such as {missing[0]}",
+            place=str(folder),
+            remedy="Take the whole model; a model with invented weights must not be measured.",
+        )
+    model.eval()
+    text_config = model.config.get_text_config()
+    return LanguageModel(
+        lambda ids_BL: model(input_ids=ids_BL, use_cache=False).logits,
+        encoder,
+        context=min(LONGEST_WINDOW, int(getattr(text_config, "max_position_embeddings", LONGEST_WINDOW))),
+        vocabulary=int(text_config.vocab_size),
+        autocast=autocast,
+        place=str(folder),
+    )

@@ -1,0 +1,138 @@
+"""The held-out documents of some corpora, cut into blocks that every measure shares.
+
+Two models cut the same text into different tokens, so a paired comparison needs units that depend on neither:
+blocks of about 2 000 characters. A token counts in the block where its first byte lies.
+
+The trap is a document that one corpus holds out and another one trains on (their declared shares may differ).
+Such a document, recognised by id or by the digest of its cleaned text, is left out, and the number said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from hemicycle.documents import read_batches
+from hemicycle.errors import InputError
+
+#: Characters a block has, about: a document is cut into equal blocks as near to this as can be.
+BLOCK = 2_000
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class HeldOutDocument:
+    """One document to measure on.
+
+    Attributes:
+        ends: end of each block, in characters; the last one is the length of the text.
+        byte_ends: the same ends, in bytes of the UTF-8 text.
+    """
+
+    id: str
+    source: str
+    text: str
+    ends: Integers
+    byte_ends: Integers
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What to measure on.
+
+    Attributes:
+        documents: in order of source, then of the corpus.
+        trained_elsewhere: documents left out because another of the corpora trains on them.
+    """
+
+    documents: tuple[HeldOutDocument, ...]
+    trained_elsewhere: int
+
+
+def cut(document: str, source: str, text: str) -> HeldOutDocument:
+    """Cut one document into blocks of equal length in characters, of about `BLOCK`."""
+    blocks = max(1, round(len(text) / BLOCK))
+    ends = np.array([len(text) * i // blocks for i in range(1, blocks + 1)], np.int64)
+    starts = [0, *ends[:-1].tolist()]
+    sizes = [len(text[i:j].encode("utf-8")) for i, j in zip(starts, ends.tolist(), strict=True)]
+    return HeldOutDocument(document, source, text, ends, np.cumsum(sizes, dtype=np.int64))
+
+
+def read_held_out(corpora: Mapping[str, Path]) -> HeldOut:
+    """Collect the held-out documents of corpus artefacts, each once; empty texts have nothing to measure.
+
+    Raises:
+        InputError: a corpus holds nothing out, or nothing that the others do not train on.
+    """
+    trained = _trained(corpora)
+    documents: list[HeldOutDocument] = []
+    taken: set[str] = set()
+    elsewhere: set[str] = set()
+    for name, folder in sorted(corpora.items()):
+        held_out = 0
+        for path in _shards(folder):
+            for table in read_batches(path, ["id", "clean_digest", "source", "text", "split"]):
+                for row in table.to_pylist():
+                    if row["split"] != "held-out" or not row["text"]:
+                        continue
+                    held_out += 1
+                    if row["id"] in trained or row["clean_digest"] in trained:
+                        elsewhere.add(row["id"])
+                    elif row["id"] not in taken:
+                        taken.add(row["id"])
+                        documents.append(cut(row["id"], row["source"], row["text"]))
+        if not held_out:
+            raise InputError(
+                f"the corpus “{name}” holds no document out, so there is nothing to measure on",
+                place=str(folder),
+                remedy=f"Set a larger share in [corpora.{name}] of hemicycle.toml, such as `held_out = 0.1`: "
+                "with few documents a small share may fall on none.",
+            )
+    if not documents:
+        raise InputError(
+            "every held-out document is training text of another corpus of this evaluation",
+            place=", ".join(sorted(map(str, corpora.values()))),
+            remedy="Give the corpora that share sources the same `held_out` in hemicycle.toml.",
+        )
+    documents.sort(key=lambda document: document.source)
+    return HeldOut(tuple(documents), len(elsewhere - taken))
+
+
+def _trained(corpora: Mapping[str, Path]) -> set[str]:
+    """Ids and digests of cleaned text of every training document."""
+    trained: set[str] = set()
+    for folder in corpora.values():
+        for path in _shards(folder):
+            for table in read_batches(path, ["id", "clean_digest", "split"]):
+                for row in table.to_pylist():
+                    if row["split"] == "train":
+                        trained.update((row["id"], row["clean_digest"]))
+    return trained
+
+
+def training_texts(corpora: Mapping[str, Path]) -> Iterator[str]:
+    """The training texts of some corpora, a document that stands in several of them once."""
+    seen: set[str] = set()
+    for _, folder in sorted(corpora.items()):
+        for path in _shards(folder):
+            for table in read_batches(path, ["id", "text", "split"]):
+                for row in table.to_pylist():
+                    if row["split"] == "train" and row["id"] not in seen:
+                        seen.add(row["id"])
+                        yield row["text"]
+
+
+def _shards(folder: Path) -> list[Path]:
+    shards = sorted((folder / "kept").glob("*.parquet"))
+    if not shards:
+        raise InputError(
+            "this is not a corpus: it has no kept/*.parquet",
+            place=str(folder),
+            remedy="Name a folder that `hemicycle curate` made.",
+        )
+    return shards

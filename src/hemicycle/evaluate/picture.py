@@ -1,0 +1,80 @@
+"""The comparison as bars with intervals, one panel a source, without words that need translating.
+
+Drawn without pyplot, which keeps global state, and saved without the library's version, so that equal results
+give equal bytes with one version of matplotlib.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hemicycle.errors import DeclarationError
+from hemicycle.evaluate.wording import MOST_SOURCES, TOTAL
+
+INK, MODEL, COMPARED, BASELINE = "#1f2933", "#1f4e79", "#c05a1c", "#b8c0c8"
+COLOURS = {"model": MODEL, "compared": COMPARED, "baseline": BASELINE}
+PANELS_ABREAST = 3
+
+
+def draw(results: Mapping[str, Any], path: Path) -> None:
+    """Write a PNG: all sources first, then the largest sources; a shorter bar is a better model."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise DeclarationError(
+            "the picture needs matplotlib, which is not installed",
+            remedy="pip install 'hemicycle[evaluate]'",
+        ) from None
+    rows = results["rows"]
+    names = list(dict.fromkeys(row["name"] for row in rows))
+    sizes = {row["source"]: row["bytes"] for row in rows if row["source"] != TOTAL}
+    largest = sorted(sizes, key=lambda source: (-sizes[source], source))[:MOST_SOURCES]
+    scopes = [TOTAL, *(largest if len(sizes) > 1 else [])]
+    abreast = min(PANELS_ABREAST, len(scopes))
+    deep = math.ceil(len(scopes) / abreast)
+    figure = Figure(
+        figsize=(2.6 + 3.2 * abreast, (0.9 + 0.34 * len(names)) * deep), layout="constrained", dpi=144
+    )
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(deep, abreast, sharex=True, sharey=True, squeeze=False)
+    longest = max(row["high"] or row["bits_per_byte"] for row in rows if row["source"] in scopes)
+    for panel, scope in zip(axes.flat, scopes, strict=False):
+        _panel(panel, names, [row for row in rows if row["source"] == scope], gap=0.015 * longest)
+        panel.set_xlim(0, 1.22 * longest)
+        kilobytes = next(row["bytes"] for row in rows if row["source"] == scope) / 1000
+        title = "Σ" if scope == TOTAL else scope
+        panel.set_title(f"{title}  ({kilobytes:.0f} kB)", loc="left", fontsize=9, color=INK)
+    for panel in axes.flat[len(scopes) :]:
+        panel.set_axis_off()
+    figure.supxlabel("bits / byte · bits / octet   (↓)", fontsize=9, color=INK)
+    figure.savefig(path, metadata={"Software": None})
+
+
+def _panel(panel: Any, names: list[str], rows: list[dict[str, Any]], gap: float) -> None:
+    by_name = {row["name"]: row for row in rows}
+    for height, name in enumerate(names):
+        row = by_name[name]
+        value, low, high = row["bits_per_byte"], row["low"], row["high"]
+        panel.barh(height, value, height=0.68, color=COLOURS[row["kind"]])
+        if low is not None:
+            panel.hlines(height, low, high, color=INK, linewidth=1.2)
+            panel.vlines([low, high], height - 0.16, height + 0.16, color=INK, linewidth=1.2)
+        panel.text(
+            (high or value) + gap, height, f"{value:.2f}", va="center", ha="left", fontsize=8, color=INK
+        )
+    panel.set_yticks(range(len(names)), [_short(name) for name in names], fontsize=8)
+    panel.set_ylim(len(names) - 0.5, -0.5)
+    panel.tick_params(axis="x", labelsize=8)
+    panel.tick_params(axis="y", length=0)
+    panel.spines[["top", "right", "left"]].set_visible(False)
+
+
+def _short(name: str) -> str:
+    """A label that stands in both languages and in little room."""
+    name = name.replace("character n-gram of order", "n-gram")
+    name = name if len(name) <= 28 else f"{name[:27]}…"
+    return name.replace("$", r"\$")  # a pair of dollars would be read as a formula

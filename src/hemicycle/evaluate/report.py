@@ -1,0 +1,330 @@
+"""The comparison: models and baselines on the same held-out text, block by block, with intervals.
+
+Each series (a model, an order of the character n-gram) gives bits for the same blocks; everything else
+follows from that one table. xz gives a size for a whole text only, so it has rows and no intervals.
+
+What is measured is said beside what might make it too good: held-out documents that a model's own exposure
+lists, a model from elsewhere whose training text nobody knows, a tokenizer that does not give the text back.
+
+    results.json      rows, contrasts, how it was measured, notes in French and English
+    results.parquet   the rows, long form
+    blocks.parquet    every series on every block
+    comparison.png    the rows as bars
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from hemicycle.documents import read_batches, write_parquet
+from hemicycle.errors import DeclarationError
+from hemicycle.evaluate import bits, bootstrap, compressors, heldout, ngram
+from hemicycle.evaluate.heldout import HeldOutDocument
+from hemicycle.evaluate.picture import draw
+from hemicycle.evaluate.wording import TOTAL, notes
+from hemicycle.progress import QUIET, Progress
+
+#: Orders of the character n-gram that are reported.
+ORDERS = (3, 4, 5, 6, 7)
+#: Adjusted p below which a difference is said to be one.
+SIGNIFICANT = 0.05
+#: Characters scored at once by the n-gram.
+CHARACTERS_AT_ONCE = 1_000_000
+#: Bits per byte are written with this many decimals; what lies beyond depends on the machine.
+DECIMALS = 6
+
+ROWS = pa.schema(
+    [
+        ("name", pa.string()),
+        ("kind", pa.string()),
+        ("source", pa.string()),
+        ("bits_per_byte", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+        ("unit", pa.string()),
+        ("bytes", pa.int64()),
+        ("documents", pa.int64()),
+        ("blocks", pa.int64()),
+    ]
+)
+BLOCKS = pa.schema(
+    [
+        ("name", pa.string()),
+        ("source", pa.string()),
+        ("document", pa.string()),
+        ("block", pa.int64()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("bytes", pa.int64()),
+        ("bits", pa.float64()),
+    ]
+)
+
+Floats = npt.NDArray[np.float64]
+
+
+def ngram_name(order: int) -> str:
+    return f"character n-gram of order {order}"
+
+
+def evaluate(
+    models: Mapping[str, Path],
+    corpora: Mapping[str, Path],
+    out: Path,
+    *,
+    compare: Sequence[Path] = (),
+    progress: Progress = QUIET,
+) -> dict[str, Any]:
+    """Measure models and baselines on the held-out documents of some corpora and write the comparison.
+
+    Args:
+        models: name → folder of a model of this project.
+        corpora: name → folder of a corpus artefact. The n-gram learns from their training splits.
+        out: an existing folder to write to.
+        compare: folders of models from elsewhere; each is called by its folder's name.
+
+    Returns:
+        Figures for the statement: bits per byte of each name over all sources, and what was measured on.
+
+    Raises:
+        InputError: a corpus holds nothing out, or a model cannot be loaded or gives no numbers.
+        DeclarationError: two models have one name.
+    """
+    held = heldout.read_held_out(corpora)
+    folders = _named(models, compare)
+    series: dict[str, Floats] = {}
+    described: dict[str, dict[str, Any]] = {}
+    for name, folder in folders.items():
+        series[name], described[name] = _measure_model(name, folder, held.documents, progress)
+        described[name]["kind"] = "model" if name in models else "compared"
+    counted = _measure_ngrams(corpora, held.documents, series, progress)
+    results = _results(held.documents, series, described)
+    results["ngram"] = counted
+    results["held_out"]["trained_elsewhere"] = held.trained_elsewhere
+    results["notes"] = {language: notes(results, language) for language in ("en", "fr")}
+
+    text = json.dumps(results, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
+    (out / "results.json").write_text(text + "\n", "utf-8")
+    write_parquet(out / "results.parquet", ROWS, [pa.Table.from_pylist(results["rows"], schema=ROWS)])
+    write_parquet(out / "blocks.parquet", BLOCKS, _block_tables(held.documents, series))
+    draw(results, out / "comparison.png")
+    totals = {row["name"]: row["bits_per_byte"] for row in results["rows"] if row["source"] == TOTAL}
+    return {"bits_per_byte": totals, "held_out": results["held_out"]}
+
+
+def _named(models: Mapping[str, Path], compare: Sequence[Path]) -> dict[str, Path]:
+    """All models by name; one from elsewhere is called by its folder, with the one above where it must."""
+    folders = dict(models)
+    taken = {*models, compressors.NAME, *map(ngram_name, ORDERS)}
+    for folder in compare:
+        whole = folder.resolve()
+        name = whole.name if whole.name not in taken else f"{whole.parent.name}/{whole.name}"
+        if name in taken:
+            raise DeclarationError(
+                f"two models to compare are called “{name}”",
+                place=str(folder),
+                remedy="Name each folder once, or rename one of the folders.",
+            )
+        taken.add(name)
+        folders[name] = folder
+    return folders
+
+
+def _measure_model(
+    name: str, folder: Path, documents: Sequence[HeldOutDocument], progress: Progress
+) -> tuple[Floats, dict[str, Any]]:
+    """Bits of one model on every block, and what a reader must know of the measurement."""
+    model = bits.load(folder)
+    found = []
+    altered = 0
+    with progress.start(f"evaluate {name}", float(_bytes(documents)), "bytes") as bar:
+        scored = model.score((document.text for document in documents), bar.advance)
+        for document, one in zip(documents, scored, strict=True):
+            found.append(one.bits_between(document.byte_ends))
+            altered += one.altered
+    read = _read_in_training(folder)
+    return np.concatenate(found), {
+        "context": model.context,
+        "begins_with_a_mark": model.begin is not None,
+        "documents_altered_by_tokenizer": altered,
+        "held_out_documents_read_in_training": (
+            None if read is None else sum(document.id in read for document in documents)
+        ),
+    }
+
+
+def _read_in_training(folder: Path) -> set[str] | None:
+    """Ids of the documents a model read, by its own account; None where it gives none."""
+    path = folder / "exposure.parquet"
+    if not path.is_file():
+        return None
+    return {number for table in read_batches(path, ["document"]) for number in table["document"].to_pylist()}
+
+
+def _measure_ngrams(
+    corpora: Mapping[str, Path],
+    documents: Sequence[HeldOutDocument],
+    series: dict[str, Floats],
+    progress: Progress,
+) -> dict[str, Any]:
+    """Add every order's bits on every block to `series`; return how the counts were made."""
+    with progress.start("character n-gram", None, "characters") as bar:
+
+        def counted(texts: Iterable[str]) -> Iterable[str]:
+            for text in texts:
+                bar.advance(len(text))
+                yield text
+
+        model = ngram.train(counted(heldout.training_texts(corpora)), max(ORDERS))
+        found = []
+        for group in _groups(documents):
+            for document, costs in zip(group, model.bits([one.text for one in group]), strict=True):
+                starts = np.concatenate([np.zeros(1, np.int64), document.ends[:-1]])
+                found.append(np.add.reduceat(costs, starts, axis=1))
+                bar.advance(len(document.text))
+    together = np.concatenate(found, axis=1)
+    for order in ORDERS:
+        series[ngram_name(order)] = together[order - 1]
+    return {
+        "alphabet": len(model.alphabet),
+        "training_characters": model.offered,
+        "training_characters_counted": model.seen,
+    }
+
+
+def _groups(documents: Sequence[HeldOutDocument]) -> Iterable[list[HeldOutDocument]]:
+    """Documents in groups of about `CHARACTERS_AT_ONCE`: small arrays are slow, large ones do not fit."""
+    group: list[HeldOutDocument] = []
+    for document in documents:
+        group.append(document)
+        if sum(len(one.text) for one in group) >= CHARACTERS_AT_ONCE:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _results(
+    documents: Sequence[HeldOutDocument],
+    series: Mapping[str, Floats],
+    described: Mapping[str, dict[str, Any]],
+) -> dict[str, Any]:
+    """Rows for every series and scope, contrasts, and how it was measured."""
+    names = list(series)
+    all_bits = np.stack([series[name] for name in names])
+    sizes = np.concatenate([np.diff(one.byte_ends, prepend=np.int64(0)) for one in documents])
+    blocks_each = [one.ends.size for one in documents]
+    document_of = np.repeat(np.arange(len(documents)), blocks_each)
+    source_of = np.repeat(np.array([one.source for one in documents], object), blocks_each)
+    sources = sorted({one.source for one in documents})
+    rows: list[dict[str, Any]] = []
+    contrasts: list[dict[str, Any]] = []
+    for scope in [TOTAL, *sources]:
+        here = np.ones(sizes.size, np.bool_) if scope == TOTAL else source_of == scope
+        texts = [one.text for one in documents if scope in (TOTAL, one.source)]
+        found = bootstrap.resample(all_bits[:, here], sizes[here], document_of[here])
+        size = int(sizes[here].sum())
+        shared = {
+            "source": scope,
+            "bytes": size,
+            "documents": len(texts),
+            "blocks": int(here.sum()),
+        }
+        for i, name in enumerate(names):
+            estimate = found.estimate(i)
+            kind = described[name]["kind"] if name in described else "baseline"
+            row = _figures(bits_per_byte=estimate.value, low=estimate.low, high=estimate.high)
+            unit = None if estimate.low is None else found.unit
+            rows.append({"name": name, "kind": kind, "unit": unit, **row, **shared})
+        whole = compressors.xz_bits(texts) / size
+        row = _figures(bits_per_byte=whole, low=None, high=None)
+        rows.append({"name": compressors.NAME, "kind": "baseline", "unit": None, **row, **shared})
+        if scope == TOTAL or len(sources) > 1:  # a single source is the total: asking twice doubles the tests
+            contrasts += _contrasts(found, names, set(described), scope)
+    known = [contrast for contrast in contrasts if contrast["p"] is not None]
+    for contrast, adjusted in zip(known, bootstrap.holm([one["p"] for one in known]), strict=True):
+        contrast["p_holm"] = round(adjusted, DECIMALS)
+        contrast["differs"] = adjusted < SIGNIFICANT
+    return {
+        "rows": rows,
+        "contrasts": contrasts,
+        "models": dict(described),
+        "held_out": {
+            "documents": len(documents),
+            "blocks": int(sizes.size),
+            "bytes": int(sizes.sum()),
+            "sources": len(sources),
+        },
+        "method": {
+            "block_characters": heldout.BLOCK,
+            "confidence": bootstrap.CONFIDENCE,
+            "replicates": bootstrap.REPLICATES,
+            "seed": bootstrap.SEED,
+            "documents_for_document_bootstrap": bootstrap.ENOUGH_DOCUMENTS,
+            "fewest_units": bootstrap.FEWEST_UNITS,
+            "orders": list(ORDERS),
+        },
+    }
+
+
+def _contrasts(
+    found: bootstrap.Resampled, names: list[str], models: set[str], scope: str
+) -> list[dict[str, Any]]:
+    """Every two models, and every model against the n-gram order that does best here.
+
+    Taking the best order after the fact favours the baseline: a model that beats it beats any order.
+    """
+    of_models = [i for i, name in enumerate(names) if name in models]
+    orders = [i for i, name in enumerate(names) if name not in models]
+    best = min(orders, key=lambda i: found.values[i])
+    contrasts = []
+    for first, second in [*combinations(of_models, 2), *((i, best) for i in of_models)]:
+        found_here = found.difference(first, second)
+        figures = _figures(
+            difference=found_here.value, low=found_here.low, high=found_here.high, p=found_here.p
+        )
+        low, high = found_here.low, found_here.high
+        contrasts.append(
+            {
+                "first": names[first],
+                "second": names[second],
+                "source": scope,
+                **figures,
+                "beyond_interval": None if low is None or high is None else not low <= 0 <= high,
+                "p_holm": None,
+                "differs": None,
+            }
+        )
+    return contrasts
+
+
+def _figures(**values: float | None) -> dict[str, float | None]:
+    return {key: None if value is None else round(value, DECIMALS) for key, value in values.items()}
+
+
+def _block_tables(documents: Sequence[HeldOutDocument], series: Mapping[str, Floats]) -> Iterable[pa.Table]:
+    """One table a series: its bits on every block."""
+    blocks = [one.ends.size for one in documents]
+    shared = {
+        "source": np.repeat(np.array([one.source for one in documents], object), blocks),
+        "document": np.repeat(np.array([one.id for one in documents], object), blocks),
+        "block": np.concatenate([np.arange(count) for count in blocks]),
+        "start": np.concatenate([np.append(0, one.ends[:-1]) for one in documents]),
+        "end": np.concatenate([one.ends for one in documents]),
+        "bytes": np.concatenate([np.diff(one.byte_ends, prepend=np.int64(0)) for one in documents]),
+    }
+    for name, values in series.items():
+        columns = {**shared, "name": [name] * values.size, "bits": np.round(values, 3)}
+        yield pa.table({field: columns[field] for field in BLOCKS.names}, schema=BLOCKS)
+
+
+def _bytes(documents: Sequence[HeldOutDocument]) -> int:
+    return int(sum(int(one.byte_ends[-1]) for one in documents))

@@ -1,0 +1,567 @@
+"""The flow: which artefacts a declared project leads to, and what each of them reads.
+
+Each method makes the step of one artefact and hands the room plain paths and values; rooms know neither
+the pipeline nor each other. Read from top to bottom, this file is the flow of the design.
+
+    raw → documents → rights → admitted ─┐
+              └──────────────────────────┴→ corpus → tokenizer → tokens → order → model → evaluation
+                                              └────→ index                          └──→ release
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from hemicycle.digests import sha256_bytes, sha256_json
+from hemicycle.errors import DeclarationError, InputError, did_you_mean
+from hemicycle.ledger import Ledger, Statement
+from hemicycle.pipeline import Resolving, Step, Work, in_order
+from hemicycle.project import Card, Lock, Model, Project
+from hemicycle.store import Store, artefact_digest, digest_files
+
+#: Stage → verb that brings a project up to it.
+VERBS = {
+    "raw": "collect",
+    "documents": "collect",
+    "rights": "clear",
+    "admitted": "clear",
+    "corpus": "curate",
+    "tokenizer": "tokenize",
+    "tokens": "tokenize",
+    "order": "train",
+    "model": "train",
+    "index": "trace",
+    "evaluation": "evaluate",
+    "release": "release",
+}
+
+#: Raised by one when a stage would make something else of the same input.
+VERSIONS = {
+    "raw": 1,
+    "documents": 1,
+    "rights": 1,
+    "admitted": 1,
+    "corpus": 1,
+    "tokenizer": 1,
+    "tokens": 1,
+    "order": 1,
+    "model": 1,
+    "index": 1,
+    "evaluation": 1,
+    "release": 1,
+}
+
+#: Uses a model needs a right for. Redistribution of text is asked for where text is published.
+USES = ("train", "weights")
+
+
+def _memo(make: Callable[[Flow, str], Step]) -> Callable[[Flow, str], Step]:
+    """One step per artefact, so that two readers of it share it."""
+
+    @functools.wraps(make)
+    def once(self: Flow, name: str) -> Step:
+        key = (make.__name__, name)
+        if key not in self.made:
+            self.made[key] = make(self, name)
+        return self.made[key]
+
+    return once
+
+
+class Flow:
+    """The steps of one project. `update` names sources to fetch anew although the lock pins them."""
+
+    def __init__(
+        self,
+        project: Project,
+        store: Store,
+        ledger: Ledger,
+        lock: Lock,
+        update: frozenset[str] = frozenset(),
+    ) -> None:
+        self.project, self.store, self.ledger, self.lock, self.update = project, store, ledger, lock, update
+        self.declaration = project.declaration
+        self.made: dict[tuple[str, str], Step] = {}
+
+    def all_steps(self) -> list[Step]:
+        """Everything the project declares, inputs first."""
+        d = self.declaration
+        ends = [self.evaluation(n) for n in d.evaluations] + [self.release(n) for n in d.releases]
+        ends += [self.model(n) for n in d.models] + [self.tokenizer(n) for n in d.tokenizers]
+        ends += [self.index(n) for n in self._traced_corpora()] + [self.corpus(n) for n in d.corpora]
+        # Sources come first in the order of the work, so that what is refused is known early.
+        sources = [self.rights(n) for n in self.project.cards]
+        return in_order(sources + [self.corpus(n) for n in d.corpora] + ends)
+
+    def up_to(self, verb: str, names: tuple[str, ...] = ()) -> list[Step]:
+        """The steps a verb makes, with all they stand on; `names` keeps those artefacts only."""
+        steps = [s for s in self.all_steps() if VERBS[s.stage] == verb]
+        known = {s.name for s in steps}
+        for name in names:
+            if name not in known:
+                raise DeclarationError(
+                    f"there is nothing called “{name}” to {verb}",
+                    remedy=did_you_mean(name, known) or f"Declared: {', '.join(sorted(known)) or 'none'}.",
+                )
+        return in_order([s for s in steps if not names or s.name in names])
+
+    def _traced_corpora(self) -> list[str]:
+        return sorted({c for model in self.declaration.models.values() for c in model.corpora})
+
+    # ── sources ──────────────────────────────────────────────────────────────────────────────────
+
+    def _card(self, name: str) -> Card:
+        return self.project.cards[name]
+
+    @_memo
+    def raw(self, name: str) -> Step:
+        """The files of a source, as they came."""
+        card = self._card(name)
+        place = card.model_dump(include={"path", "urls", "packages", "digests"}, exclude_none=True)
+        if card.path:
+            place |= {"include": card.include, "exclude": card.exclude}
+        declared = sha256_json(place)
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.sources.collect import collect
+
+            locked = self.lock.get("raw", name) or {}
+            pinned = locked if locked.get("declared") == declared and name not in self.update else {}
+            figures = collect(
+                card,
+                self.project.folder,
+                work.out,
+                work.scratch,
+                pinned=pinned.get("packages", {}),
+                offline=work.offline,
+                progress=work.progress,
+            )
+            digest = artefact_digest(digest_files(work.out))
+            if not card.path and pinned and pinned["digest"] != digest:
+                raise InputError(
+                    "the publisher's files are no longer those of hemicycle.lock",
+                    place=f"source {name}",
+                    remedy=f"See what changed, then accept it with `hemicycle collect --update {name}`.",
+                )
+            return figures
+
+        def resolve(at: Resolving) -> dict[str, Any]:
+            from hemicycle.sources.local import fingerprint
+
+            return {
+                "files": fingerprint(self._local_path(card), card, self.store.cache / f"{name}.files.json")
+            }
+
+        def settle(statement: Statement, lock: Lock) -> None:
+            entry = {"declared": declared, "digest": statement.digest}
+            entry |= {"packages": p} if (p := statement.figures.get("packages")) else {}
+            if lock.get("raw", name) != entry:
+                lock.set("raw", name, entry)
+
+        local = card.path is not None and not card.path.startswith("hf:")
+        return Step(
+            "raw",
+            name,
+            VERSIONS["raw"],
+            place,
+            build,
+            resolve=resolve if local else None,
+            settle=settle,
+            rebuildable=False,
+            optional=card.optional,
+        )
+
+    def _local_path(self, card: Card) -> Path:
+        return (self.project.folder / str(card.path)).resolve()
+
+    @_memo
+    def documents(self, name: str) -> Step:
+        """What a source's files say, as documents."""
+        card = self._card(name)
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.sources.read import read_source
+
+            return read_source(name, card, work.inputs["raw"], work.out, progress=work.progress)
+
+        declared = card.model_dump(
+            include={"reader", "include", "exclude", "kind", "language", "variety", "text_field", "id_field"}
+        )
+        return Step("documents", name, VERSIONS["documents"], declared, build, {"raw": self.raw(name)})
+
+    @_memo
+    def rights(self, name: str) -> Step:
+        """The verdicts on a source's documents, computed for a day and kept while they hold."""
+        card = self._card(name)
+        jurisdictions = list(self.declaration.project.jurisdictions)
+        declared = {
+            "rights": card.rights.model_dump(),
+            "jurisdictions": jurisdictions,
+            "policy": self.declaration.project.policy,
+            "tables": _rights_tables(),
+        }
+
+        def subject(statements: Mapping[str, Statement]) -> str:
+            return sha256_json([declared, statements["documents"].digest])
+
+        def resolve(at: Resolving) -> dict[str, Any]:
+            locked = at.lock.get("rights", name)
+            today = at.today.isoformat()
+            if locked and locked["of"] == subject(at.statements) and locked["as_of"] <= today:
+                until = locked.get("holds_until")
+                if until is None or today < until:
+                    return {"as_of": locked["as_of"]}
+            return {"as_of": today}
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.rights import decide
+
+            figures = decide(
+                work.inputs["documents"] / "documents.parquet",
+                card,
+                name,
+                jurisdictions,
+                date.fromisoformat(work.resolved["as_of"]),
+                work.out,
+                progress=work.progress,
+            )
+            return {**figures, "of": subject(work.statements)}
+
+        def settle(statement: Statement, lock: Lock) -> None:
+            entry = {
+                "of": statement.figures["of"],
+                "as_of": statement.declaration["resolved"]["as_of"],
+            }
+            if statement.figures.get("holds_until"):
+                entry["holds_until"] = statement.figures["holds_until"]
+            if lock.get("rights", name) != entry:
+                lock.set("rights", name, entry)
+
+        return Step(
+            "rights",
+            name,
+            VERSIONS["rights"],
+            declared,
+            build,
+            {"documents": self.documents(name)},
+            resolve=resolve,
+            settle=settle,
+        )
+
+    # ── corpora ──────────────────────────────────────────────────────────────────────────────────
+
+    @_memo
+    def admitted(self, name: str) -> Step:
+        """The gate: which documents rights let through. Holds no dates, so a new day may change nothing."""
+        sources = self.declaration.corpora[name].sources
+        jurisdictions = list(self.declaration.project.jurisdictions)
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.rights import admit
+
+            return admit(work.inputs, jurisdictions, work.out, uses=USES)
+
+        declared = {"jurisdictions": jurisdictions, "uses": list(USES)}
+        return Step(
+            "admitted",
+            name,
+            VERSIONS["admitted"],
+            declared,
+            build,
+            {source: self.rights(source) for source in sources},
+            may_lack=frozenset(sources),
+        )
+
+    @_memo
+    def corpus(self, name: str) -> Step:
+        corpus = self.declaration.corpora[name]
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.curate import curate
+
+            documents = {
+                role: folder / "documents.parquet"
+                for role, folder in work.inputs.items()
+                if role != "admitted"
+            }
+            return curate(
+                documents,
+                work.inputs["admitted"] / "admitted.parquet",
+                work.out,
+                work.scratch,
+                held_out=corpus.held_out,
+                progress=work.progress,
+            )
+
+        from hemicycle.curate.clean import CLEANING
+        from hemicycle.curate.rules import rules_digest
+
+        declared = {"held_out": corpus.held_out, "rules": rules_digest(), "cleaning": CLEANING}
+        inputs = {source: self.documents(source) for source in corpus.sources}
+        return Step(
+            "corpus",
+            name,
+            VERSIONS["corpus"],
+            declared,
+            build,
+            {**inputs, "admitted": self.admitted(name)},
+            may_lack=frozenset(inputs),
+        )
+
+    @_memo
+    def index(self, name: str) -> Step:
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.trace import build_index
+
+            return build_index(work.inputs["corpus"], work.out, progress=work.progress)
+
+        return Step("index", name, VERSIONS["index"], {}, build, {"corpus": self.corpus(name)})
+
+    # ── tokens and models ────────────────────────────────────────────────────────────────────────
+
+    @_memo
+    def tokenizer(self, name: str) -> Step:
+        tokenizer = self.declaration.tokenizers[name]
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.tokens import train_tokenizer
+
+            return train_tokenizer(
+                work.inputs["corpus"], work.out, vocab=tokenizer.vocab, progress=work.progress
+            )
+
+        return Step(
+            "tokenizer",
+            name,
+            VERSIONS["tokenizer"],
+            {"vocab": tokenizer.vocab},
+            build,
+            {"corpus": self.corpus(tokenizer.corpus)},
+        )
+
+    @_memo
+    def tokens(self, name: str) -> Step:
+        """Tokens of one corpus under one tokenizer; `name` is ``CORPUS.TOKENIZER``."""
+        corpus, tokenizer = name.split(".")
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.tokens import tokenize
+
+            return tokenize(work.inputs["corpus"], work.inputs["tokenizer"], work.out, progress=work.progress)
+
+        inputs = {"corpus": self.corpus(corpus), "tokenizer": self.tokenizer(tokenizer)}
+        return Step("tokens", name, VERSIONS["tokens"], {}, build, inputs)
+
+    def _token_inputs(self, model: Model) -> dict[str, Step]:
+        return {corpus: self.tokens(f"{corpus}.{model.tokenizer}") for corpus in sorted(model.corpora)}
+
+    def _resolve_run(self, name: str, at: Resolving) -> dict[str, Any]:
+        """Steps and arithmetic of a model's run, from the lock or by measuring."""
+        from hemicycle.train.settings import derive_shape
+
+        model = self.declaration.models[name]
+        vocabulary = at.statements["tokenizer"].figures["vocabulary"]
+        shape = derive_shape(model, vocabulary)
+        subject = sha256_json(
+            [model.model_dump(include={"architecture", "budget", "batch_tokens", "seed"}), vocabulary]
+        )
+        locked = at.lock.get("model", name)
+        if locked is None or locked.get("of") != subject:
+            from hemicycle.train import resolve_run
+
+            run = resolve_run(
+                shape, model.budget, model.seed, cache=self.store.cache / "compiled", progress=at.progress
+            )
+            locked = {"of": subject, **run.to_json()}
+            at.lock.set("model", name, locked)
+        return {k: v for k, v in locked.items() if k != "of"}
+
+    @_memo
+    def order(self, name: str) -> Step:
+        """The plan of a model's run: which rows at which step."""
+        from hemicycle.train.settings import derive_shape
+
+        model = self.declaration.models[name]
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.tokens import make_plan
+
+            shape = derive_shape(model, work.statements["tokenizer"].figures["vocabulary"])
+            tokens = {c: f for c, f in work.inputs.items() if c in model.corpora}
+            return make_plan(
+                tokens,
+                model.corpora,
+                work.out,
+                context=shape.context,
+                batch_rows=shape.batch_rows,
+                steps=work.resolved["steps"],
+                seed=model.seed,
+            )
+
+        declared = {
+            "shares": model.corpora,
+            "context": model.architecture.context,
+            "batch_tokens": model.batch_tokens,
+            "seed": model.seed,
+        }
+        return Step(
+            "order",
+            name,
+            VERSIONS["order"],
+            declared,
+            build,
+            {**self._token_inputs(model), "tokenizer": self.tokenizer(model.tokenizer)},
+            resolve=lambda at: {"steps": self._resolve_run(name, at)["steps"]},
+        )
+
+    @_memo
+    def model(self, name: str) -> Step:
+        model = self.declaration.models[name]
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.train import Run, derive_shape, train
+
+            return train(
+                work.inputs["order"],
+                {c: f for c, f in work.inputs.items() if c in model.corpora},
+                work.inputs["tokenizer"],
+                work.out,
+                work.scratch,
+                shape=derive_shape(model, work.statements["tokenizer"].figures["vocabulary"]),
+                run=Run(**work.resolved),
+                cache=self.store.cache / "compiled",
+                progress=work.progress,
+            )
+
+        inputs = {
+            **self._token_inputs(model),
+            "tokenizer": self.tokenizer(model.tokenizer),
+            "order": self.order(name),
+        }
+        return Step(
+            "model",
+            name,
+            VERSIONS["model"],
+            {"method": model.method, "architecture": model.architecture.model_dump()},
+            build,
+            inputs,
+            resolve=lambda at: self._resolve_run(name, at),
+            rebuildable=False,
+        )
+
+    # ── what is made of models ───────────────────────────────────────────────────────────────────
+
+    @_memo
+    def evaluation(self, name: str) -> Step:
+        evaluation = self.declaration.evaluations[name]
+        corpora = sorted({c for m in evaluation.models for c in self.declaration.models[m].corpora})
+        compared = [(self.project.folder / c).resolve() for c in evaluation.compare]
+
+        def resolve(at: Resolving) -> dict[str, Any]:
+            for folder in compared:
+                if not (folder / "config.json").is_file():
+                    raise DeclarationError(
+                        "this is not a model's folder: it has no config.json", place=str(folder)
+                    )
+            return {"compare": [[f.name, artefact_digest(digest_files(f))] for f in compared]}
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.evaluate import evaluate
+
+            return evaluate(
+                {m: work.inputs[f"model {m}"] for m in evaluation.models},
+                {c: work.inputs[f"corpus {c}"] for c in corpora},
+                work.out,
+                compare=compared,
+                progress=work.progress,
+            )
+
+        inputs = {f"model {m}": self.model(m) for m in evaluation.models}
+        inputs |= {f"corpus {c}": self.corpus(c) for c in corpora}
+        return Step(
+            "evaluation",
+            name,
+            VERSIONS["evaluation"],
+            {},
+            build,
+            inputs,
+            resolve=resolve if compared else None,
+        )
+
+    @_memo
+    def release(self, name: str) -> Step:
+        release = self.declaration.releases[name]
+        model = self.declaration.models[release.model]
+        sources = sorted({s for c in model.corpora for s in self.declaration.corpora[c].sources})
+        evaluations = [n for n, e in self.declaration.evaluations.items() if release.model in e.models]
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.release import make_release
+
+            return make_release(
+                work.out,
+                name=name,
+                declaration=self.declaration,
+                cards=self.project.cards,
+                model=work.inputs["model"],
+                statements=self._lineage(work.statements["model"], work.statements.values()),
+                corpora=_with_role(work.inputs, "corpus"),
+                rights=_with_role(work.inputs, "rights"),
+                refused=_with_role(work.inputs, "admitted"),
+                evaluations=_with_role(work.inputs, "evaluation"),
+                ledger=self.ledger,
+                progress=work.progress,
+            )
+
+        inputs: dict[str, Step] = {"model": self.model(release.model)}
+        inputs |= {f"corpus {c}": self.corpus(c) for c in model.corpora}
+        inputs |= {f"admitted {c}": self.admitted(c) for c in model.corpora}
+        inputs |= {f"evaluation {e}": self.evaluation(e) for e in evaluations}
+        inputs |= {f"rights {s}": self.rights(s) for s in sources}
+        project = self.declaration.project
+        declared = {
+            "release": release.model_dump(),
+            "project": project.model_dump(include={"name", "jurisdictions", "license", "governance"}),
+            "cards": {
+                s: self._card(s).model_dump(include={"title", "publisher", "attribution"}) for s in sources
+            },
+        }
+        may_lack = frozenset(r for r in inputs if r.startswith(("rights ", "evaluation ")))
+        return Step(
+            "release",
+            name,
+            VERSIONS["release"],
+            declared,
+            build,
+            inputs,
+            may_lack=may_lack,
+            rebuildable=False,
+        )
+
+    def _lineage(self, model: Statement, others: Any) -> dict[str, Statement]:
+        """``stage/name`` → statement, for the model, all it stands on, and what else the release shows."""
+        from hemicycle.ledger import lineage
+
+        every = list(self.ledger.current().values())
+        found = {}
+        for statement in [*others, model]:
+            for ancestor in lineage(every, str(statement.subject)):
+                s = ancestor.statement
+                found[f"{s.subject.stage}/{s.subject.name}"] = s
+        return found
+
+
+def _with_role(inputs: Mapping[str, Path], stage: str) -> dict[str, Path]:
+    return {role.removeprefix(f"{stage} "): p for role, p in inputs.items() if role.startswith(f"{stage} ")}
+
+
+def _rights_tables() -> str:
+    """One digest over every dated table of the rights room: a changed rule is a changed declaration."""
+    folder = resources.files("hemicycle.rights")
+    names = sorted(f.name for f in folder.iterdir() if f.name.endswith((".csv", ".toml")))
+    return sha256_json([[n, sha256_bytes(folder.joinpath(n).read_bytes())] for n in names])

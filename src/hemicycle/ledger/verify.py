@@ -1,0 +1,132 @@
+"""Verify: find whatever in a project is not what the ledger says.
+
+Three circles, from the outside in: the signed head covers the journal, the journal covers the statements,
+the statements cover the artefacts. What lies outside all three is found too: a statement that no line
+names, an artefact that no statement describes. Only the store's cache is exempt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hemicycle.errors import IntegrityError
+from hemicycle.ledger.journal import Line, statements_in
+from hemicycle.ledger.ledger import HEAD_TYPE, Ledger
+from hemicycle.ledger.statements import Statement
+from hemicycle.progress import QUIET, Progress
+from hemicycle.store import Store, digest_files, list_files
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong: the file, and what is wrong with it."""
+
+    file: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.what}"
+
+
+def check_project(ledger: Ledger, store: Store, *, progress: Progress = QUIET) -> list[Finding]:
+    """Check a project's ledger and every artefact of its store; an empty list means nothing is wrong."""
+    findings, statements = check_ledger(ledger)
+    findings += _check_store(ledger, statements, store, progress)
+    return findings
+
+
+def check_ledger(ledger: Ledger) -> tuple[list[Finding], list[Statement]]:
+    """Check journal, head and statements; also returns the statements that are sound, oldest first."""
+    journal_file = str(ledger.journal.path)
+    lines, problems = ledger.journal.read()
+    findings = [Finding(f"{journal_file}, line {number}", what) for number, what in problems]
+    findings += _check_head(ledger, lines)
+    statements: list[Statement] = []
+    named = statements_in(lines)
+    for file, sha256 in named.items():
+        try:
+            statements.append(ledger.read(file, sha256))
+        except IntegrityError as error:
+            findings.append(Finding(error.place or file, error.what))
+    folder = ledger.folder / "statements"
+    for file in list_files(folder) if folder.is_dir() else []:
+        if file not in named:
+            findings.append(Finding(str(folder / file), "no line of the journal names this statement"))
+    return findings, statements
+
+
+def _check_head(ledger: Ledger, lines: list[Line]) -> list[Finding]:
+    head_file = ledger.folder / "head.json"
+    if not head_file.exists():
+        return [Finding(str(head_file), "the signed head is missing")] if lines else []
+    try:
+        head = ledger.public_key.open(head_file.read_bytes(), HEAD_TYPE, str(head_file))
+    except IntegrityError as error:
+        return [Finding(error.place or str(head_file), error.what)]
+    signed: Any = head["head"]
+    digests = [line.digest for line in lines]
+    if signed not in digests:
+        return [
+            Finding(str(ledger.journal.path), "the signed head is not among its lines: the tail was lost")
+        ]
+    if digests[-1] != signed:
+        # Ordinary after a kill between line and head; but then a run has not ended, and it will be signed.
+        behind = len(digests) - 1 - digests.index(signed)
+        return [Finding(str(head_file), f"the last {behind} line(s) of the journal are not signed for yet")]
+    return []
+
+
+def _check_store(
+    ledger: Ledger, statements: list[Statement], store: Store, progress: Progress
+) -> list[Finding]:
+    latest = {_stands_as(s): s for s in statements}
+    dropped = {
+        name
+        for line in ledger.journal.read()[0]
+        if line.kind == "drop"
+        for name in line.content.get("artefacts", [])
+    }
+    findings: list[Finding] = []
+    standing = {f"{path.parent.name}/{path.name}": path for path in store.artefacts()}
+    standing |= {f"release/{path.name}": path for path in store.released()}
+    for name, path in standing.items():
+        if name not in latest:
+            findings.append(Finding(str(path), "no statement describes this artefact"))
+    size = sum(f.size for name, s in latest.items() if name in standing for f in s.files)
+    with progress.start("verify", size, "B") as bar:
+        for name, statement in latest.items():
+            if name in standing:
+                findings += check_files(standing[name], statement)
+                bar.advance(sum(f.size for f in statement.files))
+            elif not statement.rebuildable and name not in dropped:
+                findings.append(Finding(str(store.root / name), "a kept artefact is missing"))
+    return findings
+
+
+def _stands_as(statement: Statement) -> str:
+    """The name under which an artefact stands: a release's has no key, the newest takes its place."""
+    subject = statement.subject
+    return f"release/{subject.name}" if subject.stage == "release" else str(subject)
+
+
+def check_files(folder: Path, statement: Statement) -> list[Finding]:
+    """Compare the files of one artefact with its statement."""
+    if not folder.is_dir():
+        return [Finding(str(folder), "this is not a folder")]
+    try:
+        found = {f.path: f for f in digest_files(folder)}
+    except IntegrityError as error:
+        return [Finding(error.place or str(folder), error.what)]
+    stated = {f.path: f for f in statement.files}
+    findings = [Finding(str(folder / p), "the file is missing") for p in stated.keys() - found.keys()]
+    findings += [
+        Finding(str(folder / p), "the ledger does not know this file") for p in found.keys() - stated.keys()
+    ]
+    findings += [
+        Finding(str(folder / p), "the content differs from what the ledger states")
+        for p in stated.keys() & found.keys()
+        if stated[p] != found[p]
+    ]
+    return sorted(findings, key=lambda f: f.file)

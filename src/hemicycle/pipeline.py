@@ -1,0 +1,402 @@
+"""The pipeline: which steps are up to date, in which order to run the others, and how none is half done.
+
+A step is a function from artefacts to an artefact. Its key is a digest of what goes in: stage, version,
+declaration, what was resolved (a date, a number of steps), and the digests of the artefacts it reads. A
+step whose key the ledger already knows, and whose artefact stands, is up to date; nothing else decides,
+so the clock, the host and the order of commands cannot.
+
+A build that is killed leaves its scratch folder behind under the same key, and resumes from it. A build
+that had finished but was not yet entered in the ledger is entered at the next start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from hemicycle import __version__
+from hemicycle.digests import sha256_json
+from hemicycle.errors import HemicycleError, InputError
+from hemicycle.ledger import Ledger, Statement, Subject
+from hemicycle.progress import QUIET, Progress
+from hemicycle.project import Lock
+from hemicycle.store import Store, digest_files, locked, write_aside
+
+#: Libraries whose version may show in an artefact's bytes; stated with each artefact.
+LIBRARIES = ("numpy", "polars", "pyarrow", "lxml", "tokenizers", "pydivsufsort", "torch", "transformers")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a build gets: where to write, what to read.
+
+    Attributes:
+        out: an empty folder that becomes the artefact.
+        scratch: a folder that survives a kill and is deleted once the artefact is done.
+        inputs: role → folder of an artefact. Roles of sources that are not there are missing.
+        statements: role → the statement about it.
+        resolved: what `Step.resolve` found.
+    """
+
+    out: Path
+    scratch: Path
+    inputs: Mapping[str, Path]
+    statements: Mapping[str, Statement]
+    resolved: Mapping[str, Any]
+    progress: Progress
+    offline: bool
+
+
+@dataclass(frozen=True)
+class Resolving:
+    """What a resolution may look at: the inputs' statements, the lock, today."""
+
+    statements: Mapping[str, Statement]
+    lock: Lock
+    today: date
+    progress: Progress
+    offline: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One artefact to be made.
+
+    Attributes:
+        declaration: what was declared, as JSON; part of the key.
+        inputs: role → step whose artefact is read.
+        build: fills ``work.out`` and returns figures for the statement.
+        resolve: finds what the declaration leaves open; part of the key.
+        settle: called once the artefact stands, to write the lock.
+        rebuildable: deleted, the artefact comes back with the same digest.
+        optional: when the world does not give it (InputError), the others go on.
+        may_lack: roles of inputs that may be missing, as when a source could not be obtained; at least one
+            of all inputs must be there.
+    """
+
+    stage: str
+    name: str
+    version: int
+    declaration: Any
+    build: Callable[[Work], Mapping[str, Any]]
+    inputs: Mapping[str, Step] = field(default_factory=dict)
+    resolve: Callable[[Resolving], Mapping[str, Any]] | None = None
+    settle: Callable[[Statement, Lock], None] | None = None
+    rebuildable: bool = True
+    optional: bool = False
+    may_lack: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        return f"{self.stage} {self.name}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a step: fresh, built, would-run, not-obtained, failed or blocked."""
+
+    step: Step
+    state: str
+    reason: str = ""
+    statement: Statement | None = None
+    folder: Path | None = None
+    seconds: float = 0.0
+    error: HemicycleError | None = None
+
+    @property
+    def stands(self) -> bool:
+        return self.statement is not None
+
+
+class Pipeline:
+    """Runs steps of one project against its store and its ledger."""
+
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        lock: Lock,
+        *,
+        progress: Progress = QUIET,
+        offline: bool = False,
+        keep_going: bool = False,
+        today: Callable[[], date] = lambda: datetime.now(UTC).date(),
+        report: Callable[[Outcome], None] = lambda outcome: None,
+        on_wait: Callable[[str], None] = lambda holder: None,
+    ) -> None:
+        self.store, self.ledger, self.lock = store, ledger, lock
+        self.progress, self.offline, self.keep_going = progress, offline, keep_going
+        self.today, self.report, self.on_wait = today, report, on_wait
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Be the only process that writes to this project; first finish what a killed one left."""
+        with locked(self.ledger.folder / ".lock", self.on_wait):
+            self._recover()
+            yield
+
+    def run(self, targets: list[Step], *, force: frozenset[str] = frozenset()) -> list[Outcome]:
+        """Bring the targets and all they stand on up to date; outcomes in the order of the work.
+
+        `force` names steps (``stage name``) to build again although they are up to date. Raises the first
+        error unless `keep_going`, in which case outcomes tell what failed and what that blocked.
+        """
+        with self.exclusive():
+            outcomes: dict[Step, Outcome] = {}
+            for step in in_order(targets):
+                outcome = self._run_step(step, outcomes, force)
+                outcomes[step] = outcome
+                self.report(outcome)
+                if outcome.state == "failed" and not self.keep_going and outcome.error:
+                    raise outcome.error
+            return list(outcomes.values())
+
+    def look(self, targets: list[Step]) -> list[Outcome]:
+        """Say what `run` would do and why, without doing or resolving anything that takes long."""
+        outcomes: dict[Step, Outcome] = {}
+        for step in in_order(targets):
+            outcomes[step] = self._look_at(step, outcomes)
+        return list(outcomes.values())
+
+    def _look_at(self, step: Step, outcomes: Mapping[Step, Outcome]) -> Outcome:
+        waiting = [s for s in step.inputs.values() if outcomes[s].state == "would-run"]
+        if waiting:
+            return Outcome(step, "would-run", f"{waiting[0]} runs before it")
+        statements, missing = self._inputs(step, outcomes)
+        if missing:
+            return Outcome(step, "blocked", f"{missing} is not there")
+        last = self._latest(step)
+        if step.resolve and last is None:
+            return Outcome(step, "would-run", "it was never built")
+        resolved = self._resolve(step, statements)
+        key = _key(step, resolved, statements)
+        current = self._standing(step, key)
+        if current is not None:
+            folder = self.store.artefact(step.stage, step.name, key)
+            return Outcome(step, "fresh", statement=current, folder=folder)
+        return Outcome(step, "would-run", _why(step, statements, resolved, last, key))
+
+    def _run_step(self, step: Step, outcomes: Mapping[Step, Outcome], force: frozenset[str]) -> Outcome:
+        statements, missing = self._inputs(step, outcomes)
+        if missing:
+            return Outcome(step, "blocked", f"{missing} is not there")
+        began = time.monotonic()
+        try:
+            resolved = self._resolve(step, statements)
+            key = _key(step, resolved, statements)
+            folder = self.store.artefact(step.stage, step.name, key)
+            statement = self._standing(step, key)
+            state, reason = "fresh", ""
+            if statement is None or str(step) in force:
+                state, reason = "built", _why(step, statements, resolved, self._latest(step), key)
+                statement = self._build(step, key, resolved, statements)
+            if step.settle:
+                step.settle(statement, self.lock)
+        except HemicycleError as error:
+            if step.optional and isinstance(error, InputError):
+                return Outcome(step, "not-obtained", error.what, error=error)
+            return Outcome(step, "failed", error.what, error=error)
+        return Outcome(step, state, reason, statement, folder, time.monotonic() - began)
+
+    def _inputs(
+        self, step: Step, outcomes: Mapping[Step, Outcome]
+    ) -> tuple[dict[str, Statement], Step | None]:
+        """The statements about the inputs that stand, and the first input that is missing but needed."""
+        standing: dict[str, Statement] = {}
+        for role, source in step.inputs.items():
+            statement = outcomes[source].statement
+            if statement is not None:
+                standing[role] = statement
+            elif role not in step.may_lack:
+                return standing, source
+        if step.inputs and not standing:
+            return standing, next(iter(step.inputs.values()))
+        return standing, None
+
+    def _resolve(self, step: Step, statements: Mapping[str, Statement]) -> Mapping[str, Any]:
+        if step.resolve is None:
+            return {}
+        return step.resolve(Resolving(statements, self.lock, self.today(), self.progress, self.offline))
+
+    def _standing(self, step: Step, key: str) -> Statement | None:
+        """The statement about an artefact that is there, or None."""
+        statement = self.ledger.current().get(key)
+        if statement is None:
+            return None
+        folder = self.store.artefact(step.stage, step.name, key)
+        for file in statement.files:
+            try:
+                size = (folder / file.path).stat().st_size
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            if size != file.size:
+                return None
+        return statement
+
+    def _latest(self, step: Step) -> Statement | None:
+        """The last statement about a step of this name, whatever its key."""
+        named = (s for s in self.ledger.current().values() if _named(s) == (step.stage, step.name))
+        return max(named, key=lambda s: str(s.made.get("ended", "")), default=None)
+
+    def _build(
+        self, step: Step, key: str, resolved: Mapping[str, Any], statements: Mapping[str, Statement]
+    ) -> Statement:
+        staging = self.store.staging(key)
+        content, scratch = staging / "content", staging / "work"
+        if content.exists():
+            shutil.rmtree(content)
+        content.mkdir(parents=True)
+        scratch.mkdir(exist_ok=True)
+        inputs = {
+            role: self.store.artefact(s.subject.stage, s.subject.name, s.subject.key)
+            for role, s in statements.items()
+        }
+        started, began = datetime.now(UTC), time.monotonic()
+        work = Work(content, scratch, inputs, statements, resolved, self.progress, self.offline)
+        try:
+            figures = step.build(work)
+        except OSError as error:
+            raise HemicycleError(
+                f"{step}: {error.strerror or error}",
+                place=str(error.filename) if error.filename else str(staging),
+                remedy="Nothing half-written is visible; run again once the cause is mended.",
+            ) from error
+        statement = Statement(
+            Subject(step.stage, step.name, key),
+            tuple(digest_files(content)),
+            step.rebuildable,
+            {"declared": step.declaration, "resolved": dict(resolved)},
+            {
+                role: {"artefact": str(s.subject), "digest": s.digest}
+                for role, s in sorted(statements.items())
+            },
+            dict(figures),
+            _made(started, time.monotonic() - began),
+        )
+        write_aside(staging / "statement.json", statement.to_bytes())
+        return self._commit(staging)
+
+    def _commit(self, staging: Path) -> Statement:
+        """Bring finished work under its final name and into the ledger. Each part may be repeated."""
+        data = (staging / "statement.json").read_bytes()
+        subject = Statement.from_bytes(data, str(staging / "statement.json")).subject
+        content = staging / "content"
+        if content.exists():
+            self.store.place(content, self.store.artefact(subject.stage, subject.name, subject.key))
+        statement = self.ledger.record(data)
+        shutil.rmtree(staging)
+        return statement
+
+    def _recover(self) -> None:
+        self.ledger.journal.mend_torn_tail()
+        self.store.sweep()
+        for staging in self.store.staged():
+            if (staging / "statement.json").exists():
+                self._commit(staging)
+        if self.ledger.journal.path.exists():
+            self.ledger.sign_head_if_behind()
+
+    def unreferenced(self, targets: list[Step]) -> list[Path]:
+        """Artefacts and abandoned work that the declaration as it stands no longer leads to."""
+        needed = {o.folder for o in self.look(targets) if o.folder}
+        artefacts = [a for a in self.store.artefacts() if a not in needed]
+        return artefacts + self.store.staged()
+
+    def drop(self, folders: list[Path]) -> None:
+        """Delete artefacts; the ledger notes it first, so that their absence is explained."""
+        with self.exclusive():
+            names = {f"{path.parent.name}/{path.name}" for path in folders}
+            subjects = [s.subject for s in self.ledger.current().values() if str(s.subject) in names]
+            if subjects:
+                self.ledger.note_dropped(subjects)
+            for path in folders:
+                if path.parent.name == ".staging":
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    self.store.remove(path)
+
+
+def in_order(targets: list[Step]) -> list[Step]:
+    """The targets and all they stand on, inputs first."""
+    ordered: list[Step] = []
+    seen: set[Step] = set()
+
+    def visit(step: Step) -> None:
+        if step in seen:
+            return
+        seen.add(step)
+        for source in step.inputs.values():
+            visit(source)
+        ordered.append(step)
+
+    for target in targets:
+        visit(target)
+    return ordered
+
+
+def _named(statement: Statement) -> tuple[str, str]:
+    return statement.subject.stage, statement.subject.name
+
+
+def _key(step: Step, resolved: Mapping[str, Any], statements: Mapping[str, Statement]) -> str:
+    return sha256_json(
+        {
+            "stage": step.stage,
+            "name": step.name,
+            "version": step.version,
+            "declaration": step.declaration,
+            "resolved": dict(resolved),
+            "inputs": {role: s.digest for role, s in statements.items()},
+        }
+    )
+
+
+def _why(
+    step: Step,
+    statements: Mapping[str, Statement],
+    resolved: Mapping[str, Any],
+    last: Statement | None,
+    key: str,
+) -> str:
+    """Why a step is not up to date, in a few words."""
+    if last is None:
+        return "it was never built"
+    if last.subject.key == key:
+        return "its artefact is not there or not whole"
+    if last.declaration.get("declared") != step.declaration:
+        return "its declaration changed"
+    for role, statement in statements.items():
+        if last.inputs.get(role, {}).get("digest") != statement.digest:
+            return f"its input {statement.subject.stage} {statement.subject.name} changed"
+    gone = sorted(set(last.inputs) - set(statements))
+    if gone:
+        return f"its input {gone[0]} is gone"
+    if last.declaration.get("resolved") != dict(resolved):
+        return "what was resolved changed"
+    return "the stage itself is of a newer version"
+
+
+def _made(started: datetime, seconds: float) -> dict[str, Any]:
+    """Who and what made an artefact: versions, times, the class of machine, never its name."""
+    libraries = {}
+    for name in LIBRARIES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            libraries[name] = importlib.metadata.version(name)
+    return {
+        "hemicycle": __version__,
+        "python": platform.python_version(),
+        "libraries": libraries,
+        "machine": f"{platform.system()} {platform.machine()}, {len(os.sched_getaffinity(0))} cores",
+        "started": started.isoformat(timespec="seconds"),
+        "ended": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "seconds": round(seconds, 3),
+        "governance": "solo",
+    }

@@ -1,0 +1,418 @@
+"""The declaration: `hemicycle.toml` and the source cards, typed and validated.
+
+Everything here can be read by a lawyer; nothing here is code. A wrong or unknown key is refused with the
+file, the line and what was probably meant.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import tomli_w
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from hemicycle.documents import Kind
+from hemicycle.errors import DeclarationError, did_you_mean
+from hemicycle.store import write_aside
+
+T = TypeVar("T", bound=BaseModel)
+
+DECLARATION = "hemicycle.toml"
+LOCK = "hemicycle.lock"
+
+#: Names become folder names and command-line words.
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+
+#: Countries a project may be released in, ISO 3166. Each needs rules of its own in `rights/`.
+Jurisdiction = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z]{2,3})?$")]
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _count(value: object) -> object:
+    """Read “200k”, “3M”, “1.5B”, “2T” as a number of tokens."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKMBT]?)\s*", value)
+    if not match:
+        raise ValueError("is not a number of tokens such as 500k, 200M or 3B")
+    factor = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}[match[2]]
+    return round(float(match[1]) * factor)
+
+
+class CardRights(_Declared):
+    """Under which right a source is used, and who says so.
+
+    Attributes:
+        licence: SPDX expression stated by the origin. Absent: nothing is known, so nothing is allowed,
+            unless the files state their own (Debian's copyright files do).
+        covers: ``text``: the licence is that of the text itself. ``edition``: it covers the encoding
+            only, and the text stands under its authors' term of protection.
+        distributor: SPDX expression stated by who passes the text on, where it differs.
+        attested_by: the person who read the licence at its place and answers for it.
+        evidence: where the licence was read.
+    """
+
+    licence: str | None = None
+    covers: Literal["text", "edition"] = "text"
+    distributor: str | None = None
+    attested_by: str | None = None
+    evidence: list[str] = []
+
+
+class Card(_Declared):
+    """One source: one publisher's collection, in `sources/NAME.toml`. Never holds code.
+
+    Exactly one of `path`, `urls`, `packages` says where the files are:
+    a folder or file beside the project, addresses on the web, or Debian packages.
+    """
+
+    title: str
+    publisher: str | None = None
+    reader: str
+    path: str | None = None
+    urls: list[str] | None = None
+    packages: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]] | None = None
+    include: list[str] = ["**/*"]
+    exclude: list[str] = []
+    kind: Kind = "other"
+    language: str = "fr"
+    variety: str | None = None
+    attribution: str | None = None
+    optional: bool = False
+    text_field: str = "text"
+    id_field: str = "id"
+    digests: dict[str, str] = {}
+    rights: CardRights = CardRights()
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Card:
+        places = [p for p in ("path", "urls", "packages") if getattr(self, p)]
+        if len(places) != 1:
+            raise ValueError(
+                "needs exactly one of path, urls, packages" + (f", has {places}" if places else "")
+            )
+        return self
+
+
+class Corpus(_Declared):
+    """Documents of some sources, cleaned, filtered, deduplicated; a share is held out for evaluation."""
+
+    sources: list[Name] = Field(min_length=1)
+    held_out: float = Field(default=0.05, ge=0.0, le=0.5)
+
+    @field_validator("sources")
+    @classmethod
+    def _distinct(cls, sources: list[str]) -> list[str]:
+        if len(set(sources)) != len(sources):
+            raise ValueError("names a source twice")
+        return sources
+
+
+class Tokenizer(_Declared):
+    corpus: Name
+    vocab: int = Field(ge=300, le=262_144)
+
+
+class Architecture(_Declared):
+    """The shape of a model. Left out, `feed_forward` is 8/3 of the width, rounded up to a multiple of 64."""
+
+    kind: Literal["llama"] = "llama"
+    layers: int = Field(ge=1, le=512)
+    width: int = Field(ge=16, le=65_536)
+    heads: int = Field(ge=1, le=512)
+    kv_heads: int | None = Field(default=None, ge=1)
+    feed_forward: int | None = Field(default=None, ge=16)
+    context: int = Field(ge=16, le=1_048_576)
+
+    @model_validator(mode="after")
+    def _divides(self) -> Architecture:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
+        if (self.width // self.heads) % 2:
+            raise ValueError("width / heads must be even: rotary positions turn pairs of numbers")
+        if self.heads % (self.kv_heads or self.heads):
+            raise ValueError(f"heads {self.heads} is not a multiple of kv_heads {self.kv_heads}")
+        return self
+
+
+class Budget(_Declared):
+    """How long to train: minutes of wall clock on this machine, or tokens."""
+
+    minutes: float | None = Field(default=None, gt=0)
+    tokens: Annotated[int | None, BeforeValidator(_count)] = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _one(self) -> Budget:
+        if (self.minutes is None) == (self.tokens is None):
+            raise ValueError("needs either minutes or tokens")
+        return self
+
+
+class Model(_Declared):
+    method: Literal["pretrain"] = "pretrain"
+    corpora: dict[Name, Annotated[float, Field(gt=0)]] = Field(min_length=1)
+    tokenizer: Name
+    architecture: Architecture
+    budget: Budget
+    batch_tokens: int | None = Field(default=None, ge=16)
+    seed: int = Field(default=1, ge=0)
+
+
+class Evaluation(_Declared):
+    """Measure models on the held-out documents; `compare` adds model folders from elsewhere."""
+
+    models: list[Name] = Field(min_length=1)
+    compare: list[str] = []
+
+
+class Release(_Declared):
+    model: Name
+    title: str | None = None
+    description: str | None = None
+
+
+class ProjectTable(_Declared):
+    name: Name
+    jurisdictions: list[Jurisdiction] = Field(min_length=1)
+    license: str
+    policy: Literal["default"] = "default"
+    governance: Literal["solo"] = "solo"
+    store: str | None = None
+    languages: list[Literal["fr", "en"]] = ["fr", "en"]
+
+
+class Declaration(_Declared):
+    """The whole of `hemicycle.toml`."""
+
+    project: ProjectTable
+    corpora: dict[Name, Corpus] = {}
+    tokenizers: dict[Name, Tokenizer] = {}
+    models: dict[Name, Model] = {}
+    evaluations: dict[Name, Evaluation] = {}
+    releases: dict[Name, Release] = {}
+
+    @model_validator(mode="after")
+    def _references(self) -> Declaration:
+        def known(what: str, name: str, table: dict[str, Any], where: str) -> None:
+            if name not in table:
+                hint = did_you_mean(name, table) or f"Declared {what}: {', '.join(table) or 'none'}."
+                raise ValueError(f"{where} names {what} “{name}”, which is not declared. {hint}")
+
+        for name, tokenizer in self.tokenizers.items():
+            known("corpora", tokenizer.corpus, self.corpora, f"tokenizers.{name}.corpus")
+        for name, model in self.models.items():
+            known("tokenizers", model.tokenizer, self.tokenizers, f"models.{name}.tokenizer")
+            for corpus in model.corpora:
+                known("corpora", corpus, self.corpora, f"models.{name}.corpora")
+        for name, evaluation in self.evaluations.items():
+            for model_name in evaluation.models:
+                known("models", model_name, self.models, f"evaluations.{name}.models")
+        for name, release in self.releases.items():
+            known("models", release.model, self.models, f"releases.{name}.model")
+        return self
+
+
+class Project:
+    """A folder with a `hemicycle.toml`, its cards and its lock."""
+
+    def __init__(self, folder: Path, declaration: Declaration, cards: dict[str, Card]) -> None:
+        self.folder = folder
+        self.declaration = declaration
+        self.cards = cards
+
+    @property
+    def name(self) -> str:
+        return self.declaration.project.name
+
+    @property
+    def build(self) -> Path:
+        store = self.declaration.project.store
+        return (
+            (self.folder / Path(store).expanduser()).resolve() / self.name if store else self.folder / "build"
+        )
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "ledger"
+
+
+def find_project(start: Path) -> Path:
+    """The nearest folder at or above `start` that holds a declaration."""
+    start = start.resolve()
+    for folder in [start, *start.parents]:
+        if (folder / DECLARATION).is_file():
+            return folder
+    raise DeclarationError(
+        f"no {DECLARATION} here or above",
+        place=str(start),
+        remedy="Make a project with `hemicycle new FOLDER`, or name one with --project FOLDER.",
+    )
+
+
+def load_project(folder: Path) -> Project:
+    """Read and check the declaration and every card that a corpus names."""
+    declaration = _load_toml(folder / DECLARATION, Declaration)
+    cards: dict[str, Card] = {}
+    cards_folder = folder / "sources"
+    for corpus_name, corpus in declaration.corpora.items():
+        for source in corpus.sources:
+            path = cards_folder / f"{source}.toml"
+            if not path.is_file():
+                known = sorted(p.stem for p in cards_folder.glob("*.toml"))
+                raise DeclarationError(
+                    f"source “{source}” has no card sources/{source}.toml",
+                    place=_place(folder / DECLARATION, ("corpora", corpus_name, "sources")),
+                    remedy=did_you_mean(source, known) or f"Cards present: {', '.join(known) or 'none'}.",
+                )
+            if source not in cards:
+                cards[source] = load_card(path)
+    return Project(folder, declaration, cards)
+
+
+def load_card(path: Path) -> Card:
+    """Read and check one source card, its reader and its licence expressions included."""
+    from hemicycle.rights.licences import check_expression
+    from hemicycle.sources import READERS
+
+    card = _load_toml(path, Card)
+    if card.reader not in READERS:
+        raise DeclarationError(
+            f"there is no reader “{card.reader}”",
+            place=_place(path, ("reader",)),
+            remedy=did_you_mean(card.reader, READERS) or f"Readers: {', '.join(sorted(READERS))}.",
+        )
+    for key in ("licence", "distributor"):
+        expression = getattr(card.rights, key)
+        if expression is not None:
+            problem = check_expression(expression)
+            if problem:
+                raise DeclarationError(
+                    problem.what, place=_place(path, ("rights", key)), remedy=problem.remedy
+                )
+    return card
+
+
+def _load_toml(path: Path, model: type[T]) -> T:
+    try:
+        data = tomllib.loads(path.read_bytes().decode("utf-8"))
+    except FileNotFoundError:
+        raise DeclarationError("the file does not exist", place=str(path)) from None
+    except UnicodeDecodeError as error:
+        raise DeclarationError(
+            f"byte {error.start} is not UTF-8", place=str(path), remedy="Save the file as UTF-8."
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise DeclarationError(f"this is not TOML: {error}", place=str(path)) from None
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise _declaration_error(path, model, error) from None
+
+
+def _declaration_error(path: Path, model: type[BaseModel], error: ValidationError) -> DeclarationError:
+    """Turn pydantic's first finding into a sentence with file, line and what was meant."""
+    found = error.errors()[0]
+    keys = tuple(k for k in found["loc"] if k != "[key]")
+    place = _place(path, keys)
+    dotted = ".".join(map(str, keys))
+    if found["type"] == "extra_forbidden":
+        known = _known_keys(model, keys[:-1])
+        return DeclarationError(
+            f"unknown key “{dotted}”",
+            place=place,
+            remedy=did_you_mean(str(keys[-1]), known) or f"Known keys here: {', '.join(sorted(known))}.",
+        )
+    if found["type"] == "missing":
+        return DeclarationError(f"the key “{dotted}” is missing", place=place)
+    message = found["msg"].removeprefix("Value error, ")
+    given = found.get("input")
+    shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
+    if found["type"] == "string_pattern_mismatch":
+        message = f"does not have the form {found['ctx']['pattern']}"
+    return DeclarationError(f"{dotted}: {message}{shown}" if dotted else message, place=place)
+
+
+def _known_keys(model: type[BaseModel], keys: tuple[int | str, ...]) -> set[str]:
+    """The keys a model knows at the end of a path, walking through tables of models."""
+    current: Any = model
+    for key in keys:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            field = current.model_fields.get(str(key))
+            current = field.annotation if field else None
+        else:
+            arguments = getattr(current, "__args__", ())
+            current = arguments[-1] if arguments else None
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return set(current.model_fields)
+    return set()
+
+
+def _place(path: Path, keys: tuple[int | str, ...]) -> str:
+    """The file and, where it can be found, the line of a key.
+
+    tomllib keeps no positions, so the text is searched: the table's header, then the key below it.
+    """
+    names = [k for k in keys if isinstance(k, str)]
+    line = _line_of(path.read_text("utf-8", "replace").splitlines(), names)
+    return f"{path}, line {line}" if line else str(path)
+
+
+def _line_of(lines: list[str], names: list[str]) -> int | None:
+    """Line (from 1) of the longest prefix of the dotted key that the file spells out."""
+    best: tuple[int, int] | None = None
+    table: list[str] = []
+    for number, line in enumerate(lines, 1):
+        header = re.match(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?", line)
+        assignment = re.match(r"\s*([\w.\"'-]+)\s*=", line)
+        if header:
+            table = spelled = [p.strip(" \"'") for p in header[1].split(".")]
+        elif assignment:
+            spelled = table + [p.strip(" \"'") for p in assignment[1].split(".")]
+        else:
+            continue
+        if names[: len(spelled)] == spelled and (best is None or len(spelled) > best[0]):
+            best = (len(spelled), number)
+    return best[1] if best else None
+
+
+class Lock:
+    """`hemicycle.lock`: what was resolved and must stay the same next time. One table a thing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._tables: dict[str, dict[str, Any]] = tomllib.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            self._tables = {}
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise DeclarationError(
+                f"this is not TOML: {error}",
+                place=str(path),
+                remedy="Take the file back from version control, or delete it to resolve everything anew.",
+            ) from None
+
+    def get(self, table: str, name: str) -> dict[str, Any] | None:
+        entry = self._tables.get(table, {}).get(name)
+        return dict(entry) if entry is not None else None
+
+    def set(self, table: str, name: str, entry: dict[str, Any]) -> None:
+        """Record one resolution and write the file at once: a crash later must not lose it."""
+        self._tables.setdefault(table, {})[name] = entry
+        tables = {t: dict(sorted(self._tables[t].items())) for t in sorted(self._tables)}
+        head = "# Made by hemicycle: what was resolved. Keep it under version control.\n\n"
+        write_aside(self.path, (head + tomli_w.dumps(tables)).encode("utf-8"))

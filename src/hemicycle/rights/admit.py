@@ -1,0 +1,151 @@
+"""Admit: the documents that may go on, out of the rights of all sources. The gate before tokenisation.
+
+It fails closed. A document is admitted when every verdict that the project needs, for each jurisdiction
+and each use, is there and is `allow`; a verdict that is missing, unreadable or given for two different
+texts refuses. No day is written into the result, so a later day that admits the same documents gives the
+same bytes and rebuilds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from hemicycle.documents import write_parquet
+from hemicycle.errors import DeclarationError, IntegrityError
+from hemicycle.rights.policy import SEVERITY, USES
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ADMITTED = pa.schema([("source", pa.string()), ("id", pa.string()), ("digest", pa.string())])
+REFUSED = pa.schema(
+    [
+        ("source", pa.string()),
+        ("id", pa.string()),
+        ("verdict", pa.string()),
+        ("explanation", pa.string()),
+        ("licence", pa.string()),
+    ]
+)
+
+#: Rows of one row group. Fixed, so that equal rows give equal bytes.
+_ROWS_A_GROUP = 100_000
+
+
+def admit(
+    rights: Mapping[str, Path],
+    jurisdictions: Sequence[str],
+    out: Path,
+    *,
+    uses: Sequence[str] = ("train", "weights"),
+) -> dict[str, Any]:
+    """Write `out/admitted.parquet` and `out/refused.parquet`; return how many went where, and why.
+
+    Args:
+        rights: source → folder with its `rights.parquet`.
+        jurisdictions, uses: a document needs `allow` for each of one with each of the other.
+
+    Returns:
+        `admitted` and `refused` documents in all, and by source with the reasons. An empty admitted set
+        is a result like any other: what to do about it is for the caller to say.
+
+    Raises:
+        DeclarationError: no jurisdiction or use, or an unknown use, which would admit everything.
+        IntegrityError: the rights of a source cannot be read.
+    """
+    import polars as pl
+
+    if not jurisdictions or not uses:
+        raise DeclarationError("documents cannot be admitted for no jurisdiction or no use")
+    for use in uses:
+        if use not in USES:
+            raise DeclarationError(f"there is no use “{use}”", remedy=f"Uses: {', '.join(USES)}.")
+    needed = sorted({(j, u) for j in jurisdictions for u in uses})
+    judged = pl.concat([_judged(source, rights[source], needed) for source in sorted(rights)] or [_nothing()])
+    judged = judged.sort("source", "id")
+    admitted = judged.filter("admitted").select("source", "id", "digest")
+    refused = judged.filter(~pl.col("admitted")).select("source", "id", "verdict", "explanation", "licence")
+    out.mkdir(parents=True, exist_ok=True)
+    write_parquet(out / "admitted.parquet", ADMITTED, _groups(admitted))
+    write_parquet(out / "refused.parquet", REFUSED, _groups(refused))
+    return {
+        "admitted": admitted.height,
+        "refused": refused.height,
+        "jurisdictions": sorted(set(jurisdictions)),
+        "uses": sorted(set(uses)),
+        "sources": {source: _source_figures(source, admitted, refused) for source in sorted(rights)},
+    }
+
+
+def _judged(source: str, folder: Path, needed: Sequence[tuple[str, str]]) -> pl.DataFrame:
+    """One row a document: whether it is admitted, and its worst verdict among those needed."""
+    import polars as pl
+
+    path = folder / "rights.parquet"
+    asked = pl.LazyFrame(needed, schema={"jurisdiction": pl.String, "use": pl.String}, orient="row")
+    severity = pl.col("verdict").replace_strict(
+        dict(SEVERITY), default=SEVERITY["deny"], return_dtype=pl.Int8
+    )
+    try:
+        rows = pl.scan_parquet(path).select(
+            "id", "digest", "jurisdiction", "use", "verdict", "explanation", "licence"
+        )
+        one_text = (pl.n_unique("digest") == 1).alias("one")
+        everyone = rows.group_by("id").agg(pl.first("digest"), one_text)
+        worst = (
+            rows.join(asked, on=["jurisdiction", "use"])
+            .with_columns(severity.alias("severity"))
+            .sort("severity", "jurisdiction", "use", "explanation", descending=[True, False, False, False])
+            .group_by("id", maintain_order=True)
+            .agg(
+                pl.struct("jurisdiction", "use").n_unique().alias("answers"),
+                pl.first("severity", "verdict", "explanation", "licence"),
+            )
+        )
+        frame = everyone.join(worst, on="id", how="left").collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise IntegrityError(
+            f"the rights of {source} cannot be read: {str(error).splitlines()[0]}",
+            place=str(path),
+            remedy="Delete the artefact and run again.",
+        ) from None
+    whole = (pl.col("answers") == len(needed)) & pl.col("one") & pl.col("digest").is_not_null()
+    allowed = pl.col("severity") == SEVERITY["allow"]
+    # A document that lacks a verdict but has a bad one keeps the bad one as its reason.
+    undecided = ~whole.fill_null(False) & allowed.fill_null(True)
+    return frame.select(
+        pl.lit(source).alias("source"),
+        "id",
+        "digest",
+        (whole & allowed).fill_null(False).alias("admitted"),
+        pl.when(undecided).then(pl.lit("deny")).otherwise(pl.col("verdict")).alias("verdict"),
+        pl.when(undecided).then(pl.lit("not-decided")).otherwise(pl.col("explanation")).alias("explanation"),
+        "licence",
+    )
+
+
+def _nothing() -> pl.DataFrame:
+    import polars as pl
+
+    text = dict.fromkeys(("source", "id", "digest", "verdict", "explanation", "licence"), pl.String)
+    return pl.DataFrame(schema={**text, "admitted": pl.Boolean})
+
+
+def _groups(frame: pl.DataFrame) -> Iterator[pa.Table]:
+    for group in frame.iter_slices(_ROWS_A_GROUP):
+        if group.height:
+            yield group.to_arrow()
+
+
+def _source_figures(source: str, admitted: pl.DataFrame, refused: pl.DataFrame) -> dict[str, Any]:
+    of_source = refused.filter(source=source)
+    reasons = of_source["explanation"].value_counts().sort("explanation")
+    return {
+        "admitted": admitted.filter(source=source).height,
+        "refused": of_source.height,
+        "reasons": dict(reasons.iter_rows()),
+    }

@@ -1,0 +1,211 @@
+"""A finding: the verdict on one case, out of all its layers.
+
+A text has layers, and is as free as the least free of them: the text itself (its authors' right) and the
+edition (who encoded or scanned it). A licence speaks for the layer of whoever states it. A file's own
+notice specialises what its origin says in general, and a card's statement is the most general of all. A
+distributor can license nothing that is not his; his statement is evidence, compared with the origin's.
+
+A case is what a verdict depends on and nothing more: what is stated, and the authors' dates. Equal cases
+have equal findings, whatever document they come from and in whatever order.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from hemicycle.documents import Author
+from hemicycle.project import CardRights
+from hemicycle.rights.licences import LONGEST_EXPRESSION, Judgement
+from hemicycle.rights.policy import SEVERITY, USES, Policy, Use, Verdict, worst
+from hemicycle.rights.term import TermVerdict
+
+#: What a verdict rests on.
+Basis = Literal["licence", "term", "licence+term", "none"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What documents have in common that get the same verdict.
+
+    Attributes:
+        statements: (stated by, expression) as the documents carry them.
+        authors: contributors; names do not matter and may be left out.
+    """
+
+    statements: tuple[tuple[str, str], ...]
+    authors: tuple[Author, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One verdict, with all that it rests on.
+
+    Attributes:
+        licence: the expression relied on; of every OR the elected leg.
+        explanation: key of `explanations.csv`.
+        statements: who states what, as found; two that disagree are both quoted here.
+    """
+
+    verdict: Verdict
+    obligations: tuple[str, ...]
+    licence: str | None
+    basis: Basis
+    rules: tuple[str, ...]
+    free_from: date | None
+    safe_from: date | None
+    explanation: str
+    statements: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Layer:
+    verdict: Verdict
+    explanation: str
+    obligations: tuple[str, ...] = ()
+    licence: str | None = None
+    rules: tuple[str, ...] = ()
+    term: bool = False
+
+
+@dataclass(frozen=True)
+class _Stated:
+    """Statements by the layer they speak for. `text` is empty where the text stands under its term."""
+
+    text: tuple[str, ...]
+    edition: tuple[str, ...]
+    distributor: tuple[str, ...]
+    quoted: tuple[str, ...]
+
+
+def find(
+    case: Case, rights: CardRights, policy: Policy, judge: Callable[[str], Judgement], term: TermVerdict
+) -> Mapping[Use, Finding]:
+    """Judge a case for every use.
+
+    Args:
+        rights: what the source's card states.
+        judge: gives the judgement of an expression under `policy`.
+        term: the verdict of the authors' term in the jurisdiction and on the day asked about.
+    """
+    stated = _sort_statements(case.statements, rights)
+    return {use: _find_use(stated, rights, policy, judge, term, use) for use in USES}
+
+
+def _sort_statements(statements: Sequence[tuple[str, str]], rights: CardRights) -> _Stated:
+    by: dict[str, set[str]] = {}
+    for who, expression in statements:
+        # Who is none of the four known still has a say: his statement binds beside the others.
+        layer = who if who in ("origin", "edition", "distributor", "file") else "edition"
+        by.setdefault(layer, set()).add(expression)
+    card = {rights.licence} if rights.licence is not None else set()
+    distributor = by.get("distributor") or ({rights.distributor} if rights.distributor is not None else set())
+    quoted = {_quote(who, expression) for who, expression in statements}
+    quoted |= {_quote("card", expression) for expression in card}
+    if rights.distributor is not None:
+        quoted.add(_quote("card (distributor)", rights.distributor))
+    if rights.covers == "edition":
+        specific = by.get("file", set()) | by.get("edition", set()) | by.get("origin", set())
+        text, edition = set[str](), specific or card
+    else:
+        text = by.get("file") or by.get("origin") or card
+        edition = by.get("edition", set())
+    return _Stated(
+        tuple(sorted(text)), tuple(sorted(edition)), tuple(sorted(distributor)), tuple(sorted(quoted))
+    )
+
+
+def _quote(who: str, expression: str) -> str:
+    return f"{who}: {expression}"[:LONGEST_EXPRESSION]
+
+
+def _find_use(
+    stated: _Stated,
+    rights: CardRights,
+    policy: Policy,
+    judge: Callable[[str], Judgement],
+    term: TermVerdict,
+    use: Use,
+) -> Finding:
+    governing = [e for e in (stated.text, stated.edition, stated.text + stated.edition) if e]
+    layers = [_licence_layer(expression, judge, use) for expression in (*stated.text, *stated.edition)]
+    if not stated.text:
+        layers.insert(0, _Layer(term.verdict, term.explanation, rules=term.rules, term=True))
+    if rights.covers == "edition" and not stated.edition:
+        layers.append(_Layer("deny", "no-edition-licence"))
+    if not governing:
+        if term.verdict == "allow":
+            # A free text: a distributor's statement can only be about his edition of it.
+            layers += [_licence_layer(expression, judge, use) for expression in stated.distributor]
+        elif rights.covers == "text" and term.explanation != "protected-until":
+            layers = [_Layer("deny", "distributor-only" if stated.distributor else "no-licence")]
+    finding = _combine(layers, term, stated.quoted)
+    if governing and stated.distributor and _drifts(governing, stated.distributor, judge, use):
+        finding = _at_most(finding, policy.drift, "licence-drift", policy)
+    if not (rights.attested_by or "").strip():
+        finding = _at_most(finding, policy.unattested, "not-attested", policy)
+    return finding
+
+
+def _licence_layer(expression: str, judge: Callable[[str], Judgement], use: Use) -> _Layer:
+    judged = judge(expression)[use]
+    return _Layer(judged.verdict, judged.reason, judged.obligations, judged.elected, judged.rules)
+
+
+def _combine(layers: Sequence[_Layer], term: TermVerdict, quoted: tuple[str, ...]) -> Finding:
+    """The worst layer decides and explains; the duties of all add up."""
+    verdict = worst(*(layer.verdict for layer in layers))
+    by_term = any(layer.term for layer in layers)
+    relied = list(dict.fromkeys(layer.licence for layer in layers if layer.licence is not None))
+    explanation = next(layer.explanation for layer in layers if layer.verdict == verdict)
+    basis: Basis = "none"
+    if relied:
+        basis = "licence+term" if by_term else "licence"
+    elif by_term:
+        basis = "term"
+    if verdict == "allow" and basis == "licence+term":
+        explanation = "licence-and-term"
+    return Finding(
+        verdict=verdict,
+        obligations=()
+        if verdict == "deny"
+        else tuple(sorted({o for layer in layers for o in layer.obligations})),
+        licence=" AND ".join(f"({e})" if " OR " in e and len(relied) > 1 else e for e in relied) or None,
+        basis=basis,
+        rules=tuple(sorted({rule for layer in layers for rule in layer.rules})),
+        free_from=term.free_from if by_term else None,
+        safe_from=term.safe_from if by_term else None,
+        explanation=explanation,
+        statements=quoted,
+    )
+
+
+def _drifts(
+    governing: Sequence[Sequence[str]],
+    distributor: Sequence[str],
+    judge: Callable[[str], Judgement],
+    use: Use,
+) -> bool:
+    """Whether the distributor's statements mean something else than those of text, edition or both."""
+
+    def meaning(expressions: Sequence[str]) -> tuple[Verdict, frozenset[str]]:
+        judged = [judge(expression)[use] for expression in expressions]
+        return worst(*(j.verdict for j in judged)), frozenset(o for j in judged for o in j.obligations)
+
+    return meaning(distributor) not in [meaning(expressions) for expressions in governing]
+
+
+def _at_most(finding: Finding, ceiling: Verdict, explanation: str, policy: Policy) -> Finding:
+    """Lower a finding to what the policy grants at most; a worse one stays as it is."""
+    if SEVERITY[finding.verdict] >= SEVERITY[ceiling]:
+        return finding
+    return dataclasses.replace(
+        finding,
+        verdict=ceiling,
+        explanation=explanation,
+        obligations=() if ceiling == "deny" else finding.obligations,
+        rules=tuple(sorted({*finding.rules, policy.rule})),
+    )

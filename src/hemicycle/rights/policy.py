@@ -1,0 +1,141 @@
+"""The policy: what to do where a licence or a fact leaves a choice. Declared, dated, never a code default.
+
+A policy only ever chooses among what the law leaves open. It may forbid more than the default one; it
+cannot allow what is unknown, contested or unattested, because the words it may use there are `review`
+and `deny`.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from hemicycle.errors import DeclarationError, did_you_mean
+
+#: What a document may be used for: train a model on it, pass its text on, publish weights made from it.
+Use = Literal["train", "redistribute", "weights"]
+USES: tuple[Use, ...] = get_args(Use)
+
+#: Three values. Only `allow` ever passes a gate.
+Verdict = Literal["allow", "review", "deny"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+
+#: How bad a verdict is. `worst` is what a whole made of several layers gets.
+SEVERITY: Mapping[Verdict, int] = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
+
+
+def worst(*verdicts: Verdict) -> Verdict:
+    return max(verdicts, key=SEVERITY.__getitem__)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the policy makes of the `cond` entries of one class of licences.
+
+    Attributes:
+        verdicts: by use; a use that is not named is `review`.
+        obligations: added to those of the licence wherever the verdict is `allow`.
+    """
+
+    verdicts: Mapping[Use, Verdict]
+    obligations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One version of a policy.
+
+    Attributes:
+        unattested: where nobody answers for having read the licence; `review` or `deny`.
+        drift: where origin and distributor disagree; `review` or `deny`.
+        conditional: by class of licence.
+    """
+
+    name: str
+    version: str
+    unattested: Verdict
+    drift: Verdict
+    conditional: Mapping[str, Condition]
+
+    @property
+    def rule(self) -> str:
+        """The id under which a verdict names this policy."""
+        return f"policy/{self.name}@{self.version}"
+
+    def resolve(self, licence_class: str, use: Use) -> tuple[Verdict, tuple[str, ...]]:
+        """Verdict and added obligations for a `cond` entry."""
+        condition = self.conditional.get(licence_class)
+        if condition is None:
+            return "review", ()
+        verdict = condition.verdicts.get(use, "review")
+        return verdict, condition.obligations if verdict == "allow" else ()
+
+
+@functools.cache
+def default_policy() -> Policy:
+    return load_policy(Path(__file__).with_name("policy.default.toml"))
+
+
+def load_policy(path: Path) -> Policy:
+    """Read and check a policy. Raises DeclarationError on anything unknown, missing or too lenient."""
+    try:
+        data = tomllib.loads(path.read_bytes().decode("utf-8"))
+    except FileNotFoundError:
+        raise DeclarationError("the policy does not exist", place=str(path)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DeclarationError(f"this is not TOML: {error}", place=str(path)) from None
+    known = ("name", "version", "unattested", "drift", "conditional")
+    _check_keys(data, known, path, "")
+    for key in known:
+        if key not in data:
+            raise DeclarationError(f"the key “{key}” is missing", place=str(path))
+    name, version = data["name"], data["version"]
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+        raise DeclarationError(f"{name!r} cannot name a policy", place=f"{path}, key name")
+    if not isinstance(version, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", version):
+        raise DeclarationError(f"{version!r} is not a date such as 2026-11-22", place=f"{path}, key version")
+    if not isinstance(data["conditional"], dict):
+        raise DeclarationError("“conditional” is not a table", place=str(path))
+    return Policy(
+        name=name,
+        version=version,
+        unattested=_verdict(data["unattested"], path, "unattested", ("review", "deny")),
+        drift=_verdict(data["drift"], path, "drift", ("review", "deny")),
+        conditional={key: _condition(value, path, key) for key, value in sorted(data["conditional"].items())},
+    )
+
+
+def _condition(table: Any, path: Path, licence_class: str) -> Condition:
+    where = f"conditional.{licence_class}"
+    if not isinstance(table, dict):
+        raise DeclarationError(f"“{where}” is not a table", place=str(path))
+    _check_keys(table, (*USES, "obligations"), path, f"{where}.")
+    obligations = table.get("obligations", [])
+    if not isinstance(obligations, list) or not all(isinstance(o, str) and o for o in obligations):
+        raise DeclarationError("obligations are a list of words", place=f"{path}, key {where}.obligations")
+    return Condition(
+        {use: _verdict(table[use], path, f"{where}.{use}", VERDICTS) for use in USES if use in table},
+        tuple(sorted(set(obligations))),
+    )
+
+
+def _check_keys(table: Mapping[str, Any], known: tuple[str, ...], path: Path, prefix: str) -> None:
+    for key in table:
+        if key not in known:
+            raise DeclarationError(
+                f"unknown key “{prefix}{key}”",
+                place=str(path),
+                remedy=did_you_mean(key, known) or f"Known keys here: {', '.join(known)}.",
+            )
+
+
+def _verdict(word: Any, path: Path, key: str, choice: tuple[Verdict, ...]) -> Verdict:
+    for verdict in choice:
+        if word == verdict:
+            return verdict
+    raise DeclarationError(f"{word!r} is not one of {', '.join(choice)}", place=f"{path}, key {key}")

@@ -1,0 +1,50 @@
+"""`POST /v1/trace`: any text to the documents it matches, with their rights.
+
+The index is another room's; here it is anything with a `trace` method. A trace is quick but reads files, so
+it runs in a thread, a few at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from hemicycle.serve.protocol import ApiError, TraceRequest
+
+#: Traces that may run at once.
+AT_ONCE = 4
+
+
+class TraceResult(Protocol):
+    """What a trace gives."""
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Spans, their documents, coverage. Offsets are characters (code points) of the text."""
+
+
+class Tracer(Protocol):
+    """The index, joined to rights, clearance and what the model read."""
+
+    def trace(self, text: str, *, prompt: str, min_words: int) -> TraceResult: ...
+
+
+def router(tracer: Tracer | None) -> APIRouter:
+    routes = APIRouter()
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    @routes.post("/v1/trace")
+    async def trace(body: TraceRequest) -> JSONResponse:
+        if tracer is None:
+            raise ApiError(501, "this server has no index of the training text", code="no_index")
+        async with turns:
+            result = await run_in_threadpool(
+                tracer.trace, body.text, prompt=body.prompt, min_words=body.min_words
+            )
+        return JSONResponse(result.to_json())
+
+    return routes

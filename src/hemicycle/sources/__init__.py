@@ -1,0 +1,46 @@
+"""Sources: one reader a format or publisher. Files in, documents out.
+
+A reader is a generator ``read(folder, card)``: it walks the collected files in sorted order and yields
+documents. It loses nothing and doubles nothing; what it cannot read it refuses with the file and the
+place. It decides nothing about rights: it reports what the files state.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hemicycle.documents import Document
+    from hemicycle.project import Card
+
+    Reader = Callable[[Path, Card], Iterator[Document]]
+
+#: Reader by the name a card gives. Modules are imported only when a source asks for them.
+READERS = {
+    "syceron": "hemicycle.sources.syceron",
+    "tei": "hemicycle.sources.tei",
+    "debian": "hemicycle.sources.debian",
+    "text": "hemicycle.sources.text",
+    "jsonl": "hemicycle.sources.jsonl",
+    "parquet": "hemicycle.sources.parquet",
+    "huggingface": "hemicycle.sources.huggingface",
+}
+
+
+def reader(name: str) -> Reader:
+    """The `read` function of a reader."""
+    read: Reader = importlib.import_module(READERS[name]).read
+    return read
+
+
+def selected_files(folder: Path, card: Card) -> list[Path]:
+    """The collected files that the card's `include` and `exclude` patterns select, sorted by path."""
+    chosen: set[Path] = set()
+    for pattern in card.include:
+        chosen.update(p for p in folder.glob(pattern) if p.is_file())
+    for pattern in card.exclude:
+        chosen.difference_update(folder.glob(pattern))
+    return sorted(chosen)

@@ -1,0 +1,54 @@
+"""Read: a source's collected files through its reader, as one Parquet file of documents."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hemicycle.documents import Document, write_documents
+from hemicycle.errors import InputError
+from hemicycle.progress import QUIET, Progress
+from hemicycle.project import Card
+from hemicycle.sources import reader
+
+
+def read_source(
+    name: str, card: Card, folder: Path, out: Path, *, progress: Progress = QUIET
+) -> dict[str, Any]:
+    """Write `documents.parquet`; what the card says of all documents fills what a file leaves open.
+
+    Returns counts. Raises InputError naming source, file and place; nothing is left half-written, because
+    `out` becomes visible only as a whole.
+    """
+    counts = {"documents": 0, "characters": 0, "parts": 0}
+
+    def completed() -> Iterator[Document]:
+        with progress.start(f"read {name}", None, "characters") as bar:
+            for document in reader(card.reader)(folder, card):
+                counts["documents"] += 1
+                counts["characters"] += len(document.text)
+                counts["parts"] += len(document.parts)
+                bar.advance(len(document.text))
+                yield dataclasses.replace(
+                    document,
+                    language=document.language or card.language,
+                    variety=document.variety or card.variety,
+                    kind=document.kind or card.kind,
+                )
+
+    try:
+        write_documents(out / "documents.parquet", name, completed())
+    except InputError as error:
+        place = f"source {name}, {error.place}" if error.place else f"source {name}"
+        raise InputError(error.what, place=place, remedy=error.remedy) from None
+    except (ValueError, UnicodeEncodeError) as error:
+        raise InputError(str(error), place=f"source {name}") from None
+    if not counts["documents"]:
+        raise InputError(
+            "the reader found no document in the collected files",
+            place=f"source {name}",
+            remedy="Look at the card's reader, include and exclude.",
+        )
+    return counts

@@ -1,0 +1,227 @@
+"""Plain text and Markdown: one file, one document.
+
+The trap is encoding. A file that is not UTF-8 is refused with the byte where it stops being so, never
+guessed: a wrong guess turns every accent of a French text into noise that no later room can tell from
+the author's own. Files are checked piece by piece, so a refusal costs no more memory than what was read.
+
+A Markdown file may begin with a simple header (`key: value` between two lines of `---`), from which the
+title, the date, the authors, the language and the licence are taken. It is read without a YAML library:
+a header that needs one is left in the text.
+"""
+
+from __future__ import annotations
+
+import codecs
+import datetime
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hemicycle.documents import Author, Document, StatedLicence
+from hemicycle.errors import InputError
+from hemicycle.project import Card
+from hemicycle.sources import selected_files
+
+#: A longer file is refused: one document must fit in memory, several times over in later rooms.
+MAX_FILE_BYTES = 512 * 2**20
+PIECE_BYTES = 2**20
+MARKDOWN = (".md", ".markdown")
+PLAIN = (".txt", ".text")
+#: A header longer than this is prose that happens to begin with a rule.
+MAX_HEADER_LINES = 200
+
+
+@dataclass(frozen=True)
+class Header:
+    """A file's header: values by lower-case key, the line of each key, and the text after it."""
+
+    values: dict[str, tuple[str, ...]]
+    lines: dict[str, int]
+    body: str
+
+    def one(self, *keys: str) -> str | None:
+        """The first value of the first of `keys` that has one."""
+        return next((self.values[k][0] for k in keys if self.values.get(k)), None)
+
+    def all(self, *keys: str) -> tuple[str, ...]:
+        """The values of all of `keys`, each once."""
+        return tuple(dict.fromkeys(value for k in keys for value in self.values.get(k, ())))
+
+    def line(self, *keys: str) -> int:
+        return next(self.lines[k] for k in keys if self.values.get(k))
+
+
+def read(folder: Path, card: Card) -> Iterator[Document]:
+    """Yield one document a file, in the order of their paths.
+
+    Raises:
+        InputError: a file is not UTF-8, holds a NUL byte, exceeds `MAX_FILE_BYTES` or is of another kind.
+    """
+    for path in selected_files(folder, card):
+        origin = path.relative_to(folder).as_posix()
+        suffix = path.suffix.lower()
+        if suffix not in PLAIN + MARKDOWN:
+            raise InputError(
+                f"this is not a text file by its name (known: {', '.join(PLAIN + MARKDOWN)})",
+                place=origin,
+                remedy='Leave it out in the card, for example with include = ["**/*.txt", "**/*.md"].',
+            )
+        text = read_utf8(path, origin)
+        yield _markdown(origin, text) if suffix in MARKDOWN else Document(origin=origin, text=text)
+
+
+def read_utf8(path: Path, place: str, *, max_bytes: int = MAX_FILE_BYTES) -> str:
+    """The text of a UTF-8 file, without its byte order mark, every line end as ``\\n``.
+
+    Raises:
+        InputError: with the byte (from 0) and the line (from 1) of what cannot be read.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    pieces: list[str] = []
+    offset, line = 0, 1
+    with path.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            if offset + len(piece) > max_bytes:
+                raise InputError(
+                    f"the file is larger than {max_bytes // 2**20} MiB, the most one document may have",
+                    place=place,
+                    remedy="Split it into several files, or give it as JSON Lines, one document a line.",
+                )
+            if (nul := piece.find(b"\0")) >= 0:
+                line += piece.count(b"\n", 0, nul)
+                raise InputError(
+                    f"byte {offset + nul} is NUL: this is not a text file, or it is UTF-16",
+                    place=f"{place}, line {line}",
+                    remedy="Save it as UTF-8, or leave it out with `exclude` in the card.",
+                )
+            pieces.append(_decode(decoder, piece, offset, line, place))
+            offset += len(piece)
+            line += piece.count(b"\n")
+    pieces.append(_decode(decoder, b"", offset, line, place))
+    text = "".join(pieces)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.removeprefix("\ufeff")
+
+
+def _decode(decoder: codecs.IncrementalDecoder, piece: bytes, offset: int, line: int, place: str) -> str:
+    pending = decoder.getstate()[0]
+    try:
+        return decoder.decode(piece, final=not piece)
+    except UnicodeDecodeError as error:
+        bad = (pending + piece)[error.start]
+        found = line + (pending + piece).count(b"\n", 0, error.start)
+        raise InputError(
+            f"byte {offset - len(pending) + error.start} (0x{bad:02x}) is not UTF-8",
+            place=f"{place}, line {found}",
+            remedy="Find out its encoding and convert it: `iconv -f ISO-8859-1 -t UTF-8`, for example.",
+        ) from None
+
+
+def _markdown(origin: str, text: str) -> Document:
+    header = front_matter(text)
+    if header is None:
+        return Document(origin=origin, text=text, title=_first_heading(text))
+    licence = ("license", "licence")
+    return Document(
+        origin=origin,
+        text=header.body,
+        title=header.one("title", "titre") or _first_heading(header.body),
+        authors=tuple(Author(name) for name in header.all("authors", "author", "auteurs", "auteur")),
+        date=iso_date(header.one("date")),
+        language=bcp47(header.one("language", "lang", "langue")),
+        licences=tuple(
+            StatedLicence("file", expression, f"{origin}, line {header.line(*licence)}")
+            for expression in header.all(*licence)
+        ),
+    )
+
+
+def front_matter(text: str, *, max_lines: int = MAX_HEADER_LINES) -> Header | None:
+    """The header at the top of a text; None where there is none that can be read line by line.
+
+    A value may be a word, a quoted string, a list in brackets, or stand below its key, as items (`- item`)
+    or set in. Nested tables are passed over: their keys are not the document's. Of a key given twice all
+    values count.
+    """
+    if not text.startswith("---\n"):
+        return None
+    values: dict[str, list[str]] = {}
+    lines: dict[str, int] = {}
+    key: str | None = None
+    position = 4
+    for number in range(2, max_lines + 2):
+        end = text.find("\n", position)
+        if end < 0:
+            end = len(text)
+        line, position = text[position:end].rstrip(), end + 1
+        if line in ("---", "..."):
+            return Header({k: tuple(v) for k, v in values.items()}, lines, text[position:].lstrip("\n"))
+        item = re.fullmatch(r"\s*-\s+(.*)", line)
+        pair = re.fullmatch(r"([^\s:#\-{\[&*!|>%@`][^:]{0,63}?)\s*:(?:\s+(.*))?", line)
+        if item and key:
+            if ": " not in item[1]:
+                values[key] += _values(item[1])
+        elif pair:
+            key = pair[1].strip("\"'").lower()
+            values.setdefault(key, []).extend(_values(pair[2] or ""))
+            lines.setdefault(key, number)
+        elif line.startswith((" ", "\t")):
+            if key and not values[key] and not re.match(r"\s*[^\s:]+:(\s|$)", line):
+                values[key] += _values(line)
+        elif line and not line.startswith("#"):
+            return None
+        if position > len(text):
+            return None
+    return None
+
+
+def _values(written: str) -> list[str]:
+    """The values written after a key: none, one, or the items of a list in brackets."""
+    written = written.strip()
+    if written.startswith("[") and written.endswith("]"):
+        found = [_unquote(item) for item in re.findall(r"\"[^\"]*\"|'[^']*'|[^,]+", written[1:-1])]
+    else:
+        found = [_unquote(written)]
+    return [value for value in found if value not in ("", "~", "null", "|", ">", "|-", ">-")]
+
+
+def _unquote(written: str) -> str:
+    written = written.strip()
+    if quoted := re.match(r"\"([^\"]*)\"|'([^']*)'", written):
+        return quoted[1] if quoted[1] is not None else quoted[2]
+    return re.sub(r"\s+#.*", "", written)
+
+
+def _first_heading(text: str) -> str | None:
+    """The heading a Markdown text begins with, if it does."""
+    found = re.match(r"\s*#\s+(.+?)\s*#*\s*(?:\n|$)", text)
+    return found[1] if found else None
+
+
+def iso_date(written: object) -> str | None:
+    """A date as precise as known (1889, 1889-03, 1889-03-14), or None for any other form.
+
+    A date in another form is left out rather than guessed: 03/04/1931 has two readings.
+    """
+    if isinstance(written, datetime.date):
+        return written.isoformat()[:10]
+    if not isinstance(written, str):
+        return None
+    found = re.fullmatch(r"(\d{4})(-\d{2})?(-\d{2})?(?:[T ]\d{2}:.*)?", written.strip())
+    if not found or (found[3] is None and ("T" in written or " " in written.strip())):
+        return None
+    try:
+        datetime.date(int(found[1]), int((found[2] or "-01")[1:]), int((found[3] or "-01")[1:]))
+    except ValueError:
+        return None
+    return "".join(part or "" for part in found.groups())
+
+
+def bcp47(written: object) -> str | None:
+    """A language tag such as `fr` or `fr-CH` (`fr_CH` is taken too), or None for any other form."""
+    if not isinstance(written, str):
+        return None
+    tag = written.strip().replace("_", "-")
+    return tag if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", tag) else None

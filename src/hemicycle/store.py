@@ -1,0 +1,182 @@
+"""The store: artefacts under their final names, never half-written.
+
+An artefact is a folder. It is filled under ``.staging/`` and moved to its final name in one rename;
+whatever is seen under a final name is whole. Files are flushed to disk before the rename, so that a
+power cut cannot leave a name without its content.
+
+    build/
+    ├── corpus/debats-3f2a91c07d5e/     an artefact: stage / name - first 12 digits of its key
+    ├── .staging/<key>/                 work in progress: content/, work/, statement.json
+    └── .cache/                         may be deleted at any time, verified by nobody
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hemicycle.digests import sha256_file, sha256_json
+from hemicycle.errors import IntegrityError
+
+
+@dataclass(frozen=True)
+class FileDigest:
+    """One file of an artefact: its path relative to the artefact (with ``/``), size and SHA-256."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+def list_files(folder: Path) -> list[str]:
+    """Paths of all files below `folder`, relative, sorted. A link is refused: it could point anywhere."""
+    found = []
+    for root, folders, files in os.walk(folder):
+        for name in [*folders, *files]:
+            path = Path(root, name)
+            if path.is_symlink():
+                raise IntegrityError("a symbolic link has no place in an artefact", place=str(path))
+        found += [Path(root, name).relative_to(folder).as_posix() for name in files]
+    return sorted(found)
+
+
+def digest_files(folder: Path) -> list[FileDigest]:
+    return [
+        FileDigest(path, (folder / path).stat().st_size, sha256_file(folder / path))
+        for path in list_files(folder)
+    ]
+
+
+def artefact_digest(files: list[FileDigest]) -> str:
+    """The digest of an artefact: that of the list of its files. Empty folders do not count."""
+    return sha256_json([[f.path, f.size, f.sha256] for f in files])
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the entries of one folder to disk, so that a rename inside it survives a power cut."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_aside(path: Path, data: bytes) -> None:
+    """Write a file so that its name holds either the old content or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.aside")
+    with aside.open("wb") as f:
+        f.write(data)
+        f.flush()
+        os.fsync(f.fileno())
+    aside.rename(path)
+    sync_folder(path.parent)
+
+
+def sync_tree(folder: Path) -> None:
+    for path in list_files(folder):
+        fd = os.open(folder / path, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    for root, _, _ in os.walk(folder):
+        sync_folder(Path(root))
+
+
+class Store:
+    """A folder of artefacts; several projects and several processes may share one."""
+
+    def __init__(self, root: Path, releases: Path) -> None:
+        self.root = root
+        self.releases = releases
+        self.cache = root / ".cache"
+
+    def artefact(self, stage: str, name: str, key: str) -> Path:
+        """Where an artefact stands. Releases stand where people look for them, one a name."""
+        if stage == "release":
+            return self.releases / name
+        return self.root / stage / f"{name}-{key[:12]}"
+
+    def staging(self, key: str) -> Path:
+        return self.root / ".staging" / key
+
+    def staged(self) -> list[Path]:
+        """Work in progress, finished or not, of this process or of one that was killed."""
+        folder = self.root / ".staging"
+        return sorted(folder.iterdir()) if folder.is_dir() else []
+
+    def artefacts(self) -> list[Path]:
+        """Every artefact folder that stands under a final name, releases apart."""
+        if not self.root.is_dir():
+            return []
+        return sorted(
+            artefact
+            for stage in self.root.iterdir()
+            if stage.is_dir() and not stage.name.startswith(".")
+            for artefact in stage.iterdir()
+            if not artefact.name.startswith(".")
+        )
+
+    def released(self) -> list[Path]:
+        """Every release folder."""
+        if not self.releases.is_dir():
+            return []
+        return sorted(p for p in self.releases.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+    def place(self, content: Path, final: Path) -> None:
+        """Move a finished folder to its final name; what stood there under this name gives way."""
+        sync_tree(content)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        if content.stat().st_dev != final.parent.stat().st_dev:
+            near = final.with_name(f".{final.name}.aside")
+            shutil.rmtree(near, ignore_errors=True)
+            shutil.copytree(content, near)
+            sync_tree(near)
+            content = near
+        if final.exists():
+            self.remove(final)
+        content.rename(final)
+        sync_folder(final.parent)
+
+    def remove(self, artefact: Path) -> None:
+        """Delete an artefact: its final name goes first, so that nobody sees a half of it."""
+        doomed = artefact.with_name(f".deleted-{artefact.name}")
+        shutil.rmtree(doomed, ignore_errors=True)
+        artefact.rename(doomed)
+        shutil.rmtree(doomed)
+
+    def sweep(self) -> None:
+        """Finish deletions and copies that a kill interrupted."""
+        for parent in [*(self.root.glob("*") if self.root.is_dir() else []), self.releases]:
+            for pattern in (".deleted-*", ".*.aside"):
+                for left in parent.glob(pattern):
+                    if left.is_dir():
+                        shutil.rmtree(left)
+
+
+@contextlib.contextmanager
+def locked(path: Path, on_wait: Callable[[str], None]) -> Iterator[None]:
+    """Hold an exclusive lock on a file; wait for whoever holds it, saying so once.
+
+    The lock is the kernel's (``flock``): it ends with the process, however that ends.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(fd, 64, 0).decode("ascii", "replace").strip() or "another process"
+            on_wait(holder)
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"process {os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(fd)

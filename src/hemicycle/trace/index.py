@@ -1,0 +1,275 @@
+"""The index: a corpus as suffix arrays of its words, built once and opened by everyone who asks.
+
+Built from the training split alone, since it answers for what a model was trained on. Documents stand in
+the order of the corpus (sources sorted by name, rows as they are), so a source is one contiguous range.
+
+Where a word stands in the text of its document is not stored: it would double the index, and re-splitting
+the one document that is shown costs a few milliseconds for a novel (`words.word_bounds`). The price is that
+excerpts need the corpus; the digest of each text is kept here, so that another corpus is noticed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hemicycle.digests import canonical_json, sha256_file
+from hemicycle.documents import read_batches, write_parquet
+from hemicycle.errors import InputError, IntegrityError
+from hemicycle.progress import QUIET, Progress
+from hemicycle.store import FileDigest, artefact_digest, digest_files
+from hemicycle.trace.shards import SEPARATOR, Shard, map_shard, read_unigrams, sort_shard
+from hemicycle.trace.words import NORMALISATION, Ids, Vocabulary
+
+#: Version of the layout of the folder.
+LAYOUT = 1
+
+MANIFEST = "manifest.json"
+
+#: One row a document, in the order of the index. `first_word` is the document's place in ``tokenized.SHARD``.
+DOCUMENTS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("source", pa.string()),
+        ("digest", pa.string()),
+        ("row_group", pa.int32()),
+        ("row", pa.int32()),
+        ("shard", pa.int32()),
+        ("first_word", pa.int64()),
+        ("words", pa.int64()),
+    ]
+)
+_DOCUMENTS_A_GROUP = 100_000
+
+
+@dataclass(frozen=True)
+class Index:
+    """An opened index. Its arrays are maps of files and read-only; any number of threads may ask at once.
+
+    Attributes:
+        digest: the artefact's digest, as the ledger knows it.
+        documents: `DOCUMENTS`, whole; a document's number is its row.
+        first_documents: number of the first document of each shard, and after the last the number of all.
+        counts: how often each word of the vocabulary stands in the corpus.
+    """
+
+    folder: Path
+    digest: str
+    normalisation: int
+    vocabulary: Vocabulary
+    shards: tuple[Shard, ...]
+    documents: pa.Table
+    first_documents: tuple[int, ...]
+    counts: npt.NDArray[np.int64]
+
+    @cached_property
+    def first_words(self) -> npt.NDArray[np.int64]:
+        """For each document, the place of its first word in its shard."""
+        return np.asarray(self.documents["first_word"], np.int64)
+
+    @cached_property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """For each document, its number of words."""
+        return np.asarray(self.documents["words"], np.int64)
+
+    @cached_property
+    def words(self) -> int:
+        """Words of the whole corpus, separators not counted."""
+        return int(self.counts.sum())
+
+
+def build_index(
+    corpus: Path, out: Path, *, max_words_a_shard: int = 700_000_000, progress: Progress = QUIET
+) -> dict[str, Any]:
+    """Build the index of the training split of a corpus artefact into `out`; return its manifest.
+
+    Memory: the vocabulary, and about 20 bytes a word of the largest shard. With the default bound a shard
+    stays below the 2^31 bytes up to which the sort uses 32-bit numbers. Equal corpora give equal bytes.
+
+    Raises:
+        InputError: the corpus has no document to train on.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    vocabulary = Vocabulary()
+    writer = _ShardWriter(out, max_words_a_shard)
+    files = sorted((corpus / "kept").glob("*.parquet"))
+    rows = sum(pq.read_metadata(path).num_rows for path in files)
+    with progress.start("reading words", rows, "documents") as bar:
+        for path in files:
+            for row in _training_rows(path):
+                writer.add(row, path.stem, vocabulary.learn(row["text"]))
+                bar.advance(1)
+    shards = writer.close()
+    if not shards:
+        raise InputError(
+            "the corpus has no document in its training split",
+            place=str(corpus),
+            remedy="Check what curation dropped and why: hemicycle status.",
+        )
+    vocabulary.write(out / "vocab")
+    write_parquet(out / "documents.parquet", DOCUMENTS, writer.tables())
+    with progress.start("sorting suffixes", sum(s["words"] for s in shards), "words") as bar:
+        for number, shard in enumerate(shards):
+            sort_shard(out, number)
+            bar.advance(shard["words"])
+
+    files_made = digest_files(out)
+    manifest: dict[str, Any] = {
+        "layout": LAYOUT,
+        "normalisation": NORMALISATION,
+        "vocabulary": {"words": len(vocabulary), "sha256": sha256_file(out / "vocab")},
+        "documents": sum(s["documents"] for s in shards),
+        "words": sum(s["words"] - s["documents"] for s in shards),
+        "shards": shards,
+        "files": [{"path": f.path, "size": f.size, "sha256": f.sha256} for f in files_made],
+    }
+    (out / MANIFEST).write_bytes(canonical_json(manifest) + b"\n")
+    return manifest
+
+
+def open_index(folder: Path, *, verify: bool = True) -> Index:
+    """Open an index for asking.
+
+    Args:
+        verify: compare the digest of every file with the manifest, which reads them once. Without, only
+            sizes are compared; for those who have just verified the whole store.
+
+    Raises:
+        IntegrityError: a file is missing, cut or altered, or was made by another version.
+    """
+    place = folder / MANIFEST
+    try:
+        manifest = json.loads(place.read_bytes())
+        files = [FileDigest(f["path"], f["size"], f["sha256"]) for f in manifest["files"]]
+        version = (manifest["layout"], manifest["normalisation"])
+        shards = [(int(s["words"]), int(s["documents"])) for s in manifest["shards"]]
+        vocabulary_words = int(manifest["vocabulary"]["words"])
+    except FileNotFoundError:
+        raise IntegrityError(
+            "there is no index here", place=str(place), remedy="Build it: hemicycle run."
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise IntegrityError("this is not the manifest of an index", place=str(place)) from None
+    if version != (LAYOUT, NORMALISATION):
+        raise IntegrityError(
+            f"the index has layout {version[0]} and normalisation {version[1]}, "
+            f"this version reads {LAYOUT} and {NORMALISATION}",
+            place=str(place),
+            remedy="Build the index anew: hemicycle run.",
+        )
+    for file in files:
+        _check(folder, file, verify)
+
+    try:
+        documents = pq.read_table(folder / "documents.parquet", schema=DOCUMENTS)
+    except (OSError, pa.ArrowException) as error:
+        place = folder / "documents.parquet"
+        raise IntegrityError(f"the table cannot be read: {error}", place=str(place)) from None
+    vocabulary = Vocabulary.read(folder / "vocab")
+    if len(vocabulary) != vocabulary_words or documents.num_rows != sum(d for _, d in shards):
+        raise IntegrityError("its counts are not those of the files beside it", place=str(place))
+    return Index(
+        folder=folder,
+        digest=_digest(folder, files),
+        normalisation=NORMALISATION,
+        vocabulary=vocabulary,
+        shards=tuple(map_shard(folder, n, *sizes) for n, sizes in enumerate(shards)),
+        documents=documents,
+        first_documents=(0, *np.cumsum([d for _, d in shards]).tolist()),
+        counts=sum(
+            (read_unigrams(folder / f"unigram.{n}", len(vocabulary)) for n in range(len(shards))),
+            start=np.zeros(len(vocabulary), np.int64),
+        ),
+    )
+
+
+def _check(folder: Path, file: FileDigest, verify: bool) -> None:
+    path = folder / file.path
+    if not path.is_file():
+        raise IntegrityError("the file is missing from the index", place=str(path))
+    size = path.stat().st_size
+    if size != file.size:
+        raise IntegrityError(f"the file has {size} bytes, the manifest says {file.size}", place=str(path))
+    if verify and sha256_file(path) != file.sha256:
+        raise IntegrityError("the file was altered after the index was built", place=str(path))
+
+
+def _digest(folder: Path, files: list[FileDigest]) -> str:
+    """The artefact's digest, from the digests that the manifest holds and that of the manifest itself."""
+    path = folder / MANIFEST
+    own = FileDigest(MANIFEST, path.stat().st_size, sha256_file(path))
+    return artefact_digest(sorted([*files, own], key=lambda f: f.path))
+
+
+def _training_rows(path: Path) -> Iterator[dict[str, Any]]:
+    columns = ["id", "text", "clean_digest", "split"]
+    for group, table in enumerate(read_batches(path, columns)):
+        for row, (identity, text, digest, split) in enumerate(
+            zip(*(table[name] for name in columns), strict=True)
+        ):
+            if split.as_py() == "train":
+                yield {
+                    "id": identity.as_py(),
+                    "text": text.as_py(),
+                    "digest": digest.as_py(),
+                    "row_group": group,
+                    "row": row,
+                }
+
+
+@dataclass
+class _ShardWriter:
+    """Writes documents one after the other; a new shard begins where the bound would be passed."""
+
+    out: Path
+    max_words: int
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    shards: list[dict[str, int]] = field(default_factory=list)
+    _files: dict[str, BinaryIO] = field(default_factory=dict)
+
+    def add(self, row: dict[str, Any], source: str, ids: Ids) -> None:
+        if not self.shards or self.shards[-1]["words"] + 1 + len(ids) > self.max_words:
+            self._begin()
+        shard = self.shards[-1]
+        line = canonical_json(
+            {"path": f"kept/{source}.parquet", "linenum": row["row"], "metadata": {"id": row["id"]}}
+        )
+        self._files["offset"].write(np.array(4 * shard["words"], "<u8").tobytes())
+        self._files["metaoff"].write(np.array(self._files["metadata"].tell(), "<u8").tobytes())
+        self._files["metadata"].write(line + b"\n")
+        self._files["tokenized"].write(np.array(SEPARATOR, "<u4").tobytes())
+        self._files["tokenized"].write(ids.astype("<u4").tobytes())
+        self.rows.append(
+            {key: row[key] for key in ("id", "digest", "row_group", "row")}
+            | {"source": source, "shard": len(self.shards) - 1}
+            | {"first_word": shard["words"] + 1, "words": len(ids)}
+        )
+        shard["words"] += 1 + len(ids)
+        shard["documents"] += 1
+
+    def close(self) -> list[dict[str, int]]:
+        for file in self._files.values():
+            file.close()
+        return self.shards
+
+    def tables(self) -> Iterator[pa.Table]:
+        for begin in range(0, len(self.rows), _DOCUMENTS_A_GROUP):
+            yield pa.Table.from_pylist(self.rows[begin : begin + _DOCUMENTS_A_GROUP], schema=DOCUMENTS)
+
+    def _begin(self) -> None:
+        self.close()
+        number = len(self.shards)
+        self.shards.append({"words": 0, "documents": 0})
+        self._files = {
+            name: (self.out / f"{name}.{number}").open("wb")
+            for name in ("tokenized", "offset", "metadata", "metaoff")
+        }

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hemicycle.errors import InputError
+from hemicycle.evaluate import heldout
+from hemicycle.evaluate.heldout import cut, read_held_out, training_texts
+
+
+@given(st.text(alphabet="aé€😀", min_size=1, max_size=60), st.integers(1, 20))
+def test_blocks_cover_the_text_once_and_are_of_one_length(text, block):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(heldout, "BLOCK", block)
+        document = cut("d", "s", text)
+    starts = [0, *document.ends[:-1].tolist()]
+    lengths = [end - start for start, end in zip(starts, document.ends.tolist(), strict=True)]
+    assert document.ends[-1] == len(text)
+    assert max(lengths) - min(lengths) <= 1
+    assert min(lengths) >= 1
+    assert document.byte_ends.tolist() == [len(text[:end].encode("utf-8")) for end in document.ends]
+
+
+def test_a_block_has_about_two_thousand_characters():
+    assert cut("d", "s", "x" * 2_900).ends.tolist() == [2_900]
+    assert cut("d", "s", "x" * 3_100).ends.tolist() == [1_550, 3_100]
+
+
+def test_held_out_documents_come_by_source_and_empty_ones_not_at_all(corpus):
+    rows = [
+        ("b:1", "b", "held-out", "un"),
+        ("a:1", "a", "held-out", "deux"),
+        ("a:2", "a", "held-out", ""),
+        ("a:3", "a", "train", "trois"),
+    ]
+    held = read_held_out({"c": corpus("c", rows)})
+    assert [one.id for one in held.documents] == ["a:1", "b:1"]
+    assert held.trained_elsewhere == 0
+
+
+def test_a_document_that_another_corpus_trains_on_is_left_out_and_counted(corpus):
+    one = corpus("one", [("a:1", "a", "held-out", "un"), ("a:2", "a", "held-out", "deux")])
+    by_id = corpus("two", [("a:1", "a", "train", "un, revu"), ("b:1", "b", "held-out", "trois")])
+    held = read_held_out({"one": one, "two": by_id})
+    assert [document.id for document in held.documents] == ["a:2", "b:1"]
+    assert held.trained_elsewhere == 1
+    by_text = corpus("three", [("x:9", "x", "train", "deux"), ("b:1", "b", "held-out", "trois")])
+    held = read_held_out({"one": one, "three": by_text})
+    assert [document.id for document in held.documents] == ["a:1", "b:1"]
+
+
+def test_a_document_in_two_corpora_is_measured_and_counted_once(corpus):
+    rows = [("a:1", "a", "held-out", "un"), ("a:2", "a", "train", "deux")]
+    both = {"one": corpus("one", rows), "two": corpus("two", rows)}
+    assert len(read_held_out(both).documents) == 1
+    assert list(training_texts(both)) == ["deux"]
+
+
+def test_a_corpus_that_holds_nothing_out_says_what_to_change(corpus):
+    folder = corpus("debats", [("a:1", "a", "train", "un")])
+    with pytest.raises(InputError, match=r"held_out = 0\.1.*") as caught:
+        read_held_out({"debats": folder})
+    assert "[corpora.debats]" in str(caught.value)
+
+
+def test_nothing_left_to_measure_is_said(corpus):
+    one = corpus("one", [("a:1", "a", "held-out", "un"), ("a:2", "a", "train", "deux")])
+    two = corpus("two", [("a:1", "a", "train", "un"), ("a:2", "a", "held-out", "deux")])
+    with pytest.raises(InputError, match="training text of another corpus"):
+        read_held_out({"one": one, "two": two})
+
+
+def test_a_folder_that_is_no_corpus_is_refused(tmp_path):
+    with pytest.raises(InputError, match="not a corpus"):
+        read_held_out({"c": tmp_path})

@@ -1,0 +1,198 @@
+"""From which day a text is free of its authors' rights."""
+
+import itertools
+import re
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hemicycle.documents import Author
+from hemicycle.rights.term import counts, relevant, rule_for, term, term_rules
+
+TODAY = date(2026, 11, 22)
+YEARS = st.integers(min_value=-800, max_value=2200)
+DAYS = st.dates(min_value=date(1800, 1, 1), max_value=date(2300, 12, 31))
+AUTHORS = st.lists(
+    st.builds(
+        Author,
+        name=st.just("A"),
+        role=st.sampled_from(["author", "translator", "editor", "encoder", "speaker", ""]),
+        birth=st.none() | YEARS,
+        death=st.none() | YEARS,
+        flags=st.sampled_from([(), ("viaf:7391951",), ("PA1592",), ("mort-pour-la-france",), ("anonymous",)]),
+    ),
+    max_size=4,
+)
+
+
+def died(*years):
+    return [Author(f"author {year}", death=year) for year in years]
+
+
+# ── the table ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_rule_names_its_law_its_source_and_its_date():
+    assert {"FR", "BE", "CH", "LU", "DE"} <= set(term_rules())
+    for jurisdiction, rule in term_rules().items():
+        assert rule.rule == f"{jurisdiction}-{rule.years}"
+        assert rule.law
+        assert rule.law_joint
+        assert re.match(r"https://\S+$", rule.source)
+        assert date.fromisoformat(rule.checked_on) >= date(2026, 1, 1)
+        assert rule.confidence in ("known", "counsel")
+
+
+def test_a_part_of_a_country_has_its_countrys_rule():
+    assert rule_for("BE-WAL") is rule_for("BE")
+    assert rule_for("QC") is None
+
+
+# ── worked examples ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_author_dead_in_1955_is_free_on_1_january_2026():
+    assert term(died(1955), "FR", date(2026, 1, 1)).verdict == "allow"
+
+
+def test_author_dead_in_1955_is_protected_on_31_december_2025():
+    eve = term(died(1955), "FR", date(2025, 12, 31))
+    assert (eve.verdict, eve.explanation) == ("deny", "protected-until")
+    assert eve.free_from == eve.safe_from == eve.changes_on == date(2026, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("work", "death", "free"),
+    [
+        ("Du côté de chez Swann", 1922, date(1993, 1, 1)),
+        ("Charmes", 1945, date(2016, 1, 1)),
+        ("Le Blé en herbe", 1954, date(2025, 1, 1)),
+        ("L’Étranger", 1960, date(2031, 1, 1)),
+        ("Voyage au bout de la nuit", 1961, date(2032, 1, 1)),
+    ],
+)
+def test_a_novel_is_free_on_a_known_day(work, death, free):
+    judged = term(died(death), "FR", TODAY)
+    assert judged.free_from == free, work
+    assert judged.rules == ("terms/FR-70@2026-11-22",)
+
+
+@pytest.mark.parametrize("jurisdiction", ["FR", "BE", "CH", "LU", "DE"])
+def test_the_seventy_year_countries_agree(jurisdiction):
+    assert term(died(1955), jurisdiction, date(2026, 1, 1)).verdict == "allow"
+    assert term(died(1956), jurisdiction, date(2026, 1, 1)).verdict == "deny"
+
+
+def test_the_last_survivor_counts():
+    assert term(died(1950, 1960), "FR", TODAY).free_from == date(2031, 1, 1)
+
+
+def test_a_translator_counts_and_a_pure_encoder_does_not():
+    balzac = Author("Balzac", death=1850)
+    assert term([balzac, Author("T", "translator", death=1990)], "FR", TODAY).verdict == "deny"
+    assert term([balzac, Author("T", "editor")], "FR", TODAY).explanation == "unknown-death"
+    assert term([balzac, Author("T", "encoder")], "FR", TODAY).verdict == "allow"
+    assert term([balzac, Author("T", "a role nobody foresaw")], "FR", TODAY).verdict == "review"
+
+
+@pytest.mark.parametrize(
+    ("author", "why"),
+    [
+        (Author("A"), "unknown-death"),
+        (Author("A", birth=1700), "unknown-death"),
+        (Author("Saint-Exupéry", birth=1900, death=1944, flags=("mort-pour-la-france",)), "flagged-author"),
+        (Author("A", death=1900, flags=("anonymous",)), "flagged-author"),
+        (Author("A", death=1900, flags=("collective",)), "flagged-author"),
+        (Author("A", death=1900, flags=("mort-pour-la-france-1914",)), "flagged-author"),
+        (Author("A", birth=1900, death=1850), "implausible-dates"),
+        (Author("A", birth=1700, death=1900), "implausible-dates"),
+        (Author("A", death=2027), "implausible-dates"),
+        (Author("A", birth=2030), "implausible-dates"),
+    ],
+)
+def test_what_the_rule_does_not_reach_is_put_up_for_review(author, why):
+    judged = term([author], "FR", TODAY)
+    assert (judged.verdict, judged.explanation, judged.free_from) == ("review", why, None)
+
+
+def test_a_jurisdiction_without_a_rule_is_put_up_for_review():
+    for jurisdiction in ("CA", "MG", "US", ""):
+        assert term(died(1800), jurisdiction, TODAY).explanation == "no-term-rule"
+
+
+def test_nobody_named_is_nobody_free():
+    assert term([], "FR", TODAY).explanation == "no-author"
+    assert term([Author("E", "encoder", death=1800)], "FR", TODAY).explanation == "no-author"
+
+
+def test_an_authority_id_among_the_flags_says_nothing_of_the_term():
+    assert term(
+        [Author("Sand", death=1876, flags=("viaf:46766944", "wikidata:Q3816"))], "FR", TODAY
+    ).verdict == ("allow")
+
+
+def test_ancients_and_far_futures_do_not_leave_the_calendar():
+    assert term([Author("Plato", birth=-427, death=-347)], "FR", TODAY).verdict == "allow"
+    assert term(died(9998), "FR", date(9999, 12, 31)).verdict == "deny"
+    assert term(died(2_000_000_000), "FR", TODAY).verdict == "review"
+
+
+def test_an_eighty_year_rule_would_be_wrong_both_ways():
+    """Deaths 1946 to 1954 are free today, which a rule of eighty years would throw away."""
+    free = [year for year in range(1900, 1970) if term(died(year), "FR", TODAY).verdict == "allow"]
+    assert free == list(range(1900, 1956))
+
+
+# ── laws ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@given(YEARS, YEARS, DAYS)
+def test_a_later_death_never_frees_earlier(one, other, day):
+    early, late = sorted((one, other))
+    if term(died(late), "FR", day).verdict == "allow":
+        assert term(died(early), "FR", day).verdict == "allow"
+
+
+@given(AUTHORS, DAYS)
+def test_unknown_never_allows(authors, day):
+    if any(counts(a) and a.death is None for a in authors) or not any(map(counts, authors)):
+        assert term(authors, "FR", day).verdict == "review"
+
+
+@given(AUTHORS, DAYS)
+def test_one_more_author_never_frees(authors, day):
+    for dropped in range(len(authors)):
+        fewer = authors[:dropped] + authors[dropped + 1 :]
+        if any(map(counts, fewer)) and term(authors, "FR", day).verdict == "allow":
+            assert term(fewer, "FR", day).verdict == "allow"
+
+
+@given(AUTHORS, DAYS, DAYS)
+def test_a_later_day_never_takes_a_freedom_back(authors, one, other):
+    early, late = sorted((one, other))
+    if term(authors, "FR", early).verdict == "allow":
+        assert term(authors, "FR", late).verdict == "allow"
+
+
+@given(AUTHORS, DAYS)
+def test_the_order_of_authors_and_their_names_change_nothing(authors, day):
+    judged = {term(order, "FR", day) for order in itertools.islice(itertools.permutations(authors), 6)}
+    assert judged == {term(relevant(authors), "FR", day)}
+
+
+@given(AUTHORS, DAYS, st.integers(min_value=1, max_value=400))
+def test_a_verdict_holds_until_the_day_it_names_and_not_on_it(authors, day, years):
+    judged = term(authors, "FR", day)
+
+    def reading(on):
+        then = term(authors, "FR", on)
+        return then.verdict, then.explanation
+
+    if judged.changes_on is None:
+        assert reading(date(min(9999, day.year + years), 1, 1)) == reading(day)
+    else:
+        assert judged.changes_on > day
+        assert reading(judged.changes_on) != reading(day)
+        assert reading(judged.changes_on - timedelta(days=1)) == reading(day)

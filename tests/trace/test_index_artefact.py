@@ -1,0 +1,123 @@
+import json
+import struct
+from pathlib import Path
+
+import pytest
+
+from hemicycle.documents import Document
+from hemicycle.errors import InputError, IntegrityError
+from hemicycle.store import artefact_digest, digest_files
+from hemicycle.trace.index import build_index, open_index
+
+DOCUMENTS = {
+    "b": [Document("1", "Un deux, un ; trois."), Document("2", "…"), Document("3", "Quatre un")],
+    "a": [Document("1", "Deux cinq")],
+}
+FILES = [
+    "documents.parquet",
+    "metadata.0",
+    "metaoff.0",
+    "offset.0",
+    "table.0",
+    "tokenized.0",
+    "top.0",
+    "unigram.0",
+    "vocab",
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, write_corpus) -> Path:
+    build_index(write_corpus(tmp_path / "corpus", DOCUMENTS), tmp_path / "index")
+    return tmp_path / "index"
+
+
+def test_the_files_of_a_shard_are_those_of_infini_gram(folder: Path):
+    end = 0xFFFF_FFFF
+    # Vocabulary by first occurrence, sources by name: deux 0, cinq 1, un 2, trois 3, quatre 4.
+    assert (folder / "vocab").read_text() == "deux\ncinq\nun\ntrois\nquatre\n"
+    words = [end, 0, 1, end, 2, 0, 2, 3, end, end, 4, 2]
+    assert (folder / "tokenized.0").read_bytes() == struct.pack("<12I", *words)
+    assert (folder / "offset.0").read_bytes() == struct.pack("<4Q", 0, 12, 32, 36)
+    order = sorted(range(12), key=lambda i: (folder / "tokenized.0").read_bytes()[4 * i :])
+    assert (folder / "table.0").read_bytes() == bytes(4 * i for i in order)
+    assert (folder / "unigram.0").read_text() == "0 2\n1 1\n2 3\n3 1\n4 1\n"
+    lines = (folder / "metadata.0").read_bytes().splitlines(keepends=True)
+    assert json.loads(lines[1]) == {"path": "kept/b.parquet", "linenum": 0, "metadata": {"id": "b:1"}}
+    starts = struct.unpack("<4Q", (folder / "metaoff.0").read_bytes())
+    assert starts == tuple(sum(map(len, lines[:i])) for i in range(4))
+
+
+def test_documents_say_where_their_words_and_their_rows_are(folder: Path):
+    assert open_index(folder).documents.select(
+        ["id", "source", "row_group", "row", "shard", "first_word", "words"]
+    ).to_pylist() == [
+        dict(zip(["id", "source", "row_group", "row", "shard", "first_word", "words"], row, strict=True))
+        for row in [
+            ("a:1", "a", 0, 0, 0, 1, 2),
+            ("b:1", "b", 0, 0, 0, 4, 4),
+            ("b:2", "b", 0, 1, 0, 9, 0),
+            ("b:3", "b", 1, 0, 0, 10, 2),
+        ]
+    ]
+
+
+def test_two_builds_have_the_same_bytes(tmp_path: Path, folder: Path):
+    build_index(tmp_path / "corpus", tmp_path / "again")
+    assert digest_files(tmp_path / "again") == digest_files(folder)
+
+
+def test_the_digest_is_that_of_the_artefact(folder: Path):
+    assert open_index(folder).digest == artefact_digest(digest_files(folder))
+
+
+def test_a_document_larger_than_a_shard_gets_one_of_its_own(tmp_path: Path, folder: Path):
+    manifest = build_index(tmp_path / "corpus", tmp_path / "small", max_words_a_shard=4)
+    assert [(s["words"], s["documents"]) for s in manifest["shards"]] == [(3, 1), (5, 1), (4, 2)]
+    assert manifest["words"] == 8
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("harm", ["altered", "cut", "missing"])
+def test_a_harmed_file_is_refused_by_name(folder: Path, name: str, harm: str):
+    path = folder / name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    if harm == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(data if harm == "altered" else data[:-1])
+    with pytest.raises(IntegrityError, match=name):
+        open_index(folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_sizes_are_checked_even_when_digests_are_not(folder: Path, name: str):
+    (folder / name).write_bytes((folder / name).read_bytes() + b"\0")
+    with pytest.raises(IntegrityError, match=name):
+        open_index(folder, verify=False)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"files": 1}', "\0"])
+def test_what_is_not_a_manifest_is_refused(folder: Path, content: str):
+    (folder / "manifest.json").write_text(content)
+    with pytest.raises(IntegrityError, match=r"manifest\.json"):
+        open_index(folder)
+
+
+def test_a_folder_without_an_index_is_refused(tmp_path: Path):
+    with pytest.raises(IntegrityError, match="no index here"):
+        open_index(tmp_path)
+
+
+def test_an_index_of_another_normalisation_is_refused(folder: Path):
+    path = folder / "manifest.json"
+    path.write_text(path.read_text().replace('"normalisation":1', '"normalisation":2'))
+    with pytest.raises(IntegrityError, match="normalisation 2"):
+        open_index(folder)
+
+
+def test_a_corpus_without_training_documents_is_refused(tmp_path: Path, write_corpus):
+    corpus = write_corpus(tmp_path / "c", {"s": [Document("1", "un")]}, held_out=["s:1"])
+    with pytest.raises(InputError, match="no document in its training split"):
+        build_index(corpus, tmp_path / "i")

@@ -1,0 +1,144 @@
+import itertools
+import random
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hemicycle.documents import Document
+from hemicycle.errors import DeclarationError
+from hemicycle.trace.index import build_index, open_index
+from hemicycle.trace.shards import pointer_width
+from hemicycle.trace.spans import find_spans, occurrences
+
+words = st.lists(st.sampled_from("abc"), max_size=12)
+
+
+def occurrences_by_looking(documents: list[list[str]], wanted: list[str]) -> list[tuple[int, int]]:
+    """Every place where `wanted` stands in the documents: (document, word)."""
+    n = len(wanted)
+    return [
+        (d, i) for d, doc in enumerate(documents) for i in range(len(doc) - n + 1) if doc[i : i + n] == wanted
+    ]
+
+
+def spans_by_looking(
+    documents: list[list[str]], text: list[str], min_words: int
+) -> list[tuple[int, int, int]]:
+    """(first word, words, count) of the maximal spans, by trying every stretch of the text."""
+    spans, reached = [], 0
+    for start in range(len(text)):
+        stop = start
+        while stop < len(text) and occurrences_by_looking(documents, text[start : stop + 1]):
+            stop += 1
+        if stop > max(start, reached):
+            reached = stop
+            if stop - start >= min_words:
+                spans.append((start, stop - start, len(occurrences_by_looking(documents, text[start:stop]))))
+    return spans
+
+
+def opened(folder: Path, write_corpus, documents: list[list[str]], max_words: int = 1000):
+    rows = [Document(f"d{i}", " ".join(document)) for i, document in enumerate(documents)]
+    corpus = write_corpus(folder / "corpus", {"source": rows})
+    build_index(corpus, folder / "index", max_words_a_shard=max_words)
+    return open_index(folder / "index")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    documents=st.lists(words, min_size=1, max_size=5),
+    text=st.lists(st.sampled_from("abcx"), max_size=16),
+    min_words=st.integers(1, 4),
+    max_words=st.sampled_from([1, 7, 15, 1000]),
+)
+def test_spans_and_places_are_those_found_by_looking(write_corpus, documents, text, min_words, max_words):
+    with TemporaryDirectory() as folder:
+        index = opened(Path(folder), write_corpus, documents, max_words)
+        spans = find_spans(index, " ".join(text), min_words)
+        assert [(s.first_word, s.words, s.count) for s in spans] == spans_by_looking(
+            documents, text, min_words
+        )
+        for span in spans:
+            places = occurrences_by_looking(documents, text[span.first_word :][: span.words])
+            first = {d: min(i for e, i in places if e == d) for d, _ in places}
+            assert occurrences(index, span, maximum=100) == sorted(first.items())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_long_matches_left_by_bisection_hide_no_span(tmp_path: Path, write_corpus, seed: int):
+    rng = random.Random(seed)
+    documents = [rng.choices("ab" if seed % 2 else "abcdefgh", k=150) for _ in range(6)]
+    text: list[str] = []
+    for _ in range(6):
+        document = rng.choice(documents)
+        begin = rng.randrange(100)
+        text += document[begin : begin + rng.randrange(1, 140)] + rng.choices(
+            ["x", "a", "b"], k=rng.randrange(2)
+        )
+    index = opened(tmp_path, write_corpus, documents, max_words=400)
+    spans = find_spans(index, " ".join(text), 5)
+    assert max(s.words for s in spans) > 48
+    assert [(s.first_word, s.words, s.count) for s in spans] == spans_by_looking(documents, text, 5)
+
+
+def test_a_match_never_crosses_from_one_document_into_the_next(tmp_path: Path, write_corpus):
+    index = opened(tmp_path, write_corpus, [["un", "deux"], ["trois", "quatre"]])
+    assert [(s.first_word, s.words) for s in find_spans(index, "un deux trois quatre", 1)] == [(0, 2), (2, 2)]
+
+
+def test_span_offsets_are_characters_of_the_text_asked_about(tmp_path: Path, write_corpus):
+    index = opened(tmp_path, write_corpus, [["la", "seance", "est", "ouverte"]])
+    text = "Il dit : « La  SE\u0301ANCE est-ouverte ! »"
+    (span,) = find_spans(index, text, 3)
+    assert text[span.start : span.end] == "La  SE\u0301ANCE est-ouverte"
+
+
+@pytest.mark.parametrize("text", ["", "…", "inconnu"])
+def test_a_text_without_known_words_has_no_span(tmp_path: Path, write_corpus, text: str):
+    assert find_spans(opened(tmp_path, write_corpus, [["un"]]), text, 1) == []
+
+
+def test_a_span_of_no_words_is_refused(tmp_path: Path, write_corpus):
+    with pytest.raises(DeclarationError, match="min_words is 0"):
+        find_spans(opened(tmp_path, write_corpus, [["un"]]), "un", 0)
+
+
+@pytest.mark.parametrize("types", [3, 300, 70_000])
+def test_the_table_is_the_order_of_the_byte_suffixes(tmp_path: Path, write_corpus, types: int):
+    rng = random.Random(types)
+    every = [f"w{i}" for i in range(types)]
+    rng.shuffle(every)
+    documents = [every, *(rng.choices(every, k=rng.randrange(40)) for _ in range(40))]
+    index = opened(tmp_path, write_corpus, documents, max_words=10**6)
+    data = (tmp_path / "index" / "tokenized.0").read_bytes()
+    width = pointer_width(len(data))
+    table = (tmp_path / "index" / "table.0").read_bytes()
+    pointers = [int.from_bytes(table[i : i + width], "little") for i in range(0, len(table), width)]
+    assert sorted(pointers) == list(range(0, len(data), 4))
+    # Long enough to tell any two apart here, short enough to be quick.
+    suffixes = [data[p : p + 400] for p in pointers]
+    assert all(a <= b for a, b in itertools.pairwise(suffixes))
+    spans = find_spans(index, " ".join(every[:200]) + " x " + " ".join(documents[5]), 1)
+    assert (spans[0].first_word, spans[0].words) == (0, min(200, types))
+
+
+@pytest.mark.parametrize(
+    ("size", "width"), [(4, 1), (256, 1), (257, 2), (65_536, 2), (65_540, 3), (2**32, 4), (2**32 + 4, 5)]
+)
+def test_pointers_are_as_wide_as_the_file_needs(size: int, width: int):
+    assert pointer_width(size) == width
+    assert width == max(1, int(np.ceil(np.log2(size) / 8)))
+
+
+def test_a_frequent_span_shows_the_same_spread_of_places_each_time(tmp_path: Path, write_corpus):
+    index = opened(tmp_path, write_corpus, [["formule", "rituelle", f"n{i}"] for i in range(500)])
+    (span,) = find_spans(index, "formule rituelle", 2)
+    assert span.count == 500
+    chosen = occurrences(index, span, 10)
+    assert len(chosen) == 10
+    assert chosen == occurrences(index, span, 10)
+    assert {word for _, word in chosen} == {0}
