@@ -325,8 +325,11 @@ def _load_toml(path: Path, model: type[T]) -> T:
 
 
 def _declaration_error(path: Path, model: type[BaseModel], error: ValidationError) -> DeclarationError:
-    """Turn pydantic's first finding into a sentence with file, line and what was meant."""
-    found = error.errors()[0]
+    """Turn pydantic's findings into one sentence with file, line and what was meant.
+
+    An unknown key is told first: the key it was meant to be is then missing, and that would mislead.
+    """
+    found = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     keys = tuple(k for k in found["loc"] if k != "[key]")
     place = _place(path, keys)
     dotted = ".".join(map(str, keys))
@@ -385,8 +388,9 @@ def _line_of(lines: list[str], names: list[str]) -> int | None:
             spelled = table + [p.strip(" \"'") for p in assignment[1].split(".")]
         else:
             continue
-        if names[: len(spelled)] == spelled and (best is None or len(spelled) > best[0]):
-            best = (len(spelled), number)
+        shared = min(len(spelled), len(names))
+        if shared and names[:shared] == spelled[:shared] and (best is None or shared > best[0]):
+            best = (shared, number)
     return best[1] if best else None
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -78,6 +79,12 @@ def test_blocks_add_up_to_the_rows(results, tmp_path):
     for row in results["rows"]:
         if row["source"] != TOTAL and row["name"] != "xz -9":
             assert found[row["name"], row["source"]] == pytest.approx(row["bits_per_byte"], abs=1e-5)
+    order_5 = blocks.filter(name="character n-gram of order 5", document="debats:13")
+    learnt = ngram.train([*(sitting(i, 300) for i in range(12)), sitting(50, 300)])
+    costs = learnt.bits([sitting(13, 700)])[0][4]
+    ends = [0, *order_5["end"]]
+    assert order_5.height > 1
+    assert order_5["bits"].to_list() == pytest.approx([costs[i:j].sum() for i, j in pairwise(ends)], abs=1e-3)
     assert pl.read_parquet(tmp_path / "out/results.parquet").to_dicts() == results["rows"]
 
 

@@ -88,6 +88,16 @@ def test_a_tokenizer_that_loses_capitals_is_found_out(tmp_path):
     assert lost.sizes.sum() == len("Le Sénat".encode())
 
 
+def test_what_a_tokenizer_trims_at_the_end_counts_all_the_same(tmp_path):
+    save_byte_tokenizer(tmp_path)
+    tokenizer = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    tokenizer.normalizer = normalizers.Strip(left=False, right=True)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    encoded = Encoder(tmp_path).encode("oui   ")
+    assert encoded.sizes.tolist() == [1, 1, 4]
+    assert encoded.altered
+
+
 def test_unknown_words_are_found_out(tmp_path):
     tokenizer = Tokenizer(models.WordLevel({"ab": 0, "?": 1}, unk_token="?"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(".."), "isolated")
@@ -104,6 +114,7 @@ def test_unknown_words_are_found_out(tmp_path):
         ({"bos_token": {"content": "<|begin|>"}}, {}, 0),
         ({"bos_token": None, "eos_token": "<|end|>"}, {"bos_token_id": 0}, 1),
         ({}, {"bos_token_id": 1}, 1),
+        ({}, {"bos_token_id": 7, "eos_token_id": 1}, 1),
         ({}, {"bos_token_id": None, "eos_token_id": [1, 0]}, 1),
         ({"bos_token": "<s>"}, {"bos_token_id": 999_999}, None),
     ],

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("fastapi")
 
+import httpx
 import torch
 import uvicorn
 from fastapi import FastAPI
@@ -26,9 +28,9 @@ from hemicycle.serve import Engine, create_app, load_engine
 #: Written for these tests.
 PARAGRAPH = (
     "La séance est ouverte. L’ordre du jour appelle la discussion du projet de loi relatif à la ressource "
-    "en eau et au bon état des rivières. Chacun sait combien la Dourelle a souffert de l’été dernier\u00a0: les "
-    "écluses fermées, les berges à nu, les pêcheurs sans ouvrage. Nous devons à celles et ceux qui vivent "
-    "du fleuve une règle claire, la même pour tous, de la source à l’estuaire."
+    "en eau et au bon état des rivières. Chacun sait combien la Dourelle a souffert de l’été dernier\u00a0: "
+    "les écluses fermées, les berges à nu, les pêcheurs sans ouvrage. Nous devons à celles et ceux qui "
+    "vivent du fleuve une règle claire, la même pour tous, de la source à l’estuaire."
 )
 
 CHAT_TEMPLATE = (
@@ -51,7 +53,7 @@ def make_model(folder: Path, *, taught: str | None = None, chat_template: str | 
             show_progress=False,
         ),
     )
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="<|end|>")
+    tokenizer: Any = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="<|end|>")  # type: ignore[no-untyped-call]
     tokenizer.chat_template = chat_template
     tokenizer.save_pretrained(str(folder))
     torch.manual_seed(11)
@@ -67,18 +69,19 @@ def make_model(folder: Path, *, taught: str | None = None, chat_template: str | 
             tie_word_embeddings=True,
             bos_token_id=0,
             eos_token_id=0,
-            # Large weights make the choices of a random model definite, so that equality of texts says something.
+            # Large weights make the choices of a random model definite: equal texts then say something.
             initializer_range=0.02 if taught else 0.5,
         )
     )
     if taught:
-        _teach(model, tokenizer.encode(taught) + [0])
+        _teach(model, [*tokenizer.encode(taught), 0])
     model.save_pretrained(str(folder))
     return folder
 
 
 def _teach(model: Any, ids: list[int]) -> None:
     """Train on one text until every next token is the likeliest by far."""
+    torch.set_num_threads(1)
     row = torch.tensor([ids])
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(600):
@@ -89,6 +92,16 @@ def _teach(model: Any, ids: list[int]) -> None:
         loss.backward()
         optimiser.step()
     assert loss.item() < 0.05
+
+
+#: One client for all tests: a new one reads the machine's certificates every time.
+HTTP = httpx.Client(trust_env=False, verify=False, timeout=20)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _close_client() -> Iterator[None]:
+    yield
+    HTTP.close()
 
 
 @pytest.fixture(scope="session")
@@ -119,9 +132,9 @@ class Served:
     app: FastAPI
 
 
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Served]]:
-    """Start applications on loopback, each with its own thread; all are stopped at the end of the test."""
+@contextmanager
+def serving() -> Iterator[Callable[..., Served]]:
+    """Start applications on loopback, each with its own thread; all are stopped at the end."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def start(engine: Engine, **options: Any) -> Served:
@@ -138,6 +151,26 @@ def serve() -> Iterator[Callable[..., Served]]:
         return Served(f"http://127.0.0.1:{listener.getsockname()[1]}", app)
 
     yield start
-    for server, thread in running:
+    for server, _ in running:
         server.should_exit = True
+    for _, thread in running:
         thread.join(timeout=10)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Served]]:
+    """Servers for one test."""
+    with serving() as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def taught_server(taught_engine: Engine) -> Iterator[Served]:
+    with serving() as start:
+        yield start(taught_engine, about={"title": "petit", "model_digest": "abc"})
+
+
+@pytest.fixture(scope="session")
+def random_server(random_engine: Engine) -> Iterator[Served]:
+    with serving() as start:
+        yield start(random_engine)

@@ -2,44 +2,45 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import httpx
 import openai
 import pytest
 
 from hemicycle.serve import Engine, Params, load_engine
+from hemicycle.serve.engine import Message
 
-from .conftest import CHAT_TEMPLATE, PARAGRAPH, Served, make_model
+from .conftest import CHAT_TEMPLATE, HTTP, PARAGRAPH, Served, make_model
 
-ServeFixture = Callable[..., Served]
 HI = [{"role": "user", "content": "La séance"}]
 
 
-def client_of(served: Served, key: str = "none") -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{served.url}/v1", api_key=key, max_retries=0, timeout=30)
+def client_of(served: Served) -> Any:
+    """The client, untyped: its overloads know only its maker's models."""
+    return openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0, timeout=30)
 
 
-@pytest.fixture
-def taught(serve: ServeFixture, taught_engine: Engine) -> openai.OpenAI:
-    return client_of(serve(taught_engine, about={"title": "petit", "model_digest": "abc"}))
+@pytest.fixture(scope="session")
+def taught(taught_server: Served) -> Any:
+    return client_of(taught_server)
 
 
-@pytest.fixture
-def random(serve: ServeFixture, random_engine: Engine) -> openai.OpenAI:
-    return client_of(serve(random_engine))
+@pytest.fixture(scope="session")
+def random(random_server: Served) -> Any:
+    return client_of(random_server)
 
 
-def test_models_are_listed_and_shown(taught: openai.OpenAI) -> None:
+def test_models_are_listed_and_shown(taught: Any) -> None:
     assert [model.id for model in taught.models.list()] == ["petit"]
     assert taught.models.retrieve("petit").owned_by == "petit"
     with pytest.raises(openai.NotFoundError):
         taught.models.retrieve("other")
 
 
-def test_a_completion_continues_the_prompt_and_counts_its_tokens(taught: openai.OpenAI) -> None:
+def test_a_completion_continues_the_prompt_and_counts_its_tokens(taught: Any) -> None:
     got = taught.completions.create(model="petit", prompt="La séance", temperature=0, max_tokens=200)
     assert "La séance" + got.choices[0].text == PARAGRAPH
     assert got.choices[0].finish_reason == "stop"
@@ -52,13 +53,11 @@ def test_a_completion_continues_the_prompt_and_counts_its_tokens(taught: openai.
     assert cut.usage.completion_tokens == 3
 
 
-def test_a_stream_is_the_answer_in_pieces_then_usage_then_done(
-    serve: ServeFixture, random_engine: Engine
-) -> None:
-    served = serve(random_engine)
+def test_a_stream_is_the_answer_in_pieces_then_usage_then_done(random_server: Served) -> None:
+    served = random_server
     ask = {"model": "random", "messages": HI, "temperature": 0, "max_tokens": 60}
-    whole = httpx.post(f"{served.url}/v1/chat/completions", json=ask).json()
-    with httpx.stream(
+    whole = HTTP.post(f"{served.url}/v1/chat/completions", json=ask).json()
+    with HTTP.stream(
         "POST",
         f"{served.url}/v1/chat/completions",
         json={**ask, "stream": True, "stream_options": {"include_usage": True}},
@@ -71,7 +70,7 @@ def test_a_stream_is_the_answer_in_pieces_then_usage_then_done(
         client_of(served).chat.completions.create(
             **ask,
             stream=True,
-            stream_options={"include_usage": True},  # type: ignore[arg-type]
+            stream_options={"include_usage": True},
         )
     )
     assert chunks[0].choices[0].delta.role == "assistant"
@@ -84,7 +83,7 @@ def test_a_stream_is_the_answer_in_pieces_then_usage_then_done(
     assert chunks[-1].usage.model_dump(exclude_none=True) == whole["usage"]
 
 
-def test_a_streamed_completion_equals_the_whole_one(random: openai.OpenAI) -> None:
+def test_a_streamed_completion_equals_the_whole_one(random: Any) -> None:
     whole = random.completions.create(model="random", prompt="Nous", temperature=0, max_tokens=60)
     chunks = random.completions.create(
         model="random", prompt="Nous", temperature=0, max_tokens=60, stream=True
@@ -92,14 +91,14 @@ def test_a_streamed_completion_equals_the_whole_one(random: openai.OpenAI) -> No
     assert "".join(chunk.choices[0].text for chunk in chunks) == whole.choices[0].text
 
 
-def test_chat_logprobs_name_tokens_bytes_and_alternatives(taught: openai.OpenAI) -> None:
+def test_chat_logprobs_name_tokens_bytes_and_alternatives(taught: Any) -> None:
     got = taught.chat.completions.create(
         model="petit",
         messages=HI,
         temperature=0,
         max_tokens=20,
         logprobs=True,
-        top_logprobs=3,  # type: ignore[arg-type]
+        top_logprobs=3,
     )
     assert got.choices[0].logprobs is not None
     content = got.choices[0].logprobs.content or []
@@ -111,7 +110,7 @@ def test_chat_logprobs_name_tokens_bytes_and_alternatives(taught: openai.OpenAI)
         assert entry.logprob == entry.top_logprobs[0].logprob
 
 
-def test_echo_with_logprobs_scores_a_given_text(taught: openai.OpenAI, taught_engine: Engine) -> None:
+def test_echo_with_logprobs_scores_a_given_text(taught: Any, taught_engine: Engine) -> None:
     ids = taught_engine.encode("La séance est ouverte.")
     for prompt in ("La séance est ouverte.", ids):
         got = taught.completions.create(model="petit", prompt=prompt, max_tokens=0, echo=True, logprobs=2)
@@ -130,9 +129,7 @@ def test_echo_with_logprobs_scores_a_given_text(taught: openai.OpenAI, taught_en
         assert token.startswith("bytes:") or choice.text[offset : offset + len(token)] == token
 
 
-def test_one_token_after_an_echo_as_evaluation_suites_ask(
-    taught: openai.OpenAI, taught_engine: Engine
-) -> None:
+def test_one_token_after_an_echo_as_evaluation_suites_ask(taught: Any, taught_engine: Engine) -> None:
     ids = taught_engine.encode("La séance est ouverte. L’ordre du jour appelle")
     got = taught.completions.create(
         model="petit", prompt=[ids, ids[:5]], max_tokens=1, echo=True, logprobs=1, temperature=0
@@ -143,7 +140,7 @@ def test_one_token_after_an_echo_as_evaluation_suites_ask(
         assert len(choice.logprobs.tokens or []) == len(asked) + 1
 
 
-def test_two_answers_differ_and_a_seed_repeats_both(random: openai.OpenAI) -> None:
+def test_two_answers_differ_and_a_seed_repeats_both(random: Any) -> None:
     def ask(seed: int) -> list[str]:
         got = random.chat.completions.create(
             model="random",
@@ -151,7 +148,7 @@ def test_two_answers_differ_and_a_seed_repeats_both(random: openai.OpenAI) -> No
             n=2,
             seed=seed,
             temperature=1.3,
-            max_tokens=30,  # type: ignore[arg-type]
+            max_tokens=30,
         )
         assert [choice.index for choice in got.choices] == [0, 1]
         return [choice.message.content or "" for choice in got.choices]
@@ -168,13 +165,13 @@ def test_two_answers_differ_and_a_seed_repeats_both(random: openai.OpenAI) -> No
         seed=3,
         temperature=1.3,
         max_tokens=30,
-        stream=True,  # type: ignore[arg-type]
+        stream=True,
     ):
         streamed[chunk.choices[0].index] += chunk.choices[0].delta.content or ""
     assert streamed == first
 
 
-def test_stop_strings_end_the_answer(taught: openai.OpenAI) -> None:
+def test_stop_strings_end_the_answer(taught: Any) -> None:
     for stop in ("du jour", ["rivières", "du jour"]):
         got = taught.completions.create(
             model="petit", prompt="La séance", temperature=0, max_tokens=99, stop=stop
@@ -184,7 +181,7 @@ def test_stop_strings_end_the_answer(taught: openai.OpenAI) -> None:
 
 
 def test_text_parts_are_joined_and_a_model_without_template_continues_the_messages(
-    taught: openai.OpenAI, taught_engine: Engine
+    taught: Any, taught_engine: Engine
 ) -> None:
     got = taught.chat.completions.create(
         model="petit",
@@ -199,17 +196,13 @@ def test_text_parts_are_joined_and_a_model_without_template_continues_the_messag
 
 
 def test_a_chat_template_is_used_where_there_is_one(tmp_path: Path) -> None:
-    from hemicycle.serve.engine import Message
-
     engine = load_engine(make_model(tmp_path / "m", chat_template=CHAT_TEMPLATE))
     assert engine.chat
     spoken = engine.encode_chat([Message("user", "Bonjour")])
     assert spoken == engine.encode("user : Bonjour\nassistant :")
 
 
-def test_a_long_prompt_is_refused_unless_cutting_is_asked(
-    random: openai.OpenAI, random_engine: Engine
-) -> None:
+def test_a_long_prompt_is_refused_unless_cutting_is_asked(random: Any, random_engine: Engine) -> None:
     long = "Chacun sait. " * 100
     with pytest.raises(openai.BadRequestError) as caught:
         random.completions.create(model="random", prompt=long)
@@ -228,7 +221,7 @@ def test_a_long_prompt_is_refused_unless_cutting_is_asked(
     )
 
 
-BAD = {
+BAD: dict[str, tuple[dict[str, Any], str | None]] = {
     "temperature": ({"temperature": -1}, "temperature"),
     "hot": ({"temperature": 2.1}, "temperature"),
     "top_p": ({"top_p": 0}, "top_p"),
@@ -249,15 +242,12 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_cannot_be_done_is_refused_with_the_parameter(
-    serve: ServeFixture, random_engine: Engine, name: str
-) -> None:
+def test_what_cannot_be_done_is_refused_with_the_parameter(random_server: Served, name: str) -> None:
     change, param = BAD[name]
-    import json
 
     body = json.dumps({"model": "random", "messages": HI, **change})
     headers = {"content-type": "application/json"}
-    got = httpx.post(f"{serve(random_engine).url}/v1/chat/completions", content=body, headers=headers)
+    got = HTTP.post(f"{random_server.url}/v1/chat/completions", content=body, headers=headers)
     assert got.status_code == 400
     error = got.json()["error"]
     assert set(error) == {"message", "type", "param", "code"}
@@ -266,9 +256,9 @@ def test_what_cannot_be_done_is_refused_with_the_parameter(
     assert error["message"]
 
 
-def test_another_model_and_other_routes_are_not_found(random: openai.OpenAI) -> None:
+def test_another_model_and_other_routes_are_not_found(random: Any) -> None:
     with pytest.raises(openai.NotFoundError) as caught:
-        random.chat.completions.create(model="gpt", messages=HI)  # type: ignore[arg-type]
+        random.chat.completions.create(model="gpt", messages=HI)
     assert caught.value.code == "model_not_found"
     assert caught.value.param == "model"
     with pytest.raises(openai.NotFoundError) as caught:
@@ -278,7 +268,7 @@ def test_another_model_and_other_routes_are_not_found(random: openai.OpenAI) -> 
         random.responses.create(model="random", input="a")
 
 
-def test_logprobs_are_numbers_that_json_can_spell(random: openai.OpenAI) -> None:
+def test_logprobs_are_numbers_that_json_can_spell(random: Any) -> None:
     got = random.completions.create(model="random", prompt="eau", max_tokens=5, temperature=2, logprobs=5)
     assert got.choices[0].logprobs is not None
     assert all(math.isfinite(value) for value in got.choices[0].logprobs.token_logprobs or [])

@@ -70,8 +70,17 @@ ABOUT = {
         "en": "solo: one person holds every role; nobody else has reviewed any of this.",
     },
     "sources": [
-        {"name": "debats", "title": "Comptes rendus des séances", "publisher": "Assemblée imaginaire", "licence": "etalab-2.0"},
-        {"name": "brochures", "title": {"fr": "Brochures de la vallée", "en": "Pamphlets of the valley"}, "licence": None},
+        {
+            "name": "debats",
+            "title": "Comptes rendus des séances",
+            "publisher": "Assemblée imaginaire",
+            "licence": "etalab-2.0",
+        },
+        {
+            "name": "brochures",
+            "title": {"fr": "Brochures de la vallée", "en": "Pamphlets of the valley"},
+            "licence": None,
+        },
     ],
 }
 
@@ -151,7 +160,12 @@ class TextTracer:
 
 def _document(d: Source, first: int, length: int) -> dict[str, Any]:
     words = _words(d.text)
-    right = {"verdict": d.verdict, "basis": "licence ouverte", "rule": "open-licence-1", "obligations": ["attribution"]}
+    right = {
+        "verdict": d.verdict,
+        "basis": "licence ouverte",
+        "rule": "open-licence-1",
+        "obligations": ["attribution"],
+    }
     return {
         "id": d.id,
         "source": d.source,
@@ -168,7 +182,9 @@ def _document(d: Source, first: int, length: int) -> dict[str, Any]:
         "licence": d.licence,
         "right": right if d.licence else {**right, "basis": "aucune licence connue", "rule": "nothing-known"},
         "obligations": right["obligations"] if d.licence else [],
-        "clearance": {"attested_by": "Ada Lemoine", "attribution": "Assemblée imaginaire"} if d.licence else None,
+        "clearance": {"attested_by": "Ada Lemoine", "attribution": "Assemblée imaginaire"}
+        if d.licence
+        else None,
         "first_step": d.steps[0] if d.steps else None,
         "last_step": d.steps[1] if d.steps else None,
     }

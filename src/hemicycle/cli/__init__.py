@@ -80,9 +80,9 @@ def cli() -> None:
 def main() -> None:
     """Entry point: turns errors that a person can mend into a sentence and an exit code."""
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Outside standalone mode click hands the code of an early exit back instead of leaving.
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         error.show()
         sys.exit(2)

@@ -14,6 +14,7 @@ Windows are padded on the right and no mask is passed: a causal model does not s
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ class LanguageModel:
 
     def __init__(
         self,
-        forward: Callable[[torch.Tensor], torch.Tensor],
+        forward: Callable[[torch.Tensor, int], torch.Tensor],
         encoder: Encoder,
         *,
         context: int,
@@ -107,7 +108,10 @@ class LanguageModel:
         autocast: bool = False,
         place: str = "",
     ) -> None:
-        """`forward` takes token ids (batch, length) and gives logits (batch, length, vocabulary)."""
+        """`forward` takes token ids (batch, length) and how many of the last logits are wanted.
+
+        It gives logits (batch, at least as many as wanted, vocabulary).
+        """
         if context < 2:
             raise InputError(f"the model says its context is {context} tokens", place=place)
         self._forward, self._encoder, self._autocast, self._place = forward, encoder, autocast, place
@@ -145,7 +149,7 @@ class LanguageModel:
 
     def _finish(self, texts: Sequence[_Text], on_bytes: Callable[[int], None]) -> Iterator[Scored]:
         jobs = [(one, window) for one in texts for window in one.windows]
-        jobs.sort(key=lambda job: job[1].start - job[1].stop)
+        jobs.sort(key=lambda job: (job[1].start - job[1].stop, job[1].first - job[1].start))
         at = 0
         while at < len(jobs):
             longest = jobs[at][1].stop - jobs[at][1].start
@@ -169,11 +173,14 @@ class LanguageModel:
         ids_BL = np.zeros((len(batch), longest), np.int64)
         for row, (one, window) in enumerate(batch):
             ids_BL[row, : window.stop - window.start] = one.sequence[window.start : window.stop]
+        skipped = min(window.first - 1 - window.start for _, window in batch)
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self._autocast):
-            logits_BLV = self._forward(torch.from_numpy(ids_BL))
+            logits_BLV = self._forward(torch.from_numpy(ids_BL), longest - skipped)
+        skipped = longest - logits_BLV.shape[1]
         for logits_LV, (one, window) in zip(logits_BLV, batch, strict=True):
             wanted = torch.from_numpy(one.sequence[window.first : window.stop + 1])
-            used_LV = logits_LV[window.first - 1 - window.start : window.stop - window.start].float()
+            before = window.start + skipped
+            used_LV = logits_LV[window.first - 1 - before : window.stop - before].float()
             nats = torch.nn.functional.cross_entropy(used_LV, wanted, reduction="none")
             one.nats[window.first : window.stop + 1] = nats.double().numpy()
 
@@ -247,9 +254,16 @@ def load(folder: Path, *, autocast: bool = False) -> LanguageModel:
             remedy="Take the whole model; a model with invented weights must not be measured.",
         )
     model.eval()
+    keeps = "logits_to_keep" in inspect.signature(model.forward).parameters
+
+    def forward(ids_BL: torch.Tensor, wanted: int) -> torch.Tensor:
+        more = {"logits_to_keep": wanted} if keeps else {}
+        logits_BLV: torch.Tensor = model(input_ids=ids_BL, use_cache=False, **more).logits
+        return logits_BLV
+
     text_config = model.config.get_text_config()
     return LanguageModel(
-        lambda ids_BL: model(input_ids=ids_BL, use_cache=False).logits,
+        forward,
         encoder,
         context=min(LONGEST_WINDOW, int(getattr(text_config, "max_position_embeddings", LONGEST_WINDOW))),
         vocabulary=int(text_config.vocab_size),

@@ -120,11 +120,12 @@ def _begin(folder: Path, tokenizer: Any) -> int | None:
         if isinstance(mark, str) and (number := tokenizer.token_to_id(mark)) is not None:
             return int(number)
     stated = _json(folder / "config.json")
+    marks = tokenizer.get_added_tokens_decoder()  # a configuration left as it came names any token
     for key in ("bos_token_id", "eos_token_id"):
         number = stated.get(key)
         if isinstance(number, list) and number:
             number = number[0]
-        if isinstance(number, int) and tokenizer.id_to_token(number) is not None:
+        if isinstance(number, int) and number in marks:
             return number
     return None
 

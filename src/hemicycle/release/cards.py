@@ -141,8 +141,10 @@ def _rule(name: str, digest: str | None, language: Language) -> str:
     from hemicycle.curate.rules import load_rules, rules_digest
 
     if name == "duplicate-of":
-        copies = {"en": "The same text stands in another document.", "fr": "Le même texte figure déjà ailleurs."}
-        return copies[language]
+        return {
+            "en": "The same text stands in another document.",
+            "fr": "Le même texte figure dans un autre document.",
+        }[language]
     if digest != rules_digest():
         return ""
     words = {rule.name: {"en": rule.why_en, "fr": rule.why_fr}[language] for rule in load_rules()}

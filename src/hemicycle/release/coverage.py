@@ -97,7 +97,8 @@ def _read_in_training(exposure: Path) -> pl.DataFrame:
 
 def _in_training(corpora: Mapping[str, Path]) -> pl.DataFrame:
     """What the corpora say of the documents of their training split."""
-    paths = [path for _, folder in sorted(corpora.items()) for path in sorted((folder / "kept").glob("*.parquet"))]
+    folders = [corpora[name] / "kept" for name in sorted(corpora)]
+    paths = [path for folder in folders for path in sorted(folder.glob("*.parquet"))]
     empty = pl.LazyFrame(
         schema={
             **dict.fromkeys(("id", "source", "title", "origin", "digest"), pl.String),

@@ -303,7 +303,8 @@ def _figure(statement: Statement, *keys: str) -> Any:
     value: Any = statement.figures
     for key in keys:
         if not isinstance(value, dict) or key not in value:
-            raise IntegrityError(f"the statement has no figure “{'.'.join(keys)}”", place=str(statement.subject))
+            what = f"the statement has no figure “{'.'.join(keys)}”"
+            raise IntegrityError(what, place=str(statement.subject))
         value = value[key]
     return value
 
@@ -337,7 +338,7 @@ def _model_facts(name: str, statement: Statement, folder: Path) -> ModelFacts:
         )
         _agree("tokens read", facts.tokens, str(statement.subject), training["tokens"], "training.json")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"the account of the training cannot be read ({error!r})", place=str(path)) from None
+        raise IntegrityError(f"the account of training cannot be read ({error!r})", place=str(path)) from None
     return facts
 
 
@@ -456,7 +457,7 @@ def _verdicts(table: pl.LazyFrame, jurisdictions: list[str]) -> tuple[Jurisdicti
     found = {(j, v): n for j, v, n in counted.select("jurisdiction", "verdict", "documents").iter_rows()}
     return tuple(
         JurisdictionVerdicts(j, *(found.get((j, verdict), 0) for verdict in ("allow", "review", "deny")))
-        for j in sorted(jurisdictions)
+        for j in jurisdictions
     )
 
 

@@ -26,7 +26,7 @@ def draw_composition(facts: Facts, path: Path) -> None:
     by_source = _largest([(source.name, source.tokens) for source in facts.sources if source.tokens])
     licences: dict[str, int] = {}
     for share in facts.licences:
-        name = share.licence or "∅ (†)"
+        name = share.licence or "term over · droits expirés"
         licences[name] = licences.get(name, 0) + share.tokens
     by_licence = _largest(list(licences.items()))
     rows = len(by_source) + len(by_licence)
@@ -37,7 +37,7 @@ def draw_composition(facts: Facts, path: Path) -> None:
     _bars(upper, by_source, unit, SOURCE, "source")
     _bars(lower, by_licence, unit, LICENCE, "licence")
     upper.set_xlim(0, 1.15 * max((tokens for _, tokens in [*by_source, *by_licence]), default=1) / unit)
-    lower.set_xlabel(name, color=INK)
+    lower.set_xlabel(name, fontsize=9, color=INK)
     # Without this the file would carry the version and address of the library.
     figure.savefig(path, metadata={"Software": None})
 

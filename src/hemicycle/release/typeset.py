@@ -99,7 +99,8 @@ def format_number(
     """
     if value is None:
         return "–"
-    number = Decimal(value) if isinstance(value, int) else Decimal(repr(value))
+    # The exact value of the float, as f"{value:.2f}" takes it: pages and tables round alike.
+    number = Decimal(value)
     if significant is not None and abs(number) >= 1_000_000:
         mantissa, _, exponent = f"{number:.{significant - 1}E}".partition("E")
         power = str(int(exponent)).translate(_SUPERSCRIPT)
@@ -112,8 +113,8 @@ def format_number(
 def _localise(english: str, language: Language) -> str:
     if language == "en":
         return english.replace("-", "−")
-    swapped = english.translate(str.maketrans({",": NARROW, ".": ","}))
-    return swapped.replace("-", "−")
+    french = english.replace(",", NARROW).replace(".", ",")
+    return french.replace("-", "−")
 
 
 def format_percent(share: float, language: Language) -> str:
@@ -143,9 +144,10 @@ def format_interval(value: float, low: float | None, high: float | None, languag
     shown = format_number(float(value), language)
     if low is None or high is None:
         return shown
-    between = " ; " if language == "fr" else ", "
-    # The opening bracket is escaped: two pairs of brackets in a row would be a link.
-    return f"{shown} \\[{format_number(float(low), language)}{between}{format_number(float(high), language)}\\]"
+    between = f"{NARROW}; " if language == "fr" else ", "
+    bounds = between.join(format_number(float(bound), language) for bound in (low, high))
+    # The brackets are escaped: two pairs in a row would be a link.
+    return f"{shown} \\[{bounds}\\]"
 
 
 def check_is_text(value: Any) -> str:

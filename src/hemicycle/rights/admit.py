@@ -86,24 +86,27 @@ def _judged(source: str, folder: Path, needed: Sequence[tuple[str, str]]) -> pl.
     import polars as pl
 
     path = folder / "rights.parquet"
-    asked = pl.LazyFrame(needed, schema={"jurisdiction": pl.String, "use": pl.String}, orient="row")
+    # Of two equally bad verdicts the one asked for first explains.
+    asked = pl.LazyFrame(
+        [(j, u, len(needed) - place) for place, (j, u) in enumerate(needed)],
+        schema={"jurisdiction": pl.String, "use": pl.String, "precedence": pl.Int64},
+        orient="row",
+    )
     severity = pl.col("verdict").replace_strict(
-        dict(SEVERITY), default=SEVERITY["deny"], return_dtype=pl.Int8
+        dict(SEVERITY), default=SEVERITY["deny"], return_dtype=pl.Int64
     )
     try:
-        rows = pl.scan_parquet(path).select(
-            "id", "digest", "jurisdiction", "use", "verdict", "explanation", "licence"
-        )
+        rows = pl.scan_parquet(path)
         one_text = (pl.n_unique("digest") == 1).alias("one")
         everyone = rows.group_by("id").agg(pl.first("digest"), one_text)
+        badness = (severity * (len(needed) + 1) + pl.col("precedence")).alias("badness")
         worst = (
             rows.join(asked, on=["jurisdiction", "use"])
-            .with_columns(severity.alias("severity"))
-            .sort("severity", "jurisdiction", "use", "explanation", descending=[True, False, False, False])
-            .group_by("id", maintain_order=True)
+            .with_columns(severity.alias("severity"), badness)
+            .group_by("id")
             .agg(
-                pl.struct("jurisdiction", "use").n_unique().alias("answers"),
-                pl.first("severity", "verdict", "explanation", "licence"),
+                pl.n_unique("precedence").alias("answers"),
+                pl.col("severity", "verdict", "explanation", "licence").get(pl.col("badness").arg_max()),
             )
         )
         frame = everyone.join(worst, on="id", how="left").collect()

@@ -246,12 +246,6 @@ class _UnknownError(Exception):
         self.what, self.word, self.remedy = what, word, remedy
 
 
-class _UnknownError(Exception):
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.what)
-        self.problem = problem
-
-
 def _resolve(parsed: Any) -> _Node:
     """Turn the parser's tree into ours, every identifier canonical. Raises _UnknownError."""
     known, exceptions = _identifiers()
@@ -263,7 +257,7 @@ def _resolve(parsed: Any) -> _Node:
         named = parsed.exception_symbol.key
         if named.lower() not in exceptions:
             remedy = did_you_mean(named, exceptions.values()) or "Exceptions: https://spdx.org/licenses/."
-            raise _UnknownError(f"“{named}” is no SPDX exception", named, remedy)
+            raise _UnknownError(f"“{named[:80]}” is no SPDX exception", named, remedy)
         return _Node("", f"{licence} WITH {exceptions[named.lower()]}")
     key: str = parsed.key
     if key.lower() in known:
@@ -271,8 +265,10 @@ def _resolve(parsed: Any) -> _Node:
     if _REFERENCE.fullmatch(key):
         return _Node("", key)
     if key.lower() in exceptions:
-        raise _UnknownError(f"“{key}” is an exception, not a licence", key, "Write LICENCE WITH EXCEPTION.")
-    raise _UnknownError(f"licence “{key}” is not an SPDX identifier", key)
+        raise _UnknownError(
+            f"“{key[:80]}” is an exception, not a licence", key, "Write LICENCE WITH EXCEPTION."
+        )
+    raise _UnknownError(f"licence “{key[:80]}” is not an SPDX identifier", key)
 
 
 def _suggest(text: str) -> str:

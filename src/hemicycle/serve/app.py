@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 
 import hemicycle
-from hemicycle.errors import HemicycleError
+from hemicycle.errors import DeclarationError, HemicycleError
 from hemicycle.serve import chat, completions, front, models, trace_api
 from hemicycle.serve.answers import Service
 from hemicycle.serve.engine import Engine
@@ -55,11 +56,19 @@ def create_app(
             `index_digest`, `licence`, `governance`, `sources` (a list of tables with `title`, and
             `publisher`, `licence`; its `name` is the one that traces give), `examples` (prompts to try).
             All are optional; a text may be a table `{fr, en}`.
-        token: bearer token that clients must send; the page asks for it.
+        token: bearer token that clients must send; the page asks for it. Visible ASCII.
         allowed_hosts: names of this server beside those of loopback.
         max_body: bytes a request may have.
         max_waiting: requests that may wait for the engine; one more is told to come back.
+
+    Raises:
+        DeclarationError: the token has characters that a header cannot carry unchanged.
     """
+    if token is not None and not re.fullmatch(r"[\x21-\x7e]+", token):
+        raise DeclarationError(
+            "the access token has characters other than visible ASCII",
+            remedy="Use letters, digits and signs, without spaces or accents.",
+        )
     metrics = Metrics()
     worker: Worker[Any] = Worker(max_waiting)
     service = Service(engine, worker, metrics, dict(about))

@@ -52,7 +52,7 @@ class EmbeddedEngine:
                 use_safetensors=True,
                 dtype=torch.float32,
             )
-            self._model.eval()
+            self._model.train(False)
         except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
             raise InputError(
                 f"transformers cannot load the model: {error}",

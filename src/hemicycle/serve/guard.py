@@ -65,7 +65,7 @@ class Guard:
         routes: Iterable[str],
     ) -> None:
         self._app = app
-        self._token = token.encode("utf-8") if token else None
+        self._token = token.encode("ascii") if token else None
         self._hosts = {host.lower() for host in (*LOCAL_HOSTS, *allowed_hosts)}
         self._max_body = max_body
         self._metrics = metrics

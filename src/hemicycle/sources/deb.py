@@ -25,11 +25,12 @@ import pyarrow as pa
 
 from hemicycle.errors import InputError
 
-#: Bounds on one package: bytes of the unpacked tar, members, bytes of memory for xz, bytes of one file read.
+#: Bounds on one package: bytes of the unpacked tar, members, memory for xz, bytes of one file, of one read.
 MAX_UNPACKED = 8 << 30
 MAX_MEMBERS = 400_000
 MAX_XZ_MEMORY = 256 << 20
 MAX_FILE = 64 << 20
+MAX_READ = MAX_FILE
 
 _CHUNK = 1 << 18
 _BROKEN = (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError, pa.ArrowException)
@@ -241,7 +242,7 @@ class _Stream:
 
     def read(self, size: int) -> bytes:
         # A header that claims gigabytes for a file's name would otherwise be read into memory.
-        if size > MAX_FILE or self._at + size > MAX_UNPACKED + _CHUNK:
+        if size > MAX_READ or self._at + size > MAX_UNPACKED + _CHUNK:
             raise InputError(
                 f"the package unpacks to more than {MAX_UNPACKED >> 30} GiB, or holds an endless name",
                 place=self._deb.name,

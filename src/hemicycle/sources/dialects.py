@@ -79,8 +79,8 @@ DOCBOOK = Dialect(
             "prefaceinfo appendixinfo refentryinfo referenceinfo setinfo partinfo",
             "section": "set book part reference article chapter preface appendix section sect1 sect2 sect3 "
             "sect4 sect5 simplesect refentry refsect1 refsect2 refsect3 refsection glossary glossdiv "
-            "bibliography sidebar note tip warning caution important example informalexample figure qandaset qandadiv "
-            "dedication colophon partintro",
+            "bibliography sidebar note tip warning caution important example informalexample figure qandaset "
+            "qandadiv dedication colophon partintro",
             "heading": "title bridgehead",
             "block": "blockquote epigraph abstract refnamediv refsynopsisdiv varlistentry glossentry "
             "qandaentry question answer mediaobject textobject caption formalpara legalnotice",

@@ -71,7 +71,7 @@ def read_xml(data: bytes, place: str, titles: Mapping[str, str] | None = None) -
         InputError: not well-formed, in a wrong encoding, too deep, or with entities of its own.
     """
     root = xml_root(decoded(data, place), place)
-    name, namespace = etree.QName(root).localname, etree.QName(root).namespace
+    name, namespace = _name(root), etree.QName(root).namespace
     if namespace and "projectmallard" in namespace:
         dialect = MALLARD
     elif namespace in (None, "http://docbook.org/ns/docbook"):
@@ -90,7 +90,7 @@ def read_xml(data: bytes, place: str, titles: Mapping[str, str] | None = None) -
 def _titles(root: etree._Element) -> Iterator[etree._Element]:
     yield from root.iterfind("./{*}title")
     for info in root:
-        if isinstance(info.tag, str) and etree.QName(info).localname.endswith("info"):
+        if isinstance(info.tag, str) and _name(info).endswith("info"):
             yield from info.iterfind("./{*}title")
 
 
@@ -220,7 +220,7 @@ class _Walk:
         return [child for child in e if isinstance(child.tag, str)]
 
     def role(self, e: etree._Element) -> str:
-        name = etree.QName(e).localname.lower()
+        name = _name(e)
         role = self.dialect.roles.get(name, "inline")
         if self.dialect is HTML:
             return self._html_role(e, name, role)
@@ -403,7 +403,7 @@ class _Walk:
 
     def _do_titles(self, e: etree._Element) -> None:
         for child in self.elements(e):
-            if self.role(child) == "heading" or etree.QName(child).localname == "abstract":
+            if self.role(child) == "heading" or _name(child) == "abstract":
                 self.element(child)
 
     def _do_choice(self, e: etree._Element) -> None:
@@ -411,7 +411,7 @@ class _Walk:
         (a platform, an action) holds here. Where no alternative stands out, all are shown."""
         children = self.elements(e)
         if self.dialect is MALLARD:
-            whens = [c for c in children if etree.QName(c).localname == "when"]
+            whens = [c for c in children if _name(c) == "when"]
             held = [c for c in whens if _holds(c.get("test", ""))][:1]
             chosen = held or [c for c in children if c not in whens]
         else:
@@ -465,9 +465,14 @@ class _Walk:
         )
 
 
+def _name(e: etree._Element) -> str:
+    """The element's name without its namespace. Repaired HTML holds names that `etree.QName` refuses."""
+    return str(e.tag).rpartition("}")[2].lower()
+
+
 def _parent(e: etree._Element) -> str:
     parent = e.getparent()
-    return "" if parent is None else str(etree.QName(parent).localname)
+    return "" if parent is None else _name(parent)
 
 
 def _identity(e: etree._Element) -> str | None:

@@ -89,7 +89,7 @@ def _joined(words: list[str], name: str) -> str:
     """The text of a macro and the macros among its arguments."""
     out: list[str] = []
     closing: list[str] = []
-    glue, opened, before, after = False, "", "", ""
+    glue, reference, opened, before, after = False, 0, "", "", ""
     for word, following in itertools.zip_longest(words, words[1:], fillvalue=""):
         if word in MACROS:
             glue = glue or word in ("Ns", "Ap")
@@ -100,6 +100,10 @@ def _joined(words: list[str], name: str) -> str:
                 before = after = ""
             elif word in ("Ap", "Oc") and out:
                 out[-1] += "'" if word == "Ap" else "]"
+            reference = 2 if word == "Xr" else 0
+            if word == "Fl" == following:  # “Fl Fl verbose” is --verbose
+                opened, before = opened + "-", ""
+                continue
             bare = not following or following in MACROS or following in _CLOSING
             word = {"Nm": name, "Ar": "file ...", "Fl": "-"}.get(word, "") if bare else ""
             if not word:
@@ -107,6 +111,10 @@ def _joined(words: list[str], name: str) -> str:
             before = after = ""
         if word in _CLOSING and out:
             out[-1] += word
+            continue
+        reference -= 1
+        if reference == 0 and out:  # “Xr ls 1” is ls(1)
+            out[-1] += f"({word})"
             continue
         text = opened + before + word + after
         opened, before = "", before if before == "-" else ""

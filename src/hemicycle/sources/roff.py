@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from hemicycle.errors import InputError
 
 #: Bounds on one page: lines worked through, characters of one line or string, characters of all escapes.
-MAX_LINES = 400_000
+MAX_LINES = 150_000
 MAX_LINE = 1 << 16
 MAX_TEXT = 16 << 20
 

@@ -493,7 +493,7 @@ function excerpt(span, d) {
   const [start, end] = given ? [d.needle_start, d.needle_end] : find(d.excerpt, span.text);
   return el(
     "blockquote",
-    { tabindex: "0", "aria-label": say("sources") },
+    { tabindex: "0", "aria-label": say("excerpt") },
     `… ${characters.slice(0, start).join("")}`,
     el("mark", {}, characters.slice(start, end).join("")),
     `${characters.slice(end).join("")} …`,

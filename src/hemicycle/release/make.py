@@ -1,0 +1,143 @@
+"""Make: put a release together, sign the list of its files, and check it as a stranger would.
+
+The root of the folder is the model itself, so that `from_pretrained` loads it as it is. What a private
+project keeps to itself stays out: of the ledger, only what the journal names is copied, and of the keys
+only the public one, written anew.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hemicycle.errors import IntegrityError
+from hemicycle.ledger import Ledger, Statement
+from hemicycle.ledger.journal import statements_in
+from hemicycle.progress import QUIET, Bar, Progress
+from hemicycle.project import Card, Declaration
+from hemicycle.release.cards import render_pages
+from hemicycle.release.check import check_release
+from hemicycle.release.coverage import DOCUMENTS, REFUSED, cover, refusals, write_table
+from hemicycle.release.facts import gather_facts
+from hemicycle.release.manifest import MANIFEST, Manifest
+from hemicycle.release.pictures import draw_composition
+from hemicycle.store import digest_files, list_files
+
+#: What of an evaluation goes into a release.
+_OF_EVALUATION = ("results.json", "comparison.png")
+
+
+def make_release(
+    out: Path,
+    *,
+    name: str,
+    declaration: Declaration,
+    cards: Mapping[str, Card],
+    model: Path,
+    statements: Mapping[str, Statement],
+    corpora: Mapping[str, Path],
+    rights: Mapping[str, Path],
+    refused: Mapping[str, Path],
+    evaluations: Mapping[str, Path],
+    ledger: Ledger,
+    progress: Progress = QUIET,
+) -> dict[str, Any]:
+    """Fill `out`, an empty folder, with a release and return figures for its statement.
+
+    Args:
+        cards: source → card, for every source of the model's corpora.
+        model: folder of the model artefact.
+        statements: ``stage/name`` → statement, for the model and all it stands on.
+        corpora, refused: corpus → folder of the corpus, of what its gate let through and held back.
+        rights: source → folder of its rights.
+        evaluations: name → folder, for the evaluations of the model.
+
+    Raises:
+        RightsError: the model read a document that is not allowed.
+        IntegrityError: artefacts, statements and ledger do not agree.
+    """
+    jurisdictions = declaration.project.jurisdictions
+    covered = cover(model / "exposure.parquet", corpora, rights, jurisdictions)
+    held_back = refusals(refused)
+    facts = gather_facts(
+        name=name,
+        declaration=declaration,
+        cards=cards,
+        model=model,
+        statements=statements,
+        corpora=corpora,
+        rights=rights,
+        refused=refused,
+        evaluations=evaluations,
+        covered=covered,
+        held_back=held_back,
+        ledger=ledger,
+    )
+    size = sum(f.size for f in statements[f"model/{facts.model.name}"].files)
+    with progress.start(f"release {name}", size, "B") as bar:
+        for file in list_files(model):
+            _copy(model / file, out / file, bar)
+        write_table(_new(out / "documents.parquet"), DOCUMENTS, covered)
+        write_table(_new(out / "refused.parquet"), REFUSED, held_back)
+        for evaluation, folder in sorted(evaluations.items()):
+            for file in _OF_EVALUATION:
+                if (folder / file).is_file():
+                    _copy(folder / file, out / "evaluation" / evaluation / file, bar)
+        draw_composition(facts, _new(out / "composition.png"))
+        for file, text in render_pages(facts).items():
+            _new(out / file).write_text(text, "utf-8")
+        _copy_ledger(ledger, out / "ledger", bar)
+    manifest = Manifest(
+        files={f.path: f.sha256 for f in digest_files(out)},
+        name=name,
+        project=facts.project,
+        model=facts.model.name,
+        model_digest=facts.model.digest,
+        head=facts.head,
+        lines=facts.journal_lines,
+        license=facts.license,
+        governance=facts.governance,
+        jurisdictions=facts.jurisdictions,
+        as_of=facts.as_of,
+    )
+    _new(out / MANIFEST).write_bytes(manifest.seal(ledger.signing_key))
+    findings, _ = check_release(out, progress=progress)
+    if findings:
+        raise IntegrityError(
+            f"the release does not pass its own check: {findings[0].what}",
+            place=findings[0].file,
+            remedy="`hemicycle verify` on the project says what is wrong with its ledger or its store.",
+        )
+    return {
+        "documents": facts.documents,
+        "tokens": facts.tokens,
+        "sources": sum(bool(source.documents) for source in facts.sources),
+        "refused": held_back.height,
+        "files": len(manifest.files) + 1,
+        "head": facts.head,
+        "fingerprint": facts.fingerprint,
+    }
+
+
+def _new(path: Path) -> Path:
+    """A path to write to. Raises IntegrityError where the model already brought a file of this name."""
+    if path.exists():
+        raise IntegrityError("the model has a file that a release writes itself", place=str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _copy(source: Path, target: Path, bar: Bar) -> None:
+    shutil.copyfile(source, _new(target))
+    bar.advance(target.stat().st_size)
+
+
+def _copy_ledger(ledger: Ledger, out: Path, bar: Bar) -> None:
+    for file in sorted(statements_in(ledger.journal.lines())):
+        _copy(ledger.folder / "statements" / file, out / "statements" / file, bar)
+    _copy(ledger.journal.path, out / "journal.jsonl", bar)
+    _copy(ledger.folder / "head.json", out / "head.json", bar)
+    # Not copied: a file called .pub may hold anything after its first line.
+    _new(out / "keys" / "solo.pub").write_bytes(ledger.public_key.line + b" hemicycle solo\n")

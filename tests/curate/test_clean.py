@@ -1,0 +1,60 @@
+"""Cleaning changes characters, not words, and parts stay on their words."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hemicycle.curate import clean
+from hemicycle.curate.clean import clean_parts
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("e\u0301te\u0301", "été"),
+        ("a\r\nb\rc\u2028d", "a\nb\nc\nd"),
+        ("sou\u00admis", "soumis"),
+        ("\ufefftexte\x00\x07", "texte"),
+        ("un  deux\t trois", "un deux trois"),
+        ("fin   \n\n\n\nsuite\u00a0", "fin\n\nsuite"),
+        ("quoi\u00a0? n°\u202f3", "quoi\u00a0? n°\u202f3"),
+        ("\n\n  texte  \n", "texte"),
+        ("    indenté\n    code", "indenté\n    code"),
+        ("10 \u212b", "10 Å"),
+        ("droite\u202egauche", "droitegauche"),
+    ],
+)
+def test_worked_examples(before, after):
+    assert clean(before).text == after
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_cleaning_twice_is_cleaning_once(text):
+    once = clean(text).text
+    assert clean(once).text == once
+
+
+@given(st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "Zs")), max_size=200))
+def test_letters_and_figures_stay_in_order(text):
+    def kept(value):
+        return [c for c in unicodedata.normalize("NFC", value) if c.isalnum()]
+
+    assert kept(clean(text).text) == kept(text)
+
+
+@given(st.lists(st.tuples(st.text("ab é\u0301\t\n\u00ad", max_size=8), st.text("xyz", min_size=1)), max_size=6))
+def test_a_part_still_begins_and_ends_at_its_word(pieces):
+    text, parts = "", []
+    for filler, word in pieces:
+        text += " " + filler + " "  # a mark at its start must not join the word before
+        parts.append({"start": len(text), "end": len(text) + len(word), "anchor": word})
+        text += word
+    cleaned, moved = clean_parts(parts, text)
+    assert [cleaned[p["start"] : p["end"]] for p in moved] == [p["anchor"] for p in parts]
+
+
+def test_a_part_with_nothing_left_is_dropped():
+    text, parts = clean_parts([{"start": 0, "end": 3}, {"start": 3, "end": 6}], "\ufeff\ufeff\ufeffmot")
+    assert (text, parts) == ("mot", [{"start": 0, "end": 3}])

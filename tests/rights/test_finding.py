@@ -1,0 +1,203 @@
+"""How the layers of one case come together."""
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hemicycle.documents import Author
+from hemicycle.project import CardRights
+from hemicycle.rights.explanations import explanations
+from hemicycle.rights.finding import Case, find
+from hemicycle.rights.licences import judge_expression
+from hemicycle.rights.policy import SEVERITY, USES, default_policy
+from hemicycle.rights.term import term
+
+POLICY = default_policy()
+TODAY = date(2026, 11, 22)
+SAND = Author("Sand", birth=1804, death=1876)
+CAMUS = Author("Camus", birth=1913, death=1960)
+STATEMENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["file", "edition", "origin", "distributor", "somebody", ""]),
+        st.sampled_from(["etalab-2.0", "CC-BY-4.0", "CC-BY-NC-4.0", "GPL-2.0-only", "CC0-1.0", "free", ""]),
+    ),
+    max_size=4,
+)
+LICENCES = st.sampled_from([None, "etalab-2.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "LO"])
+
+
+def found(statements=(), authors=(), use="train", attested_by="Claire", **card):
+    rights = CardRights(attested_by=attested_by, **card)
+    case = Case(tuple(statements), tuple(authors))
+    return find(case, rights, POLICY, lambda e: judge_expression(e, POLICY), term(authors, "FR", TODAY))[use]
+
+
+def told(**arguments):
+    finding = found(**arguments)
+    return finding.verdict, finding.explanation
+
+
+def test_the_cards_licence_is_that_of_every_document():
+    finding = found(licence="etalab-2.0")
+    assert (finding.verdict, finding.explanation) == ("allow", "licence-allow")
+    assert (finding.basis, finding.licence) == ("licence", "etalab-2.0")
+    assert finding.rules == ("licences/etalab-2.0@2026-11-22",)
+    assert finding.obligations == ("attribution", "date-of-update")
+
+
+def test_a_source_that_states_nothing_is_denied():
+    for use in USES:
+        finding = found(use=use)
+        assert (finding.verdict, finding.explanation) == ("deny", "no-licence")
+        assert (finding.basis, finding.licence, finding.rules) == ("none", None, ())
+
+
+def test_a_licence_that_nobody_attests_is_put_up_for_review():
+    for nobody in (None, "", "  "):
+        finding = found(licence="etalab-2.0", attested_by=nobody)
+        assert (finding.verdict, finding.explanation) == ("review", "not-attested")
+        assert POLICY.rule in finding.rules
+
+
+def test_a_missing_attestation_does_not_soften_a_refusal():
+    assert told(licence="CC-BY-NC-4.0", attested_by=None) == ("deny", "licence-nc")
+
+
+def test_a_files_own_licence_specialises_the_cards_and_both_are_quoted():
+    finding = found([("file", "CC-BY-SA-3.0")], licence="GPL-2.0-or-later")
+    assert (finding.verdict, finding.licence) == ("allow", "CC-BY-SA-3.0")
+    assert finding.statements == ("card: GPL-2.0-or-later", "file: CC-BY-SA-3.0")
+    assert told(statements=[("file", "CC-BY-NC-4.0")], licence="etalab-2.0") == ("deny", "licence-nc")
+
+
+def test_the_debian_handbook_is_used_under_its_share_alike_leg():
+    finding = found([("file", "GPL-2.0-or-later OR CC-BY-SA-3.0")])
+    assert (finding.verdict, finding.licence) == ("allow", "CC-BY-SA-3.0")
+
+
+def test_two_licences_in_one_file_both_bind():
+    assert told(statements=[("file", "MIT"), ("file", "CC-BY-ND-4.0")]) == ("deny", "licence-nd")
+
+
+def test_a_licence_that_is_no_expression_does_not_fall_back_to_the_cards():
+    assert told(statements=[("file", "")], licence="etalab-2.0") == ("deny", "licence-unreadable")
+    assert told(statements=[("file", "libre")], licence="etalab-2.0") == ("deny", "licence-unreadable")
+
+
+def test_an_edition_stands_on_its_licence_and_on_its_authors_term():
+    finding = found(authors=[SAND], licence="CC-BY-4.0", covers="edition")
+    assert (finding.verdict, finding.explanation) == ("allow", "licence-and-term")
+    assert (finding.basis, finding.licence) == ("licence+term", "CC-BY-4.0")
+    assert finding.rules == ("licences/CC-BY-*@2026-11-22", "terms/FR-70@2026-11-22")
+    assert finding.free_from == finding.safe_from == date(1947, 1, 1)
+
+
+def test_an_open_edition_of_a_protected_text_is_denied():
+    finding = found(authors=[CAMUS], licence="CC-BY-4.0", covers="edition")
+    assert (finding.verdict, finding.explanation) == ("deny", "protected-until")
+    assert finding.free_from == date(2031, 1, 1)
+    assert finding.obligations == ()
+
+
+def test_an_open_edition_of_a_text_by_nobody_known_is_put_up_for_review():
+    assert told(licence="CC-BY-4.0", covers="edition") == ("review", "no-author")
+    assert told(authors=[Author("A")], licence="CC-BY-4.0", covers="edition") == ("review", "unknown-death")
+
+
+def test_a_closed_edition_of_a_free_text_is_denied():
+    assert told(authors=[SAND], licence="CC-BY-NC-SA-4.0", covers="edition") == ("deny", "licence-nc")
+    assert told(statements=[("edition", "CC-BY-NC-SA-4.0")], authors=[SAND]) == ("deny", "licence-nc")
+
+
+def test_a_card_of_an_edition_without_a_licence_is_denied():
+    assert told(authors=[SAND], covers="edition") == ("deny", "no-edition-licence")
+
+
+def test_the_licence_of_the_text_and_that_of_its_encoding_both_bind():
+    finding = found([("edition", "CC-BY-3.0")], licence="etalab-2.0")
+    assert (finding.verdict, finding.licence) == ("allow", "etalab-2.0 AND CC-BY-3.0")
+    assert finding.obligations == ("attribution", "date-of-update", "state-changes")
+
+
+def test_a_free_text_without_any_licence_rests_on_the_term_alone():
+    finding = found(authors=[SAND])
+    assert (finding.verdict, finding.explanation, finding.basis) == ("allow", "term-free", "term")
+    assert told(authors=[CAMUS]) == ("deny", "protected-until")
+    assert told(authors=[Author("A")]) == ("deny", "no-licence")
+
+
+@pytest.mark.parametrize(
+    ("origin", "distributor", "verdict", "why"),
+    [
+        ("etalab-2.0", "etalab-2.0", "allow", "licence-allow"),
+        ("CC-BY-4.0", "CC-BY-3.0", "allow", "licence-allow"),
+        ("etalab-2.0", "ODC-By-1.0", "review", "licence-drift"),
+        ("etalab-2.0", "CC-BY-NC-SA-4.0", "review", "licence-drift"),
+        ("CC-BY-4.0", "CC0-1.0", "review", "licence-drift"),
+        ("etalab-2.0", "LO", "review", "licence-drift"),
+        ("CC-BY-NC-4.0", "CC0-1.0", "deny", "licence-nc"),
+    ],
+)
+def test_origin_and_distributor_may_differ_in_name_but_not_in_verdict_or_duties(
+    origin, distributor, verdict, why
+):
+    finding = found(licence=origin, distributor=distributor)
+    assert (finding.verdict, finding.explanation) == (verdict, why)
+    assert finding.statements == (f"card (distributor): {distributor}", f"card: {origin}")
+    assert told(statements=[("distributor", distributor)], licence=origin) == (verdict, why)
+
+
+def test_a_distributor_who_repeats_the_licence_of_the_edition_does_not_drift():
+    finding = found([("edition", "CC-BY-3.0")], licence="etalab-2.0", distributor="CC-BY-3.0")
+    assert finding.verdict == "allow"
+
+
+def test_a_distributor_alone_licenses_nothing():
+    assert told(distributor="CC0-1.0") == ("deny", "distributor-only")
+    assert told(statements=[("distributor", "etalab-2.0")]) == ("deny", "distributor-only")
+
+
+def test_a_distributors_terms_bind_his_edition_of_a_free_text():
+    assert told(authors=[SAND], distributor="CC-BY-NC-4.0") == ("deny", "licence-nc")
+    assert told(authors=[SAND], distributor="CC-BY-4.0") == ("allow", "licence-and-term")
+
+
+def test_who_is_none_of_the_four_known_can_forbid_but_not_permit():
+    assert told(statements=[("uploader", "CC0-1.0")]) == ("review", "no-author")
+    assert told(statements=[("uploader", "CC-BY-NC-4.0")], licence="etalab-2.0") == ("deny", "licence-nc")
+
+
+def test_a_statement_of_any_length_is_quoted_in_part():
+    finding = found([("file", "x" * 100_000)])
+    assert finding.verdict == "deny"
+    assert max(len(finding.licence), *map(len, finding.statements)) <= 1_000
+
+
+@given(
+    STATEMENTS, LICENCES, LICENCES, st.sampled_from(["text", "edition"]), st.sampled_from(USES), st.randoms()
+)
+def test_the_order_of_statements_changes_nothing(statements, licence, distributor, covers, use, random):
+    shuffled = random.sample(statements, len(statements))
+    card = {"licence": licence, "distributor": distributor, "covers": covers, "use": use}
+    assert found(statements, **card) == found(shuffled, **card)
+
+
+@given(STATEMENTS, LICENCES, LICENCES, st.sampled_from(["text", "edition"]), st.sampled_from(USES))
+def test_every_finding_rests_on_something_and_explains_itself(statements, licence, distributor, covers, use):
+    finding = found(statements, [SAND], use, licence=licence, distributor=distributor, covers=covers)
+    assert finding.explanation in explanations()
+    if finding.verdict == "allow":
+        assert finding.basis != "none"
+        assert finding.rules
+    if licence is None and not any(who != "distributor" for who, _ in statements):
+        assert finding.basis != "licence"
+
+
+@given(STATEMENTS, LICENCES, LICENCES, st.sampled_from(["text", "edition"]), st.sampled_from(USES))
+def test_one_more_closed_statement_never_opens(statements, licence, distributor, covers, use):
+    card = {"licence": licence, "distributor": distributor, "covers": covers, "use": use}
+    for who in ("edition", "file", "uploader"):
+        closed = found([*statements, (who, "CC-BY-NC-4.0")], [SAND], **card)
+        assert SEVERITY[closed.verdict] == SEVERITY["deny"]

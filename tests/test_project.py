@@ -1,0 +1,132 @@
+"""A wrong declaration is refused with the file, the line and what was meant."""
+
+import pytest
+
+from hemicycle.errors import DeclarationError
+from hemicycle.project import Lock, find_project, load_card, load_project
+
+GOOD = """
+[project]
+name = "essai"
+jurisdictions = ["FR", "BE"]
+license = "Apache-2.0"
+
+[corpora.debats]
+sources = ["mine"]
+
+[tokenizers.fr]
+corpus = "debats"
+vocab = 512
+
+[models.petit]
+corpora = { debats = 1.0 }
+tokenizer = "fr"
+architecture = { kind = "llama", layers = 2, width = 32, heads = 2, context = 64 }
+budget = { tokens = "1.5M" }
+"""
+CARD = """
+title = "Mes textes"
+reader = "text"
+path = "textes"
+[rights]
+licence = "CC0-1.0"
+attested_by = "moi"
+"""
+
+
+def write(folder, declaration=GOOD, card=CARD):
+    (folder / "sources").mkdir(exist_ok=True)
+    (folder / "hemicycle.toml").write_text(declaration, "utf-8")
+    (folder / "sources" / "mine.toml").write_text(card, "utf-8")
+    return folder
+
+
+def refused(folder):
+    with pytest.raises(DeclarationError) as caught:
+        load_project(folder)
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def test_a_good_declaration_loads(tmp_path):
+    project = load_project(write(tmp_path))
+    assert project.declaration.models["petit"].budget.tokens == 1_500_000
+    assert project.cards["mine"].rights.licence == "CC0-1.0"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "meant"),
+    [
+        ("vocab = 512", "vocabulary = 512", "line 12", "Did you mean “vocab”?"),
+        ('license = "Apache-2.0"', 'licence = "Apache-2.0"', "line 5", "Did you mean “license”?"),
+        ("layers = 2", "layer = 2", "line 17", "Did you mean “layers”?"),
+        ("[tokenizers.fr]", "[tokenizer.fr]", "line 10", "Did you mean “tokenizers”?"),
+        ("width = 32", "width = 33", "line 17", "not a multiple of heads"),
+        ('tokens = "1.5M"', 'tokens = "lots"', "line 18", "not a number of tokens"),
+        ('tokens = "1.5M"', "minutes = 3, tokens = 5", "line 18", "either minutes or tokens"),
+        ('corpus = "debats"', 'corpus = "debat"', "", "Did you mean “debats”?"),
+        ('sources = ["mine"]', 'sources = ["mien"]', "line 8", "Did you mean “mine”?"),
+        ('"FR", "BE"', '"France"', "line 4", "does not have the form"),
+        ("vocab = 512", "vocab = 12", "line 12", "300"),
+        ("[models.petit]", "[models.Petit]", "line 14", "does not have the form"),
+        ("vocab = 512", "vocab = ", "line 12", "not TOML"),
+    ],
+)
+def test_mistakes_are_named_with_their_line_and_remedy(tmp_path, before, after, line, meant):
+    assert before in GOOD
+    said = refused(write(tmp_path, GOOD.replace(before, after, 1)))
+    assert "hemicycle.toml" in said
+    assert line in said
+    assert meant in said
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "meant"),
+    [
+        ('reader = "text"', 'reader = "txet"', "Did you mean “text”?"),
+        ('licence = "CC0-1.0"', 'licence = "CC0-1.O"', "line 6"),
+        ('licence = "CC0-1.0"', 'licence = "LO"', "line 6"),
+        ('path = "textes"', "", "exactly one of path, urls, packages"),
+        ('path = "textes"', 'path = "textes"\nurls = ["https://x.example/y"]', "exactly one of"),
+        ('path = "textes"', 'packages = ["../evil"]', "does not have the form"),
+        ("attested_by", "attestedby", "Did you mean “attested_by”?"),
+    ],
+)
+def test_a_wrong_card_is_refused_with_its_file(tmp_path, before, after, meant):
+    said = refused(write(tmp_path, card=CARD.replace(before, after, 1)))
+    assert "mine.toml" in said
+    assert meant in said
+
+
+def test_a_file_that_is_not_utf8_or_not_there_is_refused(tmp_path):
+    write(tmp_path)
+    (tmp_path / "hemicycle.toml").write_bytes("title = 'é'".encode("latin-1"))
+    assert "not UTF-8" in refused(tmp_path)
+    (tmp_path / "hemicycle.toml").unlink()
+    with pytest.raises(DeclarationError, match="does not exist"):
+        load_project(tmp_path)
+
+
+def test_the_project_is_found_from_below_and_its_absence_is_said(tmp_path):
+    write(tmp_path)
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    assert find_project(below) == tmp_path.resolve()
+    with pytest.raises(DeclarationError, match="no hemicycle.toml here or above"):
+        find_project(tmp_path.parent)
+
+
+def test_the_lock_keeps_what_was_resolved_and_a_broken_one_is_refused(tmp_path):
+    lock = Lock(tmp_path / "hemicycle.lock")
+    lock.set("model", "petit", {"steps": 12, "of": "x"})
+    assert Lock(tmp_path / "hemicycle.lock").get("model", "petit") == {"steps": 12, "of": "x"}
+    (tmp_path / "hemicycle.lock").write_text("[[[")
+    with pytest.raises(DeclarationError, match="not TOML"):
+        Lock(tmp_path / "hemicycle.lock")
+
+
+def test_every_example_card_is_sound():
+    from pathlib import Path
+
+    cards = Path(__file__).resolve().parents[1] / "examples" / "petit-hemicycle" / "sources"
+    assert [load_card(p).title for p in sorted(cards.glob("*.toml"))]

@@ -1,0 +1,68 @@
+"""Shards say what the corpus says, to our reader and to one written apart from it."""
+
+import struct
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from hemicycle.errors import IntegrityError
+from hemicycle.tokens import BEGIN, END, ShardWriter, load_tokenizer, read_shard
+
+
+def independent_read(prefix):
+    """Megatron's layout read with struct alone, document by document."""
+    raw = prefix.with_suffix(".idx").read_bytes()
+    assert raw[:9] == b"MMIDIDX\0\0"
+    version, code, count, bounds = struct.unpack("<QBQQ", raw[9:34])
+    assert (version, code, bounds) == (1, 8, count + 1)
+    lengths = struct.unpack(f"<{count}i", raw[34 : 34 + 4 * count])
+    offsets = struct.unpack(f"<{count}q", raw[34 + 4 * count : 34 + 12 * count])
+    assert struct.unpack(f"<{count + 1}q", raw[34 + 12 * count :]) == tuple(range(count + 1))
+    data = prefix.with_suffix(".bin").read_bytes()
+    return [struct.unpack(f"<{n}H", data[at : at + 2 * n]) for n, at in zip(lengths, offsets, strict=True)]
+
+
+def test_every_training_document_is_there_once_framed_by_marks_and_no_held_out_one(corpus, tokenizer, tokens):
+    encoder = load_tokenizer(tokenizer)
+    begin, end = encoder.token_to_id(BEGIN), encoder.token_to_id(END)
+    table = pq.read_table(tokens / "documents.parquet").to_pylist()
+    shards = [independent_read(tokens / f"tokens-{n:05d}") for n in range(table[-1]["shard"] + 1)]
+    assert len(shards) > 1, "the test wants several shards"
+    read = [document for shard in shards for document in shard]
+    expected = [
+        row
+        for name in ("a", "b")
+        for row in pq.read_table(corpus / "kept" / f"{name}.parquet").to_pylist()
+        if row["split"] == "train"
+    ]
+    assert [row["id"] for row in table] == [row["id"] for row in expected]
+    for row, document, source in zip(table, read, expected, strict=True):
+        assert (document[0], document[-1]) == (begin, end)
+        assert encoder.decode(document[1:-1]) == source["text"]
+        assert row["tokens"] == len(document)
+        shard = read_shard(tokens / f"tokens-{row['shard']:05d}")
+        assert tuple(shard.tokens[row["first"] : row["first"] + row["tokens"]]) == document
+
+
+def test_each_source_is_one_contiguous_range_of_a_shard(tokens):
+    table = pq.read_table(tokens / "documents.parquet").to_pylist()
+    by_shard = {}
+    for row in table:
+        by_shard.setdefault(row["shard"], []).append(row["source"])
+    for sources in by_shard.values():
+        assert sources == sorted(sources)
+
+
+def test_a_shard_cut_off_is_refused(tmp_path):
+    with ShardWriter(tmp_path / "x", np.uint16) as writer:
+        writer.add([1, 2, 3])
+        writer.add([4])
+    assert read_shard(tmp_path / "x").tokens.tolist() == [1, 2, 3, 4]
+    for suffix in (".bin", ".idx"):
+        path = (tmp_path / "x").with_suffix(suffix)
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1])
+        with pytest.raises(IntegrityError, match="cut off|fewer"):
+            read_shard(tmp_path / "x")
+        path.write_bytes(whole)
