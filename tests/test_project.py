@@ -112,7 +112,7 @@ def test_the_project_is_found_from_below_and_its_absence_is_said(tmp_path):
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)
     assert find_project(below) == tmp_path.resolve()
-    with pytest.raises(DeclarationError, match="no hemicycle.toml here or above"):
+    with pytest.raises(DeclarationError, match="here or above"):
         find_project(tmp_path.parent)
 
 

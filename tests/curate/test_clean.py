@@ -44,7 +44,9 @@ def test_letters_and_figures_stay_in_order(text):
     assert kept(clean(text).text) == kept(text)
 
 
-@given(st.lists(st.tuples(st.text("ab é\u0301\t\n\u00ad", max_size=8), st.text("xyz", min_size=1)), max_size=6))
+@given(
+    st.lists(st.tuples(st.text("ab é\u0301\t\n\u00ad", max_size=8), st.text("xyz", min_size=1)), max_size=6)
+)
 def test_a_part_still_begins_and_ends_at_its_word(pieces):
     text, parts = "", []
     for filler, word in pieces:

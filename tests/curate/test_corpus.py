@@ -122,8 +122,11 @@ def test_one_id_in_two_sources_is_refused(tmp_path):
     [
         (prose(1), []),
         ("Trop court.", ["too-short", "not-french"]),
-        ("The quick brown fox jumps over lazy dogs while many other animals watch quietly from far away hills "
-         "and wonder what happens next there.", ["not-french"]),
+        (
+            "The quick brown fox jumps over lazy dogs while many other animals watch from far away hills "
+            "and wonder what happens next there.",
+            ["not-french"],
+        ),
         ("la " * 3 + "1234567890 !!!! " * 40, ["few-letters", "not-french"]),
         ("le mot de la fin est dit dans la salle\n" * 10, ["repeated-lines"]),
         ("", [r.name for r in load_rules()]),
@@ -135,6 +138,8 @@ def test_each_rule_by_a_worked_example(text, broken):
 
 
 def test_a_document_in_another_language_need_not_be_french():
-    english = "Members of the committee heard from several witnesses about water quality and public funding " * 2
+    english = (
+        "Members of the committee heard from several witnesses about water quality and public funding " * 2
+    )
     batch = pl.DataFrame({"text": [english], "language": ["en"]})
     assert annotate(batch, load_rules())["why"].to_list() == [[]]

@@ -72,13 +72,13 @@ def uniform(tmp_path_factory: pytest.TempPathFactory) -> Path:
 Rows = Iterable[tuple[str, str, str, str]]
 
 
-@pytest.fixture
-def corpus(tmp_path: Path) -> Callable[[str, Rows], Path]:
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Rows], Path]:
     """Make a corpus artefact of (id, source, split, text)."""
 
     def make(name: str, rows: Rows) -> Path:
-        folder = tmp_path / name
-        (folder / "kept").mkdir(parents=True)
+        folder = tmp_path_factory.mktemp(name)
+        (folder / "kept").mkdir()
         listed = list(rows)
         for source in sorted({row[1] for row in listed}):
             documents = [

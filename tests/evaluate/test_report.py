@@ -20,7 +20,7 @@ def sitting(number: int, length: int) -> str:
     return " ".join(WORDS[(i * i + number * i + i // 7) % len(WORDS)] for i in range(length)) + "."
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def debates(corpus):
     rows = [(f"debats:{i}", "debats", "train", sitting(i, 300)) for i in range(12)]
     rows += [(f"debats:{i}", "debats", "held-out", sitting(i, 700)) for i in range(12, 15)]
@@ -31,11 +31,16 @@ def debates(corpus):
     return corpus("corpus", rows)
 
 
-@pytest.fixture
-def results(llama, uniform, debates, tmp_path):
-    (tmp_path / "out").mkdir()
-    evaluate({"petit": llama}, {"debats": debates}, tmp_path / "out", compare=[uniform])
-    return json.loads((tmp_path / "out/results.json").read_text("utf-8"))
+@pytest.fixture(scope="module")
+def out(llama, uniform, debates, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("out")
+    evaluate({"petit": llama}, {"debats": debates}, folder, compare=[uniform])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(out):
+    return json.loads((out / "results.json").read_text("utf-8"))
 
 
 def test_every_model_and_baseline_has_a_row_for_every_source_and_the_whole(results):
@@ -72,8 +77,8 @@ def test_figures_are_what_models_should_give(results):
             assert row["unit"] == "block"
 
 
-def test_blocks_add_up_to_the_rows(results, tmp_path):
-    blocks = pl.read_parquet(tmp_path / "out/blocks.parquet")
+def test_blocks_add_up_to_the_rows(results, out):
+    blocks = pl.read_parquet(out / "blocks.parquet")
     sums = blocks.group_by("name", "source").agg(pl.col("bits").sum(), pl.col("bytes").sum())
     found = {(name, source): bits / size for name, source, bits, size in sums.iter_rows()}
     for row in results["rows"]:
@@ -85,7 +90,7 @@ def test_blocks_add_up_to_the_rows(results, tmp_path):
     ends = [0, *order_5["end"]]
     assert order_5.height > 1
     assert order_5["bits"].to_list() == pytest.approx([costs[i:j].sum() for i, j in pairwise(ends)], abs=1e-3)
-    assert pl.read_parquet(tmp_path / "out/results.parquet").to_dicts() == results["rows"]
+    assert pl.read_parquet(out / "results.parquet").to_dicts() == results["rows"]
 
 
 def test_contrasts_pair_models_and_the_best_ngram(results):
@@ -119,20 +124,17 @@ def test_figures_returned_are_the_totals(llama, debates, tmp_path):
     assert figures["held_out"]["documents"] == 4
 
 
-def test_twice_the_same_bytes_and_no_trace_of_where(llama, uniform, debates, tmp_path):
-    made = []
-    for name in ("first", "second"):
-        (tmp_path / name).mkdir()
-        evaluate({"petit": llama}, {"debats": debates}, tmp_path / name, compare=[uniform])
-        made.append({path.name: path.read_bytes() for path in sorted((tmp_path / name).iterdir())})
+def test_twice_the_same_bytes_and_no_trace_of_where(out, llama, uniform, debates, tmp_path):
+    evaluate({"petit": llama}, {"debats": debates}, tmp_path, compare=[uniform])
+    made = [{path.name: path.read_bytes() for path in sorted(f.iterdir())} for f in (out, tmp_path)]
     assert list(made[0]) == ["blocks.parquet", "comparison.png", "results.json", "results.parquet"]
     assert made[0] == made[1]
-    assert not any(str(tmp_path).encode() in content for content in made[0].values())
-    assert str(uniform.parent) not in made[0]["results.json"].decode("utf-8")
+    for place in (out, llama.parent, uniform.parent, debates):
+        assert not any(str(place).encode() in content for content in made[0].values())
 
 
-def test_the_picture_is_one(results, tmp_path):
-    head = (tmp_path / "out/comparison.png").read_bytes()
+def test_the_picture_is_one(out):
+    head = (out / "comparison.png").read_bytes()
     assert head.startswith(b"\x89PNG\r\n")
     assert b"Matplotlib" not in head
     width, height = int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")

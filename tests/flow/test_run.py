@@ -166,7 +166,9 @@ def test_two_hundred_flipped_bytes_are_found_and_named(copy):
 
     places = [*(copy / "ledger").rglob("*"), *(copy / "build").rglob("*"), *(copy / "releases").rglob("*")]
     files = sorted(
-        p for p in places if p.is_file() and ".cache" not in p.parts and p.name != ".lock" and p.stat().st_size
+        p
+        for p in places
+        if p.is_file() and ".cache" not in p.parts and p.name != ".lock" and p.stat().st_size
     )
     for _ in range(200):
         path = rng.choice(files)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hemicycle.digests import canonical_json
 from hemicycle.errors import IntegrityError
-from hemicycle.ledger import Journal
+from hemicycle.ledger import Journal, Ledger
 
 
 def journal_of(path, count):
@@ -110,3 +111,26 @@ def test_a_line_of_deeply_nested_json_is_a_finding_and_no_crash(tmp_path):
     with journal.path.open("ab") as f:
         f.write(b"[" * 100_000 + b"\n" + json.dumps({"kind": 1}).encode() + b"\n")
     assert len(journal.read()[1]) == 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"kind": "statement", "before": [["x"]], "content": {}, "digest": "0"},
+        {"kind": "statement", "before": ["0" * 64], "content": [], "digest": "0"},
+        {"kind": 3, "before": ["0" * 64], "content": {}, "digest": 4},
+        {"kind": "statement", "before": {}, "content": {}, "digest": None},
+        [],
+    ],
+)
+def test_nonsense_in_a_line_is_a_finding(tmp_path, line):
+    (tmp_path / "j").write_bytes(canonical_json(line) + b"\n")
+    assert Journal(tmp_path / "j").read()[1]
+
+
+def test_a_journal_that_names_a_statement_outside_the_ledger_is_refused(tmp_path):
+    (tmp_path / "secret.json").write_text("{}")
+    ledger = Ledger(tmp_path / "ledger")
+    ledger.journal.append("statement", {"file": "../../secret.json", "sha256": "0"})
+    with pytest.raises(IntegrityError, match="outside the ledger"):
+        ledger.current()

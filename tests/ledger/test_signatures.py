@@ -35,7 +35,9 @@ def test_the_private_key_is_readable_by_its_owner_only_and_is_kept(tmp_path):
     assert SigningKey.load_or_make(tmp_path / "k" / "solo.key").public.line == first.public.line
 
 
-@pytest.mark.parametrize("garbage", [b"", b"{}", b'{"payload": 3}', b"\xff", b'{"payload":"!","signatures":[]}'])
+@pytest.mark.parametrize(
+    "garbage", [b"", b"{}", b'{"payload": 3}', b"\xff", b'{"payload":"!","signatures":[]}']
+)
 def test_garbage_is_refused_as_no_envelope(tmp_path, garbage):
     with pytest.raises(IntegrityError):
         SigningKey.load_or_make(tmp_path / "a").public.open(garbage, TYPE, "x")

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from miniature import Miniature, build_miniature
+
+from hemicycle.ledger.signatures import SigningKey
+
+from .miniature import Miniature, build_miniature
 
 
 @pytest.fixture
@@ -14,7 +17,18 @@ def miniature(tmp_path: Path) -> Miniature:
 
 
 @pytest.fixture(scope="session")
-def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Miniature:
+    """The project behind `released`; nobody may change it."""
+    return build_miniature(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="session")
+def released(project: Miniature, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A release nobody may change; tests that do, copy it."""
-    root = tmp_path_factory.mktemp("released")
-    return build_miniature(root / "project").release(root / "v0")
+    return project.release(tmp_path_factory.mktemp("released") / "v0")
+
+
+@pytest.fixture(scope="session")
+def signer(project: Miniature) -> SigningKey:
+    """The key that `released` is signed with."""
+    return project.ledger.signing_key

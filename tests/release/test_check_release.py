@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from miniature import Miniature
 
 from hemicycle.digests import sha256_bytes
 from hemicycle.ledger import Ledger
@@ -20,6 +19,8 @@ from hemicycle.ledger.signatures import SigningKey
 from hemicycle.release import check_release
 from hemicycle.release.manifest import PAYLOAD_TYPE, is_inside
 from hemicycle.store import digest_files, list_files
+
+from .miniature import Miniature
 
 
 def copy(released: Path, to: Path) -> Path:
@@ -50,10 +51,6 @@ def sign_again(
     ]
     change(statement)
     (folder / "release.json").write_bytes(key.seal(statement, PAYLOAD_TYPE))
-
-
-def key_of(miniature: Miniature) -> SigningKey:
-    return miniature.ledger.signing_key
 
 
 def test_a_release_passes_and_says_whose_key_to_compare(released: Path):
@@ -129,21 +126,25 @@ def test_a_copy_signed_again_with_another_key_shows_another_fingerprint(released
     assert facts["fingerprint"] == other.public.fingerprint != check_release(released)[1]["fingerprint"]
 
 
-def test_the_weights_cannot_be_exchanged_even_by_the_key_that_signs(miniature: Miniature, tmp_path: Path):
-    folder = miniature.release(tmp_path / "v0")
+def test_the_weights_cannot_be_exchanged_even_by_the_key_that_signs(
+    released: Path, signer: SigningKey, tmp_path: Path
+):
+    folder = copy(released, tmp_path)
     (folder / "model.safetensors").write_bytes(b"other weights")
-    sign_again(folder, key_of(miniature))
+    sign_again(folder, signer)
     assert named(folder) == {"model.safetensors"}
 
 
-def test_a_journal_whose_tail_was_replaced_is_found(miniature: Miniature, tmp_path: Path):
-    folder = miniature.release(tmp_path / "v0")
-    ledger = Ledger(folder / "ledger", tmp_path / "project" / "home" / "key")
+def test_a_journal_whose_tail_was_replaced_is_found(
+    released: Path, project: Miniature, signer: SigningKey, tmp_path: Path
+):
+    folder = copy(released, tmp_path)
+    ledger = Ledger(folder / "ledger", project.root / "home" / "key")
     lines = ledger.journal.path.read_bytes().splitlines(keepends=True)
     ledger.journal.path.write_bytes(b"".join(lines[:-1]))
     ledger.journal.append("drop", {"artefacts": []})
     ledger.sign_head()
-    sign_again(folder, key_of(miniature))
+    sign_again(folder, signer)
     findings, _ = check_release(folder)
     assert (
         "ledger/journal.jsonl",
@@ -151,22 +152,26 @@ def test_a_journal_whose_tail_was_replaced_is_found(miniature: Miniature, tmp_pa
     ) in [(f.file, f.what) for f in findings]
 
 
-def test_a_journal_that_went_on_is_found(miniature: Miniature, tmp_path: Path):
-    folder = miniature.release(tmp_path / "v0")
-    ledger = Ledger(folder / "ledger", tmp_path / "project" / "home" / "key")
+def test_a_journal_that_went_on_is_found(
+    released: Path, project: Miniature, signer: SigningKey, tmp_path: Path
+):
+    folder = copy(released, tmp_path)
+    ledger = Ledger(folder / "ledger", project.root / "home" / "key")
     ledger.note_dropped([])
-    sign_again(folder, key_of(miniature))
+    sign_again(folder, signer)
     assert [f.what for f in check_release(folder)[0]] == ["the journal went on after the release was signed"]
 
 
-def test_a_lineage_with_a_gap_is_found(miniature: Miniature, tmp_path: Path):
-    raw = miniature.statements["raw/sittings"]
-    folder = miniature.release(tmp_path / "v0")
+def test_a_lineage_with_a_gap_is_found(
+    released: Path, project: Miniature, signer: SigningKey, tmp_path: Path
+):
+    raw = project.statements["raw/sittings"]
+    folder = copy(released, tmp_path)
     # A journal made anew without the raw files: sound in itself, and signed by the right key.
-    ledger = Ledger(folder / "ledger", tmp_path / "project" / "home" / "key")
+    ledger = Ledger(folder / "ledger", project.root / "home" / "key")
     ledger.journal.path.unlink()
     (folder / "ledger/statements" / raw.file_name).unlink()
-    for statement in miniature.statements.values():
+    for statement in project.statements.values():
         if statement.digest != raw.digest:
             file = f"{statement.file_name}"
             digest = sha256_bytes((folder / "ledger/statements" / file).read_bytes())
@@ -177,7 +182,7 @@ def test_a_lineage_with_a_gap_is_found(miniature: Miniature, tmp_path: Path):
         lines = ledger.journal.lines()
         statement["predicate"]["journal"] = {"head": lines[-1].digest, "lines": len(lines)}
 
-    sign_again(folder, key_of(miniature), anchor)
+    sign_again(folder, signer, anchor)
     found = {f.what for f in check_release(folder)[0]}
     assert found == {
         "the ledger holds no statement about its input “raw”",
@@ -197,23 +202,23 @@ def test_a_lineage_with_a_gap_is_found(miniature: Miniature, tmp_path: Path):
     ],
 )
 def test_a_document_without_its_right_is_found(
-    miniature: Miniature, tmp_path: Path, column: str, value: Any, what: str
+    released: Path, signer: SigningKey, tmp_path: Path, column: str, value: Any, what: str
 ):
-    folder = miniature.release(tmp_path / "v0")
+    folder = copy(released, tmp_path)
     table = pq.read_table(folder / "documents.parquet")
     rows = table.to_pylist()
     rows[0][column] = value
     pq.write_table(type(table).from_pylist(rows, schema=table.schema), folder / "documents.parquet")
-    sign_again(folder, key_of(miniature))
+    sign_again(folder, signer)
     findings, _ = check_release(folder)
     assert any(what in f.what for f in findings)
     assert {f.file for f in findings} == {"documents.parquet"}
 
 
-def test_a_table_that_is_none_is_a_finding(miniature: Miniature, tmp_path: Path):
-    folder = miniature.release(tmp_path / "v0")
+def test_a_table_that_is_none_is_a_finding(released: Path, signer: SigningKey, tmp_path: Path):
+    folder = copy(released, tmp_path)
     (folder / "documents.parquet").write_bytes(b"PAR1 not at all PAR1")
-    sign_again(folder, key_of(miniature))
+    sign_again(folder, signer)
     assert named(folder) == {"documents.parquet"}
 
 
@@ -221,14 +226,14 @@ def test_a_table_that_is_none_is_a_finding(miniature: Miniature, tmp_path: Path)
     "path",
     ["../outside", "/etc/hostname", "a//b", "./a", "a/../../b", "", "C:\\x", "a\\b", "release.json", "a\0b"],
 )
-def test_paths_that_lead_out_are_refused(miniature: Miniature, tmp_path: Path, path: str):
-    folder = miniature.release(tmp_path / "v0")
+def test_paths_that_lead_out_are_refused(released: Path, signer: SigningKey, tmp_path: Path, path: str):
+    folder = copy(released, tmp_path)
     (tmp_path / "outside").write_bytes(b"x")
 
     def add(statement: dict[str, Any]) -> None:
         statement["subject"].append({"name": path, "digest": {"sha256": sha256_bytes(b"x")}})
 
-    sign_again(folder, key_of(miniature), add)
+    sign_again(folder, signer, add)
     findings, _ = check_release(folder)
     assert "which is no path inside a release" in findings[0].what
 
@@ -239,9 +244,11 @@ def test_ordinary_paths_are_inside():
     assert not is_inside("a/..")
 
 
-def test_a_journal_line_that_leads_out_is_refused_before_it_is_read(miniature: Miniature, tmp_path: Path):
-    folder = miniature.release(tmp_path / "v0")
-    ledger = Ledger(folder / "ledger", tmp_path / "project" / "home" / "key")
+def test_a_journal_line_that_leads_out_is_refused_before_it_is_read(
+    released: Path, project: Miniature, signer: SigningKey, tmp_path: Path
+):
+    folder = copy(released, tmp_path)
+    ledger = Ledger(folder / "ledger", project.root / "home" / "key")
     for content in (
         {"file": "../../../../../../dev/zero", "sha256": "0" * 64},
         {"file": "raw", "sha256": "0" * 64},
@@ -249,7 +256,7 @@ def test_a_journal_line_that_leads_out_is_refused_before_it_is_read(miniature: M
         {},
     ):
         ledger.journal.append("statement", content)
-    sign_again(folder, key_of(miniature))
+    sign_again(folder, signer)
     findings, _ = check_release(folder)
     assert [f.what for f in findings].count("it names a statement that is no file of this ledger") == 4
 
@@ -303,10 +310,10 @@ def test_nonsense_in_a_file_is_a_finding_and_never_a_crash(
     ],
 )
 def test_a_signed_statement_that_makes_no_sense_is_a_finding(
-    miniature: Miniature, tmp_path: Path, change: Callable[[dict[str, Any]], None]
+    released: Path, signer: SigningKey, tmp_path: Path, change: Callable[[dict[str, Any]], None]
 ):
-    folder = miniature.release(tmp_path / "v0")
-    sign_again(folder, key_of(miniature), change)
+    folder = copy(released, tmp_path)
+    sign_again(folder, signer, change)
     assert "release.json" in named(folder)
 
 

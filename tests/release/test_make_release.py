@@ -9,8 +9,16 @@ import polars as pl
 import pytest
 import yaml
 from markdown_it import MarkdownIt
-from miniature import (
+
+from hemicycle.errors import IntegrityError, RightsError
+from hemicycle.ledger import Statement
+from hemicycle.release import check_release
+from hemicycle.release.coverage import cover
+from hemicycle.store import digest_files
+
+from .miniature import (
     CONTEXT,
+    EXPOSURE,
     HOSTILE,
     READ,
     RIGHTS,
@@ -21,11 +29,6 @@ from miniature import (
     rights_rows,
     write,
 )
-
-from hemicycle.errors import IntegrityError, RightsError
-from hemicycle.ledger import Statement
-from hemicycle.release import check_release
-from hemicycle.store import digest_files
 
 PAGES = ("README.md", "README.fr.md", "DATA.md", "DATA.fr.md", "ATTRIBUTION.md")
 #: A number as a page shows it, in English or in French; digits inside names and addresses are not numbers.
@@ -220,6 +223,26 @@ def test_different_legs_in_different_places_are_both_relied_on(miniature: Miniat
     assert found["manuals:b.html"]["licence"] == "(GPL-3.0-or-later OR MIT) AND ISC"
     assert "authors’ term is over" in (out / "DATA.md").read_text("utf-8")
     assert "droits des auteurs expirés" in (out / "DATA.fr.md").read_text("utf-8")
+
+
+def test_a_document_read_in_two_corpora_is_one_row(miniature: Miniature, tmp_path: Path):
+    steps = [("sittings:1.xml", 3, 9, 40), ("sittings:1.xml", 1, 5, 2), ("sittings:2.xml", 0, 0, 7)]
+    names = ("document", "first_step", "last_step", "tokens")
+    rows = [{**dict(zip(names, s, strict=True)), "source": "sittings", "rows": 1} for s in steps]
+    write(tmp_path / "exposure.parquet", EXPOSURE, rows)
+    corpus = miniature.folders["corpus/debats"]
+    rights = {"sittings": miniature.folders["rights/sittings"]}
+    covered = cover(tmp_path / "exposure.parquet", {"a": corpus, "b": corpus}, rights, ["FR"])
+    found = list(covered.select("id", "first_step", "last_step", "tokens").iter_rows())
+    assert found == [("sittings:1.xml", 1, 9, 42), ("sittings:2.xml", 0, 0, 7)]
+
+
+def test_a_document_that_was_held_out_cannot_have_been_read(miniature: Miniature, tmp_path: Path):
+    row = {"document": "sittings:3.xml", "source": "sittings", "first_step": 0, "last_step": 0}
+    write(tmp_path / "exposure.parquet", EXPOSURE, [{**row, "rows": 1, "tokens": 5}])
+    corpora = {"debats": miniature.folders["corpus/debats"]}
+    with pytest.raises(IntegrityError, match="do not hold for training"):
+        cover(tmp_path / "exposure.parquet", corpora, {}, ["FR"])
 
 
 def test_figures_that_contradict_each_other_stop_the_release(miniature: Miniature, tmp_path: Path):

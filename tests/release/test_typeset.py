@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from hemicycle.release import cards
 from hemicycle.release.attribution import duty_words, licence_link, licence_url
 from hemicycle.release.typeset import (
     NARROW,
@@ -163,3 +164,18 @@ def test_every_obligation_of_the_licence_table_has_words():
     assert known <= duty_words().keys()
     for words in duty_words().values():
         assert all([*words.asks.values(), *words.here.values()])
+
+
+def test_a_template_cannot_print_a_bare_number_or_raw_text():
+    environment = cards._environment("fr", False)
+    with pytest.raises(TypeError, match="3 reached a card"):
+        environment.from_string("{{ x }}").render(x=3)
+    assert environment.from_string("{{ x }}{{ 1234|n }}").render(x="<b>|") == "&lt;b&gt;\\|1\u202f234"
+
+
+def test_the_pages_of_both_languages_come_in_pairs():
+    french = {
+        file.replace(".fr.md", ".md") for file, (_, language) in cards.PAGES.items() if language == "fr"
+    }
+    assert french == {"README.md", "DATA.md"}
+    assert french <= cards.PAGES.keys()

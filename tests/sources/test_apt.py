@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from made_deb import NOTICE, make_deb
 
 from hemicycle.errors import InputError
 from hemicycle.sources import apt
 from hemicycle.sources.apt import fetch_packages
+from tests.sources.made_deb import NOTICE, make_deb
 
 FAKE = """#!{python}
 import hashlib, json, os, pathlib, shutil, sys, time

@@ -6,7 +6,6 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from made_deb import NOTICE, PACKERS, ar, make_deb, tar
 
 from hemicycle.documents import Document
 from hemicycle.errors import InputError
@@ -14,6 +13,7 @@ from hemicycle.project import Card, load_card
 from hemicycle.sources import deb as deb_module
 from hemicycle.sources.deb import control_fields, gunzip, walk
 from hemicycle.sources.debian import read
+from tests.sources.made_deb import NOTICE, PACKERS, ar, make_deb, tar
 
 CARDS = Path(__file__).resolve().parents[2] / "examples/petit-hemicycle/sources"
 PAGE = b"<html><head><title>T</title></head><body><p>Une page.</p></body></html>"

@@ -15,9 +15,7 @@ CONTEXT, ROWS = 16, 4
 def plan(folder, tokens, steps=20, shares=None, seed=1):
     folder.mkdir(exist_ok=True)
     shares = shares or dict.fromkeys(tokens, 1.0)
-    figures = make_plan(
-        tokens, shares, folder, context=CONTEXT, batch_rows=ROWS, steps=steps, seed=seed
-    )
+    figures = make_plan(tokens, shares, folder, context=CONTEXT, batch_rows=ROWS, steps=steps, seed=seed)
     return folder, figures
 
 

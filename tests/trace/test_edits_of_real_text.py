@@ -3,10 +3,10 @@ import re
 from pathlib import Path
 
 import pytest
-from typography import EDITS, all_of_them
 
 from hemicycle.documents import Document
 from hemicycle.trace import Tracer, build_index, open_index
+from tests.trace.typography import EDITS, all_of_them
 
 SAMPLES = Path(__file__).resolve().parents[2].parent / "shared" / "samples" / "literature"
 

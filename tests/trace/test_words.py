@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from typography import EDITS, all_of_them
 
 from hemicycle.errors import IntegrityError
 from hemicycle.trace.words import UNKNOWN, Vocabulary, fold, split_words, word_bounds
+from tests.trace.typography import EDITS, all_of_them
 
 SENTENCE = (
     "L'œuvre du député est close : « À cœur vaillant, rien d'impossible », dit-il. "

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 #: No window is longer, whatever a model can do: attention over it costs the square.
 LONGEST_WINDOW = 2_048
-#: Logits computed at once (128 MB in fp32), unless one window alone has more.
-LOGITS_AT_ONCE = 1 << 25
+#: Logits computed at once, unless one window alone has more. Larger batches are slower: they leave the cache.
+LOGITS_AT_ONCE = 1 << 23
 #: Windows waiting to be sorted into batches of equal length.
 WAITING = 64
 

@@ -147,6 +147,10 @@ def _parse(number: int, raw: bytes) -> Line | str:
         body = json.loads(raw)
         digest = body.pop("digest")
         line = Line(number, body["kind"], tuple(body["before"]), body["content"], digest)
+        if not all(isinstance(h, str) for h in [digest, line.kind, *line.heads]):
+            return "this is not a line of a journal"
+        if not isinstance(line.content, dict):
+            return "this is not a line of a journal"
         if canonical_json(body | {"digest": digest}) != raw:
             return "the line is not in canonical form"
         if sha256_bytes(canonical_json(body)) != digest:
@@ -160,4 +164,8 @@ def _parse(number: int, raw: bytes) -> Line | str:
 
 def statements_in(lines: Iterable[Line]) -> dict[str, str]:
     """Statement file → its digest, as the journal's lines state them."""
-    return {line.content["file"]: line.content["sha256"] for line in lines if line.kind == "statement"}
+    return {
+        str(line.content.get("file")): str(line.content.get("sha256"))
+        for line in lines
+        if line.kind == "statement"
+    }

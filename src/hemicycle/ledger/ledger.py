@@ -65,16 +65,20 @@ class Ledger:
             by_key: dict[str, Statement] = {}
             for line in self.journal.lines():
                 if line.kind == "statement":
-                    statement = self.read(line.content["file"], line.content["sha256"])
+                    statement = self.read(str(line.content.get("file")), str(line.content.get("sha256")))
                     by_key[statement.subject.key] = statement
             self._by_key = by_key
         return self._by_key
 
     def read(self, file: str, sha256: str) -> Statement:
         path = self.folder / "statements" / file
+        if Path(file).is_absolute() or ".." in Path(file).parts:
+            raise IntegrityError(
+                f"the journal names a statement outside the ledger: {file!r}", place=str(self.journal.path)
+            )
         try:
             data = path.read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise IntegrityError("the journal names this statement; it is missing", place=str(path)) from None
         if sha256_bytes(data) != sha256:
             raise IntegrityError("the statement was changed after it entered the journal", place=str(path))

@@ -68,7 +68,7 @@ class PublicKey:
             payload = base64.b64decode(parsed["payload"], validate=True)
             signatures = [base64.b64decode(s["sig"], validate=True) for s in parsed["signatures"]]
             kind = parsed["payloadType"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise IntegrityError(f"this is not a DSSE envelope ({error})", place=place) from None
         if kind != payload_type:
             raise IntegrityError(f"the envelope holds {kind!r}, not {payload_type!r}", place=place)

@@ -111,7 +111,7 @@ class Statement:
                 and raw["predicateType"] == PREDICATE_TYPE
                 and predicate["digest"] == statement.digest
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise IntegrityError(f"this is not a statement of Hemicycle ({error!r})", place=place) from None
         if not consistent:
             raise IntegrityError("the statement contradicts itself", place=place)

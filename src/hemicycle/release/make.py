@@ -20,7 +20,7 @@ from hemicycle.project import Card, Declaration
 from hemicycle.release.cards import render_pages
 from hemicycle.release.check import check_release
 from hemicycle.release.coverage import DOCUMENTS, REFUSED, cover, refusals, write_table
-from hemicycle.release.facts import gather_facts
+from hemicycle.release.gather import gather_facts
 from hemicycle.release.manifest import MANIFEST, Manifest
 from hemicycle.release.pictures import draw_composition
 from hemicycle.store import digest_files, list_files

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from hemicycle.documents import read_batches
 from hemicycle.errors import InputError
@@ -76,6 +76,13 @@ def train_tokenizer(corpus: Path, out: Path, *, vocab: int, progress: Progress =
         tokenizer.train_from_iterator(counted(), trainer)
     if not characters:
         raise InputError("the corpus has no training text to learn a tokenizer on", place=str(corpus))
+    begin = tokenizer.token_to_id(BEGIN)
+    tokenizer.post_processor = processors.Sequence(
+        [
+            processors.ByteLevel(trim_offsets=False),
+            processors.TemplateProcessing(single=f"{BEGIN} $A", special_tokens=[(BEGIN, begin)]),
+        ]
+    )
     tokenizer.save(str(out / "tokenizer.json"), pretty=False)
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",

@@ -140,7 +140,7 @@ def train(
 
 def _write_model(out: Path, model: Any, tokenizer: Path) -> None:
     """Weights, configuration and tokenizer, as `from_pretrained` expects them."""
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     model.config.use_cache = True
     model.generation_config.use_cache = True
     model.save_pretrained(out, safe_serialization=True)

@@ -450,7 +450,7 @@ function passage(turn, span) {
 /** One document: what it is, the passage in its place, under which right it was read and when. */
 function card(turn, span, d) {
   const hue = turn.hues.get(d.source) ?? `hue-${HUES}`;
-  const when = [d.section, d.date && day(d.date)].filter(Boolean).join(" · ");
+  const when = [d.date && day(d.date), d.section].filter(Boolean).join(" · ");
   const rows = el("dl", {});
   const row = (key, ...value) => {
     if (value.some(Boolean)) rows.append(words("dt", key), el("dd", {}, ...value));

@@ -1,0 +1,234 @@
+"""The documentation is held to what it says: its commands run, its help is the program's, its links lead on.
+
+`HEMICYCLE_REGENERATE=1` writes the program's help into the pages instead of comparing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from hemicycle import project as declared
+from hemicycle.cli import VERBS
+from hemicycle.sources import READERS
+
+from .conftest import EXAMPLE
+from .pages import ROOT, all_pages, anchors, blocks, links, pages, prose, tables
+from .shell import Shell
+
+DOCS = ROOT / "docs"
+
+#: What may be marked `no-run`: it fetches, blocks until it is stopped, or takes minutes.
+NOT_RUN = re.compile(
+    r"git clone |cd hemicycle$|make( \w+)?$|hemicycle serve\b|pip install |curl |export HEMICYCLE_TOKEN=|"
+    r"hemicycle run (my-project|hemicycle-fr)$|ssh-keygen -lf "
+)
+
+HELP = re.compile(r"(<!-- help: (hemicycle[a-z ]*?) -->\n```text\n)(.*?)(```\n)", re.DOTALL)
+
+#: Heading of `project.md` → the model whose keys stand in the table below it.
+MODELS: dict[str, type[BaseModel]] = {
+    "`hemicycle.toml`": declared.Declaration,
+    "`[project]`": declared.ProjectTable,
+    "`[corpora.NAME]`": declared.Corpus,
+    "`[tokenizers.NAME]`": declared.Tokenizer,
+    "`[models.NAME]`": declared.Model,
+    "`architecture`": declared.Architecture,
+    "`budget`": declared.Budget,
+    "`[evaluations.NAME]`": declared.Evaluation,
+    "`[releases.NAME]`": declared.Release,
+    "Source cards": declared.Card,
+    "`[rights]`": declared.CardRights,
+}
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def words_only(line: str) -> str:
+    """A line of output without figures, signs and columns: they differ from machine to machine."""
+    return " ".join(re.findall(r"[^\W\d_]{2,}", re.sub(r"\b[0-9a-f]{8,}\b", " ", line)))
+
+
+@pytest.mark.parametrize("page", pages(), ids=name)
+def test_the_commands_of_a_page_do_what_it_says(page: Path, shell: Shell) -> None:
+    home = shell.folder
+    for block in blocks(page.read_text("utf-8")):
+        file = block.mark("file")
+        if file is not None:
+            target = home / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(block.text, "utf-8")
+        if block.language != "console" or "no-run" in block.marks:
+            continue
+        commands = block.commands()
+        for number, (command, shown) in enumerate(commands):
+            last = number == len(commands) - 1
+            expected = int(block.mark("exit") or 0) if last else 0
+            done = shell.run(command)
+            assert done.code == expected, f"line {block.line}: {command}\n{done.output}"
+            printed = {words_only(line) for line in done.output.splitlines()}
+            for line in shown:
+                assert "…" in line or words_only(line) in printed, (
+                    f"line {block.line}: {command}\nis said to print\n{line}\nand prints\n{done.output}"
+                )
+
+
+@pytest.mark.parametrize("page", pages(), ids=name)
+def test_only_what_cannot_run_in_a_test_is_left_out(page: Path) -> None:
+    for block in blocks(page.read_text("utf-8")):
+        assert block.language != "sh", f"line {block.line}: write console, so that it is run"
+        assert block.language != "console" or block.commands(), f"line {block.line}: no command"
+        if "no-run" in block.marks:
+            for command, _ in block.commands():
+                assert NOT_RUN.match(command), f"line {block.line}: {command!r} can be run"
+
+
+def test_the_help_in_the_pages_is_that_of_the_program(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    shown = set()
+    for page in sorted(DOCS.glob("*.md")):
+        text = page.read_text("utf-8")
+        written = text
+        for _, command, _, _ in HELP.findall(text):
+            shown.add(command)
+            printed = shell.run(f"{command} --help").output
+
+            def fill(match: re.Match[str], command: str = command, printed: str = printed) -> str:
+                return match[1] + printed + match[4] if match[2] == command else match[0]
+
+            written = HELP.sub(fill, written)
+        if os.environ.get("HEMICYCLE_REGENERATE") == "1":
+            page.write_text(written, "utf-8")
+        else:
+            assert text == written, f"{name(page)}: run this test with HEMICYCLE_REGENERATE=1"
+    assert shown == expected_help()
+
+
+def expected_help() -> set[str]:
+    """The program, every verb, and every verb of a verb."""
+    expected = {"hemicycle"}
+    for verb in VERBS:
+        expected.add(f"hemicycle {verb}")
+        command = importlib.import_module(f"hemicycle.cli.{verb}").command
+        expected |= {f"hemicycle {verb} {inner}" for inner in getattr(command, "commands", {})}
+    return expected
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_a_page_in_four_parts(verb: str) -> None:
+    text = (DOCS / f"{verb}.md").read_text("utf-8")
+    assert re.findall(r"^## (.*)$", prose(text), re.MULTILINE) == ["Tutorial", "How-to", "Reference", "Why"]
+    assert f"<!-- help: hemicycle {verb} -->" in text
+    assert f"]({verb}.md)" in (DOCS / "index.md").read_text("utf-8")
+
+
+def test_every_key_of_the_declaration_is_described_with_its_default() -> None:
+    described = tables((DOCS / "project.md").read_text("utf-8"))
+    every = {m for m in vars(declared).values() if isinstance(m, type) and issubclass(m, BaseModel)}
+    assert {m for m in every if m.__module__ == declared.__name__ and not m.__name__.startswith("_")} == set(
+        MODELS.values()
+    )
+    for heading, model in MODELS.items():
+        keys = described[heading]
+        assert set(keys) == set(model.model_fields), heading
+        for key, field in model.model_fields.items():
+            assert keys[key][0] == default_as_toml(field), f"{heading}: the default of {key}"
+
+
+def default_as_toml(field: object) -> str:
+    if field.is_required():
+        return "required"
+    default = field.get_default(call_default_factory=True)
+    if default is None or isinstance(default, BaseModel):
+        return "none"
+    return f"`{json.dumps(default)}`"
+
+
+def test_the_lock_is_described(clearing: Path) -> None:
+    described = tables((DOCS / "project.md").read_text("utf-8"))["`hemicycle.lock`"]
+    lock = tomllib.loads((clearing / "examples/petit-hemicycle/hemicycle.lock").read_text("utf-8"))
+    found = {f"{table}.{key}" for table, names in lock.items() for entry in names.values() for key in entry}
+    assert found <= set(described)
+
+
+@pytest.mark.parametrize("page", [p for p in pages() if "```toml" in p.read_text("utf-8")], ids=name)
+def test_every_toml_in_the_pages_is_valid(page: Path, tmp_path: Path) -> None:
+    base = tomllib.loads((EXAMPLE / "hemicycle.toml").read_text("utf-8"))
+    for block in blocks(page.read_text("utf-8")):
+        if block.language != "toml":
+            continue
+        what = block.marks[0]
+        if what == "card" or "/sources/" in what:
+            card = tmp_path / "card.toml"
+            card.write_text(block.text, "utf-8")
+            declared.load_card(card)
+        elif what == "declaration" or what.endswith("/hemicycle.toml"):
+            declared.Declaration.model_validate(tomllib.loads(block.text))
+        else:
+            assert what == "fragment", f"line {block.line}: {what}"
+            for table, names in tomllib.loads(block.text).items():
+                for key, value in names.items():
+                    merged = {**base[table].get(key, {}), **value} if isinstance(value, dict) else value
+                    base[table][key] = merged
+            declared.Declaration.model_validate(base)
+
+
+def test_every_reader_is_described() -> None:
+    text = (DOCS / "readers.md").read_text("utf-8")
+    assert set(re.findall(r"^### `(\w+)`", text, re.MULTILINE)) == set(READERS)
+
+
+@pytest.mark.parametrize("page", all_pages(), ids=name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for target in links(text):
+        if re.match(r"https?://|mailto:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), f"{target} is not there"
+        assert file.is_relative_to(ROOT), f"{target} leads out of the repository"
+        if anchor:
+            assert anchor in anchors(file.read_text("utf-8")), f"{target}: there is no such heading"
+
+
+def test_every_page_can_be_reached_from_the_index() -> None:
+    linked = {target.partition("#")[0] for target in links((DOCS / "index.md").read_text("utf-8"))}
+    assert {p.name for p in DOCS.glob("*.md")} - {"index.md"} <= linked
+
+
+@pytest.mark.parametrize("page", all_pages(), ids=name)
+def test_pages_claim_no_certificate_and_name_no_machine(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert not re.search(r"certified lawful|légalité certifiée|guaranteed legal", text, re.IGNORECASE)
+    assert not re.search(r"/(work|root|tmp|home)/", text)
+    assert not re.search(r"(?<![\w&/])#\d+\b", prose(text)), "numbers of issues are not for readers"
+
+
+def test_the_two_readmes_say_the_same_things() -> None:
+    english, french = ((ROOT / f).read_text("utf-8") for f in ("README.md", "README.fr.md"))
+
+    def shape(text: str) -> tuple[list[int], list[str], list[int]]:
+        heads = [len(h) for h in re.findall(r"^(#+) ", prose(text), re.MULTILINE)]
+        commands = [c for b in blocks(text) if b.language == "console" for c, _ in b.commands()]
+        rows = [line.count(" | ") for line in prose(text).splitlines() if line.startswith("|")]
+        return heads, commands, rows
+
+    assert shape(english) == shape(french)
+
+
+def test_commands_are_read_as_a_shell_reads_them() -> None:
+    block = blocks('```console exit=2\n$ hemicycle trace "a  b" \\\n    --json\nout\n```\n')[0]
+    ((command, shown),) = block.commands()
+    assert shlex.split(command)[-1] == "--json"
+    assert (block.mark("exit"), shown) == ("2", ["out"])
