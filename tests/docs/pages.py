@@ -52,7 +52,10 @@ def all_pages() -> list[Path]:
 
 
 def blocks(text: str) -> list[Block]:
-    found, fence, lines, start = [], None, [], 0
+    found: list[Block] = []
+    fence: list[str] | None = None
+    lines: list[str] = []
+    start = 0
     for number, line in enumerate(text.splitlines(), 1):
         if fence is None and line.startswith("```"):
             fence, lines, start = line[3:].split(), [], number

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from hemicycle import project as declared
 from hemicycle.cli import VERBS
@@ -145,7 +146,7 @@ def test_every_key_of_the_declaration_is_described_with_its_default() -> None:
             assert keys[key][0] == default_as_toml(field), f"{heading}: the default of {key}"
 
 
-def default_as_toml(field: object) -> str:
+def default_as_toml(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     default = field.get_default(call_default_factory=True)

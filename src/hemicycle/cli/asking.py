@@ -77,7 +77,7 @@ def open_model(session: Session, name: str | None) -> Asked:
             "fr": "solo : une seule personne en répond par sa clé ; personne d’autre ne l’a relu",
         },
         "sources": [
-            {"title": c.title, "publisher": c.publisher, "licence": c.rights.licence}
+            {"name": s, "title": c.title, "publisher": c.publisher, "licence": c.rights.licence}
             for s in sources
             if s in rights
             for c in [cards[s]]
