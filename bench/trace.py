@@ -34,7 +34,7 @@ def main() -> None:
         folder = Path(name)
         write_corpus(folder / "corpus", texts)
         begin = time.process_time()
-        manifest = build_index(folder / "corpus", folder / "index")
+        manifest = build_index([folder / "corpus"], folder / "index")
         built = time.process_time() - begin
         index = open_index(folder / "index")
         size = sum(f["size"] for f in manifest["files"])
@@ -49,7 +49,7 @@ def main() -> None:
         print(f"normalisation: {sum(map(len, texts)) / seconds / 1e6:.1f} M characters a second of CPU")
 
         haystack = "\n".join(f" {' '.join(split_words(text).words)} " for text in texts)
-        tracer = Tracer(index, folder / "corpus")
+        tracer = Tracer(index, [folder / "corpus"])
         answers = make_answers(texts)
         begin = time.perf_counter()
         find_spans(index, answers[0], MIN_WORDS)

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from hemicycle.digests import sha256_bytes, sha256_json
-from hemicycle.errors import DeclarationError, InputError, did_you_mean
+from hemicycle.errors import DeclarationError, InputError, RightsError, did_you_mean
 from hemicycle.ledger import Ledger, Statement
-from hemicycle.pipeline import Resolving, Step, Work, in_order
+from hemicycle.pipeline import Resolving, Step, Unresolved, Work, in_order
 from hemicycle.project import Card, Lock, Model, Project
 from hemicycle.store import Store, artefact_digest, digest_files
 
@@ -93,7 +93,7 @@ class Flow:
         d = self.declaration
         ends = [self.evaluation(n) for n in d.evaluations] + [self.release(n) for n in d.releases]
         ends += [self.model(n) for n in d.models] + [self.tokenizer(n) for n in d.tokenizers]
-        ends += [self.index(n) for n in self._traced_corpora()] + [self.corpus(n) for n in d.corpora]
+        ends += [self.index(index_name(m)) for m in d.models.values()]
         # Sources come first in the order of the work, so that what is refused is known early.
         sources = [self.rights(n) for n in self.project.cards]
         return in_order(sources + [self.corpus(n) for n in d.corpora] + ends)
@@ -109,9 +109,6 @@ class Flow:
                     remedy=did_you_mean(name, known) or f"Declared: {', '.join(sorted(known)) or 'none'}.",
                 )
         return in_order([s for s in steps if not names or s.name in names])
-
-    def _traced_corpora(self) -> list[str]:
-        return sorted({c for model in self.declaration.models.values() for c in model.corpora})
 
     # ── sources ──────────────────────────────────────────────────────────────────────────────────
 
@@ -284,6 +281,11 @@ class Flow:
         def build(work: Work) -> dict[str, Any]:
             from hemicycle.curate import curate
 
+            if not work.statements["admitted"].figures["admitted"]:
+                raise RightsError(
+                    f"no document of corpus “{name}” is cleared",
+                    remedy="`hemicycle clear` says for each source what holds it back.",
+                )
             documents = {
                 role: folder / "documents.parquet"
                 for role, folder in work.inputs.items()
@@ -315,12 +317,16 @@ class Flow:
 
     @_memo
     def index(self, name: str) -> Step:
+        """The index of what a model reads; `name` is that of its corpora, sorted, joined by ``+``."""
+        corpora = name.split("+")
+
         def build(work: Work) -> dict[str, Any]:
             from hemicycle.trace import build_index
 
-            return build_index(work.inputs["corpus"], work.out, progress=work.progress)
+            return build_index([work.inputs[c] for c in corpora], work.out, progress=work.progress)
 
-        return Step("index", name, VERSIONS["index"], {}, build, {"corpus": self.corpus(name)})
+        inputs = {corpus: self.corpus(corpus) for corpus in corpora}
+        return Step("index", name, VERSIONS["index"], {}, build, inputs)
 
     # ── tokens and models ────────────────────────────────────────────────────────────────────────
 
@@ -362,7 +368,7 @@ class Flow:
 
     def _resolve_run(self, name: str, at: Resolving) -> dict[str, Any]:
         """Steps and arithmetic of a model's run, from the lock or by measuring."""
-        from hemicycle.train.settings import derive_shape
+        from hemicycle.train import derive_shape
 
         model = self.declaration.models[name]
         vocabulary = at.statements["tokenizer"].figures["vocabulary"]
@@ -372,6 +378,8 @@ class Flow:
         )
         locked = at.lock.get("model", name)
         if locked is None or locked.get("of") != subject:
+            if at.looking:
+                raise Unresolved("its budget becomes steps when it runs")
             from hemicycle.train import resolve_run
 
             run = resolve_run(
@@ -384,7 +392,7 @@ class Flow:
     @_memo
     def order(self, name: str) -> Step:
         """The plan of a model's run: which rows at which step."""
-        from hemicycle.train.settings import derive_shape
+        from hemicycle.train import derive_shape
 
         model = self.declaration.models[name]
 
@@ -424,7 +432,8 @@ class Flow:
         model = self.declaration.models[name]
 
         def build(work: Work) -> dict[str, Any]:
-            from hemicycle.train import Run, derive_shape, train
+            from hemicycle.train import Run, derive_shape
+            from hemicycle.train.loop import train
 
             return train(
                 work.inputs["order"],
@@ -554,6 +563,11 @@ class Flow:
                 s = ancestor.statement
                 found[f"{s.subject.stage}/{s.subject.name}"] = s
         return found
+
+
+def index_name(model: Model) -> str:
+    """The name of the index of what a model reads. Models that read the same corpora share it."""
+    return "+".join(sorted(model.corpora))
 
 
 def _with_role(inputs: Mapping[str, Path], stage: str) -> dict[str, Path]:

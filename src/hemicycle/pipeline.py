@@ -58,13 +58,20 @@ class Work:
 
 @dataclass(frozen=True)
 class Resolving:
-    """What a resolution may look at: the inputs' statements, the lock, today."""
+    """What a resolution may look at: the inputs' statements, the lock, today.
+
+    When only `looking`, nothing may be measured or written: what the lock does not hold is not known yet.
+    """
 
     statements: Mapping[str, Statement]
     lock: Lock
     today: date
     progress: Progress
-    offline: bool
+    looking: bool = False
+
+
+class Unresolved(Exception):
+    """A resolution would have to measure or fetch, and this is only a look."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +82,8 @@ class Step:
         declaration: what was declared, as JSON; part of the key.
         inputs: role → step whose artefact is read.
         build: fills ``work.out`` and returns figures for the statement.
-        resolve: finds what the declaration leaves open; part of the key.
+        resolve: finds what the declaration leaves open; part of the key. Raises Unresolved when looking
+            and it would take more than a look.
         settle: called once the artefact stands, to write the lock.
         rebuildable: deleted, the artefact comes back with the same digest.
         optional: when the world does not give it (InputError), the others go on.
@@ -174,9 +182,12 @@ class Pipeline:
         if missing:
             return Outcome(step, "blocked", f"{missing} is not there")
         last = self._latest(step)
-        if step.resolve and last is None:
-            return Outcome(step, "would-run", "it was never built")
-        resolved = self._resolve(step, statements)
+        try:
+            resolved = self._resolve(step, statements, looking=True)
+        except Unresolved as unknown:
+            return Outcome(step, "would-run", str(unknown))
+        except HemicycleError as error:
+            return Outcome(step, "blocked", error.what, error=error)
         key = _key(step, resolved, statements)
         current = self._standing(step, key)
         if current is not None:
@@ -221,10 +232,12 @@ class Pipeline:
             return standing, next(iter(step.inputs.values()))
         return standing, None
 
-    def _resolve(self, step: Step, statements: Mapping[str, Statement]) -> Mapping[str, Any]:
+    def _resolve(
+        self, step: Step, statements: Mapping[str, Statement], *, looking: bool = False
+    ) -> Mapping[str, Any]:
         if step.resolve is None:
             return {}
-        return step.resolve(Resolving(statements, self.lock, self.today(), self.progress, self.offline))
+        return step.resolve(Resolving(statements, self.lock, self.today(), self.progress, looking))
 
     def _standing(self, step: Step, key: str) -> Statement | None:
         """The statement about an artefact that is there, or None."""
@@ -255,6 +268,7 @@ class Pipeline:
             shutil.rmtree(content)
         content.mkdir(parents=True)
         scratch.mkdir(exist_ok=True)
+        (staging / "step").write_text(str(step), "utf-8")
         inputs = {
             role: self.store.artefact(s.subject.stage, s.subject.name, s.subject.key)
             for role, s in statements.items()
@@ -292,7 +306,7 @@ class Pipeline:
         if content.exists():
             self.store.place(content, self.store.artefact(subject.stage, subject.name, subject.key))
         statement = self.ledger.record(data)
-        shutil.rmtree(staging)
+        self.store.remove(staging)
         return statement
 
     def _recover(self) -> None:
@@ -305,10 +319,21 @@ class Pipeline:
             self.ledger.sign_head_if_behind()
 
     def unreferenced(self, targets: list[Step]) -> list[Path]:
-        """Artefacts and abandoned work that the declaration as it stands no longer leads to."""
-        needed = {o.folder for o in self.look(targets) if o.folder}
+        """Artefacts and abandoned work that the declaration as it stands no longer leads to.
+
+        Of a step that is not up to date, the last artefact and any work under way stay: a file that was
+        touched by mistake must not cost a trained model.
+        """
+        outcomes = self.look(targets)
+        needed = {o.folder for o in outcomes if o.folder}
+        stale = [o.step for o in outcomes if o.state != "fresh"]
+        for step in stale:
+            last = self._latest(step)
+            if last is not None:
+                needed.add(self.store.artefact(*_named(last), last.subject.key))
+        names = {str(step) for step in stale}
         artefacts = [a for a in self.store.artefacts() if a not in needed]
-        return artefacts + self.store.staged()
+        return artefacts + [s for s in self.store.staged() if _staged_step(s) not in names]
 
     def drop(self, folders: list[Path]) -> None:
         """Delete artefacts; the ledger notes it first, so that their absence is explained."""
@@ -318,10 +343,7 @@ class Pipeline:
             if subjects:
                 self.ledger.note_dropped(subjects)
             for path in folders:
-                if path.parent.name == ".staging":
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    self.store.remove(path)
+                self.store.remove(path)
 
 
 def in_order(targets: list[Step]) -> list[Step]:
@@ -340,6 +362,14 @@ def in_order(targets: list[Step]) -> list[Step]:
     for target in targets:
         visit(target)
     return ordered
+
+
+def _staged_step(staging: Path) -> str | None:
+    """The step a staging folder works for."""
+    try:
+        return (staging / "step").read_text("utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
 
 
 def _named(statement: Statement) -> tuple[str, str]:

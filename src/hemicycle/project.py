@@ -193,7 +193,6 @@ class ProjectTable(_Declared):
     policy: Literal["default"] = "default"
     governance: Literal["solo"] = "solo"
     store: str | None = None
-    languages: list[Literal["fr", "en"]] = ["fr", "en"]
 
 
 class Declaration(_Declared):

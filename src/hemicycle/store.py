@@ -109,7 +109,7 @@ class Store:
     def staged(self) -> list[Path]:
         """Work in progress, finished or not, of this process or of one that was killed."""
         folder = self.root / ".staging"
-        return sorted(folder.iterdir()) if folder.is_dir() else []
+        return sorted(p for p in folder.iterdir() if p.name[0] != ".") if folder.is_dir() else []
 
     def artefacts(self) -> list[Path]:
         """Every artefact folder that stands under a final name, releases apart."""
@@ -144,11 +144,11 @@ class Store:
         content.rename(final)
         sync_folder(final.parent)
 
-    def remove(self, artefact: Path) -> None:
-        """Delete an artefact: its final name goes first, so that nobody sees a half of it."""
-        doomed = artefact.with_name(f".deleted-{artefact.name}")
+    def remove(self, folder: Path) -> None:
+        """Delete an artefact or work in progress: its name goes first, so that nobody sees a half of it."""
+        doomed = folder.with_name(f".deleted-{folder.name}")
         shutil.rmtree(doomed, ignore_errors=True)
-        artefact.rename(doomed)
+        folder.rename(doomed)
         shutil.rmtree(doomed)
 
     def sweep(self) -> None:

@@ -107,7 +107,7 @@ def test_building_twice_gives_the_same_bytes(tmp_path):
 
 
 def test_an_empty_admitted_set_is_a_matter_of_rights(tmp_path):
-    with pytest.raises(RightsError, match="no document"):
+    with pytest.raises(RightsError, match="no document is cleared"):
         build(tmp_path, {"a": documents(2)}, admitted=[])
 
 

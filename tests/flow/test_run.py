@@ -135,7 +135,8 @@ def test_a_corpus_with_nothing_cleared_is_blocked_by_rights(tmp_path):
     card.write_text(card.read_text().replace('attested_by = "The Hemicycle authors, who wrote them"\n', ""))
     done = hemicycle("run", folder, check=False)
     assert done.returncode == 3
-    assert "no document of this corpus is cleared" in done.stderr
+    assert "no document of corpus “debats” is cleared" in done.stderr
+    assert done.stderr.count("is cleared") == 1, "a failure is told once"
 
 
 @pytest.mark.slow

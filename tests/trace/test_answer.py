@@ -66,7 +66,7 @@ def corpus(tmp_path: Path, write_corpus) -> Path:
 
 @pytest.fixture
 def index(tmp_path: Path, corpus: Path):
-    build_index(corpus, tmp_path / "index", max_words_a_shard=1500)
+    build_index([corpus], tmp_path / "index", max_words_a_shard=1500)
     return open_index(tmp_path / "index")
 
 
@@ -85,7 +85,7 @@ def rights_row(identity: str, jurisdiction: str, use: str, verdict: str, obligat
 
 
 def test_a_planted_sentence_leads_to_its_document_turn_and_words(index, corpus):
-    (span,) = trace(PLANTED, index, corpus).spans
+    (span,) = trace(PLANTED, index, [corpus]).spans
     (document,) = span.documents
     assert (span.start, span.end, span.text, span.count) == (0, len(PLANTED), PLANTED, 1)
     assert (document.id, document.source, document.origin) == (
@@ -101,7 +101,7 @@ def test_a_planted_sentence_leads_to_its_document_turn_and_words(index, corpus):
 
 def test_a_reformatted_copy_is_found_whole(index, corpus):
     answer = f"{reformatted(PLANTED)}.\n{reformatted(NOVEL)}"
-    result = trace(answer, index, corpus)
+    result = trace(answer, index, [corpus])
     assert result.coverage == 1.0
     assert [s.documents[0].source for s in result.spans] == ["debates", "novels"]
     needle = result.spans[1].documents[0]
@@ -112,24 +112,24 @@ def test_a_reformatted_copy_is_found_whole(index, corpus):
 def test_shuffled_words_are_not_found(index, corpus):
     words = f"{PLANTED} {NOVEL}".split()
     random.Random(3).shuffle(words)
-    result = trace(" ".join(words), index, corpus)
+    result = trace(" ".join(words), index, [corpus])
     assert (result.coverage, result.spans, result.spans_found) == (0.0, (), 0)
 
 
 def test_held_out_documents_are_not_in_the_index(index, corpus):
-    assert trace("Ceci est une phrase que personne ne doit retrouver ici", index, corpus).coverage == 0.0
+    assert trace("Ceci est une phrase que personne ne doit retrouver ici", index, [corpus]).coverage == 0.0
 
 
 def test_coverage_is_the_share_of_words_inside_spans(index, corpus):
     text = f"{PLANTED} zyx zyx zyx zyx zyx"
-    result = trace(text, index, corpus)
+    result = trace(text, index, [corpus])
     assert result.words == 28
     assert result.coverage == pytest.approx(23 / 28)
 
 
 def test_a_short_text_is_found_when_shorter_spans_are_asked_for(index, corpus):
-    assert trace("le vieux pêcheur regarda la mer", index, corpus).spans == ()
-    (span,) = trace("le vieux pêcheur regarda la mer", index, corpus, min_words=4).spans
+    assert trace("le vieux pêcheur regarda la mer", index, [corpus]).spans == ()
+    (span,) = trace("le vieux pêcheur regarda la mer", index, [corpus], min_words=4).spans
     assert span.words == 6
 
 
@@ -137,8 +137,8 @@ def test_a_frequent_span_is_covered_and_not_shown(tmp_path, write_corpus):
     formula = "la séance est ouverte à quinze heures précises"
     documents = [Document(f"{i}", f"{formula} numéro {i}") for i in range(12)]
     corpus = write_corpus(tmp_path / "c", {"s": documents})
-    build_index(corpus, tmp_path / "i")
-    tracer = Tracer(open_index(tmp_path / "i"), corpus)
+    build_index([corpus], tmp_path / "i")
+    tracer = Tracer(open_index(tmp_path / "i"), [corpus])
     hidden, shown = tracer.trace(formula), tracer.trace(formula, max_count=None, max_documents=5)
     assert (hidden.spans, hidden.spans_found, hidden.coverage) == ((), 1, 1.0)
     assert (shown.spans[0].count, len(shown.spans[0].documents)) == (12, 5)
@@ -151,8 +151,8 @@ def test_the_document_that_resembles_the_prompt_comes_first(tmp_path, write_corp
         Document("b", f"impôt et budget. {sentence}. budget et dépense"),
     ]
     corpus = write_corpus(tmp_path / "c", {"s": documents})
-    build_index(corpus, tmp_path / "i")
-    tracer = Tracer(open_index(tmp_path / "i"), corpus)
+    build_index([corpus], tmp_path / "i")
+    tracer = Tracer(open_index(tmp_path / "i"), [corpus])
     for prompt, first in (("Et le budget ?", "s:b"), ("Que mangent les chevaux, de l'avoine ?", "s:a")):
         (span,) = tracer.trace(sentence, prompt=prompt).spans
         assert span.documents[0].id == first
@@ -175,7 +175,7 @@ def test_rights_clearance_and_exposure_are_joined(tmp_path, index, corpus):
     pq.write_table(pa.Table.from_pylist(exposure), tmp_path / "exposure.parquet")
     tracer = Tracer(
         index,
-        corpus,
+        [corpus],
         rights={"debates": tmp_path / "rights"},
         exposure=tmp_path,
         clearance={"debates": Clearance(attribution="Assemblée", attested_by="J. Dupont", licence="MIT")},
@@ -195,18 +195,18 @@ def test_rights_clearance_and_exposure_are_joined(tmp_path, index, corpus):
 def test_an_unknown_verdict_is_a_denial(tmp_path, index, corpus):
     rows = [rights_row("debates:sitting.xml", "FR", "train", v, []) for v in ("deny", "perhaps", "allow")]
     pq.write_table(pa.Table.from_pylist(rows[1:]), tmp_path / "rights.parquet")
-    tracer = Tracer(index, corpus, rights={"debates": tmp_path / "rights.parquet"})
+    tracer = Tracer(index, [corpus], rights={"debates": tmp_path / "rights.parquet"})
     assert tracer.trace(PLANTED).spans[0].documents[0].right.verdict == "deny"
 
 
 def test_a_rights_table_without_its_columns_is_refused(tmp_path, index, corpus):
     pq.write_table(pa.table({"id": ["a"]}), tmp_path / "rights.parquet")
     with pytest.raises(InputError, match=r"rights\.parquet"):
-        Tracer(index, corpus, rights={"debates": tmp_path})
+        Tracer(index, [corpus], rights={"debates": tmp_path})
 
 
 def test_the_result_is_json_and_says_that_matches_are_no_causes(index, corpus):
-    result = json.loads(json.dumps(trace(PLANTED, index, corpus).to_json(), allow_nan=False))
+    result = json.loads(json.dumps(trace(PLANTED, index, [corpus]).to_json(), allow_nan=False))
     assert "verbatim matches" in result["note"]
     assert "do not show what caused" in result["note"]
     assert result["index"] == index.digest
@@ -225,15 +225,15 @@ def test_another_corpus_than_that_of_the_index_is_noticed(tmp_path, write_corpus
         },
     )
     with pytest.raises(IntegrityError, match=r"debates\.parquet"):
-        trace(PLANTED, index, other)
+        trace(PLANTED, index, [other])
     with pytest.raises(IntegrityError, match=r"novels\.parquet"):
-        trace(NOVEL, index, other)
+        trace(NOVEL, index, [other])
 
 
 def test_many_threads_get_the_answers_of_one(index, corpus):
     questions = [PLANTED, NOVEL, filler(11)[:200], f"{NOVEL} {PLANTED}"] * 4
-    alone = Tracer(index, corpus)
+    alone = Tracer(index, [corpus])
     expected = [alone.trace(q, min_words=3, max_count=None) for q in questions]
-    shared = Tracer(index, corpus)
+    shared = Tracer(index, [corpus])
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda q: shared.trace(q, min_words=3, max_count=None), questions)) == expected

@@ -23,8 +23,8 @@ def novels() -> dict[str, str]:
 def tracer(tmp_path_factory, write_corpus, novels) -> Tracer:
     folder = tmp_path_factory.mktemp("novels")
     corpus = write_corpus(folder / "corpus", {"novels": [Document(n, t) for n, t in novels.items()]})
-    build_index(corpus, folder / "index")
-    return Tracer(open_index(folder / "index"), corpus)
+    build_index([corpus], folder / "index")
+    return Tracer(open_index(folder / "index"), [corpus])
 
 
 @pytest.fixture(scope="module")

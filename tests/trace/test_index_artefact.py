@@ -28,7 +28,7 @@ FILES = [
 
 @pytest.fixture
 def folder(tmp_path: Path, write_corpus) -> Path:
-    build_index(write_corpus(tmp_path / "corpus", DOCUMENTS), tmp_path / "index")
+    build_index([write_corpus(tmp_path / "corpus", DOCUMENTS)], tmp_path / "index")
     return tmp_path / "index"
 
 
@@ -63,7 +63,7 @@ def test_documents_say_where_their_words_and_their_rows_are(folder: Path):
 
 
 def test_two_builds_have_the_same_bytes(tmp_path: Path, folder: Path):
-    build_index(tmp_path / "corpus", tmp_path / "again")
+    build_index([tmp_path / "corpus"], tmp_path / "again")
     assert digest_files(tmp_path / "again") == digest_files(folder)
 
 
@@ -72,7 +72,7 @@ def test_the_digest_is_that_of_the_artefact(folder: Path):
 
 
 def test_a_document_larger_than_a_shard_gets_one_of_its_own(tmp_path: Path, folder: Path):
-    manifest = build_index(tmp_path / "corpus", tmp_path / "small", max_words_a_shard=4)
+    manifest = build_index([tmp_path / "corpus"], tmp_path / "small", max_words_a_shard=4)
     assert [(s["words"], s["documents"]) for s in manifest["shards"]] == [(3, 1), (5, 1), (4, 2)]
     assert manifest["words"] == 8
 
@@ -119,5 +119,5 @@ def test_an_index_of_another_normalisation_is_refused(folder: Path):
 
 def test_a_corpus_without_training_documents_is_refused(tmp_path: Path, write_corpus):
     corpus = write_corpus(tmp_path / "c", {"s": [Document("1", "un")]}, held_out=["s:1"])
-    with pytest.raises(InputError, match="no document in its training split"):
-        build_index(corpus, tmp_path / "i")
+    with pytest.raises(InputError, match="no document in their training split"):
+        build_index([corpus], tmp_path / "i")

@@ -44,7 +44,7 @@ def spans_by_looking(
 def opened(folder: Path, write_corpus, documents: list[list[str]], max_words: int = 1000):
     rows = [Document(f"d{i}", " ".join(document)) for i, document in enumerate(documents)]
     corpus = write_corpus(folder / "corpus", {"source": rows})
-    build_index(corpus, folder / "index", max_words_a_shard=max_words)
+    build_index([corpus], folder / "index", max_words_a_shard=max_words)
     return open_index(folder / "index")
 
 

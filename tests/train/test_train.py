@@ -13,8 +13,9 @@ from hemicycle.errors import HemicycleError
 from hemicycle.project import Model
 from hemicycle.store import digest_files
 from hemicycle.tokens import Batch, Order, make_plan
-from hemicycle.train import Run, checkpoint, derive_shape, loop, train
+from hemicycle.train import Run, checkpoint, derive_shape, loop
 from hemicycle.train.budget import resolve_run
+from hemicycle.train.loop import train
 from hemicycle.train.model import Learner, build_model
 from hemicycle.train.settings import rate_factor
 

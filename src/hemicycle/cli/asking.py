@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hemicycle.cli.session import Session
 from hemicycle.errors import DeclarationError, HemicycleError, did_you_mean
+from hemicycle.flow import index_name
 from hemicycle.ledger import Statement
 from hemicycle.pipeline import Outcome, Step
 
@@ -43,13 +44,10 @@ def open_model(session: Session, name: str | None) -> Asked:
             remedy=did_you_mean(name, models) or f"Declared: {', '.join(models)}.",
         )
     flow = session.flow
-    corpus_name = sorted(models[name].corpora)[0]
-    sources = session.project.declaration.corpora[corpus_name].sources
-    steps: dict[str, Step] = {
-        "model": flow.model(name),
-        "index": flow.index(corpus_name),
-        "corpus": flow.corpus(corpus_name),
-    }
+    corpora = sorted(models[name].corpora)
+    sources = sorted({s for c in corpora for s in session.project.declaration.corpora[c].sources})
+    steps: dict[str, Step] = {"model": flow.model(name), "index": flow.index(index_name(models[name]))}
+    steps |= {f"corpus {c}": flow.corpus(c) for c in corpora}
     standing = {o.step: o for o in session.pipeline().look([*steps.values(), *map(flow.rights, sources)])}
     outcomes = {role: _needed(standing[step]) for role, step in steps.items()}
     rights = {s: o.folder for s in sources if (o := standing[flow.rights(s)]).folder is not None}
@@ -65,7 +63,8 @@ def open_model(session: Session, name: str | None) -> Asked:
         for s in sources
     }
     folders = {role: folder for role, (_, folder) in outcomes.items()}
-    tracer = Tracer(open_index(folders["index"]), folders["corpus"], rights, folders["model"], clearance)
+    texts = [folders[f"corpus {c}"] for c in corpora]
+    tracer = Tracer(open_index(folders["index"]), texts, rights, folders["model"], clearance)
     project = session.project.declaration.project
     about = {
         "title": f"{project.name} · {name}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from hemicycle.cli.stage import stage_verb
@@ -9,8 +11,8 @@ from hemicycle.cli.tables import print_table
 from hemicycle.ledger import Statement
 
 
-def show(statements: list[Statement]) -> None:
-    for statement in statements:
+def show(made: list[tuple[Statement, Path]]) -> None:
+    for statement, _ in made:
         click.echo(f"corpus {statement.subject.name}")
         sources = statement.figures["sources"]
         print_table(

@@ -85,7 +85,8 @@ def lineage(artefact: str, folder: Path, as_json: bool) -> None:
 def merge(journal: Path, folder: Path, as_json: bool) -> None:
     """Take in the lines of JOURNAL, another copy's, and join both heads by a merge line.
 
-    The statements it names must be brought along: copy the other ledger's statements/ first.
+    What it names must be brought along: copy the other ledger's statements/ first, and from its build/
+    what cannot be made again (raw, model).
     """
     session = Session(folder)
     with session.pipeline().exclusive():

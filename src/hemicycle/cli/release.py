@@ -7,15 +7,16 @@ from pathlib import Path
 import click
 
 from hemicycle.cli.stage import stage_verb
+from hemicycle.cli.tables import relative
 from hemicycle.ledger import Statement
 
 
-def show(statements: list[Statement]) -> None:
-    for statement in statements:
-        folder = Path("releases") / statement.subject.name
+def show(made: list[tuple[Statement, Path]]) -> None:
+    for statement, folder in made:
         size = sum(f.size for f in statement.files)
-        click.echo(f"{folder}: {len(statement.files)} files, {size / 1e6:.1f} MB, signed (solo)")
-        click.echo(f"  check it anywhere: hemicycle verify {folder}")
+        shown = relative(folder)
+        click.echo(f"{shown}: {len(statement.files)} files, {size / 1e6:.1f} MB, signed (solo)")
+        click.echo(f"  check it anywhere: hemicycle verify {shown}")
 
 
 command = stage_verb(

@@ -37,7 +37,7 @@ class Session:
             progress=progress(),
             offline=offline,
             keep_going=keep_going,
-            report=report,
+            report=report if keep_going else _report_but_failures,
             on_wait=lambda holder: click.echo(f"waiting for {holder}, which works on this project", err=True),
         )
 
@@ -83,6 +83,12 @@ def report(outcome: Outcome) -> None:
         "failed": str(outcome.error),
     }[outcome.state]
     click.echo(f"{click.style(sign, fg=colour)} {outcome.step}  {click.style(details, dim=True)}", err=True)
+
+
+def _report_but_failures(outcome: Outcome) -> None:
+    """As `report`, where the first failure ends the command and is told then."""
+    if outcome.state != "failed":
+        report(outcome)
 
 
 def finish(outcomes: list[Outcome]) -> None:

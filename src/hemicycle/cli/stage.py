@@ -20,8 +20,8 @@ from hemicycle.cli.session import (
 )
 from hemicycle.ledger import Statement
 
-#: Prints the statements a verb is about.
-Show = Callable[[list[Statement]], None]
+#: Prints what a verb made: each statement with the folder of its artefact.
+Show = Callable[[list[tuple[Statement, Path]]], None]
 
 
 def stage_verb(verb: str, stage: str, metavar: str, show: Show, text: str) -> click.Command:
@@ -33,9 +33,11 @@ def stage_verb(verb: str, stage: str, metavar: str, show: Show, text: str) -> cl
         session = Session(folder)
         steps = session.flow.up_to(verb, names)
         outcomes = build(session, steps, dry_run=dry_run, offline=offline, keep_going=keep_going)
-        made = [o.statement for o in outcomes if o.statement and o.step.stage == stage]
+        made = [
+            (o.statement, o.folder) for o in outcomes if o.statement and o.folder and o.step.stage == stage
+        ]
         if as_json:
-            figures: dict[str, Any] = {s.subject.name: s.figures for s in made}
+            figures: dict[str, Any] = {s.subject.name: s.figures for s, _ in made}
             print_json({"steps": outcomes_json(outcomes), stage: figures})
         elif not dry_run:
             show(made)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import click
 
 from hemicycle.cli.session import Session
-from hemicycle.cli.tables import cell, print_table
+from hemicycle.cli.tables import cell, print_table, relative
 from hemicycle.pipeline import Outcome
 
 
@@ -29,7 +31,7 @@ def sources_table(session: Session, outcomes: list[Outcome]) -> list[dict[str, A
             continue
         row: dict[str, Any] = {"source": name, "title": card.title, "state": "not obtained"}
         if rights and rights.statement:
-            passed = gate.get(name, {"admitted": None, "refused": None, "reasons": {}})
+            passed = gate.get(name) or _at_the_gate(session, name, rights)
             figures = rights.statement.figures
             row |= {
                 "documents": figures["documents"],
@@ -51,9 +53,20 @@ def sources_table(session: Session, outcomes: list[Outcome]) -> list[dict[str, A
     return rows
 
 
-def _state(admitted: int | None, refused: int | None) -> str:
-    if admitted is None:
-        return "not in a corpus"
+def _at_the_gate(session: Session, name: str, rights: Outcome) -> dict[str, Any]:
+    """What the gate would say of one source, where no corpus was asked about."""
+    from hemicycle.flow import USES
+    from hemicycle.rights import admit
+
+    assert rights.folder is not None
+    jurisdictions = session.project.declaration.project.jurisdictions
+    with tempfile.TemporaryDirectory() as out:
+        figures = admit({name: rights.folder}, jurisdictions, Path(out), uses=USES)
+    passed: dict[str, Any] = figures["sources"][name]
+    return passed
+
+
+def _state(admitted: int, refused: int) -> str:
     if not refused:
         return "cleared"
     return "partly cleared" if admitted else "refused"
@@ -133,7 +146,8 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
         print_evaluation(outcome)
     for outcome in by_stage.get("release", []):
         _title(f"Release {outcome.step.name}")
-        click.echo(str(outcome.folder))
+        assert outcome.folder is not None
+        click.echo(relative(outcome.folder))
     waiting = [o for o in outcomes if o.state == "would-run"]
     if waiting:
         _title("To do")

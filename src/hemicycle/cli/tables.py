@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
+
+#: Not “printable” to Python, and in every French title.
+NO_BREAK_SPACES = "\u00a0\u202f"
 
 
 def cell(value: Any) -> str:
@@ -19,7 +24,12 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     # Text from sources must not move the cursor or colour the terminal.
-    return "".join(c if c.isprintable() else "�" for c in str(value))
+    return "".join(c if c.isprintable() or c in NO_BREAK_SPACES else "�" for c in str(value))
+
+
+def relative(path: Path) -> str:
+    """A path as one would type it from here."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

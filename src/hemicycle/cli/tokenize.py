@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hemicycle.cli.stage import stage_verb
 from hemicycle.cli.tables import print_table
 from hemicycle.ledger import Statement
 
 
-def show(statements: list[Statement]) -> None:
+def show(made: list[tuple[Statement, Path]]) -> None:
     head = ["corpus", "tokenizer", "documents", "tokens", "bytes per token", "shards"]
     rows = []
-    for s in statements:
+    for s, _ in made:
         corpus, tokenizer = s.subject.name.split(".")
         f = s.figures
         rows.append([corpus, tokenizer, f["documents"], f["tokens"], f["bytes_per_token"], f["shards"]])

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from hemicycle.cli.session import Session, build, json_option, print_json, project_option
+from hemicycle.cli.session import Session, json_option, print_json, project_option
 from hemicycle.cli.tables import cell
 from hemicycle.errors import DeclarationError, InputError
 
@@ -49,7 +49,6 @@ def command(
     from hemicycle.cli.asking import open_model
 
     session = Session(folder)
-    build(session, session.flow.up_to("trace"), dry_run=False, offline=True, keep_going=False)
     asked = open_model(session, model)
     if prompt is not None:
         asked_text = _continue(asked.folder, prompt)
@@ -83,9 +82,12 @@ def print_trace(result: dict[str, Any]) -> None:
                     dim=True,
                 )
             )
+    shown = len(result["spans"])
+    hidden = result["spans_found"] - shown
+    common = f"; {hidden} too common to show" if hidden else ""
     click.echo(
         f"{100 * result['coverage']:.0f} % of {result['words']} words stand in matches of "
-        f"{result['min_words']} words or more ({result['spans_found']} found, {len(result['spans'])} shown). "
+        f"{result['min_words']} words or more ({shown} shown{common}). "
         "Verbatim only; a match is not a cause."
     )
 

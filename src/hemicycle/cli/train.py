@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hemicycle.cli.stage import stage_verb
 from hemicycle.cli.tables import print_table
 from hemicycle.ledger import Statement
 
 
-def show(statements: list[Statement]) -> None:
+def show(made: list[tuple[Statement, Path]]) -> None:
     print_table(
         ["model", "parameters", "steps", "tokens", "training loss", "tokens/s", "seconds"],
         [
@@ -20,7 +22,7 @@ def show(statements: list[Statement]) -> None:
                 s.figures["tokens_per_second"],
                 s.made["seconds"],
             ]
-            for s in statements
+            for s, _ in made
         ],
     )
 

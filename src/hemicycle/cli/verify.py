@@ -45,6 +45,7 @@ def command(folder: Path, fingerprint: str | None, as_json: bool) -> None:
 
         session = Session(folder)
         findings = check_project(session.ledger, session.store, progress=progress())
+        facts = {"lines": str(len(session.ledger.journal.read()[0]))}
     else:
         raise DeclarationError(
             f"this is neither a project (no {DECLARATION}) nor a release (no release.json)",
@@ -59,6 +60,8 @@ def command(folder: Path, fingerprint: str | None, as_json: bool) -> None:
         for key, value in facts.items():
             click.echo(f"{key}: {value}", err=True)
         verdict = "everything is what the ledger says" if not findings else f"{len(findings)} finding(s)"
+        if facts.get("lines") == "0":
+            verdict = "nothing has been built here yet"
         click.echo(verdict, err=True)
     if findings:
         raise click.exceptions.Exit(1)

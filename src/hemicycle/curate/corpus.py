@@ -59,8 +59,7 @@ def curate(
     through = pl.read_parquet(admitted)
     if not through.height:
         raise RightsError(
-            "no document of this corpus is cleared",
-            place=str(admitted),
+            "no document is cleared",
             remedy="`hemicycle clear` says for each source what holds it back.",
         )
     facts: list[pl.DataFrame] = []

@@ -108,6 +108,8 @@ class SigningKey:
             key = Ed25519PrivateKey.generate()
             data = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
             path.parent.mkdir(parents=True, exist_ok=True)
+            # Whatever else is forgotten, version control must not take the private key in.
+            write_aside(path.parent / ".gitignore", b"*\n")
             previous = os.umask(0o077)
             try:
                 write_aside(path, data)

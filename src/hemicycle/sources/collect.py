@@ -53,7 +53,8 @@ def collect(
     else:
         from hemicycle.sources.huggingface import fetch_dataset
 
-        fetch_dataset(str(card.path), out)
+        include = () if card.include == ["**/*"] else card.include
+        figures["commit"] = fetch_dataset(str(card.path), out, include=include)
     names = list_files(out)
     if not names:
         raise InputError(

@@ -8,7 +8,7 @@ that note, so that no page can leave it out by accident.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,9 +117,10 @@ class Trace:
 
 
 class Tracer:
-    """An index with its corpus, rights and exposure, opened once to answer many; safe for many threads.
+    """An index with its corpora, rights and exposure, opened once to answer many; safe for many threads.
 
     Args:
+        corpora: those the index was built from, in the same order.
         rights: by source, its rights artefact; None leaves rights out of the answers. A document of which
             the tables say nothing is shown as denied.
         exposure: a model's folder or its ``exposure.parquet``.
@@ -132,13 +133,13 @@ class Tracer:
     def __init__(
         self,
         index: Index,
-        corpus: Path,
+        corpora: Sequence[Path],
         rights: Mapping[str, Path] | None = None,
         exposure: Path | None = None,
         clearance: Mapping[str, Clearance] | None = None,
     ) -> None:
         self.index = index
-        self._texts = Texts(index, corpus)
+        self._texts = Texts(index, corpora)
         self._rights = None if rights is None else Rights(index, rights)
         self._exposure = None if exposure is None else Exposure(index, exposure)
         self._clearance = dict(clearance or {})
@@ -166,7 +167,7 @@ class Tracer:
             prompt: helps to order the documents, is not searched for itself.
 
         Raises:
-            IntegrityError: the corpus is not the one that the index was built from.
+            IntegrityError: a corpus is not the one that the index was built from.
         """
         query = read_query(self.index, text)
         found = spans_of(self.index, query, min_words)
@@ -248,7 +249,7 @@ class Tracer:
 def trace(
     text: str,
     index: Index,
-    corpus: Path,
+    corpora: Sequence[Path],
     *,
     rights: Mapping[str, Path] | None = None,
     exposure: Path | None = None,
@@ -259,7 +260,7 @@ def trace(
     prompt: str = "",
 ) -> Trace:
     """Trace one text. Whoever traces many opens one `Tracer`."""
-    tracer = Tracer(index, corpus, rights, exposure, clearance)
+    tracer = Tracer(index, corpora, rights, exposure, clearance)
     return tracer.trace(
         text, min_words=min_words, max_count=max_count, max_documents=max_documents, prompt=prompt
     )

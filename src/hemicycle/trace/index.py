@@ -11,7 +11,7 @@ excerpts need the corpus; the digest of each text is kept here, so that another 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -35,10 +35,12 @@ LAYOUT = 1
 
 MANIFEST = "manifest.json"
 
-#: One row a document, in the order of the index. `first_word` is the document's place in ``tokenized.SHARD``.
+#: One row a document, in the order of the index. `corpus` is its place among the corpora the index was built
+#: from; `first_word` is the document's place in ``tokenized.SHARD``.
 DOCUMENTS = pa.schema(
     [
         ("id", pa.string()),
+        ("corpus", pa.int16()),
         ("source", pa.string()),
         ("digest", pa.string()),
         ("row_group", pa.int32()),
@@ -88,31 +90,40 @@ class Index:
 
 
 def build_index(
-    corpus: Path, out: Path, *, max_words_a_shard: int = 700_000_000, progress: Progress = QUIET
+    corpora: Sequence[Path],
+    out: Path,
+    *,
+    max_words_a_shard: int = 700_000_000,
+    progress: Progress = QUIET,
 ) -> dict[str, Any]:
-    """Build the index of the training split of a corpus artefact into `out`; return its manifest.
+    """Build the index of the training splits of corpus artefacts into `out`; return its manifest.
+
+    A document that stands in several of the corpora is indexed once.
 
     Memory: the vocabulary, and about 20 bytes a word of the largest shard. With the default bound a shard
     stays below the 2^31 bytes up to which the sort uses 32-bit numbers. Equal corpora give equal bytes.
 
     Raises:
-        InputError: the corpus has no document to train on.
+        InputError: the corpora have no document to train on.
     """
     out.mkdir(parents=True, exist_ok=True)
     vocabulary = Vocabulary()
     writer = _ShardWriter(out, max_words_a_shard)
-    files = sorted((corpus / "kept").glob("*.parquet"))
-    rows = sum(pq.read_metadata(path).num_rows for path in files)
+    files = [(n, p) for n, corpus in enumerate(corpora) for p in sorted((corpus / "kept").glob("*.parquet"))]
+    rows = sum(pq.read_metadata(path).num_rows for _, path in files)
+    seen: set[str] = set()
     with progress.start("reading words", rows, "documents") as bar:
-        for path in files:
+        for number, path in files:
             for row in _training_rows(path):
-                writer.add(row, path.stem, vocabulary.learn(row["text"]))
                 bar.advance(1)
+                if row["id"] not in seen:
+                    seen.add(row["id"])
+                    writer.add({**row, "corpus": number}, path.stem, vocabulary.learn(row["text"]))
     shards = writer.close()
     if not shards:
         raise InputError(
-            "the corpus has no document in its training split",
-            place=str(corpus),
+            "the corpora have no document in their training split",
+            place=", ".join(map(str, corpora)),
             remedy="Check what curation dropped and why: hemicycle status.",
         )
     vocabulary.write(out / "vocab")
@@ -249,7 +260,7 @@ class _ShardWriter:
         self._files["tokenized"].write(np.array(SEPARATOR, "<u4").tobytes())
         self._files["tokenized"].write(ids.astype("<u4").tobytes())
         self.rows.append(
-            {key: row[key] for key in ("id", "digest", "row_group", "row")}
+            {key: row[key] for key in ("id", "corpus", "digest", "row_group", "row")}
             | {"source": source, "shard": len(self.shards) - 1}
             | {"first_word": shard["words"] + 1, "words": len(ids)}
         )

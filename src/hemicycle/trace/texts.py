@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -62,12 +62,12 @@ class Text:
 
 
 class Texts:
-    """The corpus of an index, opened. Safe to use from several threads."""
+    """The corpora of an index, in the order it was built from, opened. Safe to use from several threads."""
 
-    def __init__(self, index: Index, corpus: Path) -> None:
-        self._kept = corpus / "kept"
+    def __init__(self, index: Index, corpora: Sequence[Path]) -> None:
+        self._kept = [corpus / "kept" for corpus in corpora]
         self._documents = index.documents
-        self._groups: _Recent[tuple[str, int], pa.Table] = _Recent(_GROUP_BYTES)
+        self._groups: _Recent[tuple[Path, int], pa.Table] = _Recent(_GROUP_BYTES)
         self._texts: _Recent[int, Text] = _Recent(_CHARACTERS)
         self._lock = threading.Lock()
 
@@ -90,14 +90,19 @@ class Texts:
 
     def _read(self, number: int) -> Text:
         document = self._documents.slice(number, 1).to_pylist()[0]
-        path = self._kept / f"{document['source']}.parquet"
+        if document["corpus"] >= len(self._kept):
+            raise IntegrityError(
+                f"the index was built from more corpora than the {len(self._kept)} given",
+                remedy="Give all of them, in the same order.",
+            )
+        path = self._kept[document["corpus"]] / f"{document['source']}.parquet"
         other = IntegrityError(
             f"document {document['id']!r} is not here as the index knows it",
             place=str(path),
             remedy="Use the corpus that the index was built from, or build the index anew.",
         )
         try:
-            group = self._group(path, document["source"], document["row_group"])
+            group = self._group(path, document["row_group"])
             row = group.slice(document["row"], 1).to_pylist()[0]
         except (OSError, pa.ArrowException, IndexError):
             raise other from None
@@ -118,14 +123,14 @@ class Texts:
             part_ends=np.array([p["end"] for p in parts], np.int64),
         )
 
-    def _group(self, path: Path, source: str, number: int) -> pa.Table:
-        group = self._groups.get((source, number))
+    def _group(self, path: Path, number: int) -> pa.Table:
+        group = self._groups.get((path, number))
         if group is None:
             with pq.ParquetFile(path) as file:
                 if number >= file.num_row_groups:
                     raise IndexError(number)
                 group = file.read_row_group(number, columns=_COLUMNS)
-            self._groups.put((source, number), group, group.nbytes)
+            self._groups.put((path, number), group, group.nbytes)
         return group
 
 
