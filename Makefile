@@ -22,7 +22,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 demo: $(VENV)/.installed ## Build the demo project from real sources, ask its model a question, trace the answer
 	$(BIN)/hemicycle run $(DEMO)
 	@echo
-	$(BIN)/hemicycle trace --project $(DEMO) --answer "La séance est ouverte." --min-words 4
+	$(BIN)/hemicycle trace --project $(DEMO) --answer "La séance est ouverte." --min-words 6
 	@echo
 	@echo "Talk to it and see its sources: $(BIN)/hemicycle serve --project $(DEMO)"
 

@@ -65,12 +65,17 @@ def command(
     print_trace(result)
 
 
+#: Documents shown of each span; --json has them all.
+SHOWN = 3
+
+
 def print_trace(result: dict[str, Any]) -> None:
     """Spans and their documents, for people."""
     for span in result["spans"]:
-        click.echo(click.style(f"“{cell(span['text'])}”", bold=True))
-        click.echo(f"  {span['words']} words, {span['count']} time(s) in the training text")
-        for document in span["documents"]:
+        click.echo(click.style(f"“{cell(' '.join(span['text'].split()))}”", bold=True))
+        more = f", {SHOWN} of them shown" if len(span["documents"]) > SHOWN else ""
+        click.echo(f"  {span['words']} words, {span['count']} time(s) in the training text{more}")
+        for document in span["documents"][:SHOWN]:
             place = f" · {document['section']}" if document["section"] else ""
             click.echo(f"  {cell(document['title'] or document['id'])}{cell(place)}  [{document['source']}]")
             right = document["right"] or {}
