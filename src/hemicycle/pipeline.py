@@ -310,13 +310,12 @@ class Pipeline:
         return statement
 
     def _recover(self) -> None:
-        self.ledger.journal.mend_torn_tail()
+        """Finish what a killed run left: the ledger first, then finished artefacts, then deletions."""
+        self.ledger.recover()
         self.store.sweep()
         for staging in self.store.staged():
             if (staging / "statement.json").exists():
                 self._commit(staging)
-        if self.ledger.journal.path.exists():
-            self.ledger.sign_head_if_behind()
 
     def unreferenced(self, targets: list[Step]) -> list[Path]:
         """Artefacts and abandoned work that the declaration as it stands no longer leads to.

@@ -1,6 +1,7 @@
 """The journal finds whatever was done to it."""
 
 import json
+import shutil
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 
 from hemicycle.digests import canonical_json
 from hemicycle.errors import IntegrityError
-from hemicycle.ledger import Journal, Ledger
+from hemicycle.ledger import Journal, Ledger, Subject
+from hemicycle.ledger.verify import check_ledger
 
 
 def journal_of(path, count):
@@ -75,26 +77,30 @@ def test_a_tail_cut_off_by_a_crash_is_mended_and_nothing_whole_is_lost(tmp_path)
         assert kept == (3 if cut == len(whole) - 1 else 2)
 
 
-def test_two_copies_that_went_on_apart_are_joined_by_a_line_naming_both_heads(tmp_path):
+def copies(tmp_path, ours_more, theirs_more):
+    """Two ledgers' journals that began alike and went on by so many lines."""
     ours = journal_of(tmp_path / "a", 2)
     theirs = Journal(tmp_path / "b")
     theirs.path.write_bytes(ours.path.read_bytes())
-    ours.append("note", {"n": "ours"})
-    theirs.append("note", {"n": "theirs"})
+    for journal, count in ((ours, ours_more), (theirs, theirs_more)):
+        for i in range(count):
+            journal.append("note", {"n": i, "in": journal.path.name})
+    return ours, theirs
+
+
+def test_two_copies_that_went_on_apart_are_joined_by_a_line_naming_both_heads(tmp_path):
+    ours, theirs = copies(tmp_path, 1, 2)
     heads = (ours.head, theirs.head)
-    assert ours.merge(theirs) == 1
+    lines = ours.lines_to_join(theirs)
+    ours.write(lines)
     last = ours.lines()[-1]
-    assert last.kind == "merge"
-    assert last.heads == heads
-    assert ours.merge(theirs) == 0, "merging again changes nothing"
+    assert (len(lines), last.kind, last.heads) == (3, "merge", heads)
+    assert ours.lines_to_join(theirs) == [], "merging again changes nothing"
 
 
 def test_a_copy_that_only_went_on_needs_no_merge_line(tmp_path):
-    ours = journal_of(tmp_path / "a", 2)
-    theirs = Journal(tmp_path / "b")
-    theirs.path.write_bytes(ours.path.read_bytes())
-    theirs.append("note", {"n": "later"})
-    assert ours.merge(theirs) == 1
+    ours, theirs = copies(tmp_path, 0, 1)
+    ours.write(ours.lines_to_join(theirs))
     assert ours.path.read_bytes() == theirs.path.read_bytes()
 
 
@@ -103,7 +109,53 @@ def test_journals_of_two_projects_do_not_merge(tmp_path):
     ours.append("note", {"n": 1})
     theirs.append("note", {"n": 2})
     with pytest.raises(IntegrityError, match="different projects"):
-        ours.merge(theirs)
+        ours.lines_to_join(theirs)
+
+
+def ledger_of(folder):
+    ledger = Ledger(folder / "ledger", folder / "key")
+    for n in range(3):
+        ledger.note_dropped([Subject("stage", f"x{n}", "0" * 64)])
+    return ledger
+
+
+def test_a_line_signed_for_but_not_yet_written_is_written_at_the_next_start(tmp_path):
+    ledger = ledger_of(tmp_path)
+    whole = ledger.journal.path.read_bytes()
+    for cut in range(whole.rindex(b"\n", 0, -1) + 1, len(whole)):
+        ledger.journal.path.write_bytes(whole[:cut])
+        ledger.recover()
+        assert ledger.journal.path.read_bytes() == whole
+
+
+def test_two_lost_lines_or_a_line_more_than_was_signed_for_are_refused(tmp_path):
+    ledger = ledger_of(tmp_path)
+    whole = ledger.journal.path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    ledger.journal.path.write_bytes(b"".join(lines[:-2]))
+    with pytest.raises(IntegrityError, match="tail was lost"):
+        ledger.recover()
+    ledger.journal.path.write_bytes(whole)
+    ledger.journal.append("statement", {"file": "forged.json", "sha256": "0"})
+    with pytest.raises(IntegrityError, match="added to"):
+        ledger.recover()
+    findings, _ = check_ledger(ledger)
+    assert any("after the signed head" in f.what for f in findings)
+
+
+def test_a_merge_that_was_interrupted_is_finished_at_the_next_start(tmp_path):
+    ours = ledger_of(tmp_path / "a")
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    theirs = Ledger(tmp_path / "b" / "ledger", tmp_path / "b" / "key")
+    ours.note_dropped([Subject("stage", "ours", "0" * 64)])
+    theirs.note_dropped([Subject("stage", "theirs", "0" * 64)])
+    before = ours.journal.path.read_bytes()
+    ours.merge(theirs.journal)
+    merged = ours.journal.path.read_bytes()
+    for cut in range(len(before), len(merged)):
+        ours.journal.path.write_bytes(merged[:cut])
+        ours.recover()
+        assert ours.journal.path.read_bytes() == merged
 
 
 def test_a_line_of_deeply_nested_json_is_a_finding_and_no_crash(tmp_path):

@@ -12,6 +12,7 @@ import sys
 import click
 
 from hemicycle import __version__
+from hemicycle.cli.tables import lines
 from hemicycle.errors import HemicycleError, did_you_mean
 
 #: Verb → one line of help, in the order of the flow. Each has a module of its name with a command `command`.
@@ -87,7 +88,7 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except HemicycleError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {lines(str(error))}", err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; run again to resume", err=True)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from hemicycle.cli.tables import lines
 from hemicycle.flow import Flow
 from hemicycle.ledger import Ledger
 from hemicycle.pipeline import Outcome, Pipeline, Step
@@ -82,7 +83,8 @@ def report(outcome: Outcome) -> None:
         "blocked": f"skipped: {outcome.reason}",
         "failed": str(outcome.error),
     }[outcome.state]
-    click.echo(f"{click.style(sign, fg=colour)} {outcome.step}  {click.style(details, dim=True)}", err=True)
+    said = click.style(lines(details), dim=True)
+    click.echo(f"{click.style(sign, fg=colour)} {outcome.step}  {said}", err=True)
 
 
 def _report_but_failures(outcome: Outcome) -> None:

@@ -27,6 +27,11 @@ def cell(value: Any) -> str:
     return "".join(c if c.isprintable() or c in NO_BREAK_SPACES else "�" for c in str(value))
 
 
+def lines(text: str) -> str:
+    """Text of several lines as a terminal may safely show it: each line as `cell` would."""
+    return "\n".join(cell(line) for line in text.split("\n"))
+
+
 def relative(path: Path) -> str:
     """A path as one would type it from here."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from hemicycle.cli.session import Session, json_option, print_json, project_option
-from hemicycle.cli.tables import cell
+from hemicycle.cli.tables import cell, lines
 from hemicycle.errors import DeclarationError, InputError
 
 
@@ -61,7 +61,7 @@ def command(
         print_json({"model": asked.name, "text": asked_text, **result})
         return
     if prompt is not None:
-        click.echo(f"{click.style(cell(prompt), dim=True)}{_lines(asked_text)}\n")
+        click.echo(f"{click.style(cell(prompt), dim=True)}{lines(asked_text)}\n")
     print_trace(result)
 
 
@@ -95,10 +95,6 @@ def print_trace(result: dict[str, Any]) -> None:
         f"{result['min_words']} words or more ({shown} shown{common}). "
         "Verbatim only; a match is not a cause."
     )
-
-
-def _lines(text: str) -> str:
-    return "\n".join(cell(line) for line in text.split("\n"))
 
 
 def _read(file: Path) -> str:

@@ -25,13 +25,24 @@ BEGINNING = "0" * 64
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the journal. `heads` has one entry, or two where it merges."""
+    """A line of the journal. `heads` has one entry, or two where it merges; `number` counts from 1."""
 
     number: int
     kind: str
     heads: tuple[str, ...]
     content: dict[str, Any]
     digest: str
+
+    @property
+    def raw(self) -> bytes:
+        """The line as it stands in the file, without its end."""
+        body = {"kind": self.kind, "before": list(self.heads), "content": self.content}
+        return canonical_json(body | {"digest": self.digest})
+
+
+def make_line(kind: str, content: dict[str, Any], heads: tuple[str, ...], number: int = 0) -> Line:
+    body = {"kind": kind, "before": list(heads), "content": content}
+    return Line(number, kind, heads, content, sha256_bytes(canonical_json(body)))
 
 
 class Journal:
@@ -54,31 +65,7 @@ class Journal:
 
     def read(self) -> tuple[list[Line], list[tuple[int, str]]]:
         """All lines that can be read, and what is wrong with the file as (line number, sentence)."""
-        data = self.path.read_bytes() if self.path.exists() else b""
-        lines: list[Line] = []
-        problems: list[tuple[int, str]] = []
-        known, open_heads = {BEGINNING}, {BEGINNING}
-        for number, raw in enumerate(data.split(b"\n")[: -1 if data.endswith(b"\n") else None], 1):
-            if not raw and not data:
-                break
-            line = _parse(number, raw)
-            if isinstance(line, str):
-                problems.append((number, line))
-                continue
-            unknown = [h for h in line.heads if h not in known]
-            if unknown:
-                problems.append((number, f"it follows a line {unknown[0][:12]}… that is not there"))
-            if line.digest in known:
-                problems.append((number, "the same line stands here twice"))
-            known.add(line.digest)
-            open_heads = (open_heads - set(line.heads)) | {line.digest}
-            lines.append(line)
-        if data and not data.endswith(b"\n"):
-            problems.append((data.count(b"\n") + 1, "the last line is cut off"))
-        if lines and not problems and open_heads != {lines[-1].digest}:
-            stray = next(line for line in lines if line.digest in open_heads)
-            problems.append((stray.number, "nothing follows this line, yet it is not the last"))
-        return lines, problems
+        return read_lines(self.path.read_bytes() if self.path.exists() else b"")
 
     @property
     def head(self) -> str:
@@ -86,35 +73,38 @@ class Journal:
         return lines[-1].digest if lines else BEGINNING
 
     def append(self, kind: str, content: dict[str, Any], *, heads: tuple[str, ...] | None = None) -> str:
-        """Add one line, flush it to disk, and return its digest, the new head."""
-        body = {"kind": kind, "before": list(heads or (self.head,)), "content": content}
-        digest = sha256_bytes(canonical_json(body))
+        """Add one line and return its digest, the new head."""
+        line = make_line(kind, content, heads or (self.head,))
+        self.write([line])
+        return line.digest
+
+    def write(self, lines: Iterable[Line]) -> None:
+        """Add lines at the end and flush them to disk."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab") as f:
-            f.write(canonical_json(body | {"digest": digest}) + b"\n")
+            f.write(b"".join(line.raw + b"\n" for line in lines))
             f.flush()
             os.fsync(f.fileno())
-        return digest
 
     def mend_torn_tail(self) -> bool:
         """Drop a last line that a crash cut off in the middle. A whole line is never dropped.
 
-        The line's statement is still in the staging area then, and is entered again. A last line that is
-        valid JSON but lacks only its line end is whole: the line end is added.
+        The signed head holds the line, and enters it again. A last line that is valid JSON but lacks only
+        its line end is whole: the line end is added.
         """
         data = self.path.read_bytes() if self.path.exists() else b""
         if not data or data.endswith(b"\n"):
             return False
         keep, _, tail = data.rpartition(b"\n")
-        whole = not isinstance(_parse(0, tail), str)
+        whole = not isinstance(parse_line(0, tail), str)
         write_aside(self.path, (data if whole else keep) + (b"\n" if whole or keep else b""))
         return True
 
-    def merge(self, other: Journal) -> int:
-        """Take in the lines of another copy of this journal; returns how many were new.
+    def lines_to_join(self, other: Journal) -> list[Line]:
+        """The lines that take in another copy of this journal.
 
-        Where both copies went on apart, a merge line joins their heads; where only the other went on, its
-        lines are simply the next ones.
+        Where both copies went on apart, a merge line that names both heads comes last; where only the other
+        went on, its lines are simply the next ones. Raises IntegrityError where they are no copies.
         """
         ours, theirs = self.lines(), other.lines()
         if ours and theirs and ours[0].digest != theirs[0].digest:
@@ -123,25 +113,40 @@ class Journal:
             )
         known = {line.digest for line in ours}
         new = [line for line in theirs if line.digest not in known]
-        if not new:
-            return 0
-        kept = self.path.read_bytes() if ours else b""
-        joined = ours and ours[-1].digest not in {line.digest for line in theirs}
-        added = b"".join(_raw(line.kind, line.heads, line.content, line.digest) for line in new)
-        if joined:
-            heads = (ours[-1].digest, theirs[-1].digest)
-            body: dict[str, Any] = {"kind": "merge", "before": list(heads), "content": {}}
-            added += _raw("merge", heads, {}, sha256_bytes(canonical_json(body)))
-        write_aside(self.path, kept + added)
-        return len(new)
+        if new and ours and ours[-1].digest not in {line.digest for line in theirs}:
+            new.append(make_line("merge", {}, (ours[-1].digest, theirs[-1].digest)))
+        return new
 
 
-def _raw(kind: str, heads: tuple[str, ...], content: dict[str, Any], digest: str) -> bytes:
-    body = {"kind": kind, "before": list(heads), "content": content, "digest": digest}
-    return canonical_json(body) + b"\n"
+def read_lines(data: bytes) -> tuple[list[Line], list[tuple[int, str]]]:
+    """The lines of a journal's bytes, and what is wrong with them as (line number, sentence)."""
+    lines: list[Line] = []
+    problems: list[tuple[int, str]] = []
+    known, open_heads = {BEGINNING}, {BEGINNING}
+    for number, raw in enumerate(data.split(b"\n")[: -1 if data.endswith(b"\n") else None], 1):
+        if not raw and not data:
+            break
+        line = parse_line(number, raw)
+        if isinstance(line, str):
+            problems.append((number, line))
+            continue
+        unknown = [h for h in line.heads if h not in known]
+        if unknown:
+            problems.append((number, f"it follows a line {unknown[0][:12]}… that is not there"))
+        if line.digest in known:
+            problems.append((number, "the same line stands here twice"))
+        known.add(line.digest)
+        open_heads = (open_heads - set(line.heads)) | {line.digest}
+        lines.append(line)
+    if data and not data.endswith(b"\n"):
+        problems.append((data.count(b"\n") + 1, "the last line is cut off"))
+    if lines and not problems and open_heads != {lines[-1].digest}:
+        stray = next(line for line in lines if line.digest in open_heads)
+        problems.append((stray.number, "nothing follows this line, yet it is not the last"))
+    return lines, problems
 
 
-def _parse(number: int, raw: bytes) -> Line | str:
+def parse_line(number: int, raw: bytes) -> Line | str:
     """A line, or a sentence that says why it is none."""
     try:
         body = json.loads(raw)

@@ -3,26 +3,46 @@
     ledger/
     ├── statements/STAGE/NAME-KEY-DIGEST.json    the truth
     ├── journal.jsonl                            the order, chained
-    ├── head.json                                the last line's digest, signed
+    ├── head.json                                the last line, signed
     └── keys/solo.pub                            the key it is signed with
 
-A statement is written first, its journal line next, the signed head last. Killed in between, the ledger
-is behind by what is still in the staging area and catches up at the next start; it is never ahead.
+A statement is written first, then the signed head with the line that is to come, then the line. So nothing
+is ever in the journal that was not signed for, and a crash loses no line: at the next start it is taken from
+the head. What follows the signed head was written by somebody else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from hemicycle.digests import sha256_bytes
 from hemicycle.errors import IntegrityError
-from hemicycle.ledger.journal import BEGINNING, Journal, statements_in
+from hemicycle.ledger.journal import (
+    BEGINNING,
+    Journal,
+    Line,
+    make_line,
+    parse_line,
+    read_lines,
+    statements_in,
+)
 from hemicycle.ledger.signatures import PublicKey, SigningKey
 from hemicycle.ledger.statements import Statement, Subject
 from hemicycle.store import write_aside
 
 HEAD_TYPE = "application/vnd.hemicycle.head+json"
+
+
+@dataclass(frozen=True)
+class SignedHead:
+    """The digest of the last line, and the lines that were about to be written when it was signed."""
+
+    digest: str
+    coming: tuple[Line, ...]
 
 
 class Ledger:
@@ -98,16 +118,14 @@ class Ledger:
             data = path.read_bytes()
         else:
             write_aside(path, data)
-        self.journal.append("statement", {"file": file, "sha256": sha256_bytes(data)})
-        self.sign_head()
+        self._enter("statement", {"file": file, "sha256": sha256_bytes(data)})
         if self._by_key is not None:
             self._by_key[statement.subject.key] = statement
         return statement
 
     def note_dropped(self, subjects: list[Subject]) -> None:
         """Enter that artefacts were deleted on purpose, so that their absence is no finding."""
-        self.journal.append("drop", {"artefacts": [str(s) for s in subjects]})
-        self.sign_head()
+        self._enter("drop", {"artefacts": [str(s) for s in subjects]})
 
     def merge(self, other: Journal) -> int:
         """Take in another copy's journal; every statement it names must be here, unchanged."""
@@ -115,33 +133,59 @@ class Ledger:
         for file, sha256 in statements_in(other.lines()).items():
             if file not in mine:
                 self.read(file, sha256)
-        added = self.journal.merge(other)
-        self._by_key = None
-        self.sign_head()
-        return added
+        lines = self.journal.lines_to_join(other)
+        if lines:
+            self.sign_head(lines)
+            self.journal.write(lines)
+            self._by_key = None
+        return len(lines)
 
-    def sign_head_if_behind(self) -> None:
-        """Sign the head anew where a crash came between a line and its signature."""
-        head = self.folder / "head.json"
-        if head.exists():
-            signed = self.public_key.open(head.read_bytes(), HEAD_TYPE, str(head))["head"]
-            lines = self.journal.lines()
-            if lines and signed == lines[-1].digest:
-                return
-            if signed not in {line.digest for line in lines}:
-                raise IntegrityError(
-                    "the signed head is not among the journal's lines: its tail was lost",
-                    place=str(self.journal.path),
-                    remedy="Restore the journal from a copy; `hemicycle verify` lists what is wrong.",
-                )
-        self.sign_head()
+    def _enter(self, kind: str, content: dict[str, Any]) -> None:
+        line = make_line(kind, content, (self.journal.head,))
+        self.sign_head([line])
+        self.journal.write([line])
 
-    def sign_head(self) -> None:
-        """Sign the journal's head, so that a tail cut off later shows."""
+    def recover(self) -> None:
+        """After a crash: mend a torn last line, and write the lines that were signed for but not yet there.
+
+        Raises IntegrityError where the journal is shorter or longer than its signed head in any other way.
+        """
+        self.journal.mend_torn_tail()
+        signed = self.signed_head()
+        if signed is None:
+            return
+        data = self.journal.path.read_bytes() if self.journal.path.exists() else b""
+        known = {line.digest for line in read_lines(data)[0]}
+        missing = [line for line in signed.coming if line.digest not in known]
+        lines, problems = read_lines(data + b"".join(line.raw + b"\n" for line in missing))
+        if problems or not lines or lines[-1].digest != signed.digest:
+            raise IntegrityError(
+                "the journal does not end at its signed head: its tail was lost, changed or added to",
+                place=str(self.journal.path),
+                remedy="`hemicycle verify` lists what is wrong; restore the journal from a copy.",
+            )
+        if missing:
+            self.journal.write(missing)
+
+    def signed_head(self) -> SignedHead | None:
+        """The head that was signed last; None in a ledger that was never written to."""
+        path = self.folder / "head.json"
+        if not path.exists():
+            if self.journal.path.exists() and self.journal.path.stat().st_size:
+                raise IntegrityError("the signed head is missing", place=str(path))
+            return None
+        payload = self.public_key.open(path.read_bytes(), HEAD_TYPE, str(path))
+        coming = [parse_line(0, raw.encode("utf-8")) for raw in payload["coming"]]
+        return SignedHead(payload["head"], tuple(line for line in coming if isinstance(line, Line)))
+
+    def sign_head(self, coming: Sequence[Line] = ()) -> None:
+        """Sign the journal's head, or that of the lines about to be written."""
         lines = self.journal.lines()
+        head = coming[-1].digest if coming else lines[-1].digest if lines else BEGINNING
         payload = {
-            "head": lines[-1].digest if lines else BEGINNING,
-            "lines": len(lines),
+            "head": head,
+            "lines": len(lines) + len(coming),
+            "coming": [line.raw.decode("utf-8") for line in coming],
             "signed": datetime.now(UTC).isoformat(timespec="seconds"),
             "governance": "solo",
         }

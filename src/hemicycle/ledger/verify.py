@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hemicycle.errors import IntegrityError
 from hemicycle.ledger.journal import Line, statements_in
@@ -58,24 +57,22 @@ def check_ledger(ledger: Ledger) -> tuple[list[Finding], list[Statement]]:
 
 
 def _check_head(ledger: Ledger, lines: list[Line]) -> list[Finding]:
+    journal = str(ledger.journal.path)
     head_file = ledger.folder / "head.json"
     if not head_file.exists():
         return [Finding(str(head_file), "the signed head is missing")] if lines else []
     try:
-        head = ledger.public_key.open(head_file.read_bytes(), HEAD_TYPE, str(head_file))
+        head = ledger.public_key.open(head_file.read_bytes(), HEAD_TYPE, str(head_file))["head"]
     except IntegrityError as error:
         return [Finding(error.place or str(head_file), error.what)]
-    signed: Any = head["head"]
     digests = [line.digest for line in lines]
-    if signed not in digests:
-        return [
-            Finding(str(ledger.journal.path), "the signed head is not among its lines: the tail was lost")
-        ]
-    if digests[-1] != signed:
-        # Ordinary after a kill between line and head; but then a run has not ended, and it will be signed.
-        behind = len(digests) - 1 - digests.index(signed)
-        return [Finding(str(head_file), f"the last {behind} line(s) of the journal are not signed for yet")]
-    return []
+    if head not in digests:
+        what = "the signed head is not among its lines: the tail was lost, or a run was interrupted"
+        return [Finding(journal, what)]
+    after = len(digests) - 1 - digests.index(head)
+    return (
+        [Finding(journal, f"{after} line(s) after the signed head are not this project's")] if after else []
+    )
 
 
 def _check_store(

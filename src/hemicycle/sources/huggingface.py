@@ -29,7 +29,7 @@ from hemicycle.sources.text import front_matter, read_utf8
 CARD = "README.md"
 MAX_CARD_BYTES = 16 * 2**20
 MAX_CARD_LINES = 200_000
-MAX_FIELD_CHARACTERS = 512 * 2**20
+MAX_FIELD_CHARACTERS = 64 * 2**20
 #: What accompanies the data. Anything else that no reader knows is refused: it may be data.
 COMPANIONS = frozenset(
     [

@@ -25,7 +25,7 @@ from hemicycle.sources import selected_files
 from hemicycle.sources.rows import document_of_row, kind_of_value, shown
 
 #: A longer line is refused before it is read whole.
-MAX_LINE_BYTES = 512 * 2**20
+MAX_LINE_BYTES = 64 * 2**20
 PLAIN = (".jsonl", ".ndjson")
 SUFFIXES = tuple(plain + packed for plain in PLAIN for packed in ("", ".gz", ".zst"))
 

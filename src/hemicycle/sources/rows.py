@@ -19,7 +19,7 @@ from hemicycle.digests import sha256_text
 from hemicycle.documents import Author, Document, Kind, Part, StatedLicence
 from hemicycle.errors import InputError
 from hemicycle.project import Card
-from hemicycle.sources.text import bcp47, iso_date
+from hemicycle.sources.text import MAX_FILE_BYTES, bcp47, iso_date
 
 KINDS = frozenset(get_args(Kind))
 
@@ -74,6 +74,12 @@ def _text(row: Mapping[str, Any], field: str, place: str) -> str:
     value = row[field]
     if not isinstance(value, str):
         raise InputError(f"the field “{field}” holds {kind_of_value(value)}, not a text", place=place)
+    if len(value) > MAX_FILE_BYTES:
+        raise InputError(
+            f"the text has {len(value)} characters; the most one document may have is {MAX_FILE_BYTES}",
+            place=place,
+            remedy="Split it into several documents.",
+        )
     return _encodable(value, field, place)
 
 

@@ -23,8 +23,8 @@ from hemicycle.errors import InputError
 from hemicycle.project import Card
 from hemicycle.sources import selected_files
 
-#: A longer file is refused: one document must fit in memory, several times over in later rooms.
-MAX_FILE_BYTES = 512 * 2**20
+#: A longer file is refused: one document must fit in memory, some twenty-five times over in later rooms.
+MAX_FILE_BYTES = 64 * 2**20
 PIECE_BYTES = 2**20
 MARKDOWN = (".md", ".markdown")
 PLAIN = (".txt", ".text")

@@ -81,6 +81,8 @@ def parse(data: bytes, file: str) -> Element:
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
+        if b"<!ENTITY" in data:  # the parser would name a place inside an entity, or a limit of its own
+            _check_entities(data.decode("latin-1"), file)
         message = (error.msg or "the file holds nothing").split(", line ")[0].strip()
         raise InputError(
             f"this is not well-formed XML: {message}",
