@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hemicycle.errors import InputError, IntegrityError
+from hemicycle.errors import DeclarationError, InputError, IntegrityError
 from hemicycle.ledger import Ledger, check_project
 from hemicycle.pipeline import Pipeline, Step
 from hemicycle.project import Lock
@@ -152,12 +153,93 @@ def test_gc_drops_what_nothing_leads_to_and_verify_stays_content(tmp_path):
     bench = Bench(tmp_path)
     bench.run(chain(bench, "old"))
     bench.run(chain(bench, "new"))
-    pipeline = bench.pipeline()
-    doomed = pipeline.unreferenced([chain(bench, "new")])
-    assert len(doomed) == 3
-    pipeline.drop(doomed)
+    assert len(bench.pipeline().collect_garbage([chain(bench, "new")], dry_run=True)) == 3
+    assert len(bench.pipeline().collect_garbage([chain(bench, "new")])) == 3
     assert len(bench.store.artefacts()) == 3
     assert check_project(Ledger(tmp_path / "ledger"), bench.store) == []
+
+
+def test_gc_keeps_the_last_artefact_and_the_work_of_a_step_that_is_stale(tmp_path):
+    bench = Bench(tmp_path)
+    first = bench.run(chain(bench, "x"))
+    staging = bench.store.staging("f" * 64)
+    (staging / "work").mkdir(parents=True)
+    (staging / "step").write_text("stage c")
+    (staging / "work" / "checkpoint").write_text("precious")
+    assert bench.pipeline().collect_garbage([chain(bench, "y")]) == {}
+    assert first["c"].folder.is_dir()
+    assert list(bench.pipeline().collect_garbage([bench.step("other")])) != []
+
+
+def test_an_artefact_dropped_once_and_built_again_is_missed_when_it_is_lost(tmp_path):
+    bench = Bench(tmp_path)
+    step = bench.step("kept", rebuildable=False)
+    bench.run(step)
+    bench.pipeline().collect_garbage([bench.step("other")])
+    folder = bench.run(step)["kept"].folder
+    shutil.rmtree(folder)
+    findings = check_project(Ledger(tmp_path / "ledger"), bench.store)
+    assert [f.what for f in findings] == ["a kept artefact is missing"]
+
+
+def test_nothing_is_built_on_an_input_that_was_changed(tmp_path):
+    bench = Bench(tmp_path)
+    first = bench.run(bench.step("a"))
+    (first["a"].folder / "file").write_text("bNone")
+    with pytest.raises(IntegrityError, match="differs from what the ledger states"):
+        bench.run(bench.step("b", [bench.step("a")]))
+    assert bench.ran == []
+
+
+def test_finished_work_that_was_changed_before_it_was_entered_is_built_again(tmp_path, monkeypatch):
+    bench = Bench(tmp_path)
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "place", die)
+        with pytest.raises(Killed):
+            bench.run(bench.step("a"))
+    (staging,) = bench.store.staged()
+    (staging / "content" / "file").write_text("forged")
+    outcomes = bench.run(bench.step("a"))
+    assert (outcomes["a"].folder / "file").read_text() == "aNone"
+    assert check_project(bench.ledger, bench.store) == []
+
+
+def test_another_copy_under_another_key_may_not_build_in_the_same_store(tmp_path):
+    one, two = Bench(tmp_path / "one"), Bench(tmp_path / "two")
+    two.store = one.store
+    one.run(one.step("a"))
+    with pytest.raises(DeclarationError, match="store of its own"):
+        two.run(two.step("a"))
+
+
+def test_who_waited_for_the_lock_sees_what_was_resolved_meanwhile(tmp_path):
+    bench = Bench(tmp_path)
+    pipeline = bench.pipeline()
+    bench.pipeline().lock.set("model", "m", {"steps": 7})
+    with pipeline.exclusive():
+        assert pipeline.lock.get("model", "m") == {"steps": 7}
+
+
+def test_a_defect_in_one_step_does_not_stop_the_others_when_asked(tmp_path):
+    bench = Bench(tmp_path)
+    broken = Step("stage", "broken", 1, None, lambda work: {}["missing"])
+    full = Step("stage", "full", 1, None, lambda work: (_ for _ in ()).throw(OSError(28, "No space left")))
+    outcomes = bench.run(broken, full, bench.step("good"), keep_going=True)
+    assert {n: o.state for n, o in outcomes.items()} == {
+        "broken": "failed",
+        "full": "failed",
+        "good": "built",
+    }
+    assert "No space left" in str(outcomes["full"].error)
+    with pytest.raises(KeyError):
+        bench.run(broken)
 
 
 def test_two_processes_on_one_project_do_not_work_at_once(tmp_path):
@@ -184,45 +266,46 @@ def test_two_processes_on_one_project_do_not_work_at_once(tmp_path):
     assert check_project(Ledger(tmp_path / "ledger"), Store(tmp_path / "build", tmp_path / "releases")) == []
 
 
-def test_killed_between_any_two_writes_the_next_run_ends_as_if_undisturbed(tmp_path, monkeypatch):
-    """Dies before the n-th change to the disk, for every n, and starts again."""
-
-    class Killed(BaseException):
-        pass
-
+def test_killed_between_any_two_writes_the_next_run_ends_as_if_undisturbed(tmp_path):
+    """A child process dies before its n-th change to the disk, for every n; then a run of this process."""
     undisturbed = Bench(tmp_path / "calm")
     wanted = {n: o.statement.digest for n, o in undisturbed.run(chain(undisturbed)).items()}
-    for n in range(1, 200):
+    for n in range(1, 400):
         bench = Bench(tmp_path / str(n))
-        left = n
-
-        def counted(original):
-            def wrapped(*args, **kwargs):
-                nonlocal left
-                left -= 1
-                if left == 0:
-                    raise Killed
-                return original(*args, **kwargs)
-
-            return wrapped
-
-        with monkeypatch.context() as patch:
-            for name in ("fsync", "rename", "mkdir", "unlink"):
-                patch.setattr(os, name, counted(getattr(os, name)))
-            try:
-                bench.run(chain(bench))
-                killed = False
-            except Killed:
-                killed = True
+        child = os.fork()
+        if child == 0:
+            _die_at(n)
+            bench.run(chain(bench))
+            os._exit(0)
+        killed = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
         outcomes = bench.run(chain(bench))
         assert {name: o.statement.digest for name, o in outcomes.items()} == wanted
         assert check_project(Ledger(bench.folder / "ledger"), bench.store) == []
         assert bench.store.staged() == []
+        assert [p for p in bench.folder.rglob(".*.aside")] == []
         if not killed:
             break
     else:
         pytest.fail("the run never came to its end")
-    assert n > 20, "the kill points were not reached"
+    assert n > 40, "the kill points were not reached"
+
+
+def _die_at(n):
+    """Let this process end at once before its n-th change to the disk."""
+    left = n
+
+    def counted(original):
+        def wrapped(*args, **kwargs):
+            nonlocal left
+            left -= 1
+            if left == 0:
+                os._exit(9)
+            return original(*args, **kwargs)
+
+        return wrapped
+
+    for name in ("fsync", "rename", "mkdir", "unlink", "rmdir", "open"):
+        setattr(os, name, counted(getattr(os, name)))
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -230,7 +313,7 @@ def test_one_flipped_byte_anywhere_is_found_and_named(tmp_path, seed):
     bench = Bench(tmp_path)
     bench.run(chain(bench))
     files = [p for d in ("build", "ledger") for p in (tmp_path / d).rglob("*") if p.is_file()]
-    files = [p for p in files if p.name != ".lock" and p.stat().st_size]
+    files = [p for p in files if p.name not in (".lock", ".owner") and p.stat().st_size]
     rng = random.Random(seed)
     path = rng.choice(sorted(files))
     raw = bytearray(path.read_bytes())
@@ -255,6 +338,12 @@ def test_a_lost_tail_a_slipped_in_statement_and_a_stray_artefact_are_found(tmp_p
     journal.write_bytes(whole)
     (tmp_path / "ledger" / "statements" / "stage" / "extra.json").write_text("{}")
     (tmp_path / "build" / "stage" / "stray").mkdir()
+    (tmp_path / "build" / "loose").write_text("x")
+    (tmp_path / "ledger" / "statements" / "link").symlink_to("/etc/passwd")
+    whats = {f.what for f in check_project(Ledger(tmp_path / "ledger"), bench.store)}
+    assert "a symbolic link has no place in an artefact" in whats
+    assert "no statement describes this artefact" in whats
+    assert "this does not belong here" in whats
+    (tmp_path / "ledger" / "statements" / "link").unlink()
     whats = {f.what for f in check_project(Ledger(tmp_path / "ledger"), bench.store)}
     assert "no line of the journal names this statement" in whats
-    assert "no statement describes this artefact" in whats

@@ -13,11 +13,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from datetime import date
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from hemicycle.digests import sha256_bytes, sha256_json
+from hemicycle.digests import sha256_file, sha256_json
 from hemicycle.errors import DeclarationError, InputError, RightsError, did_you_mean
 from hemicycle.ledger import Ledger, Statement
 from hemicycle.pipeline import Resolving, Step, Unresolved, Work, in_order
@@ -119,9 +118,14 @@ class Flow:
     def raw(self, name: str) -> Step:
         """The files of a source, as they came."""
         card = self._card(name)
+        local = card.path is not None and not card.path.startswith("hf:")
         place = card.model_dump(include={"path", "urls", "packages", "digests"}, exclude_none=True)
         if card.path:
             place |= {"include": card.include, "exclude": card.exclude}
+        if local:
+            # A folder's name may tell of a home or a client, and statements are published; what counts is
+            # the files, and those are in the fingerprint.
+            place["path"] = "local"
         declared = sha256_json(place)
 
         def build(work: Work) -> dict[str, Any]:
@@ -160,7 +164,6 @@ class Flow:
             if lock.get("raw", name) != entry:
                 lock.set("raw", name, entry)
 
-        local = card.path is not None and not card.path.startswith("hf:")
         return Step(
             "raw",
             name,
@@ -189,6 +192,7 @@ class Flow:
         declared = card.model_dump(
             include={"reader", "include", "exclude", "kind", "language", "variety", "text_field", "id_field"}
         )
+        declared["tables"] = _tables("sources")
         return Step("documents", name, VERSIONS["documents"], declared, build, {"raw": self.raw(name)})
 
     @_memo
@@ -200,7 +204,7 @@ class Flow:
             "rights": card.rights.model_dump(),
             "jurisdictions": jurisdictions,
             "policy": self.declaration.project.policy,
-            "tables": _rights_tables(),
+            "tables": _tables("rights"),
         }
 
         def subject(statements: Mapping[str, Statement]) -> str:
@@ -469,6 +473,7 @@ class Flow:
     def evaluation(self, name: str) -> Step:
         evaluation = self.declaration.evaluations[name]
         corpora = sorted({c for m in evaluation.models for c in self.declaration.models[m].corpora})
+        learnt_on = sorted({self._tokenizer_corpus(m) for m in evaluation.models} - set(corpora))
         compared = [(self.project.folder / c).resolve() for c in evaluation.compare]
 
         def resolve(at: Resolving) -> dict[str, Any]:
@@ -487,11 +492,13 @@ class Flow:
                 {c: work.inputs[f"corpus {c}"] for c in corpora},
                 work.out,
                 compare=compared,
+                tokenizer_corpora={c: work.inputs[f"tokenizer {c}"] for c in learnt_on},
                 progress=work.progress,
             )
 
         inputs = {f"model {m}": self.model(m) for m in evaluation.models}
         inputs |= {f"corpus {c}": self.corpus(c) for c in corpora}
+        inputs |= {f"tokenizer {c}": self.corpus(c) for c in learnt_on}
         return Step(
             "evaluation",
             name,
@@ -501,6 +508,9 @@ class Flow:
             inputs,
             resolve=resolve if compared else None,
         )
+
+    def _tokenizer_corpus(self, model: str) -> str:
+        return self.declaration.tokenizers[self.declaration.models[model].tokenizer].corpus
 
     @_memo
     def release(self, name: str) -> Step:
@@ -536,9 +546,8 @@ class Flow:
         declared = {
             "release": release.model_dump(),
             "project": project.model_dump(include={"name", "jurisdictions", "license", "governance"}),
-            "cards": {
-                s: self._card(s).model_dump(include={"title", "publisher", "attribution"}) for s in sources
-            },
+            "cards": {s: self._card(s).model_dump(exclude={"path", "digests"}) for s in sources},
+            "tables": _tables("release"),
         }
         may_lack = frozenset(r for r in inputs if r.startswith(("rights ", "evaluation ")))
         return Step(
@@ -574,8 +583,8 @@ def _with_role(inputs: Mapping[str, Path], stage: str) -> dict[str, Path]:
     return {role.removeprefix(f"{stage} "): p for role, p in inputs.items() if role.startswith(f"{stage} ")}
 
 
-def _rights_tables() -> str:
-    """One digest over every dated table of the rights room: a changed rule is a changed declaration."""
-    folder = resources.files("hemicycle.rights")
-    names = sorted(f.name for f in folder.iterdir() if f.name.endswith((".csv", ".toml")))
-    return sha256_json([[n, sha256_bytes(folder.joinpath(n).read_bytes())] for n in names])
+def _tables(room: str) -> str:
+    """One digest over a room's data files: a changed rule, name or template is a changed declaration."""
+    folder = Path(__file__).parent / room
+    files = sorted(f for f in folder.rglob("*") if f.suffix in {".csv", ".toml", ".jinja"})
+    return sha256_json([[f.relative_to(folder).as_posix(), sha256_file(f)] for f in files])

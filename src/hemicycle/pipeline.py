@@ -25,11 +25,13 @@ from typing import Any
 
 from hemicycle import __version__
 from hemicycle.digests import sha256_json
-from hemicycle.errors import HemicycleError, InputError
+from hemicycle.errors import HemicycleError, InputError, IntegrityError
 from hemicycle.ledger import Ledger, Statement, Subject
+from hemicycle.ledger.statements import read_statement
+from hemicycle.ledger.verify import check_files
 from hemicycle.progress import QUIET, Progress
 from hemicycle.project import Lock
-from hemicycle.store import Store, digest_files, locked, write_aside
+from hemicycle.store import Store, digest_files, locked, sweep_asides, sync_tree, write_aside
 
 #: Libraries whose version may show in an artefact's bytes; stated with each artefact.
 LIBRARIES = ("numpy", "polars", "pyarrow", "lxml", "tokenizers", "pydivsufsort", "torch", "transformers")
@@ -143,11 +145,19 @@ class Pipeline:
         self.store, self.ledger, self.lock = store, ledger, lock
         self.progress, self.offline, self.keep_going = progress, offline, keep_going
         self.today, self.report, self.on_wait = today, report, on_wait
+        self._checked: set[tuple[str, str]] = set()
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
         """Be the only process that writes to this project; first finish what a killed one left."""
-        with locked(self.ledger.folder / ".lock", self.on_wait):
+        with (
+            locked(self.ledger.folder / ".lock", self.on_wait),
+            locked(self.store.root / ".lock", self.on_wait),
+        ):
+            # Whoever held the lock before may have resolved and built what this process is about to.
+            self.lock.reload()
+            self.ledger.forget()
+            self.store.claim(self.ledger.signing_key.public.fingerprint)
             self._recover()
             yield
 
@@ -167,14 +177,14 @@ class Pipeline:
                     raise outcome.error
             return list(outcomes.values())
 
-    def look(self, targets: list[Step]) -> list[Outcome]:
-        """Say what `run` would do and why, without doing or resolving anything that takes long."""
+    def look(self, targets: list[Step], *, force: frozenset[str] = frozenset()) -> list[Outcome]:
+        """Say what `run` would do and why, without building or measuring anything."""
         outcomes: dict[Step, Outcome] = {}
         for step in in_order(targets):
-            outcomes[step] = self._look_at(step, outcomes)
+            outcomes[step] = self._look_at(step, outcomes, force)
         return list(outcomes.values())
 
-    def _look_at(self, step: Step, outcomes: Mapping[Step, Outcome]) -> Outcome:
+    def _look_at(self, step: Step, outcomes: Mapping[Step, Outcome], force: frozenset[str]) -> Outcome:
         waiting = [s for s in step.inputs.values() if outcomes[s].state == "would-run"]
         if waiting:
             return Outcome(step, "would-run", f"{waiting[0]} runs before it")
@@ -187,7 +197,9 @@ class Pipeline:
         except Unresolved as unknown:
             return Outcome(step, "would-run", str(unknown))
         except HemicycleError as error:
-            return Outcome(step, "blocked", error.what, error=error)
+            return _stopped(step, error)
+        if str(step) in force:
+            return Outcome(step, "would-run", "it is to be fetched anew")
         key = _key(step, resolved, statements)
         current = self._standing(step, key)
         if current is not None:
@@ -212,9 +224,14 @@ class Pipeline:
             if step.settle:
                 step.settle(statement, self.lock)
         except HemicycleError as error:
-            if step.optional and isinstance(error, InputError):
-                return Outcome(step, "not-obtained", error.what, error=error)
-            return Outcome(step, "failed", error.what, error=error)
+            return _stopped(step, error)
+        except OSError as error:
+            return _stopped(step, _told(step, error))
+        except Exception as error:
+            # A defect. Without --keep-going its traceback is what helps; with it, the others go on.
+            if not self.keep_going:
+                raise
+            return _stopped(step, HemicycleError(f"{step}: {type(error).__name__}: {error}"))
         return Outcome(step, state, reason, statement, folder, time.monotonic() - began)
 
     def _inputs(
@@ -256,8 +273,8 @@ class Pipeline:
 
     def _latest(self, step: Step) -> Statement | None:
         """The last statement about a step of this name, whatever its key."""
-        named = (s for s in self.ledger.current().values() if _named(s) == (step.stage, step.name))
-        return max(named, key=lambda s: str(s.made.get("ended", "")), default=None)
+        named = [s for s in self.ledger.current().values() if _named(s) == (step.stage, step.name)]
+        return named[-1] if named else None
 
     def _build(
         self, step: Step, key: str, resolved: Mapping[str, Any], statements: Mapping[str, Statement]
@@ -274,15 +291,11 @@ class Pipeline:
             for role, s in statements.items()
         }
         started, began = datetime.now(UTC), time.monotonic()
+        for role, statement in statements.items():
+            self._check_input(inputs[role], statement)
         work = Work(content, scratch, inputs, statements, resolved, self.progress, self.offline)
-        try:
-            figures = step.build(work)
-        except OSError as error:
-            raise HemicycleError(
-                f"{step}: {error.strerror or error}",
-                place=str(error.filename) if error.filename else str(staging),
-                remedy="Nothing half-written is visible; run again once the cause is mended.",
-            ) from error
+        figures = step.build(work)
+        sync_tree(content)
         statement = Statement(
             Subject(step.stage, step.name, key),
             tuple(digest_files(content)),
@@ -296,7 +309,24 @@ class Pipeline:
             _made(started, time.monotonic() - began),
         )
         write_aside(staging / "statement.json", statement.to_bytes())
+        self._checked.add((str(statement.subject), statement.digest))
         return self._commit(staging)
+
+    def _check_input(self, folder: Path, statement: Statement) -> None:
+        """Refuse to build on an artefact that is no longer what the ledger says, once a process."""
+        identity = (str(statement.subject), statement.digest)
+        if identity in self._checked:
+            return
+        findings = check_files(folder, statement)
+        if findings:
+            raise IntegrityError(
+                findings[0].what,
+                place=findings[0].file,
+                remedy=f"Delete {folder} and run again."
+                if statement.rebuildable
+                else "Restore it from a copy.",
+            )
+        self._checked.add(identity)
 
     def _commit(self, staging: Path) -> Statement:
         """Bring finished work under its final name and into the ledger. Each part may be repeated."""
@@ -311,11 +341,38 @@ class Pipeline:
 
     def _recover(self) -> None:
         """Finish what a killed run left: the ledger first, then finished artefacts, then deletions."""
+        project = self.lock.path.parent
+        for folder in (self.ledger.folder, project / ".hemicycle", self.store.root / ".staging"):
+            sweep_asides(folder)
+        for left in [*project.glob(".*.aside"), *self.store.root.glob(".*.aside")]:
+            left.unlink()
         self.ledger.recover()
         self.store.sweep()
         for staging in self.store.staged():
-            if (staging / "statement.json").exists():
+            if not (staging / "statement.json").exists():
+                continue
+            content = staging / "content"
+            statement = read_statement(staging / "statement.json")
+            if content.exists() and check_files(content, statement):
+                # Not what was finished: it is built again rather than signed for.
+                self.store.remove(staging)
+            else:
                 self._commit(staging)
+
+    def collect_garbage(self, targets: list[Step], *, dry_run: bool = False) -> dict[Path, int]:
+        """Delete what the declaration no longer leads to; returns folder → bytes. The ledger notes it first,
+        so that their absence is explained."""
+        if dry_run:
+            return _sizes(self.unreferenced(targets))
+        with self.exclusive():
+            doomed = _sizes(self.unreferenced(targets))
+            names = {f"{path.parent.name}/{path.name}" for path in doomed}
+            subjects = [s.subject for s in self.ledger.current().values() if str(s.subject) in names]
+            if subjects:
+                self.ledger.note_dropped(subjects)
+            for path in doomed:
+                self.store.remove(path)
+        return doomed
 
     def unreferenced(self, targets: list[Step]) -> list[Path]:
         """Artefacts and abandoned work that the declaration as it stands no longer leads to.
@@ -334,16 +391,6 @@ class Pipeline:
         artefacts = [a for a in self.store.artefacts() if a not in needed]
         return artefacts + [s for s in self.store.staged() if _staged_step(s) not in names]
 
-    def drop(self, folders: list[Path]) -> None:
-        """Delete artefacts; the ledger notes it first, so that their absence is explained."""
-        with self.exclusive():
-            names = {f"{path.parent.name}/{path.name}" for path in folders}
-            subjects = [s.subject for s in self.ledger.current().values() if str(s.subject) in names]
-            if subjects:
-                self.ledger.note_dropped(subjects)
-            for path in folders:
-                self.store.remove(path)
-
 
 def in_order(targets: list[Step]) -> list[Step]:
     """The targets and all they stand on, inputs first."""
@@ -361,6 +408,24 @@ def in_order(targets: list[Step]) -> list[Step]:
     for target in targets:
         visit(target)
     return ordered
+
+
+def _stopped(step: Step, error: HemicycleError) -> Outcome:
+    """What an error makes of a step: an optional source that cannot be had is no failure."""
+    gone = step.optional and isinstance(error, InputError)
+    return Outcome(step, "not-obtained" if gone else "failed", error.what, error=error)
+
+
+def _told(step: Step, error: OSError) -> HemicycleError:
+    return HemicycleError(
+        f"{step}: {error.strerror or error}",
+        place=str(error.filename) if error.filename else None,
+        remedy="Nothing half-written is visible; run again once the cause is mended.",
+    )
+
+
+def _sizes(folders: list[Path]) -> dict[Path, int]:
+    return {f: sum(p.stat().st_size for p in f.rglob("*") if p.is_file()) for f in folders}
 
 
 def _staged_step(staging: Path) -> str | None:

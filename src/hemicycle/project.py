@@ -311,6 +311,8 @@ def _load_toml(path: Path, model: type[T]) -> T:
         data = tomllib.loads(path.read_bytes().decode("utf-8"))
     except FileNotFoundError:
         raise DeclarationError("the file does not exist", place=str(path)) from None
+    except OSError as error:
+        raise DeclarationError(f"the file cannot be read: {error.strerror}", place=str(path)) from None
     except UnicodeDecodeError as error:
         raise DeclarationError(
             f"byte {error.start} is not UTF-8", place=str(path), remedy="Save the file as UTF-8."
@@ -398,10 +400,18 @@ class Lock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._tables: dict[str, dict[str, Any]] = {}
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the file again: another process may have resolved something while this one waited."""
+        path = self.path
         try:
-            self._tables: dict[str, dict[str, Any]] = tomllib.loads(path.read_text("utf-8"))
+            self._tables = tomllib.loads(path.read_text("utf-8"))
         except FileNotFoundError:
             self._tables = {}
+        except OSError as error:
+            raise DeclarationError(f"the file cannot be read: {error.strerror}", place=str(path)) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise DeclarationError(
                 f"this is not TOML: {error}",

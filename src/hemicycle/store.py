@@ -6,7 +6,8 @@ power cut cannot leave a name without its content.
 
     build/
     ├── corpus/debats-3f2a91c07d5e/     an artefact: stage / name - first 12 digits of its key
-    ├── .staging/<key>/                 work in progress: content/, work/, statement.json
+    ├── .staging/<key>/                 work in progress: step, content/, work/, statement.json
+    ├── .lock, .owner                   one process at a time, of the one ledger that speaks of this store
     └── .cache/                         may be deleted at any time, verified by nobody
 """
 
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hemicycle.digests import sha256_file, sha256_json
-from hemicycle.errors import IntegrityError
+from hemicycle.errors import DeclarationError, IntegrityError
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,12 @@ def sync_tree(folder: Path) -> None:
         sync_folder(Path(root))
 
 
+#: What may lie in a store beside its stages.
+_OWN_FILES = {".cache", ".staging", ".lock", ".owner"}
+
+
 class Store:
-    """A folder of artefacts; several projects and several processes may share one."""
+    """The artefacts of one project, and its releases. One ledger speaks of them."""
 
     def __init__(self, root: Path, releases: Path) -> None:
         self.root = root
@@ -120,8 +125,29 @@ class Store:
             for stage in self.root.iterdir()
             if stage.is_dir() and not stage.name.startswith(".")
             for artefact in stage.iterdir()
-            if not artefact.name.startswith(".")
+            if artefact.is_dir() and not artefact.name.startswith(".")
         )
+
+    def strays(self) -> list[Path]:
+        """Whatever lies where only stages and artefacts belong."""
+        if not self.root.is_dir():
+            return []
+        top = [p for p in self.root.iterdir() if p.name not in _OWN_FILES]
+        stages = [p for p in top if p.is_dir() and not p.name.startswith(".")]
+        inside = [a for stage in stages for a in stage.iterdir() if a.name.startswith(".") or not a.is_dir()]
+        return sorted([p for p in top if p not in stages] + inside)
+
+    def claim(self, owner: str) -> None:
+        """Mark the store as that of one ledger. Raises DeclarationError where it is another's."""
+        path = self.root / ".owner"
+        if not path.exists():
+            write_aside(path, owner.encode("ascii") + b"\n")
+        elif path.read_text("ascii", "replace").strip() != owner:
+            raise DeclarationError(
+                "another copy of the project builds here, under another key",
+                place=str(self.root),
+                remedy="Give this copy a store of its own: `store` in hemicycle.toml.",
+            )
 
     def released(self) -> list[Path]:
         """Every release folder."""
@@ -148,6 +174,8 @@ class Store:
         """Delete an artefact or work in progress: its name goes first, so that nobody sees a half of it."""
         doomed = folder.with_name(f".deleted-{folder.name}")
         shutil.rmtree(doomed, ignore_errors=True)
+        if not folder.exists():
+            return
         folder.rename(doomed)
         shutil.rmtree(doomed)
 
@@ -158,6 +186,33 @@ class Store:
                 for left in parent.glob(pattern):
                     if left.is_dir():
                         shutil.rmtree(left)
+
+
+def sweep_asides(folder: Path) -> None:
+    """Delete files that `write_aside` of a killed process left anywhere below a folder."""
+    for root, _, files in os.walk(folder):
+        for name in files:
+            if name.startswith(".") and name.endswith(".aside"):
+                Path(root, name).unlink()
+
+
+@contextlib.contextmanager
+def locked_for_reading(path: Path, on_wait: Callable[[str], None]) -> Iterator[None]:
+    """Keep writers out while reading. Where there is no lock file, nobody has written yet."""
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        yield
+        return
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_wait(os.pread(fd, 64, 0).decode("ascii", "replace").strip() or "another process")
+            fcntl.flock(fd, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(fd)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Cleaning changes characters, not words, and parts stay on their words."""
 
+import time
 import unicodedata
 
 import pytest
@@ -23,6 +24,7 @@ from hemicycle.curate.clean import clean_parts
         ("\n\n  texte  \n", "texte"),
         ("    indenté\n    code", "indenté\n    code"),
         ("10 \u212b", "10 Å"),
+        ("\u1112\u1161\u11ab", "\ud55c"),
         ("droite\u202egauche", "droitegauche"),
     ],
 )
@@ -60,3 +62,13 @@ def test_a_part_still_begins_and_ends_at_its_word(pieces):
 def test_a_part_with_nothing_left_is_dropped():
     text, parts = clean_parts([{"start": 0, "end": 3}, {"start": 3, "end": 6}], "\ufeff\ufeff\ufeffmot")
     assert (text, parts) == ("mot", [{"start": 0, "end": 3}])
+
+
+def test_a_long_run_of_spaces_costs_its_length_and_not_its_square():
+    def spent(n):
+        begin = time.process_time()
+        assert clean("a" + " " * n + "b").text == "a b"
+        return time.process_time() - begin
+
+    spent(1_000)
+    assert spent(400_000) < 100 * max(spent(40_000), 1e-4)

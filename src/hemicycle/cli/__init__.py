@@ -7,6 +7,7 @@ stay quick. Results go to stdout, talk to stderr.
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 
 import click
@@ -82,13 +83,16 @@ def main() -> None:
     """Entry point: turns errors that a person can mend into a sentence and an exit code."""
     try:
         # Outside standalone mode click hands the code of an early exit back instead of leaving.
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="hemicycle", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except HemicycleError as error:
         click.echo(f"error: {lines(str(error))}", err=True)
+        if "--json" in sys.argv[1:]:
+            told = {"what": error.what, "place": error.place, "remedy": error.remedy}
+            click.echo(json.dumps({"error": {**told, "exit_code": error.exit_code}}, ensure_ascii=False))
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; run again to resume", err=True)
@@ -96,3 +100,6 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:
+        click.echo(f"error: {error.filename or 'input/output'}: {error.strerror or error}", err=True)
+        sys.exit(1)

@@ -17,7 +17,7 @@ from hemicycle.cli.session import (
     project_option,
     work_options,
 )
-from hemicycle.cli.summary import print_sources, sources_table
+from hemicycle.cli.summary import missing_hint, print_sources, sources_table
 
 
 @click.command()
@@ -51,4 +51,5 @@ def command(
         print_json({"steps": outcomes_json(outcomes), "sources": rows})
     elif not dry_run:
         print_sources(session, outcomes)
+        missing_hint(outcomes)
     finish(outcomes)

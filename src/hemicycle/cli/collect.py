@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,7 +17,9 @@ from hemicycle.cli.session import (
     project_option,
     work_options,
 )
-from hemicycle.cli.tables import print_table
+from hemicycle.cli.summary import missing_hint
+from hemicycle.cli.tables import cell, print_table
+from hemicycle.pipeline import Outcome
 
 
 @click.command()
@@ -50,14 +53,23 @@ def command(
     if as_json:
         print_json({"steps": outcomes_json(outcomes)})
     elif not dry_run:
-        by_step = {(o.step.stage, o.step.name): o for o in outcomes}
-        rows = []
-        for name in sorted({o.step.name for o in outcomes}):
-            raw, read = by_step.get(("raw", name)), by_step.get(("documents", name))
-            if read and read.statement and raw and raw.statement:
-                got, figures = raw.statement.figures, read.statement.figures
-                rows.append([name, got["files"], got["bytes"], figures["documents"], figures["characters"]])
-            else:
-                rows.append([name, raw.reason if raw else "", None, None, None])
-        print_table(["source", "files", "bytes", "documents", "characters"], rows)
+        _print_collected(outcomes)
+        missing_hint(outcomes)
     finish(outcomes)
+
+
+def _print_collected(outcomes: list[Outcome]) -> None:
+    by_step = {(o.step.stage, o.step.name): o for o in outcomes}
+    rows: list[list[Any]] = []
+    without = []
+    for name in sorted({o.step.name for o in outcomes}):
+        raw, read = by_step[("raw", name)], by_step[("documents", name)]
+        if read.statement and raw.statement:
+            got, figures = raw.statement.figures, read.statement.figures
+            rows.append([name, got["files"], got["bytes"], figures["documents"], figures["characters"]])
+        else:
+            rows.append([name, None, None, None, None])
+            without.append((name, read.reason if raw.statement else raw.reason))
+    print_table(["source", "files", "bytes", "documents", "characters"], rows)
+    for name, reason in without:
+        click.echo(f"  {name}: {cell(reason)}")

@@ -25,15 +25,11 @@ def command(folder: Path, dry_run: bool, as_json: bool) -> None:
       hemicycle gc examples/petit-hemicycle
     """
     session = Session(folder)
-    pipeline = session.pipeline()
-    doomed = pipeline.unreferenced(session.flow.all_steps())
-    sizes = {path: sum(f.stat().st_size for f in path.rglob("*") if f.is_file()) for path in doomed}
-    if doomed and not dry_run:
-        pipeline.drop(doomed)
+    sizes = session.pipeline().collect_garbage(session.flow.all_steps(), dry_run=dry_run)
     if as_json:
         print_json({"deleted": not dry_run, "artefacts": {str(p): s for p, s in sizes.items()}})
         return
     for path, size in sizes.items():
         click.echo(f"{'would delete' if dry_run else 'deleted'} {path}  ({size / 1e6:.1f} MB)")
-    if not doomed:
+    if not sizes:
         click.echo("nothing to delete")

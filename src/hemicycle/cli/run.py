@@ -43,5 +43,4 @@ def command(folder: Path, dry_run: bool, offline: bool, keep_going: bool, as_jso
         )
     elif not dry_run:
         print_summary(session, outcomes)
-    if not dry_run:
-        finish(outcomes)
+    finish(outcomes)

@@ -51,5 +51,10 @@ def command(model: str | None, host: str, port: int, names: tuple[str, ...], fol
         token=token,
         allowed_hosts=names,
     )
-    click.echo(f"{asked.about['title']}: http://{host}:{port}  (Ctrl-C ends)", err=True)
+    click.echo(f"{asked.about['title']}: {address(host, port)}  (Ctrl-C ends)", err=True)
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+
+
+def address(host: str, port: int) -> str:
+    """Where a browser finds the server; an IPv6 address stands in brackets (RFC 3986, section 3.2.2)."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -39,7 +39,7 @@ class Session:
             offline=offline,
             keep_going=keep_going,
             report=report if keep_going else _report_but_failures,
-            on_wait=lambda holder: click.echo(f"waiting for {holder}, which works on this project", err=True),
+            on_wait=say_waiting,
         )
 
     def compare_with(self, folders: list[str], names: tuple[str, ...]) -> None:
@@ -60,6 +60,10 @@ def open_store(folder: Path, project: Project) -> tuple[Store, Ledger]:
     return store, Ledger(project.ledger, folder / ".hemicycle" / "solo.key")
 
 
+def say_waiting(holder: str) -> None:
+    click.echo(f"waiting for {holder}, which works on this project", err=True)
+
+
 def progress() -> Progress:
     return Terminal() if sys.stderr.isatty() else QUIET
 
@@ -78,13 +82,22 @@ def report(outcome: Outcome) -> None:
         return
     sign, colour = _SIGNS[outcome.state]
     details = {
-        "built": f"{outcome.seconds:.1f} s",
+        "built": f"{outcome.seconds:.1f} s{_refused(outcome)}",
         "not-obtained": f"not obtained: {outcome.reason}",
         "blocked": f"skipped: {outcome.reason}",
         "failed": str(outcome.error),
     }[outcome.state]
     said = click.style(lines(details), dim=True)
     click.echo(f"{click.style(sign, fg=colour)} {outcome.step}  {said}", err=True)
+
+
+def _refused(outcome: Outcome) -> str:
+    """What the gate held back, in a few words: a refused source must not be missing without a word."""
+    if outcome.step.stage != "admitted" or outcome.statement is None:
+        return ""
+    sources = outcome.statement.figures["sources"]
+    held = ", ".join(f"{f['refused']} of {name}" for name, f in sources.items() if f["refused"])
+    return f"\n  refused by rights: {held} (`hemicycle clear` says why)" if held else ""
 
 
 def _report_but_failures(outcome: Outcome) -> None:
@@ -162,7 +175,7 @@ def build(
     pipeline = session.pipeline(offline=offline, keep_going=keep_going)
     if not dry_run:
         return pipeline.run(steps, force=force)
-    outcomes = pipeline.look(steps)
+    outcomes = pipeline.look(steps, force=force)
     for outcome in outcomes:
         if outcome.state != "fresh":
             click.echo(f"{outcome.state.replace('-', ' ')}: {outcome.step} ({outcome.reason})", err=True)

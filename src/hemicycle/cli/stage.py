@@ -18,6 +18,7 @@ from hemicycle.cli.session import (
     project_option,
     work_options,
 )
+from hemicycle.cli.summary import missing_hint
 from hemicycle.ledger import Statement
 
 #: Prints what a verb made: each statement with the folder of its artefact.
@@ -41,6 +42,7 @@ def stage_verb(verb: str, stage: str, metavar: str, show: Show, text: str) -> cl
             print_json({"steps": outcomes_json(outcomes), stage: figures})
         elif not dry_run:
             show(made)
+            missing_hint(outcomes)
         finish(outcomes)
 
     command = click.Command(

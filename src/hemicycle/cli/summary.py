@@ -121,7 +121,7 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
             by_stage.setdefault(outcome.step.stage, []).append(outcome)
     _title("Sources and rights")
     print_sources(session, outcomes)
-    _missing_hint(session, outcomes)
+    missing_hint(outcomes)
     for outcome in by_stage.get("corpus", []):
         t = _figures(outcome)["totals"]
         _title(f"Corpus {outcome.step.name}")
@@ -154,7 +154,8 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
         click.echo(f"{len(waiting)} step(s) would run; `hemicycle run` does them.")
 
 
-def _missing_hint(session: Session, outcomes: list[Outcome]) -> None:
+def missing_hint(outcomes: list[Outcome]) -> None:
+    """Say which sources could not be had, and where there are others."""
     missing = [o.step.name for o in outcomes if o.state == "not-obtained"]
     if missing:
         click.echo(

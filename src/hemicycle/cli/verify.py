@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from hemicycle.cli.session import Session, json_option, print_json, progress
+from hemicycle.cli.session import Session, json_option, print_json, progress, say_waiting
 from hemicycle.errors import DeclarationError
 from hemicycle.project import DECLARATION
+from hemicycle.store import locked_for_reading
 
 
 @click.command()
@@ -44,7 +45,8 @@ def command(folder: Path, fingerprint: str | None, as_json: bool) -> None:
         from hemicycle.ledger import check_project
 
         session = Session(folder)
-        findings = check_project(session.ledger, session.store, progress=progress())
+        with locked_for_reading(session.ledger.folder / ".lock", say_waiting):
+            findings = check_project(session.ledger, session.store, progress=progress())
         facts = {"lines": str(len(session.ledger.journal.read()[0]))}
     else:
         raise DeclarationError(

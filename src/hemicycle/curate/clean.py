@@ -11,6 +11,7 @@ first word afterwards.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 import unicodedata
 from collections.abc import Callable
@@ -29,7 +30,8 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
 )
 _TABS = re.compile("\t")
-_TRAILING = re.compile(r"[ \u00a0\u202f]+(?=\n|\Z)")
+# The look-behind gives a run of spaces one start; without it a long run would cost its square.
+_TRAILING = re.compile(r"(?<![ \u00a0\u202f])[ \u00a0\u202f]+(?=\n|\Z)")
 _RUNS = re.compile(r"(?<=[^\s])[ ]{2,}(?=\S)")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 
@@ -50,6 +52,7 @@ def clean(text: str, offsets: npt.ArrayLike = ()) -> Cleaned:
     if not unicodedata.is_normalized("NFC", text):
         text, points = _substitute(_DECOMPOSED, lambda m: unicodedata.normalize("NFC", m[0]), text, points)
         text, points = _substitute_singletons(text, points)
+        text, points = _compose_between(text, points)
     text, points = _substitute(_TABS, lambda m: " ", text, points)
     text, points = _substitute(_TRAILING, lambda m: "", text, points)
     text, points = _substitute(_RUNS, lambda m: " ", text, points)
@@ -114,6 +117,16 @@ def _move(
     distance = np.minimum(points - starts[inside], lengths[inside])
     result: npt.NDArray[np.int64] = np.where(within, start + distance, moved)
     return result
+
+
+def _compose_between(text: str, points: npt.NDArray[np.int64]) -> tuple[str, npt.NDArray[np.int64]]:
+    """Compose what is left (Hangul syllables, say) between any two offsets, which stay where they are."""
+    if unicodedata.is_normalized("NFC", text):
+        return text, points
+    cuts = np.unique(np.concatenate([[0], points, [len(text)]]))
+    pieces = [unicodedata.normalize("NFC", text[a:b]) for a, b in itertools.pairwise(cuts)]
+    places = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])])
+    return "".join(pieces), places[np.searchsorted(cuts, points)]
 
 
 def _substitute_singletons(text: str, points: npt.NDArray[np.int64]) -> tuple[str, npt.NDArray[np.int64]]:

@@ -21,7 +21,7 @@ from hemicycle.curate.clean import clean_parts
 from hemicycle.curate.rules import MEASURES, Rule, annotate, load_rules
 from hemicycle.digests import sha256_text
 from hemicycle.documents import SCHEMA, parquet_writer, read_batches, write_parquet
-from hemicycle.errors import InputError, RightsError
+from hemicycle.errors import InputError, IntegrityError, RightsError
 from hemicycle.progress import QUIET, Progress
 
 SIGNAL = pa.struct([("name", pa.string()), ("value", pa.float64())])
@@ -85,6 +85,10 @@ def _cleaned(
     """Admitted rows of one source, cleaned and measured; appends what the fates need to `facts`."""
     for table in read_batches(path):
         rows = [row for row in table.to_pylist() if (row["id"], row["digest"]) in allowed]
+        for row in rows:
+            # Rights were decided for this very text; the digest beside it is only a claim.
+            if sha256_text(row["text"]) != row["digest"]:
+                raise IntegrityError(f"the text of {row['id']!r} is not that of its digest", place=str(path))
         if not rows:
             continue
         for row in rows:

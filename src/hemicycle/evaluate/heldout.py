@@ -3,13 +3,14 @@
 Two models cut the same text into different tokens, so a paired comparison needs units that depend on neither:
 blocks of about 2 000 characters. A token counts in the block where its first byte lies.
 
-The trap is a document that one corpus holds out and another one trains on (their declared shares may differ).
-Such a document, recognised by id or by the digest of its cleaned text, is left out, and the number said.
+The trap is a document that one corpus holds out and another one trains on (their declared shares may differ),
+be it a model's own or only that of its tokenizer, which would know the words of the text. Such a document,
+recognised by id or by the digest of its cleaned text, is left out, and the number said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,8 @@ class HeldOut:
 
     Attributes:
         documents: in order of source, then of the corpus.
-        trained_elsewhere: documents left out because another of the corpora trains on them.
+        trained_elsewhere: documents left out because another of the corpora, or one that a tokenizer was
+            learnt on, trains on them.
     """
 
     documents: tuple[HeldOutDocument, ...]
@@ -63,13 +65,19 @@ def cut(document: str, source: str, text: str) -> HeldOutDocument:
     return HeldOutDocument(document, source, text, ends, np.cumsum(sizes, dtype=np.int64))
 
 
-def read_held_out(corpora: Mapping[str, Path]) -> HeldOut:
+def read_held_out(corpora: Mapping[str, Path], tokenizer_corpora: Mapping[str, Path] = {}) -> HeldOut:
     """Collect the held-out documents of corpus artefacts, each once; empty texts have nothing to measure.
+
+    Args:
+        corpora: name → folder of a corpus to measure on.
+        tokenizer_corpora: corpora that the models' tokenizers were learnt on; only their training splits
+            matter, and they may be among `corpora`.
 
     Raises:
         InputError: a corpus holds nothing out, or nothing that the others do not train on.
     """
-    trained = _trained(corpora)
+    learnt_from = sorted({*corpora.values(), *tokenizer_corpora.values()})
+    trained = _trained(learnt_from)
     documents: list[HeldOutDocument] = []
     taken: set[str] = set()
     elsewhere: set[str] = set()
@@ -95,18 +103,18 @@ def read_held_out(corpora: Mapping[str, Path]) -> HeldOut:
             )
     if not documents:
         raise InputError(
-            "every held-out document is training text of another corpus of this evaluation",
-            place=", ".join(sorted(map(str, corpora.values()))),
+            "every held-out document is training text of another corpus of this evaluation or of a tokenizer",
+            place=", ".join(map(str, learnt_from)),
             remedy="Give the corpora that share sources the same `held_out` in hemicycle.toml.",
         )
     documents.sort(key=lambda document: document.source)
     return HeldOut(tuple(documents), len(elsewhere - taken))
 
 
-def _trained(corpora: Mapping[str, Path]) -> set[str]:
+def _trained(corpora: Iterable[Path]) -> set[str]:
     """Ids and digests of cleaned text of every training document."""
     trained: set[str] = set()
-    for folder in corpora.values():
+    for folder in corpora:
         for path in _shards(folder):
             for table in read_batches(path, ["id", "clean_digest", "split"]):
                 for row in table.to_pylist():

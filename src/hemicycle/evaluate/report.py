@@ -81,6 +81,7 @@ def evaluate(
     out: Path,
     *,
     compare: Sequence[Path] = (),
+    tokenizer_corpora: Mapping[str, Path] = {},
     progress: Progress = QUIET,
 ) -> dict[str, Any]:
     """Measure models and baselines on the held-out documents of some corpora and write the comparison.
@@ -90,6 +91,8 @@ def evaluate(
         corpora: name → folder of a corpus artefact. The n-gram learns from their training splits.
         out: an existing folder to write to.
         compare: folders of models from elsewhere; each is called by its folder's name.
+        tokenizer_corpora: name → folder of a corpus that a model's tokenizer was learnt on. What it trains on
+            is not measured on.
 
     Returns:
         Figures for the statement: bits per byte of each name over all sources, and what was measured on.
@@ -98,7 +101,7 @@ def evaluate(
         InputError: a corpus holds nothing out, or a model cannot be loaded or gives no numbers.
         DeclarationError: two models have one name.
     """
-    held = heldout.read_held_out(corpora)
+    held = heldout.read_held_out(corpora, tokenizer_corpora)
     folders = _named(models, compare)
     series: dict[str, Floats] = {}
     described: dict[str, dict[str, Any]] = {}

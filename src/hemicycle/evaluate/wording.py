@@ -47,9 +47,10 @@ _NOTES: dict[str, dict[Language, str]] = {
         "n’a pas d’intervalle.",
     },
     "elsewhere": {
-        "en": "{n} held-out documents were left out: another of the corpora trains on them.",
-        "fr": "{n} documents tenus à l’écart ont été laissés de côté : un autre des corpus les emploie pour "
-        "l’entraînement.",
+        "en": "{n} held-out documents were left out: another of the corpora, or one that a tokenizer was "
+        "learnt on, trains on them.",
+        "fr": "{n} documents tenus à l’écart ont été laissés de côté : un autre des corpus, ou un corpus dont "
+        "un découpage a été appris, les emploie pour l’entraînement.",
     },
     "unknown": {
         "en": "{name}: its training text is unknown: the held-out text may be in it.",

@@ -174,3 +174,14 @@ def statements_in(lines: Iterable[Line]) -> dict[str, str]:
         for line in lines
         if line.kind == "statement"
     }
+
+
+def dropped_in(lines: Iterable[Line]) -> set[str]:
+    """Artefacts that were deleted on purpose and not built again since."""
+    dropped: set[str] = set()
+    for line in lines:
+        if line.kind == "drop":
+            dropped.update(map(str, line.content.get("artefacts", [])))
+        elif line.kind == "statement":
+            dropped.discard(str(line.content.get("file")).rsplit("-", 1)[0])
+    return dropped

@@ -25,6 +25,7 @@ from hemicycle.ledger.journal import (
     BEGINNING,
     Journal,
     Line,
+    dropped_in,
     make_line,
     parse_line,
     read_lines,
@@ -79,13 +80,21 @@ class Ledger:
             )
         return key
 
+    def forget(self) -> None:
+        """Drop what was read: another process may have written since."""
+        self._by_key = None
+
     def current(self) -> dict[str, Statement]:
-        """Key → the latest journaled statement about it. Raises IntegrityError where the two disagree."""
+        """Key → the latest journaled statement about it, in the order of the journal.
+
+        Raises IntegrityError where journal and statements disagree.
+        """
         if self._by_key is None:
             by_key: dict[str, Statement] = {}
             for line in self.journal.lines():
                 if line.kind == "statement":
                     statement = self.read(str(line.content.get("file")), str(line.content.get("sha256")))
+                    by_key.pop(statement.subject.key, None)
                     by_key[statement.subject.key] = statement
             self._by_key = by_key
         return self._by_key
@@ -108,18 +117,22 @@ class Ledger:
         """Enter a statement. Doing it twice, as after a crash, is the same as doing it once."""
         statement = Statement.from_bytes(data, "statement")
         file = statement.file_name
-        entered = statements_in(self.journal.lines())
+        lines = self.journal.lines()
+        entered = statements_in(lines)
         path = self.folder / "statements" / file
         if file in entered:
             self.read(file, entered[file])
             latest = self.current().get(statement.subject.key)
-            if latest is not None and latest.digest == statement.digest:
+            gone = str(statement.subject) in dropped_in(lines)
+            if latest is not None and latest.digest == statement.digest and not gone:
                 return statement
             data = path.read_bytes()
+            statement = Statement.from_bytes(data, str(path))
         else:
             write_aside(path, data)
         self._enter("statement", {"file": file, "sha256": sha256_bytes(data)})
         if self._by_key is not None:
+            self._by_key.pop(statement.subject.key, None)
             self._by_key[statement.subject.key] = statement
         return statement
 

@@ -60,7 +60,7 @@ class Statement:
     @property
     def file_name(self) -> str:
         """Where the statement stands below `statements/`: its own artefact's digest tells reruns apart."""
-        return f"{self.subject.stage}/{self.subject.name}-{self.subject.key[:12]}-{self.digest[:8]}.json"
+        return f"{self.subject.stage}/{self.subject.name}-{self.subject.key[:12]}-{self.digest[:16]}.json"
 
     def to_bytes(self) -> bytes:
         statement = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hemicycle.errors import IntegrityError
-from hemicycle.ledger.journal import Line, statements_in
+from hemicycle.ledger.journal import Line, dropped_in, statements_in
 from hemicycle.ledger.ledger import HEAD_TYPE, Ledger
 from hemicycle.ledger.statements import Statement
 from hemicycle.progress import QUIET, Progress
@@ -36,23 +36,32 @@ def check_project(ledger: Ledger, store: Store, *, progress: Progress = QUIET) -
     return findings
 
 
-def check_ledger(ledger: Ledger) -> tuple[list[Finding], list[Statement]]:
-    """Check journal, head and statements; also returns the statements that are sound, oldest first."""
+def check_ledger(ledger: Ledger, *, partial: bool = False) -> tuple[list[Finding], list[Statement]]:
+    """Check journal, head and statements; also returns the statements that are sound, oldest first.
+
+    A release carries the statements of its own lineage only: with `partial`, a line whose statement is
+    withheld is no finding. Its digest still chains, so nothing can be put in its place.
+    """
     journal_file = str(ledger.journal.path)
     lines, problems = ledger.journal.read()
     findings = [Finding(f"{journal_file}, line {number}", what) for number, what in problems]
     findings += _check_head(ledger, lines)
+    folder = ledger.folder / "statements"
+    try:
+        present = set(list_files(folder)) if folder.is_dir() else set()
+    except IntegrityError as error:
+        return [*findings, Finding(error.place or str(folder), error.what)], []
     statements: list[Statement] = []
     named = statements_in(lines)
     for file, sha256 in named.items():
+        if partial and file not in present:
+            continue
         try:
             statements.append(ledger.read(file, sha256))
         except IntegrityError as error:
             findings.append(Finding(error.place or file, error.what))
-    folder = ledger.folder / "statements"
-    for file in list_files(folder) if folder.is_dir() else []:
-        if file not in named:
-            findings.append(Finding(str(folder / file), "no line of the journal names this statement"))
+    for file in sorted(present - named.keys()):
+        findings.append(Finding(str(folder / file), "no line of the journal names this statement"))
     return findings, statements
 
 
@@ -79,18 +88,14 @@ def _check_store(
     ledger: Ledger, statements: list[Statement], store: Store, progress: Progress
 ) -> list[Finding]:
     latest = {_stands_as(s): s for s in statements}
-    dropped = {
-        name
-        for line in ledger.journal.read()[0]
-        if line.kind == "drop"
-        for name in line.content.get("artefacts", [])
-    }
+    dropped = dropped_in(ledger.journal.read()[0])
     findings: list[Finding] = []
     standing = {f"{path.parent.name}/{path.name}": path for path in store.artefacts()}
     standing |= {f"release/{path.name}": path for path in store.released()}
     for name, path in standing.items():
         if name not in latest:
             findings.append(Finding(str(path), "no statement describes this artefact"))
+    findings += [Finding(str(path), "this does not belong here") for path in store.strays()]
     size = sum(f.size for name, s in latest.items() if name in standing for f in s.files)
     with progress.start("verify", size, "B") as bar:
         for name, statement in latest.items():

@@ -158,7 +158,7 @@ def _check_ledger(folder: Path, present: Collection[str]) -> tuple[list[Finding]
         ]
         if unsafe:
             return unsafe, []
-        findings, statements = check_ledger(ledger)
+        findings, statements = check_ledger(ledger, partial=True)
     except IntegrityError as error:
         return [Finding(_relative(error.place, folder), error.what)], []
     # A line, a head or a statement may hold any JSON, in any depth.

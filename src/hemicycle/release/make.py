@@ -8,7 +8,7 @@ only the public one, written anew.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ def make_release(
         draw_composition(facts, _new(out / "composition.png"))
         for file, text in render_pages(facts).items():
             _new(out / file).write_text(text, "utf-8")
-        _copy_ledger(ledger, out / "ledger", bar)
+        _copy_ledger(ledger, statements.values(), out / "ledger", bar)
     manifest = Manifest(
         files={f.path: f.sha256 for f in digest_files(out)},
         name=name,
@@ -134,8 +134,10 @@ def _copy(source: Path, target: Path, bar: Bar) -> None:
     bar.advance(target.stat().st_size)
 
 
-def _copy_ledger(ledger: Ledger, out: Path, bar: Bar) -> None:
-    for file in sorted(statements_in(ledger.journal.lines())):
+def _copy_ledger(ledger: Ledger, lineage: Iterable[Statement], out: Path, bar: Bar) -> None:
+    """The whole journal, and the statements of this lineage: a project's other work is not published."""
+    entered = statements_in(ledger.journal.lines())
+    for file in sorted({s.file_name for s in lineage} & entered.keys()):
         _copy(ledger.folder / "statements" / file, out / "statements" / file, bar)
     _copy(ledger.journal.path, out / "journal.jsonl", bar)
     _copy(ledger.folder / "head.json", out / "head.json", bar)

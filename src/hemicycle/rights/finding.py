@@ -2,8 +2,9 @@
 
 A text has layers, and is as free as the least free of them: the text itself (its authors' right) and the
 edition (who encoded or scanned it). A licence speaks for the layer of whoever states it. A file's own
-notice specialises what its origin says in general, and a card's statement is the most general of all. A
-distributor can license nothing that is not his; his statement is evidence, compared with the origin's.
+notice specialises what its origin says in general, and a card's statement is the most general of all; but
+a statement that gives more than the one it stands for is a contradiction, put up for review. A distributor
+can license nothing that is not his; his statement is evidence, compared with the origin's.
 
 A case is what a verdict depends on and nothing more: what is stated, and the authors' dates. Equal cases
 have equal findings, whatever document they come from and in whatever order.
@@ -73,10 +74,16 @@ class _Layer:
 
 @dataclass(frozen=True)
 class _Stated:
-    """Statements by the layer they speak for. `text` is empty where the text stands under its term."""
+    """Statements by the layer they speak for. `text` is empty where the text stands under its term.
+
+    `general` holds the statements that a more specific one of the same layer (`specific`) stands for, one
+    group for each who made them.
+    """
 
     text: tuple[str, ...]
     edition: tuple[str, ...]
+    specific: tuple[str, ...]
+    general: tuple[tuple[str, ...], ...]
     distributor: tuple[str, ...]
     quoted: tuple[str, ...]
 
@@ -109,12 +116,18 @@ def _sort_statements(statements: Sequence[tuple[str, str]], rights: CardRights) 
         quoted.add(_quote("card (distributor)", rights.distributor))
     if rights.covers == "edition":
         specific = by.get("file", set()) | by.get("edition", set()) | by.get("origin", set())
-        text, edition = set[str](), specific or card
+        text, edition, general = set[str](), specific or card, [card]
     else:
-        text = by.get("file") or by.get("origin") or card
-        edition = by.get("edition", set())
+        ranked = [s for s in (by.get("file"), by.get("origin"), card) if s]
+        specific, general = (ranked[0], ranked[1:]) if ranked else (set[str](), [])
+        text, edition = specific, by.get("edition", set())
     return _Stated(
-        tuple(sorted(text)), tuple(sorted(edition)), tuple(sorted(distributor)), tuple(sorted(quoted))
+        text=tuple(sorted(text)),
+        edition=tuple(sorted(edition)),
+        specific=tuple(sorted(specific)),
+        general=tuple(tuple(sorted(group)) for group in general if group),
+        distributor=tuple(sorted(distributor)),
+        quoted=tuple(sorted(quoted)),
     )
 
 
@@ -143,7 +156,8 @@ def _find_use(
         elif rights.covers == "text" and term.explanation != "protected-until":
             layers = [_Layer("deny", "distributor-only" if stated.distributor else "no-licence")]
     finding = _combine(layers, term, stated.quoted)
-    if governing and stated.distributor and _drifts(governing, stated.distributor, judge, use):
+    loosened = stated.specific and any(_gives_more(stated.specific, g, judge, use) for g in stated.general)
+    if loosened or (governing and stated.distributor and _drifts(governing, stated.distributor, judge, use)):
         finding = _at_most(finding, policy.drift, "licence-drift", policy)
     if not (rights.attested_by or "").strip():
         finding = _at_most(finding, policy.unattested, "not-attested", policy)
@@ -190,12 +204,26 @@ def _drifts(
     use: Use,
 ) -> bool:
     """Whether the distributor's statements mean something else than those of text, edition or both."""
+    said = _meaning(distributor, judge, use)
+    return said not in [_meaning(expressions, judge, use) for expressions in governing]
 
-    def meaning(expressions: Sequence[str]) -> tuple[Verdict, frozenset[str]]:
-        judged = [judge(expression)[use] for expression in expressions]
-        return worst(*(j.verdict for j in judged)), frozenset(o for j in judged for o in j.obligations)
 
-    return meaning(distributor) not in [meaning(expressions) for expressions in governing]
+def _gives_more(
+    specific: Sequence[str], general: Sequence[str], judge: Callable[[str], Judgement], use: Use
+) -> bool:
+    """Whether the specific statements allow what the general ones do not, or leave out a duty of theirs."""
+    verdict, duties = _meaning(specific, judge, use)
+    general_verdict, general_duties = _meaning(general, judge, use)
+    if verdict != general_verdict:
+        return SEVERITY[verdict] < SEVERITY[general_verdict]
+    return not general_duties <= duties
+
+
+def _meaning(
+    expressions: Sequence[str], judge: Callable[[str], Judgement], use: Use
+) -> tuple[Verdict, frozenset[str]]:
+    judged = [judge(expression)[use] for expression in expressions]
+    return worst(*(j.verdict for j in judged)), frozenset(o for j in judged for o in j.obligations)
 
 
 def _at_most(finding: Finding, ceiling: Verdict, explanation: str, policy: Policy) -> Finding:

@@ -32,9 +32,11 @@ NOT_AUTHORS = frozenset(
 )
 
 
-#: Readers put authority ids among the flags (viaf:7391951, PA1592). They name a person and say nothing of
-#: a term; every other flag does.
-_AUTHORITY_ID = re.compile(r"[A-Za-z]+:\S*\d\S*|[A-Z]{1,4}\d+")
+#: Readers put authority ids among the flags (viaf:7391951, PA1592, Q3816). They name a person and say nothing
+#: of a term; every other flag may, whatever it looks like (mpf:1914). So the list is closed.
+_AUTHORITY_ID = re.compile(
+    r"(?i:viaf|isni|bnf|wikidata|gnd|idref|orcid|lccn):[A-Za-z]{0,3} ?[0-9][0-9 -]*[A-Za-z]?|PA[0-9]+|Q[0-9]+"
+)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """`POST /v1/trace`: any text to the documents it matches, with their rights.
 
 The index is another room's; here it is anything with a `trace` method. A trace is quick but reads files, so
-it runs in a thread, a few at a time.
+it runs in a thread, a few at a time; some more may wait, and the next is told to come back.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from hemicycle.serve.answers import RETRY_AFTER
 from hemicycle.serve.protocol import ApiError, TraceRequest
 
 #: Traces that may run at once.
 AT_ONCE = 4
+#: Traces that may wait beside those that run.
+MAX_WAITING = 16
 
 
 class TraceResult(Protocol):
@@ -36,15 +39,29 @@ class Tracer(Protocol):
 def router(tracer: Tracer | None) -> APIRouter:
     routes = APIRouter()
     turns = asyncio.Semaphore(AT_ONCE)
+    held = 0
 
     @routes.post("/v1/trace")
     async def trace(body: TraceRequest) -> JSONResponse:
+        nonlocal held
         if tracer is None:
             raise ApiError(501, "this server has no index of the training text", code="no_index")
-        async with turns:
-            result = await run_in_threadpool(
-                tracer.trace, body.text, prompt=body.prompt, min_words=body.min_words
+        if held >= AT_ONCE + MAX_WAITING:
+            raise ApiError(
+                503,
+                "too many traces are waiting",
+                code="busy",
+                kind="server_error",
+                headers={"retry-after": str(RETRY_AFTER)},
             )
+        held += 1
+        try:
+            async with turns:
+                result = await run_in_threadpool(
+                    tracer.trace, body.text, prompt=body.prompt, min_words=body.min_words
+                )
+        finally:
+            held -= 1
         return JSONResponse(result.to_json())
 
     return routes

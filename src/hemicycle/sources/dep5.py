@@ -43,6 +43,15 @@ _SOURCE_ENDINGS = (
 _GNU = re.compile(r"([AL]?GPL|GFDL(?:-NIV)?)(?:-v?(\d(?:\.\d)*))?(\+|-or-later|-only)?", re.IGNORECASE)
 _COMMONS = re.compile(r"(CC-BY(?:-NC)?(?:-SA|-ND)?)-(\d(?:\.\d)?)", re.IGNORECASE)
 
+#: What joins or groups names: a word of its own, a comma, bars, a bracket.
+_OPERATOR = re.compile(
+    r"\s*([(),]|\|+|(?<![^\s(),|])(?:and/or|and|or)(?![^\s(),|]))\s*", re.IGNORECASE
+)
+#: Other brackets and the semicolon: they group or part, the format gives them no meaning.
+_UNREAD = re.compile(r"[\[\]{}<>;\uff08\uff09]")
+#: Brackets within brackets, more than anybody writes.
+MAX_BRACKETS = 16
+
 #: Debian's families with a version: the versions that exist in SPDX.
 _VERSIONS = {
     "GPL": ("1.0", "2.0", "3.0"),
@@ -218,35 +227,86 @@ def _covers_ending(pattern: str, installed: str) -> bool:
 def spdx(short_name: str) -> str:
     """The SPDX expression of a licence as Debian writes it: ``GPL-2+ or CC-BY-SA-3.0`` and the like.
 
-    ``or`` binds weaker than ``and``, a comma weaker than both. A bare comma and a slash do not say which
-    of the two they mean and are read as ``and``, the more demanding.
+    ``or`` binds weaker than ``and``, a comma weaker than both, and round brackets group. A bare comma and a
+    slash do not say which of the two they mean and are read as ``and``, the more demanding. Where brackets
+    or operators do not fit together the whole is one `LicenseRef`: read in part, it could offer a choice
+    that nobody gave.
     """
-    name = re.sub(r"\band/or\b", "or", short_name.strip(), flags=re.IGNORECASE)
-    if not name:
-        return "LicenseRef-debian-unstated"
-    groups = re.split(r",\s*(?:(and|or)\b)?\s*", name, flags=re.IGNORECASE)
-    expression = _alternatives(groups[0])
-    for operator, group in zip(groups[1::2], groups[2::2], strict=True):
-        if not group.strip():
-            continue
-        other = _alternatives(group)
-        either = (operator or "").lower() == "or"
-        expression = f"{expression} OR {other}" if either else _both([expression, other])
-    return expression
+    name = short_name.strip()
+    known = _table("names").get(name.lower())
+    if known:
+        return known
+    try:
+        return _reference(name) if _UNREAD.search(name) else _Reading(name).whole()
+    except _NotReadError:
+        return _reference(name)
 
 
-def _alternatives(text: str) -> str:
-    return " OR ".join(
-        _both([_term(t) for t in _joined(alternative)])
-        for alternative in re.split(r"\s+or\s+|\s*\|+\s*", text.strip(), flags=re.IGNORECASE)
-    )
+class _NotReadError(Exception):
+    """The words do not fit together."""
 
 
-def _joined(alternative: str) -> list[str]:
-    terms = re.split(r"\s+and\s+", alternative, flags=re.IGNORECASE)
-    return [
-        s for t in terms for s in ([t] if t.strip().lower() in _table("names") else re.split(r"\s*/\s*", t))
-    ]
+class _Reading:
+    """One pass over the words of a short name: a method a level of precedence, the weakest first."""
+
+    def __init__(self, name: str) -> None:
+        self._words = [word for word in _OPERATOR.split(name) if word]
+        self._next = 0
+
+    def whole(self) -> str:
+        expression = self._sentence(0)
+        if self._next < len(self._words):
+            raise _NotReadError
+        return expression
+
+    def _sentence(self, depth: int) -> str:
+        expression = self._choice(depth)
+        while self._takes(","):
+            either = self._takes("or")
+            if not either and not self._takes("and") and self._at_end():
+                break  # a comma at the end joins nothing
+            other = self._choice(depth)
+            expression = f"{expression} OR {other}" if either else _both([expression, other])
+        return expression
+
+    def _choice(self, depth: int) -> str:
+        legs = [self._union(depth)]
+        while self._takes("or"):
+            legs.append(self._union(depth))
+        return " OR ".join(legs)
+
+    def _union(self, depth: int) -> str:
+        terms = self._factor(depth)
+        while self._takes("and"):
+            terms += self._factor(depth)
+        return _both(terms)
+
+    def _factor(self, depth: int) -> list[str]:
+        if self._takes("("):
+            if depth == MAX_BRACKETS:
+                raise _NotReadError
+            inner = self._sentence(depth + 1)
+            if not self._takes(")"):
+                raise _NotReadError
+            return [inner]
+        if self._at_end() or _OPERATOR.fullmatch(self._words[self._next]):
+            raise _NotReadError
+        self._next += 1
+        name = self._words[self._next - 1].strip()
+        return [_term(n) for n in ([name] if name.lower() in _table("names") else name.split("/"))]
+
+    def _at_end(self) -> bool:
+        return self._next >= len(self._words)
+
+    def _takes(self, operator: str) -> bool:
+        """Step over the next word if it is this operator."""
+        if self._at_end():
+            return False
+        word = self._words[self._next].lower()
+        if operator != ("or" if word[0] == "|" or word == "and/or" else word):
+            return False
+        self._next += 1
+        return True
 
 
 def _both(expressions: Iterable[str]) -> str:
@@ -257,7 +317,7 @@ def _both(expressions: Iterable[str]) -> str:
 
 
 def _term(name: str) -> str:
-    name = name.strip().strip("()").strip()
+    name = name.strip()
     known = _table("names").get(name.lower()) or _family(name)
     if known:
         return known
@@ -266,14 +326,17 @@ def _term(name: str) -> str:
         # An exception only adds permissions: leaving out one that SPDX has no name for errs to the safe side.
         exception = _table("exceptions").get(match[2].lower().replace(" ", "-"))
         return f"{plain} WITH {exception}" if exception else plain
+    return _reference(name)
+
+
+def _reference(name: str) -> str:
+    """What no rule allows, with the words as they stand."""
     cleaned = re.sub(r"[^A-Za-z0-9.]+", "-", name.replace("+", "plus")).strip("-")
     return f"LicenseRef-debian-{cleaned or 'unstated'}"
 
 
 def _family(name: str) -> str | None:
-    gnu = re.fullmatch(
-        r"([AL]?GPL|GFDL(?:-NIV)?)(?:-v?(\d(?:\.\d)*))?(\+|-or-later|-only)?", name, re.IGNORECASE
-    )
+    gnu = _GNU.fullmatch(name)
     if gnu:
         family, _, invariants = gnu[1].upper().partition("-")
         versions = _VERSIONS[family]

@@ -3,8 +3,9 @@
 What has arrived is kept in a work folder, so that the next try, of this process or of the next one, asks
 for the rest only (RFC 9110, sections 13.1.5 and 14.2). The trap is a file that changes upstream between the
 two halves: the rest is asked for under the condition that the validator (a strong ETag, or a Last-Modified
-that is safe to use) is still the same, and when it is not, the file is begun again. A file takes its final
-name once its length and its digest are right.
+that is safe to use) is still the same, and when it is not, the file is begun again. The other trap is a power
+cut, after which a file may have its length and not its bytes: only what was flushed to disk counts as having
+arrived. A file takes its final name once its length and its digest are right.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import contextlib
 import dataclasses
 import errno
 import json
+import os
 import re
 import shutil
 import time
@@ -22,6 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 
@@ -37,6 +40,8 @@ TRIES = 6
 GAIN = 2**20
 TRIES_IN_ALL = 1_000
 LONGEST_BACKOFF = 60.0
+#: Bytes after which what has arrived is flushed to disk; a kill costs no more.
+FLUSHED_EVERY = 64 * 2**20
 
 #: Longer names trouble file systems, which count bytes and know 255 of them.
 MAX_NAME_BYTES = 120
@@ -67,12 +72,14 @@ class _State:
     Attributes:
         validator: a value for If-Range; None where the server gave none that is safe.
         total: length of the whole file in bytes, where the server said it.
+        kept: bytes of the part that were on disk when this was written.
         sha256: of the finished file; None while it is on its way.
     """
 
     url: str
     validator: str | None = None
     total: int | None = None
+    kept: int = 0
     etag: str | None = None
     last_modified: str | None = None
     sha256: str | None = None
@@ -85,7 +92,6 @@ def download(
     *,
     digests: Mapping[str, str],
     progress: Progress = QUIET,
-    offline: bool = False,
     client: httpx.Client | None = None,
     sleep: Callable[[float], None] = time.sleep,
     max_bytes: int = MAX_BYTES,
@@ -97,7 +103,6 @@ def download(
     Args:
         work: folder of partial files and their states, on the same file system as `into`.
         digests: SHA-256 by address or by file name (see `file_names`), for those that are known.
-        offline: touch no network; a file that is not there yet is an error.
         client: for tests, or for a proxy of one's own; redirects are followed here, not by it.
         max_bytes: the most one file may have.
 
@@ -117,14 +122,7 @@ def download(
         done = []
         for url, name in names.items():
             transfer = _Transfer(url, into / name, work, expected.get(url), max_bytes)
-            finished = transfer.finished()
-            if finished is None and offline:
-                raise InputError(
-                    "the file is not here yet, and this run may not use the network",
-                    place=url,
-                    remedy="Run `hemicycle collect` on a machine with a network first.",
-                )
-            done.append(finished or transfer.run(visit, progress))
+            done.append(transfer.finished() or transfer.run(visit, progress))
         return done
 
 
@@ -203,10 +201,12 @@ class _Transfer:
 
     def run(self, visit: Visit, progress: Progress) -> Downloaded:
         """Fetch, trying again where a failure may pass; verify; give the final name."""
-        if self.state.sha256:
-            self._restart()
-        resumed = self._size() > 0
         with _disk_errors(self.url):
+            if self.state.sha256 or self._size() < self.state.kept:
+                self._restart()
+            elif self._size() > self.state.kept:
+                os.truncate(self.part, self.state.kept)
+            resumed = self._size() > 0
             self._fetch(visit, progress)
             digest = sha256_file(self.part)
             if self.expected not in (None, digest) and resumed:
@@ -281,9 +281,8 @@ class _Transfer:
             raise self._too_large(total)
         if total is not None and total > shutil.disk_usage(self.part.parent).free:
             raise OSError(errno.ENOSPC, f"the file has {total} bytes")
-        self._save(
-            _State(self.url, _validator(headers), total, headers.get("etag"), headers.get("last-modified"))
-        )
+        etag, modified = headers.get("etag"), headers.get("last-modified")
+        self._save(_State(self.url, _validator(headers), total, etag=etag, last_modified=modified))
 
     def _continues(self, response: httpx.Response, have: int) -> bool:
         """Whether a 206 is the rest of the very file whose beginning is here."""
@@ -304,17 +303,28 @@ class _Transfer:
         ):
             bar.advance(start / 1e6)
             # Pieces as they come: a chosen size would hold back, and lose, what a cut leaves incomplete.
-            for piece in response.iter_raw():
-                size += len(piece)
-                if size > self.max_bytes:
-                    raise self._too_large(size)
-                file.write(piece)
-                bar.advance(len(piece) / 1e6)
+            try:
+                for piece in response.iter_raw():
+                    size += len(piece)
+                    if size > self.max_bytes:
+                        raise self._too_large(size)
+                    file.write(piece)
+                    bar.advance(len(piece) / 1e6)
+                    if size - self.state.kept >= FLUSHED_EVERY:
+                        self._keep(file)
+            finally:
+                self._keep(file)
         if total is not None and size < total:
             raise TryAgainError(f"the connection ended after {size} of {total} bytes")
         if total is not None and size > total:
             self._restart()
             raise TryAgainError(f"the server sent {size} bytes and had announced {total}")
+
+    def _keep(self, file: BinaryIO) -> None:
+        """Flush what has arrived, then record it: in this order a power cut leaves no false record."""
+        file.flush()
+        os.fsync(file.fileno())
+        self._save(dataclasses.replace(self.state, kept=file.tell()))
 
     def _too_large(self, size: int) -> InputError:
         return InputError(

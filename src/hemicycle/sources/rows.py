@@ -6,7 +6,9 @@ and what a Hemicycle corpus carries (`origin`, `parts`, `licences`, `digest`).
 
 The trap is silence. A descriptive field in an unexpected form is left out, since a foreign corpus may
 mean anything by `kind`; but a licence that cannot be read is refused: dropping a statement that says no
-would let the card's yes stand alone.
+would let the card's yes stand alone. Nor is an author dropped who cannot be read: one forgotten translator
+would make a text free. He stays, without a name or a death, and the rights gate puts the text up for
+review. And a row has no say in who speaks: whatever it claims, a foreign row is its distributor's word.
 """
 
 from __future__ import annotations
@@ -16,12 +18,14 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from hemicycle.digests import sha256_text
-from hemicycle.documents import Author, Document, Kind, Part, StatedLicence
+from hemicycle.documents import SCHEMA, Author, Document, Kind, Part, StatedLicence
 from hemicycle.errors import InputError
 from hemicycle.project import Card
 from hemicycle.sources.text import MAX_FILE_BYTES, bcp47, iso_date
 
 KINDS = frozenset(get_args(Kind))
+#: Flag of an author one of whose years is stated and cannot be read: the other cannot be held against it.
+UNREADABLE_YEAR = "unreadable-year"
 
 
 def document_of_row(row: Mapping[str, Any], card: Card, *, origin: str, anchor: str, place: str) -> Document:
@@ -29,7 +33,8 @@ def document_of_row(row: Mapping[str, Any], card: Card, *, origin: str, anchor: 
 
     A row's own id is kept as the document's id and as its anchor in the origin. A row that a Hemicycle
     corpus wrote brings its origin, parts, authors and licences along, and its text must still have one of
-    the digests it carries. A row's `url` becomes the anchor of one part that spans the text.
+    the digests it carries; the licences of any other row are its distributor's statements, whoever it says
+    stated them. A row's `url` becomes the anchor of one part that spans the text.
 
     Args:
         origin: the file, relative to the source.
@@ -37,7 +42,7 @@ def document_of_row(row: Mapping[str, Any], card: Card, *, origin: str, anchor: 
         place: file and line, for errors.
 
     Raises:
-        InputError: no text, text that is not text, an id or a licence that cannot be read.
+        InputError: no text, text that is not text, an id, a licence or an author's flags that cannot be read.
     """
     text = _text(row, card.text_field, place)
     own_id = _id(row, card.id_field, place)
@@ -52,12 +57,12 @@ def document_of_row(row: Mapping[str, Any], card: Card, *, origin: str, anchor: 
         text=text,
         parts=parts,
         title=_words(row.get("title")),
-        authors=_authors(row.get("authors"), row.get("author")),
+        authors=_authors(row.get("authors"), row.get("author"), place),
         date=iso_date(row.get("date")),
         language=bcp47(row.get("language")),
         variety=bcp47(row.get("variety")),
         kind=kind if isinstance(kind, str) and kind in KINDS else None,
-        licences=_licences(row, place),
+        licences=_licences(row, place, own=own_origin is not None and row.keys() >= set(SCHEMA.names)),
         group=_words(row.get("group")),
         id=own_id,
     )
@@ -120,27 +125,52 @@ def _year(value: object) -> int | None:
     return int(value) if -9999 <= value <= 9999 else None
 
 
-def _authors(several: object, one: object) -> tuple[Author, ...]:
-    given = several if several is not None else one
-    found = []
-    for value in given if isinstance(given, list | tuple) else [given]:
-        if isinstance(value, Mapping) and (name := _words(value.get("name"))):
-            flags = value.get("flags")
-            found.append(
-                Author(
-                    name,
-                    _words(value.get("role")) or "author",
-                    _year(value.get("birth")),
-                    _year(value.get("death")),
-                    tuple(f for f in flags if isinstance(f, str)) if isinstance(flags, list | tuple) else (),
-                )
+def _authors(several: object, one: object, place: str) -> tuple[Author, ...]:
+    """Everybody named in either field; `author` often repeats, without dates, somebody of `authors`."""
+    found = [_author(item, place) for item in _items(several)]
+    named = {author.name for author in found if author.name}
+    alone = [_author(item, place) for item in _items(one)]
+    return (*found, *(a for a in alone if a.name not in named or a != Author(a.name)))
+
+
+def _items(value: object) -> list[object]:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _author(item: object, place: str) -> Author:
+    """One contributor. Who cannot be read is kept without a name or years: unknown, so never free."""
+    if not isinstance(item, Mapping):
+        return Author(_words(item) or "")
+    name, role = _words(item.get("name")), _words(item.get("role")) or "author"
+    flags = _flags(item.get("flags"), place)
+    if name is None:
+        return Author("", role, flags=flags)
+    birth, death = _year(item.get("birth")), _year(item.get("death"))
+    unread = any(
+        year is None and _items(item.get(key)) for key, year in (("birth", birth), ("death", death))
+    )
+    if unread and UNREADABLE_YEAR not in flags:
+        flags += (UNREADABLE_YEAR,)
+    return Author(name, role, birth, death, flags)
+
+
+def _flags(value: object, place: str) -> tuple[str, ...]:
+    flags = []
+    for flag in _items(value):
+        if not isinstance(flag, str):
+            raise InputError(
+                f"the flags of an author hold {kind_of_value(flag)}, not words",
+                place=place,
+                remedy="Write a list of words, or leave the flags out.",
             )
-        elif name := _words(value):
-            found.append(Author(name))
-    return tuple(found)
+        flags.append(_encodable(flag, "flags", place))
+    return tuple(flags)
 
 
-def _licences(row: Mapping[str, Any], place: str) -> tuple[StatedLicence, ...]:
+def _licences(row: Mapping[str, Any], place: str, *, own: bool) -> tuple[StatedLicence, ...]:
+    """What the row states. Unless a Hemicycle corpus wrote it (`own`), all of it is the distributor's word."""
     found = []
     for field in ("license", "licence"):
         value = row.get(field)
@@ -159,8 +189,14 @@ def _licences(row: Mapping[str, Any], place: str) -> tuple[StatedLicence, ...]:
     for item in stated_list if isinstance(stated_list, list | tuple) else [stated_list]:
         match item:
             case {"stated_by": str(stated_by), "expression": str(expression)}:
+                expression = _encodable(expression, "licences", place)
                 evidence = _words(item.get("evidence"))
-                found.append(StatedLicence(stated_by, _encodable(expression, "licences", place), evidence))
+                if own:
+                    stated_by = _encodable(stated_by, "licences", place)
+                elif stated_by != "distributor":
+                    evidence = f"{evidence or place} (stated, the row says, by “{shown(stated_by)}”)"
+                    stated_by = "distributor"
+                found.append(StatedLicence(stated_by, expression, evidence))
             case _:
                 raise InputError(
                     "an item of “licences” does not say stated_by and expression",

@@ -25,6 +25,11 @@ from hemicycle.errors import InputError, IntegrityError
 from hemicycle.tokens.megatron import Shard, read_shard
 from hemicycle.tokens.tokenize import shard_name
 
+#: A plan has fewer rows than this: their numbers are stored in 32 bits.
+ROWS_BOUND = 2**32
+#: Tokens of the plan that `exposure` looks at together.
+TOKENS_AT_ONCE = 4_000_000
+
 ROWS = pa.schema(
     [
         ("corpus", pa.int16()),
@@ -65,8 +70,18 @@ def make_plan(
         batch_rows: rows of a step.
 
     Each corpus gives its share of ``steps * batch_rows`` rows, in whole shuffled epochs and a part of one;
-    then the corpora are shuffled together. Raises InputError where a corpus has not even one row.
+    then the corpora are shuffled together.
+
+    Raises:
+        InputError: a corpus has not even one row, or all have more than a plan can number.
     """
+    rows = sum(_row_count(shard, context) for name in sorted(tokens) for shard in _shards(tokens[name]))
+    if rows >= ROWS_BOUND:
+        raise InputError(
+            f"the corpora have {rows} rows of {context} tokens; a plan numbers fewer than {ROWS_BOUND}",
+            place=", ".join(str(tokens[name]) for name in sorted(tokens)),
+            remedy="Declare a larger context, or fewer sources.",
+        )
     generator = np.random.Generator(np.random.Philox(seed))
     tables, chosen = [], []
     epochs: dict[str, float] = {}
@@ -126,12 +141,17 @@ def _interleave(counts: list[int], generator: np.random.Generator) -> npt.NDArra
     return positions
 
 
+def _row_count(shard: Shard, context: int) -> int:
+    """Leftover tokens at the end of a shard make no row."""
+    return max(0, (len(shard.tokens) - 1) // context)
+
+
 def _rows(corpus: int, folder: Path, context: int) -> pa.Table:
-    """All rows of a tokens artefact. Leftover tokens at the end of a shard make no row."""
+    """All rows of a tokens artefact."""
     columns: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in ROWS.names}
     before = 0
     for number, shard in enumerate(_shards(folder)):
-        count = max(0, (len(shard.tokens) - 1) // context)
+        count = _row_count(shard, context)
         starts = np.arange(count, dtype=np.int64) * context
         columns["corpus"].append(np.full(count, corpus, np.int16))
         columns["shard"].append(np.full(count, number, np.int32))
@@ -172,7 +192,13 @@ class Batch:
 
 
 class Order:
-    """A plan opened on the tokens it was made for."""
+    """A plan opened on the tokens it was made for. R rows.
+
+    Attributes:
+        sequence: row numbers in the order they are read, uint32, a map of the file.
+        corpus_R, shard_R: which corpus of the plan, and which of its shards, a row is cut from.
+        start_R: place of a row's first token in its shard.
+    """
 
     def __init__(self, plan: Path, tokens: Mapping[str, Path]) -> None:
         self.plan: dict[str, Any] = json.loads((plan / "plan.json").read_text("utf-8"))
@@ -181,20 +207,20 @@ class Order:
         self.steps: int = self.plan["steps"]
         if sorted(tokens) != self.plan["corpora"]:
             raise IntegrityError(f"the plan is for corpora {self.plan['corpora']}", place=str(plan))
-        self._order = np.load(plan / "order.npy", mmap_mode="r")
-        rows = pq.read_table(plan / "rows.parquet")
-        self._corpus = rows["corpus"].to_numpy()
-        self._shard = rows["shard"].to_numpy()
-        self._start = rows["start"].to_numpy()
+        self.sequence: npt.NDArray[np.uint32] = np.load(plan / "order.npy", mmap_mode="r")
+        rows = pq.read_table(plan / "rows.parquet", columns=["corpus", "shard", "start"])
+        self.corpus_R: npt.NDArray[np.int16] = rows["corpus"].to_numpy()
+        self.shard_R: npt.NDArray[np.int32] = rows["shard"].to_numpy()
+        self.start_R: npt.NDArray[np.int64] = rows["start"].to_numpy()
         self._tokens = [_shards(tokens[name]) for name in sorted(tokens)]
-        if len(self._order) != self.steps * self.batch_rows:
+        if len(self.sequence) != self.steps * self.batch_rows:
             raise IntegrityError("the order is cut off", place=str(plan / "order.npy"))
 
     def rows(self, step: int) -> npt.NDArray[np.uint32]:
         """Row numbers of a step, counted from 0. Raises IndexError outside the plan."""
         if not 0 <= step < self.steps:
             raise IndexError(f"step {step} is outside the plan's {self.steps}")
-        return np.asarray(self._order[step * self.batch_rows : (step + 1) * self.batch_rows])
+        return np.asarray(self.sequence[step * self.batch_rows : (step + 1) * self.batch_rows])
 
     def batch(self, step: int) -> Batch:
         """What the model reads at `step`: a pure function of plan and tokens."""
@@ -203,8 +229,8 @@ class Order:
         ids = np.empty((len(rows), width), np.int64)
         documents = np.empty((len(rows), width), np.int64)
         for i, row in enumerate(rows):
-            shard = self._tokens[self._corpus[row]][self._shard[row]]
-            start = int(self._start[row])
+            shard = self._tokens[self.corpus_R[row]][self.shard_R[row]]
+            start = int(self.start_R[row])
             ids[i] = shard.tokens[start : start + width]
             documents[i] = _document_at(shard, np.arange(start, start + width))
         same = documents[:, 1:] == documents[:, :-1]
@@ -220,40 +246,49 @@ def exposure(plan: Path, tokens: Mapping[str, Path]) -> pa.Table:
     """Per document: first and last step that read it, rows and tokens read, over the whole plan.
 
     Computed from the plan alone; no training is needed to know what a model will have read. Documents
-    that the plan never reaches are absent.
+    that the plan never reaches are absent. Memory is that of the plan's rows, of the documents of one corpus
+    and of `TOKENS_AT_ONCE` tokens, however many epochs are planned.
     """
     order = Order(plan, tokens)
-    rows = pq.read_table(plan / "rows.parquet")
-    sequence = np.asarray(order._order, np.int64)
-    steps = np.repeat(np.arange(order.steps), order.batch_rows)
+    rows = pq.read_table(plan / "rows.parquet", columns=["first_document", "last_document"])
+    first_R, last_R = rows["first_document"].to_numpy(), rows["last_document"].to_numpy()
+    steps_at_once = max(1, TOKENS_AT_ONCE // (order.batch_rows * order.context))
     parts: list[pa.Table] = []
     for number, name in enumerate(order.plan["corpora"]):
-        documents = pq.read_table(tokens[name] / "documents.parquet")
-        chosen = order._corpus[sequence] == number
-        read, at = sequence[chosen], steps[chosen]
-        first = rows["first_document"].to_numpy()[read]
-        spans = rows["last_document"].to_numpy()[read] - first + 1
-        document = np.repeat(first, spans) + _counting(spans)
-        step = np.repeat(at, spans)
-        start = np.repeat(order._start[read], spans)
-        begins = documents["first"].to_numpy()[document]
-        ends = begins + documents["tokens"].to_numpy()[document]
-        # A row's shard offset and its documents' offsets are in the same shard by construction.
-        overlap = np.minimum(ends, start + order.context) - np.maximum(begins, start)
-        seen, inverse = np.unique(document, return_inverse=True)
-        first_step = np.full(len(seen), np.iinfo(np.int64).max)
-        last_step = np.full(len(seen), -1)
-        np.minimum.at(first_step, inverse, step)
-        np.maximum.at(last_step, inverse, step)
+        documents = pq.read_table(
+            tokens[name] / "documents.parquet", columns=["id", "source", "first", "tokens"]
+        )
+        begins = documents["first"].to_numpy()
+        ends = begins + documents["tokens"].to_numpy()
+        first_step = np.full(len(begins), np.iinfo(np.int64).max)
+        last_step = np.full(len(begins), -1)
+        rows_read = np.zeros(len(begins), np.int64)
+        tokens_read = np.zeros(len(begins), np.int64)
+        for first in range(0, order.steps, steps_at_once):
+            last = min(first + steps_at_once, order.steps)
+            row = order.sequence[first * order.batch_rows : last * order.batch_rows]
+            at = np.repeat(np.arange(first, last), order.batch_rows)
+            of_this = order.corpus_R[row] == number
+            row, at = row[of_this], at[of_this]
+            spans = last_R[row] - first_R[row] + 1
+            document = np.repeat(first_R[row], spans) + _counting(spans)
+            step, start = np.repeat(at, spans), np.repeat(order.start_R[row], spans)
+            # A row's shard offset and its documents' offsets are in the same shard by construction.
+            overlap = np.minimum(ends[document], start + order.context) - np.maximum(begins[document], start)
+            np.minimum.at(first_step, document, step)
+            np.maximum.at(last_step, document, step)
+            np.add.at(rows_read, document, 1)
+            np.add.at(tokens_read, document, np.maximum(overlap, 0))
+        seen = rows_read > 0
         parts.append(
             pa.table(
                 {
-                    "document": documents["id"].take(seen),
-                    "source": documents["source"].take(seen),
-                    "first_step": first_step,
-                    "last_step": last_step,
-                    "rows": np.bincount(inverse, minlength=len(seen)),
-                    "tokens": np.bincount(inverse, np.maximum(overlap, 0), len(seen)).astype(np.int64),
+                    "document": documents["id"].filter(pa.array(seen)),
+                    "source": documents["source"].filter(pa.array(seen)),
+                    "first_step": first_step[seen],
+                    "last_step": last_step[seen],
+                    "rows": rows_read[seen],
+                    "tokens": tokens_read[seen],
                 },
                 schema=EXPOSURE,
             )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from hemicycle.documents import read_batches, write_parquet
+from hemicycle.documents import parquet_writer, read_batches
 from hemicycle.errors import InputError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.tokens.megatron import ShardWriter, token_type
@@ -21,6 +21,8 @@ from hemicycle.tokens.tokenizer import BEGIN, END, load_tokenizer
 SHARD_TOKENS = 500_000_000
 #: Documents handed to the tokenizer at once; it encodes them on all cores.
 BATCH_CHARACTERS = 4_000_000
+#: Rows of a row group of `documents.parquet`; so many wait in memory.
+DOCUMENTS_A_GROUP = 100_000
 
 DOCUMENTS = pa.schema(
     [
@@ -46,7 +48,8 @@ def tokenize(
     """Write `tokens-NNNNN.bin/.idx` and `documents.parquet`; returns counts by source.
 
     `documents.parquet` maps document number (its place in all shards, in order) to id, source, shard,
-    first token in the shard and length in tokens, marks included.
+    first token in the shard and length in tokens, marks included. Memory is that of a batch and of a row
+    group, whatever the corpus.
     """
     encoder = load_tokenizer(tokenizer)
     begin, end = encoder.token_to_id(BEGIN), encoder.token_to_id(END)
@@ -55,9 +58,12 @@ def tokenize(
     dtype = token_type(encoder.get_vocab_size())
     rows: list[dict[str, Any]] = []
     by_source: dict[str, dict[str, int]] = {}
-    number = 0
+    documents = number = 0
     writer = ShardWriter(out / shard_name(0), dtype)
-    with progress.start("tokenize", None, "tokens") as bar:
+    with (
+        parquet_writer(out / "documents.parquet", DOCUMENTS) as table,
+        progress.start("tokenize", None, "tokens") as bar,
+    ):
         for batch in _training_batches(corpus):
             encodings = encoder.encode_batch_fast([row["text"] for row in batch], add_special_tokens=False)
             for row, encoding in zip(batch, encodings, strict=True):
@@ -69,7 +75,7 @@ def tokenize(
                 size = len(row["text"].encode("utf-8"))
                 rows.append(
                     {
-                        "document": len(rows),
+                        "document": documents,
                         "id": row["id"],
                         "source": row["source"],
                         "clean_digest": row["clean_digest"],
@@ -79,18 +85,23 @@ def tokenize(
                         "bytes": size,
                     }
                 )
+                documents += 1
+                if len(rows) >= DOCUMENTS_A_GROUP:
+                    table.write_table(pa.Table.from_pylist(rows, schema=DOCUMENTS))
+                    rows = []
                 writer.add(ids)
                 count = by_source.setdefault(row["source"], {"documents": 0, "tokens": 0, "bytes": 0})
                 count["documents"] += 1
                 count["tokens"] += len(ids)
                 count["bytes"] += size
                 bar.advance(len(ids))
+        if rows:
+            table.write_table(pa.Table.from_pylist(rows, schema=DOCUMENTS))
     writer.close()
-    write_parquet(out / "documents.parquet", DOCUMENTS, [pa.Table.from_pylist(rows, schema=DOCUMENTS)])
     tokens = sum(c["tokens"] for c in by_source.values())
     size = sum(c["bytes"] for c in by_source.values())
     return {
-        "documents": len(rows),
+        "documents": documents,
         "tokens": tokens,
         "bytes": size,
         "bytes_per_token": round(size / max(tokens, 1), 4),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hemicycle.digests import canonical_json, sha256_file
-from hemicycle.documents import read_batches, write_parquet
+from hemicycle.documents import parquet_writer, read_batches
 from hemicycle.errors import InputError, IntegrityError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.store import FileDigest, artefact_digest, digest_files
@@ -50,7 +50,8 @@ DOCUMENTS = pa.schema(
         ("words", pa.int64()),
     ]
 )
-_DOCUMENTS_A_GROUP = 100_000
+#: Rows of a row group of `documents.parquet`; so many wait in memory while it is written.
+DOCUMENTS_A_GROUP = 100_000
 
 
 @dataclass(frozen=True)
@@ -100,26 +101,30 @@ def build_index(
 
     A document that stands in several of the corpora is indexed once.
 
-    Memory: the vocabulary, and about 20 bytes a word of the largest shard. With the default bound a shard
-    stays below the 2^31 bytes up to which the sort uses 32-bit numbers. Equal corpora give equal bytes.
+    Memory: the vocabulary and the ids of all documents (to know one that was seen), then about 20 bytes a
+    word of the largest shard. With the default bound a shard stays below the 2^31 bytes up to which the sort
+    uses 32-bit numbers. Equal corpora give equal bytes.
 
     Raises:
         InputError: the corpora have no document to train on.
     """
     out.mkdir(parents=True, exist_ok=True)
     vocabulary = Vocabulary()
-    writer = _ShardWriter(out, max_words_a_shard)
     files = [(n, p) for n, corpus in enumerate(corpora) for p in sorted((corpus / "kept").glob("*.parquet"))]
     rows = sum(pq.read_metadata(path).num_rows for _, path in files)
     seen: set[str] = set()
-    with progress.start("reading words", rows, "documents") as bar:
+    with (
+        _ShardWriter(out, max_words_a_shard) as writer,
+        progress.start("reading words", rows, "documents") as bar,
+    ):
         for number, path in files:
             for row in _training_rows(path):
                 bar.advance(1)
                 if row["id"] not in seen:
                     seen.add(row["id"])
                     writer.add({**row, "corpus": number}, path.stem, vocabulary.learn(row["text"]))
-    shards = writer.close()
+    shards = writer.shards
+    del seen
     if not shards:
         raise InputError(
             "the corpora have no document in their training split",
@@ -127,7 +132,6 @@ def build_index(
             remedy="Check what curation dropped and why: hemicycle status.",
         )
     vocabulary.write(out / "vocab")
-    write_parquet(out / "documents.parquet", DOCUMENTS, writer.tables())
     with progress.start("sorting suffixes", sum(s["words"] for s in shards), "words") as bar:
         for number, shard in enumerate(shards):
             sort_shard(out, number)
@@ -237,19 +241,32 @@ def _training_rows(path: Path) -> Iterator[dict[str, Any]]:
                 }
 
 
-@dataclass
 class _ShardWriter:
-    """Writes documents one after the other; a new shard begins where the bound would be passed."""
+    """Writes documents one after the other; a new shard begins where the bound would be passed.
 
-    out: Path
-    max_words: int
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    shards: list[dict[str, int]] = field(default_factory=list)
-    _files: dict[str, BinaryIO] = field(default_factory=dict)
+    Nothing of a document stays in memory but its row, until `DOCUMENTS_A_GROUP` of them are written.
+    """
+
+    def __init__(self, out: Path, max_words: int) -> None:
+        self.shards: list[dict[str, int]] = []
+        self._out, self._max_words = out, max_words
+        self._files: dict[str, BinaryIO] = {}
+        self._table = parquet_writer(out / "documents.parquet", DOCUMENTS)
+        self._rows: list[dict[str, Any]] = []
+
+    def __enter__(self) -> _ShardWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._write_rows()
+        finally:
+            self._table.close()
+            self._close_shard()
 
     def add(self, row: dict[str, Any], source: str, ids: Ids) -> None:
-        if not self.shards or self.shards[-1]["words"] + 1 + len(ids) > self.max_words:
-            self._begin()
+        if not self.shards or self.shards[-1]["words"] + 1 + len(ids) > self._max_words:
+            self._begin_shard()
         shard = self.shards[-1]
         line = canonical_json(
             {"path": f"kept/{source}.parquet", "linenum": row["row"], "metadata": {"id": row["id"]}}
@@ -259,28 +276,30 @@ class _ShardWriter:
         self._files["metadata"].write(line + b"\n")
         self._files["tokenized"].write(np.array(SEPARATOR, "<u4").tobytes())
         self._files["tokenized"].write(ids.astype("<u4").tobytes())
-        self.rows.append(
+        self._rows.append(
             {key: row[key] for key in ("id", "corpus", "digest", "row_group", "row")}
             | {"source": source, "shard": len(self.shards) - 1}
             | {"first_word": shard["words"] + 1, "words": len(ids)}
         )
+        if len(self._rows) >= DOCUMENTS_A_GROUP:
+            self._write_rows()
         shard["words"] += 1 + len(ids)
         shard["documents"] += 1
 
-    def close(self) -> list[dict[str, int]]:
-        for file in self._files.values():
-            file.close()
-        return self.shards
+    def _write_rows(self) -> None:
+        if self._rows:
+            self._table.write_table(pa.Table.from_pylist(self._rows, schema=DOCUMENTS))
+            self._rows = []
 
-    def tables(self) -> Iterator[pa.Table]:
-        for begin in range(0, len(self.rows), _DOCUMENTS_A_GROUP):
-            yield pa.Table.from_pylist(self.rows[begin : begin + _DOCUMENTS_A_GROUP], schema=DOCUMENTS)
-
-    def _begin(self) -> None:
-        self.close()
+    def _begin_shard(self) -> None:
+        self._close_shard()
         number = len(self.shards)
         self.shards.append({"words": 0, "documents": 0})
         self._files = {
-            name: (self.out / f"{name}.{number}").open("wb")
+            name: (self._out / f"{name}.{number}").open("wb")
             for name in ("tokenized", "offset", "metadata", "metaoff")
         }
+
+    def _close_shard(self) -> None:
+        for file in self._files.values():
+            file.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
 from hemicycle.digests import sha256_file
@@ -143,6 +144,10 @@ def _write_model(out: Path, model: Any, tokenizer: Path) -> None:
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     model.config.use_cache = True
     model.generation_config.use_cache = True
-    model.save_pretrained(out, safe_serialization=True)
+    try:
+        model.save_pretrained(out, safe_serialization=True)
+    except SafetensorError as error:
+        # The library wraps a full disk in an error of its own.
+        raise OSError(str(error)) from error
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(tokenizer / name, out / name)

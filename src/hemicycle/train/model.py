@@ -10,6 +10,7 @@ Shapes: B rows, T tokens, D width, V vocabulary.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +18,12 @@ import torch
 import torch.nn.functional as F
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from hemicycle.errors import HemicycleError
 from hemicycle.tokens import Batch
 from hemicycle.train.settings import Run, Shape
+
+#: Any of these can compile a model.
+COMPILERS = ("g++", "c++", "clang++")
 
 
 def build_model(shape: Shape, begin: int, end: int, seed: int) -> LlamaForCausalLM:
@@ -58,7 +63,10 @@ def summed_loss(hidden_BTD: torch.Tensor, head_VD: torch.Tensor, targets_BT: tor
 
 
 class Learner:
-    """A model with its loss, ready for steps."""
+    """A model with its loss, ready for steps.
+
+    Raises HemicycleError where the run is a compiled one and this machine has no compiler.
+    """
 
     def __init__(self, model: LlamaForCausalLM, run: Run, cache: Path | None) -> None:
         self.model = model
@@ -66,6 +74,7 @@ class Learner:
         self._loss: Callable[..., torch.Tensor] = summed_loss
         torch.set_num_threads(run.threads)
         if run.compiled:
+            _require_compiler()
             if cache is not None:
                 os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(cache)
             for layer in model.model.layers:
@@ -84,3 +93,12 @@ class Learner:
             ).last_hidden_state
             total = self._loss(hidden_BTD, self.model.lm_head.weight, targets_BT)
         return total / (targets_BT != -100).sum()
+
+
+def _require_compiler() -> None:
+    if not any(shutil.which(name) for name in COMPILERS):
+        raise HemicycleError(
+            "`compiled = true` came from another machine: this one has no C++ compiler",
+            place="hemicycle.lock, table [model.NAME]",
+            remedy="Install g++, or delete that table of the lock to have the run resolved anew here.",
+        )
