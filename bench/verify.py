@@ -11,8 +11,9 @@ import tempfile
 from pathlib import Path
 
 from hemicycle.ledger import Ledger, check_project
-from hemicycle.pipeline import Pipeline, Step, Work
+from hemicycle.pipeline import Pipeline
 from hemicycle.project import Lock
+from hemicycle.steps import Step, Work
 from hemicycle.store import Store
 from interleaved import ratio
 

@@ -13,8 +13,9 @@ import pytest
 
 from hemicycle.errors import DeclarationError, InputError, IntegrityError
 from hemicycle.ledger import Ledger, check_project
-from hemicycle.pipeline import Pipeline, Step
+from hemicycle.pipeline import Pipeline
 from hemicycle.project import Lock
+from hemicycle.steps import Step
 from hemicycle.store import Store
 
 
@@ -255,7 +256,7 @@ def test_two_processes_on_one_project_do_not_work_at_once(tmp_path):
                 f.write("begin\\n"); f.flush(); time.sleep(0.5); f.write("end\\n")
             (work.out / "file").write_text("x")
             return {}
-        from hemicycle.pipeline import Step
+        from hemicycle.steps import Step
         bench.run(Step("stage", "slow", 1, sys.argv[3], build))
         """
     )

@@ -19,8 +19,8 @@ from typing import Any
 from hemicycle.digests import sha256_file, sha256_json
 from hemicycle.errors import DeclarationError, InputError, RightsError, did_you_mean
 from hemicycle.ledger import Ledger, Statement
-from hemicycle.pipeline import Resolving, Step, Unresolved, Work, in_order
 from hemicycle.project import Card, Lock, Model, Project
+from hemicycle.steps import Resolving, Step, Unresolved, Work, in_order
 from hemicycle.store import Store, artefact_digest, digest_files
 
 #: Stage → verb that brings a project up to it.
@@ -108,8 +108,6 @@ class Flow:
                     remedy=did_you_mean(name, known) or f"Declared: {', '.join(sorted(known)) or 'none'}.",
                 )
         return in_order([s for s in steps if not names or s.name in names])
-
-    # ── sources ──────────────────────────────────────────────────────────────────────────────────
 
     def _card(self, name: str) -> Card:
         return self.project.cards[name]
@@ -254,8 +252,6 @@ class Flow:
             settle=settle,
         )
 
-    # ── corpora ──────────────────────────────────────────────────────────────────────────────────
-
     @_memo
     def admitted(self, name: str) -> Step:
         """The gate: which documents rights let through. Holds no dates, so a new day may change nothing."""
@@ -331,8 +327,6 @@ class Flow:
 
         inputs = {corpus: self.corpus(corpus) for corpus in corpora}
         return Step("index", name, VERSIONS["index"], {}, build, inputs)
-
-    # ── tokens and models ────────────────────────────────────────────────────────────────────────
 
     @_memo
     def tokenizer(self, name: str) -> Step:
@@ -466,8 +460,6 @@ class Flow:
             resolve=lambda at: self._resolve_run(name, at),
             rebuildable=False,
         )
-
-    # ── what is made of models ───────────────────────────────────────────────────────────────────
 
     @_memo
     def evaluation(self, name: str) -> Step:

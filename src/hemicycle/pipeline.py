@@ -18,7 +18,6 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -31,99 +30,11 @@ from hemicycle.ledger.statements import read_statement
 from hemicycle.ledger.verify import check_files
 from hemicycle.progress import QUIET, Progress
 from hemicycle.project import Lock
+from hemicycle.steps import Outcome, Resolving, Step, Unresolved, Work, in_order
 from hemicycle.store import Store, digest_files, locked, sweep_asides, sync_tree, write_aside
 
 #: Libraries whose version may show in an artefact's bytes; stated with each artefact.
 LIBRARIES = ("numpy", "polars", "pyarrow", "lxml", "tokenizers", "pydivsufsort", "torch", "transformers")
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a build gets: where to write, what to read.
-
-    Attributes:
-        out: an empty folder that becomes the artefact.
-        scratch: a folder that survives a kill and is deleted once the artefact is done.
-        inputs: role → folder of an artefact. Roles of sources that are not there are missing.
-        statements: role → the statement about it.
-        resolved: what `Step.resolve` found.
-    """
-
-    out: Path
-    scratch: Path
-    inputs: Mapping[str, Path]
-    statements: Mapping[str, Statement]
-    resolved: Mapping[str, Any]
-    progress: Progress
-    offline: bool
-
-
-@dataclass(frozen=True)
-class Resolving:
-    """What a resolution may look at: the inputs' statements, the lock, today.
-
-    When only `looking`, nothing may be measured or written: what the lock does not hold is not known yet.
-    """
-
-    statements: Mapping[str, Statement]
-    lock: Lock
-    today: date
-    progress: Progress
-    looking: bool = False
-
-
-class Unresolved(Exception):
-    """A resolution would have to measure or fetch, and this is only a look."""
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """One artefact to be made.
-
-    Attributes:
-        declaration: what was declared, as JSON; part of the key.
-        inputs: role → step whose artefact is read.
-        build: fills ``work.out`` and returns figures for the statement.
-        resolve: finds what the declaration leaves open; part of the key. Raises Unresolved when looking
-            and it would take more than a look.
-        settle: called once the artefact stands, to write the lock.
-        rebuildable: deleted, the artefact comes back with the same digest.
-        optional: when the world does not give it (InputError), the others go on.
-        may_lack: roles of inputs that may be missing, as when a source could not be obtained; at least one
-            of all inputs must be there.
-    """
-
-    stage: str
-    name: str
-    version: int
-    declaration: Any
-    build: Callable[[Work], Mapping[str, Any]]
-    inputs: Mapping[str, Step] = field(default_factory=dict)
-    resolve: Callable[[Resolving], Mapping[str, Any]] | None = None
-    settle: Callable[[Statement, Lock], None] | None = None
-    rebuildable: bool = True
-    optional: bool = False
-    may_lack: frozenset[str] = frozenset()
-
-    def __str__(self) -> str:
-        return f"{self.stage} {self.name}"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a step: fresh, built, would-run, not-obtained, failed or blocked."""
-
-    step: Step
-    state: str
-    reason: str = ""
-    statement: Statement | None = None
-    folder: Path | None = None
-    seconds: float = 0.0
-    error: HemicycleError | None = None
-
-    @property
-    def stands(self) -> bool:
-        return self.statement is not None
 
 
 class Pipeline:
@@ -390,24 +301,6 @@ class Pipeline:
         names = {str(step) for step in stale}
         artefacts = [a for a in self.store.artefacts() if a not in needed]
         return artefacts + [s for s in self.store.staged() if _staged_step(s) not in names]
-
-
-def in_order(targets: list[Step]) -> list[Step]:
-    """The targets and all they stand on, inputs first."""
-    ordered: list[Step] = []
-    seen: set[Step] = set()
-
-    def visit(step: Step) -> None:
-        if step in seen:
-            return
-        seen.add(step)
-        for source in step.inputs.values():
-            visit(source)
-        ordered.append(step)
-
-    for target in targets:
-        visit(target)
-    return ordered
 
 
 def _stopped(step: Step, error: HemicycleError) -> Outcome:

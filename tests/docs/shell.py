@@ -7,6 +7,7 @@ redirection goes through bash all the same, and so through the installed entry p
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import shlex
@@ -63,6 +64,8 @@ class Shell:
             contextlib.redirect_stdout(said),
             contextlib.redirect_stderr(said),
             mock.patch.object(sys, "argv", words),
+            # Else click names the program after how the tests were called.
+            mock.patch.object(cli.cli, "main", functools.partial(cli.cli.main, prog_name=words[0])),
             mock.patch.dict(os.environ, {"COLUMNS": "80"}),
         ):
             try:

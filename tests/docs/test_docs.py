@@ -103,6 +103,7 @@ def test_the_help_in_the_pages_is_that_of_the_program(tmp_path: Path) -> None:
         for _, command, _, _ in HELP.findall(text):
             shown.add(command)
             printed = shell.run(f"{command} --help").output
+            assert printed.startswith(f"Usage: {command} ")
 
             def fill(match: re.Match[str], command: str = command, printed: str = printed) -> str:
                 return match[1] + printed + match[4] if match[2] == command else match[0]

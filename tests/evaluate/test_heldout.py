@@ -50,6 +50,26 @@ def test_a_document_that_another_corpus_trains_on_is_left_out_and_counted(corpus
     assert [document.id for document in held.documents] == ["a:1", "b:1"]
 
 
+def test_a_document_that_a_tokenizer_was_learnt_on_is_left_out_and_counted(corpus):
+    rows = [(f"a:{n}", "a", "held-out", text) for n, text in enumerate(["un", "deux", "trois"])]
+    own = corpus("own", rows)
+    learnt = corpus(
+        "learnt",
+        [
+            ("a:0", "a", "train", "un, revu"),
+            ("x:9", "x", "train", "deux"),
+            ("a:2", "a", "held-out", "trois"),
+        ],
+    )
+    held = read_held_out({"own": own}, {"learnt": learnt})
+    assert [document.id for document in held.documents] == ["a:2"]
+    assert held.trained_elsewhere == 2
+    assert read_held_out({"own": own}, {"own": own}).trained_elsewhere == 0
+    with pytest.raises(InputError, match="or of a tokenizer") as caught:
+        read_held_out({"own": own}, {"one": learnt, "two": corpus("two", [("a:2", "a", "train", "trois")])})
+    assert "learnt" in str(caught.value.place)
+
+
 def test_a_document_in_two_corpora_is_measured_and_counted_once(corpus):
     rows = [("a:1", "a", "held-out", "un"), ("a:2", "a", "train", "deux")]
     both = {"one": corpus("one", rows), "two": corpus("two", rows)}

@@ -161,6 +161,26 @@ def test_held_out_documents_that_a_model_read_are_counted_and_said(llama, debate
     assert any("1 of the held-out documents were read in training" in note for note in made["notes"]["en"])
 
 
+def test_held_out_documents_that_a_tokenizer_was_learnt_on_are_not_measured_and_it_is_said(
+    debates, corpus, tmp_path
+):
+    learnt = corpus(
+        "learnt", [("debats:12", "debats", "train", "revu"), ("x:1", "x", "train", sitting(51, 500))]
+    )
+    figures = evaluate({}, {"debats": debates}, tmp_path, tokenizer_corpora={"learnt": learnt})
+    assert figures["held_out"]["documents"] == 2
+    assert figures["held_out"]["trained_elsewhere"] == 2
+    made = json.loads((tmp_path / "results.json").read_text("utf-8"))
+    for language, said in (
+        ("en", "that a tokenizer was learnt on"),
+        ("fr", "sur lequel un découpage a été appris"),
+    ):
+        (note,) = (note for note in made["notes"][language] if said in note)
+        assert note.startswith("2 ")
+    measured = pl.read_parquet(tmp_path / "blocks.parquet")["document"].unique()
+    assert sorted(measured) == ["debats:13", "debats:14"]
+
+
 def test_a_model_without_an_account_of_its_reading_carries_a_caution(results):
     assert results["models"]["petit"]["held_out_documents_read_in_training"] is None
     assert any(note.startswith("petit: it has no account") for note in results["notes"]["en"])

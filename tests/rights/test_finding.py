@@ -66,10 +66,43 @@ def test_a_missing_attestation_does_not_soften_a_refusal():
 
 
 def test_a_files_own_licence_specialises_the_cards_and_both_are_quoted():
-    finding = found([("file", "CC-BY-SA-3.0")], licence="GPL-2.0-or-later")
+    finding = found([("file", "CC-BY-SA-3.0")], licence="CC-BY-4.0")
     assert (finding.verdict, finding.licence) == ("allow", "CC-BY-SA-3.0")
-    assert finding.statements == ("card: GPL-2.0-or-later", "file: CC-BY-SA-3.0")
+    assert finding.statements == ("card: CC-BY-4.0", "file: CC-BY-SA-3.0")
     assert told(statements=[("file", "CC-BY-NC-4.0")], licence="etalab-2.0") == ("deny", "licence-nc")
+
+
+@pytest.mark.parametrize(
+    "general", ["CC-BY-NC-4.0", "CC-BY-SA-4.0", "CC-BY-4.0", "GPL-2.0-or-later", "libre"]
+)
+def test_a_file_that_gives_more_than_its_origin_or_card_is_put_up_for_review(general):
+    drift = ("review", "licence-drift")
+    by_file = ("file", "CC0-1.0")
+    assert told(statements=[by_file], licence=general) == drift
+    assert told(statements=[by_file, ("origin", general)]) == drift
+    assert told(statements=[by_file, ("origin", general)], licence="CC0-1.0") == drift
+    assert told(statements=[by_file, ("origin", "CC0-1.0")], licence=general) == drift
+    assert told(statements=[("origin", "CC0-1.0")], licence=general) == drift
+    assert told(statements=[by_file], authors=[SAND], licence=general, covers="edition") == drift
+    finding = found([by_file], licence=general)
+    assert finding.statements == (f"card: {general}", "file: CC0-1.0")
+    assert POLICY.rule in finding.rules
+
+
+def test_a_file_that_drops_one_duty_of_its_card_is_put_up_for_review():
+    assert told(statements=[("file", "CC-BY-4.0")], licence="etalab-2.0") == ("review", "licence-drift")
+
+
+def test_a_file_is_held_against_the_leg_that_its_card_elects():
+    allowed = ("allow", "licence-allow")
+    either = "GPL-2.0-or-later OR CC-BY-SA-3.0"
+    assert told(statements=[("file", "CC-BY-SA-3.0")], licence=either) == allowed
+    assert told(statements=[("file", either)], licence="CC-BY-SA-3.0") == allowed
+    assert told(statements=[("file", either)], licence="GPL-2.0-or-later") == ("review", "licence-drift")
+
+
+def test_a_file_of_a_source_that_states_nothing_speaks_alone():
+    assert told(statements=[("file", "MPL-2.0 OR CC-BY-SA-3.0")]) == ("allow", "licence-allow")
 
 
 def test_the_debian_handbook_is_used_under_its_share_alike_leg():
@@ -193,6 +226,19 @@ def test_every_finding_rests_on_something_and_explains_itself(statements, licenc
         assert finding.rules
     if licence is None and not any(who != "distributor" for who, _ in statements):
         assert finding.basis != "licence"
+
+
+@given(
+    STATEMENTS,
+    st.sampled_from(["file", "origin"]),
+    LICENCES.filter(lambda licence: licence is not None),
+    st.sampled_from(["text", "edition"]),
+    st.sampled_from(USES),
+)
+def test_no_file_or_origin_allows_what_the_card_alone_does_not(statements, who, licence, covers, use):
+    card = {"licence": licence, "covers": covers, "use": use}
+    if found(authors=[SAND], **card).verdict != "allow":
+        assert found([*statements, (who, "CC0-1.0")], [SAND], **card).verdict != "allow"
 
 
 @given(STATEMENTS, LICENCES, LICENCES, st.sampled_from(["text", "edition"]), st.sampled_from(USES))

@@ -133,6 +133,45 @@ def test_an_authority_id_among_the_flags_says_nothing_of_the_term():
     ).verdict == ("allow")
 
 
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "PA1592",
+        "Q3816",
+        "viaf:46766944",
+        "VIAF:46766944",
+        "isni:0000 0001 2120 4441",
+        "bnf:cb11900979p",
+        "gnd:11854023-8",
+        "idref:02692760X",
+        "orcid:0000-0002-1694-233X",
+        "lccn:n 79018834",
+    ],
+)
+def test_an_authority_id_is_one_of_a_closed_list(flag):
+    assert term([Author("A", death=1876, flags=(flag,))], "FR", TODAY).verdict == "allow"
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "mpf:1914",
+        "MPF1914",
+        "mort:1914-1918",
+        "viaf:",
+        "viaf:mort-en-1914",
+        "wikidata:",
+        "PA",
+        "Q",
+        "WW2",
+        "",
+    ],
+)
+def test_every_other_flag_is_put_up_for_review_however_like_an_id_it_looks(flag):
+    judged = term([Author("A", death=1900, flags=(flag,))], "FR", TODAY)
+    assert (judged.verdict, judged.explanation) == ("review", "flagged-author")
+
+
 def test_ancients_and_far_futures_do_not_leave_the_calendar():
     assert term([Author("Plato", birth=-427, death=-347)], "FR", TODAY).verdict == "allow"
     assert term(died(9998), "FR", date(9999, 12, 31)).verdict == "deny"

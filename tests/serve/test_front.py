@@ -5,12 +5,17 @@ from __future__ import annotations
 import inspect
 import itertools
 import re
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
+import httpx
 import pytest
 
+from hemicycle.cli.serve import address
 from hemicycle.errors import IntegrityError
+from hemicycle.serve import trace_api
 from hemicycle.serve.front import PAGE, load_texts, preferred
 
 from .conftest import HTTP, PARAGRAPH, Served
@@ -174,6 +179,46 @@ def test_an_index_that_fails_is_told_as_such(serve: ServeFixture) -> None:
     assert got.status_code == 500
     assert got.json()["error"]["message"] == "the corpus is not the one that was indexed"
     assert "secret" not in got.text
+
+
+def test_traces_wait_in_a_bounded_line_and_the_next_is_told_to_come_back(
+    serve: ServeFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, running = threading.Event(), threading.Semaphore(0)
+
+    class Slow(TextTracer):
+        def trace(self, text: str, *, prompt: str, min_words: int) -> Any:
+            running.release()
+            assert go.wait(10)
+            return super().trace(text, prompt=prompt, min_words=min_words)
+
+    monkeypatch.setattr(trace_api, "MAX_WAITING", 2)
+    url = f"{serve(Scripted('a'), tracer=Slow()).url}/v1/trace"
+    room = trace_api.AT_ONCE + 2
+    with ThreadPoolExecutor(room + 3) as pool:
+        asked = [pool.submit(HTTP.post, url, json={"text": PARAGRAPH}) for _ in range(room + 3)]
+        refused = [future.result() for _, future in zip(range(3), as_completed(asked), strict=False)]
+        for got in refused:
+            assert (got.status_code, got.json()["error"]["code"]) == (503, "busy")
+            assert int(got.headers["retry-after"]) > 0
+        assert all(running.acquire(timeout=10) for _ in range(trace_api.AT_ONCE))
+        assert not running.acquire(blocking=False), "more run than may"
+        go.set()
+        assert sorted(future.result().status_code for future in asked) == [200] * room + [503] * 3
+    assert HTTP.post(url, json={"text": PARAGRAPH}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8080"),
+        ("localhost", "http://localhost:8080"),
+        ("::1", "http://[::1]:8080"),
+    ],
+)
+def test_the_address_shown_is_one_that_a_browser_takes(host: str, shown: str) -> None:
+    assert address(host, 8080) == shown
+    assert httpx.URL(shown).port == 8080
 
 
 def test_the_index_of_this_package_is_a_tracer() -> None:

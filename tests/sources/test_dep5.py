@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -55,6 +56,60 @@ def test_short_names_become_spdx(short: str, expression: str) -> None:
 @pytest.mark.parametrize("short", ["Expat, ISC", "Expat/ISC", "Expat / ISC"])
 def test_a_comma_or_slash_alone_is_read_as_and(short: str) -> None:
     assert spdx(short) == "MIT AND ISC"
+
+
+@pytest.mark.parametrize(
+    ("short", "expression"),
+    [
+        ("(CC0-1.0 or Expat) and proprietary", "(CC0-1.0 OR MIT) AND LicenseRef-debian-proprietary"),
+        (
+            "(GPL-2+ or Artistic) and CC-BY-NC-4.0",
+            "(GPL-2.0-or-later OR Artistic-1.0-Perl) AND CC-BY-NC-4.0",
+        ),
+        ("CC-BY-NC-4.0 and(GPL-2|Artistic)", "CC-BY-NC-4.0 AND (GPL-2.0-only OR Artistic-1.0-Perl)"),
+        ("Zlib and (GPL-2 or (Expat, and ISC))", "Zlib AND (GPL-2.0-only OR MIT AND ISC)"),
+        ("(perl) and Expat", "(Artistic-1.0-Perl OR GPL-1.0-or-later) AND MIT"),
+        ("((Expat))", "MIT"),
+    ],
+)
+def test_brackets_group(short: str, expression: str) -> None:
+    assert spdx(short) == expression
+
+
+@pytest.mark.parametrize(
+    "short",
+    [
+        "Expat or ISC) and proprietary",
+        "(Expat or ISC and proprietary",
+        "Expat (or ISC)",
+        "Expat or ISC (see below)",
+        "ISC or () or Expat",
+        "Expat or",
+        "and Expat",
+        "Expat or or ISC",
+        "[GPL-2 or Expat or ISC] and proprietary",
+        "GPL-2 or Expat or ISC; and proprietary",
+        "(" * 5_000 + "Expat" + ")" * 5_000,
+    ],
+)
+def test_what_does_not_fit_together_is_one_unknown_licence_never_a_choice(short: str) -> None:
+    assert re.fullmatch(r"LicenseRef-debian-[A-Za-z0-9.-]+", spdx(short))
+
+
+@settings(deadline=None)
+@given(
+    st.recursive(
+        st.sampled_from(["Expat", "ISC", "Zlib", "proprietary"]),
+        lambda inner: st.tuples(inner, st.sampled_from(["or", "and"]), inner).map(
+            lambda t: f"({t[0]}) {t[1]} ({t[2]})"
+        ),
+        max_leaves=6,
+    )
+)
+def test_a_choice_within_brackets_means_what_it_means_in_spdx(short: str) -> None:
+    """Debian's brackets and operators, read by the library for SPDX, mean the same."""
+    written = short.replace("Expat", "MIT").replace("proprietary", "LicenseRef-debian-proprietary")
+    assert SPDX.is_equivalent(SPDX.parse(spdx(short)), SPDX.parse(written))
 
 
 @pytest.mark.parametrize(

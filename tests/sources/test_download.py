@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import email.utils
+import os
+import resource
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -162,10 +164,61 @@ def test_a_killed_process_is_resumed_by_the_next(server: Server, fetch: Fetch, t
     assert found.sha256 == sha256_bytes(BODY)
 
 
-def test_a_finished_file_is_not_fetched_again_and_needs_no_network(server: Server, fetch: Fetch) -> None:
+def test_what_a_power_cut_left_behind_the_last_flush_is_not_trusted(
+    server: Server, fetch: Fetch, tmp_path: Path
+) -> None:
+    server.scripts = [give(cut=300_000)]
+    with pytest.raises(KeyboardInterrupt):
+        fetch(server.address + "/a.zip", sleep=kill)
+    (part,) = (tmp_path / "work").glob("*.part")
+    with part.open("ab") as file:
+        file.write(bytes(50_000))
+    server.scripts = [give()]
+    (found,) = fetch(server.address + "/a.zip")
+    assert server.seen[-1][1]["range"] == "bytes=300000-"
+    assert found.sha256 == sha256_bytes(BODY)
+
+
+def test_a_part_shorter_than_its_record_is_begun_again(server: Server, fetch: Fetch, tmp_path: Path) -> None:
+    server.scripts = [give(cut=300_000)]
+    with pytest.raises(KeyboardInterrupt):
+        fetch(server.address + "/a.zip", sleep=kill)
+    (part,) = (tmp_path / "work").glob("*.part")
+    part.write_bytes(BODY[:200_000])
+    server.scripts = [give()]
+    (found,) = fetch(server.address + "/a.zip")
+    assert "range" not in server.seen[-1][1]
+    assert found.sha256 == sha256_bytes(BODY)
+
+
+def test_nothing_is_recorded_as_arrived_before_it_was_flushed(
+    server: Server, fetch: Fetch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download_module, "FLUSHED_EVERY", 100_000)
+    flushed, recorded = [0], [0]
+    fsync, save = os.fsync, download_module._Transfer._save
+
+    def flush(number: int) -> None:
+        fsync(number)
+        if os.readlink(f"/proc/self/fd/{number}").endswith(".part"):
+            flushed.append(os.fstat(number).st_size)
+
+    def record(self: Any, state: Any) -> None:
+        assert state.kept <= flushed[-1]
+        recorded.append(state.kept)
+        save(self, state)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    monkeypatch.setattr(download_module._Transfer, "_save", record)
+    fetch(server.address + "/a.zip")
+    assert max(recorded) == len(BODY)
+    assert len({kept for kept in recorded if 0 < kept < len(BODY)}) >= 3
+
+
+def test_a_finished_file_is_not_fetched_again(server: Server, fetch: Fetch) -> None:
     url = server.address + "/a.zip"
     first = fetch(url)
-    assert fetch(url, offline=True) == first
+    assert fetch(url) == first
     assert len(server.seen) == 1
 
 
@@ -177,11 +230,6 @@ def test_a_finished_file_that_was_touched_since_is_fetched_again(
     (tmp_path / "into" / "a.zip").write_bytes(b"autre chose")
     (found,) = fetch(url)
     assert (len(server.seen), found.sha256) == (2, sha256_bytes(BODY))
-
-
-def test_offline_refuses_what_is_not_here(fetch: Fetch) -> None:
-    with pytest.raises(InputError, match="may not use the network"):
-        fetch("http://127.0.0.1:9/a.zip", offline=True)
 
 
 def test_a_file_that_changes_between_the_halves_is_begun_again(server: Server, fetch: Fetch) -> None:
@@ -359,23 +407,18 @@ def test_a_body_packed_against_our_wish_is_refused(server: Server, fetch: Fetch)
 
 
 def test_a_full_disk_is_said_and_the_next_run_goes_on(server: Server, fetch: Fetch, tmp_path: Path) -> None:
-    server.scripts = [give(cut=300_000)]
     url = server.address + "/a.zip"
-    with pytest.raises(KeyboardInterrupt):
-        fetch(url, sleep=kill)
-    (part,) = (tmp_path / "work").glob("*.part")
-    kept = part.read_bytes()
-    assert kept == BODY[:300_000]
-    part.unlink()
-    part.symlink_to("/dev/full")
-    server.scripts = [give()]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(download_module._Transfer, "_restart", lambda self: None)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))  # files end here, as on a full disk
+    try:
         with pytest.raises(InputError, match=r"the disk is full: .*\n  Make room and run again"):
             fetch(url)
-    part.unlink()
-    part.write_bytes(kept)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    (part,) = (tmp_path / "work").glob("*.part")
+    assert part.read_bytes() == BODY[:300_000]
     (found,) = fetch(url)
+    assert server.seen[-1][1]["range"] == "bytes=300000-"
     assert found.sha256 == sha256_bytes(BODY)
 
 

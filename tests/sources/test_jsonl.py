@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hemicycle.documents import Author, Document, Part, StatedLicence
+from hemicycle.documents import SCHEMA, Author, Document, Part, StatedLicence
 from hemicycle.errors import InputError
 from hemicycle.project import Card
+from hemicycle.rights.term import term
 from hemicycle.sources import jsonl
 from hemicycle.sources.rows import document_of_row
 
@@ -100,10 +103,7 @@ def test_metadata_is_taken_by_its_usual_names() -> None:
 
 def test_descriptions_in_another_form_are_left_out() -> None:
     plain = of_row()
-    assert (
-        of_row(title=5, date="avril 1931", language="French", kind="blog", authors={"a": 1}, url=None)
-        == plain
-    )
+    assert of_row(title=5, date="avril 1931", language="French", kind="blog", author=" ", url=None) == plain
     assert of_row(parts=[{"start": "0", "end": 3}], authors=[], origin="ailleurs", title="  ") == plain
 
 
@@ -120,6 +120,90 @@ def test_a_licence_that_cannot_be_read_is_refused_never_dropped(licence: object)
         of_row(license=licence)
     with pytest.raises(InputError, match="“licences” does not say"):
         of_row(licences=[licence])
+
+
+HUGO = {"name": "Victor Hugo", "birth": 1802, "death": 1885}
+
+
+def verdict(document: Document) -> tuple[str, str]:
+    judged = term(document.authors, "FR", date(2026, 11, 22))
+    return judged.verdict, judged.explanation
+
+
+def test_a_free_text_by_one_known_author_is_free() -> None:
+    assert verdict(of_row(authors=[HUGO])) == ("allow", "term-free")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"nom": "Traducteur"},
+        {"name": 42, "birth": 1700, "death": 1750},
+        {"name": " ", "death": 1750},
+        {},
+        42,
+        None,
+        "",
+        ["Anne Bel"],
+    ],
+)
+def test_an_author_who_cannot_be_read_stays_unknown_and_the_text_is_not_free(other: object) -> None:
+    document = of_row(authors=[HUGO, other])
+    assert document.authors == (Author("Victor Hugo", "author", 1802, 1885), Author(""))
+    assert verdict(document) == ("review", "unknown-death")
+    assert verdict(of_row(author=other if other else [other])) == ("review", "unknown-death")
+
+
+def test_the_field_author_adds_to_authors_and_repeats_nobody() -> None:
+    assert verdict(of_row(authors=[HUGO], author="Anne Bel")) == ("review", "unknown-death")
+    assert len(of_row(authors=[HUGO], author="Victor Hugo").authors) == 1
+    assert len(of_row(authors=[HUGO], author={"name": "Victor Hugo", "death": 1985}).authors) == 2
+
+
+def test_a_string_of_flags_is_one_flag() -> None:
+    document = of_row(authors=[HUGO | {"flags": "mort-pour-la-france"}])
+    assert document.authors[0].flags == ("mort-pour-la-france",)
+    assert verdict(document) == ("review", "flagged-author")
+    assert verdict(of_row(authors=[HUGO | {"flags": "viaf:9847974"}])) == ("allow", "term-free")
+
+
+@pytest.mark.parametrize("flags", [1, True, {"mort-pour-la-france": True}, [1914], [None], "\ud800"])
+def test_flags_that_cannot_be_read_are_refused_with_file_and_line(flags: object) -> None:
+    with pytest.raises(InputError, match="f, line 1: "):
+        of_row(authors=[HUGO | {"flags": flags}])
+
+
+@pytest.mark.parametrize("year", [9e9, 1802.5, "1802", True, -10_000, [1802], {"year": 1802}, math.nan])
+def test_a_year_that_is_stated_and_cannot_be_read_puts_the_text_up_for_review(year: object) -> None:
+    birth = of_row(authors=[{"name": "A", "birth": year, "death": 1900}])
+    assert birth.authors == (Author("A", death=1900, flags=("unreadable-year",)),)
+    assert verdict(birth) == ("review", "flagged-author")
+    assert verdict(of_row(authors=[{"name": "A", "birth": 1850, "death": year}]))[0] == "review"
+
+
+def test_a_year_that_is_not_stated_casts_no_doubt() -> None:
+    for nothing in (None, "", " "):
+        assert verdict(of_row(authors=[{"name": "A", "birth": nothing, "death": 1900}]))[0] == "allow"
+
+
+@pytest.mark.parametrize("claimed", ["file", "origin", "edition", "somebody"])
+def test_a_foreign_row_has_no_say_in_who_speaks(claimed: str) -> None:
+    stated = {"stated_by": claimed, "expression": "CC0-1.0", "evidence": "page 3"}
+    (licence,) = of_row(licences=[stated]).licences
+    assert (licence.stated_by, licence.expression) == ("distributor", "CC0-1.0")
+    assert licence.evidence == f"page 3 (stated, the row says, by “{claimed}”)"
+
+
+def test_only_a_whole_row_of_a_hemicycle_corpus_says_who_speaks() -> None:
+    row = Document(origin="o", text="Bonjour.", licences=(StatedLicence("file", "CC0-1.0", "page 3"),)).row(
+        "debats"
+    )
+    assert of_row(**row).licences == (StatedLicence("file", "CC0-1.0", "page 3"),)
+    for column in sorted(set(SCHEMA.names) - {"text", "licences"}):
+        partial = {name: value for name, value in row.items() if name != column}
+        assert [s.stated_by for s in of_row(**partial).licences] == ["distributor"], column
+    with pytest.raises(InputError, match="does not have the digest"):
+        of_row(**row | {"digest": "0" * 64})
 
 
 @pytest.mark.parametrize(

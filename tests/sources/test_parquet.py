@@ -51,6 +51,20 @@ def test_a_corpus_of_hemicycle_is_taken_back_whole(tmp_path: Path) -> None:
     assert list(parquet.read(tmp_path, CARD)) == documents
 
 
+def test_a_column_of_licences_in_a_foreign_file_is_its_distributors_word(tmp_path: Path) -> None:
+    stated = [{"stated_by": "file", "expression": "CC0-1.0", "evidence": None}]
+    write(tmp_path / "a.parquet", pa.table({"text": ["Un."], "licences": [stated]}))
+    (document,) = parquet.read(tmp_path, CARD)
+    assert [(s.stated_by, s.expression) for s in document.licences] == [("distributor", "CC0-1.0")]
+
+
+def test_an_author_that_is_null_stays_unknown(tmp_path: Path) -> None:
+    authors = [{"name": "Victor Hugo", "death": 1885}, None, {"name": None, "death": 1700}]
+    write(tmp_path / "a.parquet", pa.table({"text": ["Un."], "authors": [authors]}))
+    (document,) = parquet.read(tmp_path, CARD)
+    assert document.authors == (Author("Victor Hugo", death=1885), Author(""), Author(""))
+
+
 def test_large_strings_dictionaries_and_integer_ids_are_taken(tmp_path: Path) -> None:
     table = pa.table(
         {

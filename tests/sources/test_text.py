@@ -145,6 +145,55 @@ def test_a_value_set_in_below_its_key_is_its_value_and_nested_tables_are_not() -
     header = front_matter("---\nlicense:\n  cc-by-nc-4.0\nextra:\n  license: mit\n  - x: y\n---\n")
     assert header is not None
     assert header.all("license") == ("cc-by-nc-4.0",)
+    assert header.unread_licence == 5
+
+
+LONG = "".join(f"cle{n}: x\n" for n in range(300))
+
+
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [
+        ("---\nUne phrase.\nlicense: CC-BY-NC-4.0\n---\n", 3),
+        ("---\ntitle: x\nlicense:CC-BY-NC-4.0\n---\n", 3),
+        ("---\ntitle: jamais fermé\nLicence : tous droits réservés\n", 3),
+        ("---  \n{license: CC-BY-NC-4.0}\n---\n", 2),
+        (f"---\n{LONG}license: CC-BY-NC-4.0\n---\n", 302),
+        ("---\nextra:\n  license: CC-BY-NC-4.0\n---\n", 3),
+        ("---\nextra:\n  - licences: CC-BY-NC-4.0\n---\n", 3),
+        ("---\nextra:\n  'license' : CC-BY-NC-4.0\n---\n", 3),
+        ("---\nextra: {a: b, license: CC-BY-NC-4.0}\n---\n", 2),
+        ("---\nlicense:\n  name: CC-BY-NC-4.0\n---\n", 3),
+        ("---\nlicense:\n- name: CC-BY-NC-4.0\n---\n", 3),
+        ("---\nlicense: >\n  CC0-1.0\n  for the code only\n---\n", 4),
+        ("---\nlicense: [CC0-1.0,\n  CC-BY-NC-4.0]\n---\n", 3),
+    ],
+)
+def test_a_licence_in_a_header_that_cannot_be_read_is_refused_never_passed_over(
+    tmp_path: Path, header: str, line: int
+) -> None:
+    write(tmp_path, "a.md", f"{header}\nTexte.\n".encode())
+    with pytest.raises(InputError, match=rf"^a\.md, line {line}: the header seems to state a licence"):
+        list(text.read(tmp_path, CARD))
+
+
+@pytest.mark.parametrize(
+    ("header", "stated"),
+    [
+        ("---\nlicences: [CC-BY-4.0, CC-BY-NC-4.0]\n---\n", ["CC-BY-4.0", "CC-BY-NC-4.0"]),
+        ("---\t\nLicense:\n  # chosen in May\n  MIT\n\n---\n", ["MIT"]),
+        ('---\nlicense: "CC0-1.0" for code, CC-BY-NC-4.0\n---\n', ['"CC0-1.0" for code, CC-BY-NC-4.0']),
+        ("---\ntitle: Licence, mode d’emploi\nlicense: ~\n# license: MIT\n---\nlicense: MIT\n", []),
+        ("---\nUne phrase.\n---\nlicense: MIT\n", []),
+        ("\n---\nlicense: MIT\n---\n", []),
+    ],
+)
+def test_what_a_header_states_of_the_licence_is_taken_whole(
+    tmp_path: Path, header: str, stated: list[str]
+) -> None:
+    write(tmp_path, "a.md", header.encode())
+    (document,) = text.read(tmp_path, CARD)
+    assert [s.expression for s in document.licences] == stated
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Shards say what the corpus says, to our reader and to one written apart from it."""
 
+import importlib
 import struct
 
 import numpy as np
@@ -7,7 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from hemicycle.errors import IntegrityError
-from hemicycle.tokens import BEGIN, END, ShardWriter, load_tokenizer, read_shard
+from hemicycle.tokens import BEGIN, END, ShardWriter, load_tokenizer, read_shard, tokenize
+
+#: The module; its package gives the name to the function.
+tokenize_module = importlib.import_module("hemicycle.tokens.tokenize")
 
 
 def independent_read(prefix):
@@ -66,3 +70,17 @@ def test_a_shard_cut_off_is_refused(tmp_path):
         with pytest.raises(IntegrityError, match=r"cut off|fewer"):
             read_shard(tmp_path / "x")
         path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("rows", [3, 4, 16])
+def test_the_map_of_documents_is_written_in_groups_and_is_the_same(
+    corpus, tokenizer, tokens, tmp_path, monkeypatch, rows
+):
+    monkeypatch.setattr(tokenize_module, "DOCUMENTS_A_GROUP", rows)
+    figures = tokenize(corpus, tokenizer, tmp_path, shard_tokens=1_000)
+    whole = pq.read_table(tokens / "documents.parquet")
+    assert pq.read_table(tmp_path / "documents.parquet").equals(whole)
+    assert figures["documents"] == whole.num_rows == 16
+    groups = pq.read_metadata(tmp_path / "documents.parquet")
+    sizes = [groups.row_group(n).num_rows for n in range(groups.num_row_groups)]
+    assert sizes == [rows] * (16 // rows) + [16 % rows] * (16 % rows > 0)

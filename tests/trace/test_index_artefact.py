@@ -2,11 +2,13 @@ import json
 import struct
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from hemicycle.documents import Document
 from hemicycle.errors import InputError, IntegrityError
 from hemicycle.store import artefact_digest, digest_files
+from hemicycle.trace import index
 from hemicycle.trace.index import build_index, open_index
 
 DOCUMENTS = {
@@ -69,6 +71,18 @@ def test_two_builds_have_the_same_bytes(tmp_path: Path, folder: Path):
 
 def test_the_digest_is_that_of_the_artefact(folder: Path):
     assert open_index(folder).digest == artefact_digest(digest_files(folder))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4])
+def test_the_table_of_documents_is_written_while_the_words_are_read(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+):
+    monkeypatch.setattr(index, "DOCUMENTS_A_GROUP", rows)
+    build_index([tmp_path / "corpus"], tmp_path / "again")
+    assert open_index(tmp_path / "again").documents.equals(open_index(folder).documents)
+    groups = pq.read_metadata(tmp_path / "again" / "documents.parquet")
+    assert max(groups.row_group(n).num_rows for n in range(groups.num_row_groups)) == rows
+    assert groups.num_row_groups == -(-4 // rows)
 
 
 def test_a_document_larger_than_a_shard_gets_one_of_its_own(tmp_path: Path, folder: Path):

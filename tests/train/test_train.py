@@ -193,6 +193,16 @@ def test_a_budget_in_tokens_is_whole_steps_and_one_in_minutes_is_measured():
     assert not measured.compiled
 
 
+def test_a_compiled_run_of_another_machine_says_what_to_do_where_there_is_no_compiler(monkeypatch):
+    model = build_model(SHAPE, 0, 1, seed=3)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(HemicycleError) as caught:
+        Learner(model, Run(1, 1, "fp32", True, 1), None)
+    for said in ("hemicycle.lock", "[model.NAME]", "compiled = true", "g++"):
+        assert said in str(caught.value)
+    Learner(model, RUN, None)
+
+
 @pytest.mark.slow
 def test_compiled_equals_eager(plan, tokens, tmp_path):
     batch = Order(plan, {"c": tokens}).batch(0)

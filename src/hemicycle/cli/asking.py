@@ -10,7 +10,7 @@ from hemicycle.cli.session import Session
 from hemicycle.errors import DeclarationError, HemicycleError, did_you_mean
 from hemicycle.flow import index_name
 from hemicycle.ledger import Statement
-from hemicycle.pipeline import Outcome, Step
+from hemicycle.steps import Outcome, Step
 
 if TYPE_CHECKING:
     from hemicycle.trace import Tracer

@@ -19,7 +19,7 @@ from hemicycle.cli.session import (
 )
 from hemicycle.cli.summary import missing_hint
 from hemicycle.cli.tables import cell, print_table
-from hemicycle.pipeline import Outcome
+from hemicycle.steps import Outcome
 
 
 @click.command()

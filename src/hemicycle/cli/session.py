@@ -13,9 +13,10 @@ import click
 from hemicycle.cli.tables import lines
 from hemicycle.flow import Flow
 from hemicycle.ledger import Ledger
-from hemicycle.pipeline import Outcome, Pipeline, Step
+from hemicycle.pipeline import Pipeline
 from hemicycle.progress import QUIET, Progress, Terminal
 from hemicycle.project import LOCK, Lock, Project, find_project, load_project
+from hemicycle.steps import Outcome, Step
 from hemicycle.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -11,7 +11,13 @@ import click
 
 from hemicycle.cli.session import Session
 from hemicycle.cli.tables import cell, print_table, relative
-from hemicycle.pipeline import Outcome
+from hemicycle.steps import Outcome
+
+#: Reasons for a refusal that a source's card may mend, and how.
+IN_THE_CARD = {
+    "no-licence": "If they have one, write licence, attested_by and evidence under",
+    "not-attested": "Whoever has read it there signs with attested_by under",
+}
 
 
 def sources_table(session: Session, outcomes: list[Outcome]) -> list[dict[str, Any]]:
@@ -95,8 +101,10 @@ def print_sources(session: Session, outcomes: list[Outcome]) -> None:
         ],
     )
     for row in rows:
-        for reason in row.get("reasons", {}).values():
+        for code, reason in row.get("reasons", {}).items():
             click.echo(f"  {row['source']}: {reason['documents']} refused. {reason['en']}")
+            if code in IN_THE_CARD:
+                click.echo(f"    {IN_THE_CARD[code]} [rights] of sources/{row['source']}.toml.")
         if "reason" in row:
             click.echo(f"  {row['source']}: {cell(row['reason'])}")
 

@@ -49,8 +49,8 @@ _NOTES: dict[str, dict[Language, str]] = {
     "elsewhere": {
         "en": "{n} held-out documents were left out: another of the corpora, or one that a tokenizer was "
         "learnt on, trains on them.",
-        "fr": "{n} documents tenus à l’écart ont été laissés de côté : un autre des corpus, ou un corpus dont "
-        "un découpage a été appris, les emploie pour l’entraînement.",
+        "fr": "{n} documents tenus à l’écart ont été laissés de côté : un autre des corpus, ou un corpus sur "
+        "lequel un découpage a été appris, les emploie pour l’entraînement.",
     },
     "unknown": {
         "en": "{name}: its training text is unknown: the held-out text may be in it.",

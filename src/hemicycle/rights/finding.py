@@ -116,7 +116,7 @@ def _sort_statements(statements: Sequence[tuple[str, str]], rights: CardRights) 
         quoted.add(_quote("card (distributor)", rights.distributor))
     if rights.covers == "edition":
         specific = by.get("file", set()) | by.get("edition", set()) | by.get("origin", set())
-        text, edition, general = set[str](), specific or card, [card]
+        text, edition, general = set[str](), specific or card, [card] if specific else []
     else:
         ranked = [s for s in (by.get("file"), by.get("origin"), card) if s]
         specific, general = (ranked[0], ranked[1:]) if ranked else (set[str](), [])
@@ -156,7 +156,7 @@ def _find_use(
         elif rights.covers == "text" and term.explanation != "protected-until":
             layers = [_Layer("deny", "distributor-only" if stated.distributor else "no-licence")]
     finding = _combine(layers, term, stated.quoted)
-    loosened = stated.specific and any(_gives_more(stated.specific, g, judge, use) for g in stated.general)
+    loosened = any(_gives_more(stated.specific, group, judge, use) for group in stated.general)
     if loosened or (governing and stated.distributor and _drifts(governing, stated.distributor, judge, use)):
         finding = _at_most(finding, policy.drift, "licence-drift", policy)
     if not (rights.attested_by or "").strip():

@@ -44,9 +44,7 @@ _GNU = re.compile(r"([AL]?GPL|GFDL(?:-NIV)?)(?:-v?(\d(?:\.\d)*))?(\+|-or-later|-
 _COMMONS = re.compile(r"(CC-BY(?:-NC)?(?:-SA|-ND)?)-(\d(?:\.\d)?)", re.IGNORECASE)
 
 #: What joins or groups names: a word of its own, a comma, bars, a bracket.
-_OPERATOR = re.compile(
-    r"\s*([(),]|\|+|(?<![^\s(),|])(?:and/or|and|or)(?![^\s(),|]))\s*", re.IGNORECASE
-)
+_OPERATOR = re.compile(r"\s*([(),]|\|+|(?<![^\s(),|])(?:and/or|and|or)(?![^\s(),|]))\s*", re.IGNORECASE)
 #: Other brackets and the semicolon: they group or part, the format gives them no meaning.
 _UNREAD = re.compile(r"[\[\]{}<>;\uff08\uff09]")
 #: Brackets within brackets, more than anybody writes.

@@ -322,9 +322,11 @@ class _Transfer:
 
     def _keep(self, file: BinaryIO) -> None:
         """Flush what has arrived, then record it: in this order a power cut leaves no false record."""
-        file.flush()
-        os.fsync(file.fileno())
-        self._save(dataclasses.replace(self.state, kept=file.tell()))
+        try:
+            file.flush()
+        finally:  # what a full disk still took is kept
+            os.fsync(file.fileno())
+            self._save(dataclasses.replace(self.state, kept=os.fstat(file.fileno()).st_size))
 
     def _too_large(self, size: int) -> InputError:
         return InputError(

@@ -148,9 +148,7 @@ def _author(item: object, place: str) -> Author:
     if name is None:
         return Author("", role, flags=flags)
     birth, death = _year(item.get("birth")), _year(item.get("death"))
-    unread = any(
-        year is None and _items(item.get(key)) for key, year in (("birth", birth), ("death", death))
-    )
+    unread = any(year is None and _items(item.get(key)) for key, year in (("birth", birth), ("death", death)))
     if unread and UNREADABLE_YEAR not in flags:
         flags += (UNREADABLE_YEAR,)
     return Author(name, role, birth, death, flags)
@@ -170,7 +168,7 @@ def _flags(value: object, place: str) -> tuple[str, ...]:
 
 
 def _licences(row: Mapping[str, Any], place: str, *, own: bool) -> tuple[StatedLicence, ...]:
-    """What the row states. Unless a Hemicycle corpus wrote it (`own`), all of it is the distributor's word."""
+    """What the row states; all of it the distributor's word, unless a Hemicycle corpus wrote it (`own`)."""
     found = []
     for field in ("license", "licence"):
         value = row.get(field)

@@ -6,13 +6,15 @@ the author's own. Files are checked piece by piece, so a refusal costs no more m
 
 A Markdown file may begin with a simple header (`key: value` between two lines of `---`), from which the
 title, the date, the authors, the language and the licence are taken. It is read without a YAML library:
-a header that needs one is left in the text.
+a header that needs one is left in the text, unless a line of it seems to state a licence. Then the file is
+refused: a statement passed over would let a more generous one, the card's, stand in its place.
 """
 
 from __future__ import annotations
 
 import codecs
 import datetime
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,14 +33,24 @@ PLAIN = (".txt", ".text")
 #: A header longer than this is prose that happens to begin with a rule.
 MAX_HEADER_LINES = 200
 
+LICENCE_KEYS = ("license", "licence", "licenses", "licences")
+#: A line that gives a licence under its own key, at any depth, also inside braces.
+_LICENCE_LINE = re.compile(r"(?:^|[{,])\s*(?:[-?]\s+)*[\"']?licen[sc]es?[\"']?\s*:", re.IGNORECASE)
+_HEADER_START = re.compile(r"---[ \t]*\n")
+
 
 @dataclass(frozen=True)
 class Header:
-    """A file's header: values by lower-case key, the line of each key, and the text after it."""
+    """A file's header: values by lower-case key, the line of each key, and the text after it.
+
+    `unread_licence` is the first line that states something of a licence and went into no value: a key in a
+    nested table, a list of tables, a second line of text.
+    """
 
     values: dict[str, tuple[str, ...]]
     lines: dict[str, int]
     body: str
+    unread_licence: int | None = None
 
     def one(self, *keys: str) -> str | None:
         """The first value of the first of `keys` that has one."""
@@ -56,7 +68,8 @@ def read(folder: Path, card: Card) -> Iterator[Document]:
     """Yield one document a file, in the order of their paths.
 
     Raises:
-        InputError: a file is not UTF-8, holds a NUL byte, exceeds `MAX_FILE_BYTES` or is of another kind.
+        InputError: a file is not UTF-8, holds a NUL byte, exceeds `MAX_FILE_BYTES`, is of another kind, or
+            has a header with a licence that cannot be read.
     """
     for path in selected_files(folder, card):
         origin = path.relative_to(folder).as_posix()
@@ -121,9 +134,16 @@ def _decode(decoder: codecs.IncrementalDecoder, piece: bytes, offset: int, line:
 
 def _markdown(origin: str, text: str) -> Document:
     header = front_matter(text)
+    unread = _licence_line(text) if header is None else header.unread_licence
+    if unread is not None:
+        raise InputError(
+            "the header seems to state a licence here, in a form that cannot be read",
+            place=f"{origin}, line {unread}",
+            remedy="Write `license: IDENTIFIER` on a line of its own, in a header of `key: value` lines. "
+            "If this is no header, put an empty line before the first ---.",
+        )
     if header is None:
         return Document(origin=origin, text=text, title=_first_heading(text))
-    licence = ("license", "licence")
     return Document(
         origin=origin,
         text=header.body,
@@ -132,8 +152,8 @@ def _markdown(origin: str, text: str) -> Document:
         date=iso_date(header.one("date")),
         language=bcp47(header.one("language", "lang", "langue")),
         licences=tuple(
-            StatedLicence("file", expression, f"{origin}, line {header.line(*licence)}")
-            for expression in header.all(*licence)
+            StatedLicence("file", expression, f"{origin}, line {header.line(*LICENCE_KEYS)}")
+            for expression in header.all(*LICENCE_KEYS)
         ),
     )
 
@@ -145,35 +165,63 @@ def front_matter(text: str, *, max_lines: int = MAX_HEADER_LINES) -> Header | No
     or set in. Nested tables are passed over: their keys are not the document's. Of a key given twice all
     values count.
     """
-    if not text.startswith("---\n"):
+    start = _HEADER_START.match(text)
+    if not start:
         return None
     values: dict[str, list[str]] = {}
     lines: dict[str, int] = {}
+    unread: list[int] = []
     key: str | None = None
-    position = 4
+    position = start.end()
     for number in range(2, max_lines + 2):
         end = text.find("\n", position)
         if end < 0:
             end = len(text)
         line, position = text[position:end].rstrip(), end + 1
         if line in ("---", "..."):
-            return Header({k: tuple(v) for k, v in values.items()}, lines, text[position:].lstrip("\n"))
-        item = re.fullmatch(r"\s*-\s+(.*)", line)
+            read = {k: tuple(v) for k, v in values.items()}
+            return Header(read, lines, text[position:].lstrip("\n"), min(unread, default=None))
         pair = re.fullmatch(r"([^\s:#\-{\[&*!|>%@`][^:]{0,63}?)\s*:(?:\s+(.*))?", line)
-        if item and key:
-            if ": " not in item[1]:
-                values[key] += _values(item[1])
-        elif pair:
+        if pair:
             key = pair[1].strip("\"'").lower()
             values.setdefault(key, []).extend(_values(pair[2] or ""))
             lines.setdefault(key, number)
-        elif line.startswith((" ", "\t")):
-            if key and not values[key] and not re.match(r"\s*[^\s:]+:(\s|$)", line):
-                values[key] += _values(line)
-        elif line and not line.startswith("#"):
+            if key not in LICENCE_KEYS and _LICENCE_LINE.search(line):
+                unread.append(number)
+        elif not line or line.lstrip().startswith("#"):
+            pass
+        elif key and (below := _below(line, values[key])) is not None:
+            values[key] += below
+        elif line.startswith((" ", "\t")) or (key and line.startswith("- ")):
+            if key in LICENCE_KEYS or _LICENCE_LINE.search(line):
+                unread.append(number)
+        else:
             return None
         if position > len(text):
             return None
+    return None
+
+
+def _below(line: str, before: list[str]) -> list[str] | None:
+    """The values that a line below a key gives it, or None where it belongs to a nested table."""
+    if _LICENCE_LINE.search(line):
+        return None
+    if item := re.fullmatch(r"\s*-\s+(.*)", line):
+        return None if ": " in item[1] or item[1].endswith(":") else _values(item[1])
+    if not line.startswith((" ", "\t")) or before or re.match(r"\s*[^\s:]+\s*:(\s|$)", line):
+        return None
+    return _values(line)
+
+
+def _licence_line(text: str) -> int | None:
+    """The first line that states a licence between a line of --- at the top and the next, or the end."""
+    if not _HEADER_START.match(text):
+        return None
+    for number, line in enumerate(io.StringIO(text), 1):
+        if number > 1 and line.rstrip() in ("---", "..."):
+            break
+        if _LICENCE_LINE.search(line):
+            return number
     return None
 
 
@@ -189,7 +237,7 @@ def _values(written: str) -> list[str]:
 
 def _unquote(written: str) -> str:
     written = written.strip()
-    if quoted := re.match(r"\"([^\"]*)\"|'([^']*)'", written):
+    if quoted := re.fullmatch(r"(?:\"([^\"]*)\"|'([^']*)')(?:\s+#.*)?", written):
         return quoted[1] if quoted[1] is not None else quoted[2]
     return re.sub(r"\s+#.*", "", written)
 

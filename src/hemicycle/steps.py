@@ -1,0 +1,121 @@
+"""Steps: what a pipeline runs. A step is a function from artefacts to an artefact, with its declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from hemicycle.errors import HemicycleError
+from hemicycle.ledger import Statement
+from hemicycle.progress import Progress
+from hemicycle.project import Lock
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a build gets: where to write, what to read.
+
+    Attributes:
+        out: an empty folder that becomes the artefact.
+        scratch: a folder that survives a kill and is deleted once the artefact is done.
+        inputs: role → folder of an artefact. Roles of sources that are not there are missing.
+        statements: role → the statement about it.
+        resolved: what `Step.resolve` found.
+    """
+
+    out: Path
+    scratch: Path
+    inputs: Mapping[str, Path]
+    statements: Mapping[str, Statement]
+    resolved: Mapping[str, Any]
+    progress: Progress
+    offline: bool
+
+
+@dataclass(frozen=True)
+class Resolving:
+    """What a resolution may look at: the inputs' statements, the lock, today.
+
+    When only `looking`, nothing may be measured or written: what the lock does not hold is not known yet.
+    """
+
+    statements: Mapping[str, Statement]
+    lock: Lock
+    today: date
+    progress: Progress
+    looking: bool = False
+
+
+class Unresolved(Exception):
+    """A resolution would have to measure or fetch, and this is only a look."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One artefact to be made.
+
+    Attributes:
+        declaration: what was declared, as JSON; part of the key.
+        inputs: role → step whose artefact is read.
+        build: fills ``work.out`` and returns figures for the statement.
+        resolve: finds what the declaration leaves open; part of the key. Raises Unresolved when looking
+            and it would take more than a look.
+        settle: called once the artefact stands, to write the lock.
+        rebuildable: deleted, the artefact comes back with the same digest.
+        optional: when the world does not give it (InputError), the others go on.
+        may_lack: roles of inputs that may be missing, as when a source could not be obtained; at least one
+            of all inputs must be there.
+    """
+
+    stage: str
+    name: str
+    version: int
+    declaration: Any
+    build: Callable[[Work], Mapping[str, Any]]
+    inputs: Mapping[str, Step] = field(default_factory=dict)
+    resolve: Callable[[Resolving], Mapping[str, Any]] | None = None
+    settle: Callable[[Statement, Lock], None] | None = None
+    rebuildable: bool = True
+    optional: bool = False
+    may_lack: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        return f"{self.stage} {self.name}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a step: fresh, built, would-run, not-obtained, failed or blocked."""
+
+    step: Step
+    state: str
+    reason: str = ""
+    statement: Statement | None = None
+    folder: Path | None = None
+    seconds: float = 0.0
+    error: HemicycleError | None = None
+
+    @property
+    def stands(self) -> bool:
+        return self.statement is not None
+
+
+def in_order(targets: list[Step]) -> list[Step]:
+    """The targets and all they stand on, inputs first."""
+    ordered: list[Step] = []
+    seen: set[Step] = set()
+
+    def visit(step: Step) -> None:
+        if step in seen:
+            return
+        seen.add(step)
+        for source in step.inputs.values():
+            visit(source)
+        ordered.append(step)
+
+    for target in targets:
+        visit(target)
+    return ordered

@@ -1,0 +1,62 @@
+"""A stage whose code changed must say whether it would make something else of the same input.
+
+`stages.json` pins, for each stage, its version and a digest of the code that makes its artefact (comments and
+docstrings apart). When this fails: raise the stage's number in `flow.VERSIONS` if old artefacts are not what
+the new code would make; then run with HEMICYCLE_REGENERATE=1 and commit both.
+"""
+
+import ast
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import hemicycle
+from hemicycle.flow import VERSIONS
+
+PACKAGE = Path(hemicycle.__file__).parent
+PINNED = Path(__file__).with_name("stages.json")
+CODE = {
+    "raw": ["sources/collect.py", "sources/local.py", "sources/download.py", "sources/apt.py"],
+    "documents": ["documents.py", "sources"],
+    "rights": ["rights"],
+    "admitted": ["rights/admit.py"],
+    "corpus": ["curate"],
+    "tokenizer": ["tokens/tokenizer.py"],
+    "tokens": ["tokens/tokenize.py", "tokens/megatron.py"],
+    "order": ["tokens/order.py"],
+    "model": ["train"],
+    "index": ["trace/index.py", "trace/shards.py", "trace/words.py"],
+    "evaluation": ["evaluate"],
+    "release": ["release"],
+}
+
+
+def code_digest(places):
+    files = []
+    for place in places:
+        path = PACKAGE / place
+        files += sorted(path.glob("*.py")) if path.is_dir() else [path]
+    digest = hashlib.sha256()
+    for file in files:
+        tree = ast.parse(file.read_text("utf-8"))
+        for node in ast.walk(tree):
+            body = getattr(node, "body", None)
+            first = body[0] if isinstance(body, list) and body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body[0] = ast.Pass()
+        digest.update(ast.dump(tree).encode())
+    return digest.hexdigest()[:16]
+
+
+def test_every_stage_has_pinned_code():
+    assert set(CODE) == set(VERSIONS)
+
+
+def test_changed_code_has_been_thought_about():
+    now = {stage: {"version": VERSIONS[stage], "code": code_digest(CODE[stage])} for stage in CODE}
+    if os.environ.get("HEMICYCLE_REGENERATE"):
+        PINNED.write_text(json.dumps(now, indent=1) + "\n")
+    pinned = json.loads(PINNED.read_text())
+    changed = sorted(stage for stage in now if now[stage] != pinned[stage])
+    assert not changed, f"{changed}: see the head of {Path(__file__).name}"
