@@ -74,7 +74,6 @@ def test_every_document_carries_what_the_card_says_of_the_licence(folder: Path) 
         ("license:\n  cc-by-nc-4.0", ["cc-by-nc-4.0"]),
         ("license:", []),
         ("language: fr", []),
-        ("extra:\n  license: mit", []),
     ],
 )
 def test_licences_are_read_in_every_form_a_card_writes_them(
@@ -216,3 +215,9 @@ def test_a_hub_that_names_no_commit_is_not_asked_for_whatever_is_newest(
     with pytest.raises(InputError, match="names no commit"):
         fetch_dataset("hf:org/jeu@main", tmp_path)
     assert len(calls) == 1
+
+
+def test_a_licence_nested_in_a_card_is_refused_rather_than_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("---\nextra:\n  license: mit\n---\n", "utf-8")
+    with pytest.raises(InputError, match="it may state a licence"):
+        huggingface.stated_licences(tmp_path)

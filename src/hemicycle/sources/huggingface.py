@@ -84,9 +84,9 @@ def stated_licences(folder: Path) -> tuple[StatedLicence, ...]:
         return ()
     text = read_utf8(path, CARD, max_bytes=MAX_CARD_BYTES)
     header = front_matter(text, max_lines=MAX_CARD_LINES)
-    if header is None:
-        if not text.startswith("---\n"):
-            return ()
+    if header is None and text.split("\n", 1)[0].rstrip() != "---":
+        return ()
+    if header is None or header.unread_licence is not None:
         raise InputError(
             "the header between the two lines of --- cannot be read, and it may state a licence",
             place=CARD,

@@ -7,7 +7,6 @@ lock, so the next run, here or elsewhere, makes the same steps and can be compar
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from hemicycle.progress import QUIET, Progress
 from hemicycle.project import Budget
-from hemicycle.train.settings import Run, Shape
+from hemicycle.train.settings import Run, Shape, has_compiler
 
 #: Compiling costs half a minute; it pays from about this much arithmetic on.
 COMPILE_FROM_FLOP = 5e12
@@ -77,7 +76,7 @@ def _time_steps(shape: Shape, run: Run, cache: Path | None) -> float:
 
 
 def _compiles(flop: float) -> bool:
-    return flop >= COMPILE_FROM_FLOP and any(shutil.which(c) for c in ("c++", "g++", "clang++"))
+    return flop >= COMPILE_FROM_FLOP and has_compiler()
 
 
 def _has_fast_bf16() -> bool:

@@ -10,7 +10,6 @@ Shapes: B rows, T tokens, D width, V vocabulary.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,10 +19,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from hemicycle.errors import HemicycleError
 from hemicycle.tokens import Batch
-from hemicycle.train.settings import Run, Shape
-
-#: Any of these can compile a model.
-COMPILERS = ("g++", "c++", "clang++")
+from hemicycle.train.settings import Run, Shape, has_compiler
 
 
 def build_model(shape: Shape, begin: int, end: int, seed: int) -> LlamaForCausalLM:
@@ -96,7 +92,7 @@ class Learner:
 
 
 def _require_compiler() -> None:
-    if not any(shutil.which(name) for name in COMPILERS):
+    if not has_compiler():
         raise HemicycleError(
             "`compiled = true` came from another machine: this one has no C++ compiler",
             place="hemicycle.lock, table [model.NAME]",

@@ -8,6 +8,8 @@ of the weights.
 from __future__ import annotations
 
 import math
+import os
+import shutil
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +105,11 @@ def derive_shape(model: Model, vocabulary: int) -> Shape:
         parameters=matrices + embedding * (1 if tied else 2) + norms,
         flop_per_token=6 * (matrices + embedding) + 12 * a.layers * a.width * a.context,
     )
+
+
+def has_compiler() -> bool:
+    """Whether torch can compile here: it calls $CXX, or g++, and nothing else."""
+    return shutil.which(os.environ.get("CXX") or "g++") is not None
 
 
 def rate_factor(step: int, steps: int) -> float:

@@ -1,0 +1,147 @@
+"""Killed at random moments, a project ends as if undisturbed.
+
+A small project is built once undisturbed. Then, round after round, a fresh copy is built, killed (SIGKILL to
+its whole process group) at a moment drawn from the time the undisturbed run took, and run again to its end.
+Every artefact must have the digest of the undisturbed run, and `hemicycle verify` must find nothing.
+Releases are left out: they hold times and signatures.
+
+    python bench/kills.py [--rounds N] [--seed S]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "petit-hemicycle"
+
+#: The flow from end to end, with a budget in tokens: one in minutes would be measured anew for each copy.
+DECLARATION = """
+[project]
+name = "essai"
+jurisdictions = ["FR", "BE"]
+license = "Apache-2.0"
+
+[corpora.debats]
+sources = ["sittings"]
+held_out = 0.2
+
+[tokenizers.fr]
+corpus = "debats"
+vocab = 512
+
+[models.petit]
+corpora = { debats = 1.0 }
+tokenizer = "fr"
+architecture = { layers = 2, width = 32, heads = 2, context = 64 }
+budget = { tokens = "20k" }
+batch_tokens = 512
+
+[evaluations.base]
+models = ["petit"]
+
+[releases.v0]
+model = "petit"
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Kill a run at random moments; compare what it ends as.")
+    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=None, help="of the moments; by default a new one")
+    asked = parser.parse_args()
+    seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed
+    moments = random.Random(seed)
+    hits: Counter[str] = Counter()
+    mismatches = 0
+    with tempfile.TemporaryDirectory() as name:
+        begin = time.monotonic()
+        undisturbed = finish(make_project(Path(name, "undisturbed")))
+        took = time.monotonic() - begin
+        print(f"seed {seed}; undisturbed: {len(undisturbed)} artefacts in {took:.1f} s", flush=True)
+        for number in range(1, asked.rounds + 1):
+            project = make_project(Path(name, f"round-{number}"))
+            moment = moments.uniform(0, took)
+            hit = kill(project, moment)
+            hits[hit] += 1
+            wrong = compare(project, undisturbed)
+            mismatches += bool(wrong)
+            print(f"round {number}: killed after {moment:5.2f} s, {hit}", *wrong, sep="\n  ", flush=True)
+            shutil.rmtree(project)
+    in_progress = sum(count for hit, count in hits.items() if hit.startswith("at work on "))
+    print(f"rounds: {asked.rounds}; kills that hit work in progress: {in_progress}; mismatches: {mismatches}")
+    for hit, count in hits.most_common():
+        print(f"  {count:3} {hit}")
+    sys.exit(1 if mismatches else 0)
+
+
+def make_project(folder: Path) -> Path:
+    (folder / "sources").mkdir(parents=True)
+    (folder / "hemicycle.toml").write_text(DECLARATION, "utf-8")
+    shutil.copytree(EXAMPLE / "sittings", folder / "sittings")
+    shutil.copyfile(EXAMPLE / "sources" / "sittings.toml", folder / "sources" / "sittings.toml")
+    return folder
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "hemicycle", *words]
+
+
+def kill(project: Path, moment: float) -> str:
+    """Start a run, kill it after so many seconds; say what it was at work on."""
+    process = subprocess.Popen(
+        command("run", str(project)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        process.wait(timeout=moment)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    else:
+        return "after its end"
+    under_way = sorted(f.read_text("utf-8") for f in project.glob("build/.staging/*/step"))
+    return f"at work on {', '.join(under_way)}" if under_way else "between two steps"
+
+
+def finish(project: Path) -> dict[str, str]:
+    """Run to the end; step → digest of its artefact."""
+    done = subprocess.run(command("run", str(project), "--json"), capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"`hemicycle run` left with {done.returncode}:\n{done.stderr[-2000:]}")
+    steps = json.loads(done.stdout)["steps"]
+    return {f"{s['stage']} {s['name']}": s["digest"] for s in steps if s["stage"] != "release"}
+
+
+def compare(project: Path, undisturbed: dict[str, str]) -> list[str]:
+    """What differs from the undisturbed run once a killed one is finished, and what `verify` finds."""
+    try:
+        digests = finish(project)
+    except RuntimeError as error:
+        return [str(error)]
+    wrong = [
+        f"{step}: {digests.get(step)} instead of {undisturbed.get(step)}"
+        for step in sorted(digests.keys() | undisturbed.keys())
+        if digests.get(step) != undisturbed.get(step)
+    ]
+    checked = subprocess.run(command("verify", str(project)), capture_output=True, text=True)
+    if checked.returncode:
+        wrong.append(f"verify: {checked.stdout}{checked.stderr}")
+    return wrong
+
+
+if __name__ == "__main__":
+    main()
