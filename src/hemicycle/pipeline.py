@@ -111,6 +111,9 @@ class Pipeline:
             return _stopped(step, error)
         if str(step) in force:
             return Outcome(step, "would-run", "it is to be fetched anew")
+        if step.optional and last is None and self.ledger.current():
+            # Otherwise a source that cannot be had here would make all that was built without it look stale.
+            return Outcome(step, "not-obtained", "it could not be had so far; `run` tries again")
         key = _key(step, resolved, statements)
         current = self._standing(step, key)
         if current is not None:

@@ -5,9 +5,11 @@ Most commands run in this process, through the program's own `main`, so that wha
 test. Those that could take all memory run in a process of their own, whose peak is read from the kernel.
 """
 
+import errno
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -337,6 +339,50 @@ def test_a_file_name_cannot_move_the_cursor(call, tmp_path):
         assert code == 1
         assert "\x1b" not in out + err
         assert "source bad, a�[2J.txt, line 1: byte 0 (0xff) is not UTF-8" in err
+
+
+def test_a_full_disk_is_never_taken_for_an_optional_source_that_cannot_be_had(call, monkeypatch, tmp_path):
+    card = CARD.replace("[rights]", "optional = true\n[rights]")
+    project = make_bad_project(tmp_path / "essai", file("a.txt", FRENCH.encode()), card)
+    copy = shutil.copyfile
+
+    def copyfile(source, target, **options):
+        if "bad" in str(source):
+            raise OSError(errno.ENOSPC, "No space left on device", str(target))
+        return copy(source, target, **options)
+
+    monkeypatch.setattr(shutil, "copyfile", copyfile)
+    code, _, err = call("curate", "--project", project)
+    assert code == 1
+    assert re.search(r"^error: .*raw bad: No space left on device\n  Nothing half-written", err, re.MULTILINE)
+    monkeypatch.undo()
+    assert_sound(project, [])
+
+
+def test_a_project_that_may_only_be_read_can_be_looked_at(call, monkeypatch, tmp_path):
+    project = make_bad_project(tmp_path / "essai", file("a.txt", FRENCH.encode() * 20))
+    assert call("curate", "--project", project)[0] == 0
+    for path in project.glob("build/.cache/*"):
+        path.unlink()
+    os.utime(project / "bad" / "a.txt", (0, 0))
+
+    def refuse(path, data):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr("hemicycle.sources.local.write_aside", refuse)
+    monkeypatch.setattr("hemicycle.sources.local.COARSEST_STEP_NS", 0)
+    code, out, _ = call("status", project)
+    assert code == 0
+    assert "up to date  corpus debats" in out
+
+
+def test_a_folder_that_is_not_there_is_not_looked_for_further_up(call, monkeypatch, tmp_path):
+    project = make_bad_project(tmp_path / "essai", file("a.txt", FRENCH.encode()))
+    monkeypatch.chdir(project)
+    for words in (("status", "esai"), ("curate", "--project", "esai")):
+        code, _, err = call(*words)
+        assert code == 2
+        assert "'esai' does not exist" in err
 
 
 MEASURED = """

@@ -145,7 +145,6 @@ def test_a_source_that_can_be_had_again_joins_the_others(example, programs, tmp_
     assert kept(hemicycle("curate", "--project", example, "--json")) == {"debian-handbook": 1, "sittings": 8}
 
 
-@pytest.mark.xfail(strict=True, reason="a look takes an optional source that never came for work to be done")
 def test_where_an_optional_source_never_came_all_the_rest_is_up_to_date(example, programs):
     hemicycle("curate", "--project", example)
     again = json.loads(hemicycle("curate", "--project", example, "--dry-run", "--json").stdout)

@@ -146,6 +146,7 @@ def test_a_conversation_is_given_turn_by_turn(serve: ServeFixture, visit: Visit)
     assert page.locator(".turn").count() == 0
     say(page, "Autre chose")
     page.wait_for_selector(".turn")
+    page.wait_for_selector("#send:not([hidden])")
     assert [m.content for m in engine.asked[-1]] == ["Autre chose"]
 
 

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hemicycle.digests import sha256_bytes
-from hemicycle.errors import DeclarationError, InputError
+from hemicycle.errors import DeclarationError, HemicycleError, InputError
 from hemicycle.sources import download as download_module
 from hemicycle.sources import web
 from hemicycle.sources.download import Downloaded, download, file_names
@@ -411,7 +411,7 @@ def test_a_full_disk_is_said_and_the_next_run_goes_on(server: Server, fetch: Fet
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))  # files end here, as on a full disk
     try:
-        with pytest.raises(InputError, match=r"the disk is full: .*\n  Make room and run again"):
+        with pytest.raises(HemicycleError, match=r"the disk is full: .*\n  Make room and run again"):
             fetch(url)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -426,7 +426,7 @@ def test_a_disk_too_small_is_refused_before_the_first_byte(
     server: Server, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 10})())
-    with pytest.raises(InputError, match="the disk is full"):
+    with pytest.raises(HemicycleError, match="the disk is full"):
         fetch(server.address + "/a.zip")
 
 

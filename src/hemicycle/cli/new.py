@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -33,6 +34,5 @@ def command(folder: Path, template: str, name: str | None, as_json: bool) -> Non
         return
     for file in files:
         click.echo(file)
-    click.echo(
-        f"\nRead {folder / 'hemicycle.toml'}, fill in the cards, then: hemicycle run {folder}", err=True
-    )
+    run = shlex.join(["hemicycle", "run", str(folder)])
+    click.echo(f"\nRead {folder / 'hemicycle.toml'}, fill in the cards, then: {run}", err=True)

@@ -19,6 +19,9 @@ from hemicycle.project import LOCK, Lock, Project, find_project, load_project
 from hemicycle.steps import Outcome, Step
 from hemicycle.store import Store
 
+#: A folder that must be there: from one that is not, the search would go up into some other project.
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -136,16 +139,14 @@ def project_option(function: F) -> F:
     return click.option(
         "--project",
         "folder",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=FOLDER,
         default=Path(),
         help="The project's folder; by default the one you stand in.",
     )(function)
 
 
 def project_argument(function: F) -> F:
-    return click.argument(
-        "folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), metavar="[PROJECT]"
-    )(function)
+    return click.argument("folder", type=FOLDER, default=Path(), metavar="[PROJECT]")(function)
 
 
 def json_option(function: F) -> F:

@@ -29,7 +29,7 @@ from typing import BinaryIO
 import httpx
 
 from hemicycle.digests import sha256_file, sha256_text
-from hemicycle.errors import DeclarationError, InputError, did_you_mean
+from hemicycle.errors import DeclarationError, HemicycleError, InputError, did_you_mean
 from hemicycle.progress import QUIET, Progress
 from hemicycle.sources.web import TIMEOUT, TryAgainError, Visit, check_address, http_date, refusal
 from hemicycle.store import write_aside
@@ -108,7 +108,8 @@ def download(
 
     Raises:
         DeclarationError: an address or a digest in the card cannot be right.
-        InputError: the server does not give the file, or gives another one; the disk is full.
+        InputError: the server does not give the file, or gives another one.
+        HemicycleError: the disk is full.
     """
     names = file_names(urls)
     expected = _expected(names, digests)
@@ -379,7 +380,8 @@ def _disk_errors(url: str) -> Iterator[None]:
         yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        raise InputError(
+        # No InputError: the source is not at fault, and even an optional one must not be passed over.
+        raise HemicycleError(
             f"the disk is full: {error.strerror}" if full else f"the file cannot be written: {error}",
             place=url,
             remedy="Make room and run again: what arrived is kept." if full else None,

@@ -12,6 +12,8 @@ once more without its times telling.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import shutil
@@ -31,6 +33,7 @@ COMPANIONS = {"huggingface": ("README.md",)}
 CACHE_VERSION = 1
 #: File systems tell times in steps; within one, two different contents can have the same time.
 COARSEST_STEP_NS = 2_000_000_000
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 
 def selection(source: Path, card: Card) -> list[tuple[str, Path]]:
@@ -76,8 +79,9 @@ def copy_in(source: Path, into: Path, card: Card) -> None:
     """Copy the selected files into the folder `into`, each under its path inside the source.
 
     Raises:
-        DeclarationError, InputError: as `selection`; InputError too when a file cannot be read or the disk
-            is full.
+        DeclarationError, InputError: as `selection`; InputError too when a file cannot be read.
+        OSError: the disk is full. That is no fault of the source: even an optional one must not be passed
+            over for it.
     """
     for name, path in selection(source, card):
         target = into / name
@@ -85,6 +89,8 @@ def copy_in(source: Path, into: Path, card: Card) -> None:
         try:
             shutil.copyfile(path, target)
         except OSError as error:
+            if error.errno in NO_ROOM:
+                raise
             raise InputError(
                 f"the file cannot be copied: {error.strerror or error}",
                 place=f"source “{card.title}”, {name}",
@@ -130,7 +136,9 @@ def fingerprint(source: Path, card: Card, cache: Path, *, now: Callable[[], int]
     root = os.path.abspath(source)
     others = {k: v for k, v in known.items() if k != root and not k.startswith(root + os.sep)}
     if (merged := others | fresh) != known:
-        write_aside(cache, canonical_json({"version": CACHE_VERSION, "files": merged}))
+        # A project that may only be read can still be looked at: what is not remembered is read again.
+        with contextlib.suppress(OSError):
+            write_aside(cache, canonical_json({"version": CACHE_VERSION, "files": merged}))
     return sha256_json(entries)
 
 
