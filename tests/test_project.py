@@ -67,6 +67,8 @@ def test_a_good_declaration_loads(tmp_path):
         ('corpus = "debats"', 'corpus = "debat"', "", "Did you mean “debats”?"),
         ('sources = ["mine"]', 'sources = ["mien"]', "line 8", "Did you mean “mine”?"),
         ('"FR", "BE"', '"France"', "line 4", "does not have the form"),
+        ('"FR", "BE"', '"FR", "XX"', "line 4", "Known jurisdictions: AT, BE"),
+        ('license = "Apache-2.0"', 'license = "Apache"', "line 5", "Apache"),
         ("vocab = 512", "vocab = 12", "line 12", "300"),
         ("[models.petit]", "[models.Petit]", "line 14", "does not have the form"),
         ("vocab = 512", "vocab = ", "line 12", "not TOML"),

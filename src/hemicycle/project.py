@@ -259,13 +259,14 @@ def find_project(start: Path) -> Path:
     raise DeclarationError(
         f"no {DECLARATION} here or above",
         place=str(start),
-        remedy="Make a project with `hemicycle new FOLDER`, or name one with --project FOLDER.",
+        remedy="Make a project with `hemicycle new FOLDER`, or name the folder of one.",
     )
 
 
 def load_project(folder: Path) -> Project:
     """Read and check the declaration and every card that a corpus names."""
     declaration = _load_toml(folder / DECLARATION, Declaration)
+    _check_law(folder / DECLARATION, declaration.project)
     cards: dict[str, Card] = {}
     cards_folder = folder / "sources"
     for corpus_name, corpus in declaration.corpora.items():
@@ -281,6 +282,26 @@ def load_project(folder: Path) -> Project:
             if source not in cards:
                 cards[source] = load_card(path)
     return Project(folder, declaration, cards)
+
+
+def _check_law(path: Path, project: ProjectTable) -> None:
+    """Refuse a country that the rights room has no rule for, and a licence of the weights that is none."""
+    from hemicycle.rights.licences import check_expression
+    from hemicycle.rights.term import rule_for, term_rules
+
+    known = sorted(term_rules())
+    for country in project.jurisdictions:
+        if rule_for(country) is None:
+            raise DeclarationError(
+                f"there are no rules of law for “{country}” yet, and what is unknown is not allowed",
+                place=_place(path, ("project", "jurisdictions")),
+                remedy=f"Known jurisdictions: {', '.join(known)}.",
+            )
+    problem = check_expression(project.license)
+    if problem:
+        raise DeclarationError(
+            problem.what, place=_place(path, ("project", "license")), remedy=problem.remedy
+        )
 
 
 def load_card(path: Path) -> Card:

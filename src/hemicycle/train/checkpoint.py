@@ -7,6 +7,7 @@ costs nothing.
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,11 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     aside = folder / ".aside"
     with aside.open("wb") as f:
-        torch.save(state, f)
+        try:
+            torch.save(state, f)
+        except RuntimeError as error:
+            # torch tells of a full disk in an error of its own.
+            raise OSError(errno.EIO, f"the checkpoint could not be written: {error}", str(aside)) from error
         f.flush()
         os.fsync(f.fileno())
     aside.rename(folder / f"step-{step:09d}.pt")
