@@ -22,7 +22,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 demo: $(VENV)/.installed ## Build the demo project from real sources, ask its model a question, trace the answer
 	$(BIN)/hemicycle run $(DEMO)
 	@echo
-	$(BIN)/hemicycle trace --project $(DEMO) --answer "La séance est ouverte." --min-words 6
+	$(BIN)/hemicycle trace --project $(DEMO) --answer "La séance est ouverte." --min-words 4
+	@echo
+	$(BIN)/hemicycle trace --project $(DEMO) "l’ordre du jour appelle la discussion du projet de loi relatif à la ressource en eau"
 	@echo
 	@echo "Talk to it and see its sources: $(BIN)/hemicycle serve --project $(DEMO)"
 
