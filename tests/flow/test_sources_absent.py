@@ -14,9 +14,9 @@ DEBIAN = ["debian-handbook", "gnome-user-docs", "libreoffice-help-fr", "manpages
 
 #: As apt speaks, and leaves, where no host can be looked up: it calls that a success.
 UNREACHABLE = """#!/bin/sh
-echo "Err:1 http://deb.debian.org/debian bookworm InRelease"
-echo "  Temporary failure resolving 'deb.debian.org'"
-echo "W: Failed to fetch http://deb.debian.org/debian/dists/bookworm/InRelease  Temporary failure resolving"
+echo "Err:1 http://archive.example/debian bookworm InRelease"
+echo "  Temporary failure resolving 'archive.example'"
+echo "W: Failed to fetch http://archive.example/debian/dists/bookworm/InRelease  Temporary failure resolving"
 echo "W: Some index files failed to download. They have been ignored, or old ones used instead."
 exit 0
 """
@@ -80,7 +80,7 @@ def kept(done):
     ("apt", "reason"),
     [
         (None, "there is no apt-get on this machine"),
-        (UNREACHABLE, "apt could not reach a place that offers packages: Err:1 http://deb.debian.org"),
+        (UNREACHABLE, "apt could not reach a place that offers packages: Err:1 http://archive.example"),
     ],
     ids=["no apt", "no network"],
 )
