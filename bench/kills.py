@@ -24,36 +24,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "petit-hemicycle"
-
-#: The flow from end to end, with a budget in tokens: one in minutes would be measured anew for each copy.
-DECLARATION = """
-[project]
-name = "essai"
-jurisdictions = ["FR", "BE"]
-license = "Apache-2.0"
-
-[corpora.debats]
-sources = ["sittings"]
-held_out = 0.2
-
-[tokenizers.fr]
-corpus = "debats"
-vocab = 512
-
-[models.petit]
-corpora = { debats = 1.0 }
-tokenizer = "fr"
-architecture = { layers = 2, width = 32, heads = 2, context = 64 }
-budget = { tokens = "20k" }
-batch_tokens = 512
-
-[evaluations.base]
-models = ["petit"]
-
-[releases.v0]
-model = "petit"
-"""
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+from tests.flow.small import make_project  # noqa: E402
 
 
 def main() -> None:
@@ -85,14 +58,6 @@ def main() -> None:
     for hit, count in hits.most_common():
         print(f"  {count:3} {hit}")
     sys.exit(1 if mismatches else 0)
-
-
-def make_project(folder: Path) -> Path:
-    (folder / "sources").mkdir(parents=True)
-    (folder / "hemicycle.toml").write_text(DECLARATION, "utf-8")
-    shutil.copytree(EXAMPLE / "sittings", folder / "sittings")
-    shutil.copyfile(EXAMPLE / "sources" / "sittings.toml", folder / "sources" / "sittings.toml")
-    return folder
 
 
 def command(*words: str) -> list[str]:

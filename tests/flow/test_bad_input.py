@@ -21,7 +21,7 @@ import pytest
 from hemicycle.cli import main
 from hemicycle.cli.session import Session
 from hemicycle.ledger import check_project
-from tests.flow.conftest import DECLARATION, EXAMPLE, make_project
+from tests.flow.small import DECLARATION, EXAMPLE, make_project
 
 SITTINGS = sorted((EXAMPLE / "sittings").iterdir())
 SITTING = SITTINGS[2].read_bytes()

@@ -10,7 +10,8 @@ import urllib.request
 
 import pytest
 
-from tests.flow.conftest import EXAMPLE, hemicycle
+from tests.flow.conftest import hemicycle
+from tests.flow.small import EXAMPLE
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")

@@ -12,7 +12,8 @@ from datetime import date, timedelta
 import pytest
 
 from hemicycle.cli.session import Session
-from tests.flow.conftest import DECLARATION, digests, hemicycle, make_project
+from tests.flow.conftest import digests, hemicycle
+from tests.flow.small import DECLARATION, make_project
 
 
 def test_everything_is_built_and_a_second_run_does_nothing(built):

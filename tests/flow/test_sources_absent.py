@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from tests.flow.conftest import EXAMPLE, hemicycle
+from tests.flow.conftest import hemicycle
+from tests.flow.small import EXAMPLE
 from tests.sources.made_deb import NOTICE, make_deb
 from tests.sources.test_apt import FAKE
 

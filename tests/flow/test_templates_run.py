@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.flow.conftest import EXAMPLE, hemicycle
+from tests.flow.conftest import hemicycle
+from tests.flow.small import EXAMPLE
 
 PARAGRAPH = (
     "Le moulin de la rivière tournait encore quand la nuit tomba sur le village, et les enfants, qui ne "
