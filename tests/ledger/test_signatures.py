@@ -53,6 +53,17 @@ def test_the_fingerprint_is_the_one_ssh_keygen_prints(tmp_path):
     assert key.public.fingerprint in said
 
 
+def test_no_byte_of_a_key_file_is_free(tmp_path):
+    key = SigningKey.load_or_make(tmp_path / "a").public
+    path = tmp_path / "a.pub"
+    for at in range(len(key.file)):
+        path.write_bytes(key.file[:at] + bytes([key.file[at] ^ 1]) + key.file[at + 1 :])
+        try:
+            assert PublicKey.read(path).fingerprint != key.fingerprint
+        except IntegrityError:
+            continue
+
+
 def test_a_line_that_is_no_key_is_refused():
     with pytest.raises(IntegrityError, match="not an OpenSSH public key"):
         PublicKey.parse(b"ssh-ed25519 AAAA", "x")

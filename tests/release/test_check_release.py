@@ -112,7 +112,7 @@ def test_an_added_file_is_found_and_named(released: Path, tmp_path: Path, file: 
 def test_another_key_in_the_folder_does_not_fit_the_signatures(released: Path, tmp_path: Path):
     folder = copy(released, tmp_path)
     other = SigningKey.load_or_make(tmp_path / "other")
-    (folder / "ledger/keys/solo.pub").write_bytes(other.public.line + b" hemicycle solo\n")
+    (folder / "ledger/keys/solo.pub").write_bytes(other.public.file)
     assert {"release.json", "ledger/head.json"} <= named(folder)
 
 
@@ -120,7 +120,7 @@ def test_a_copy_signed_again_with_another_key_shows_another_fingerprint(released
     folder = copy(released, tmp_path)
     other = SigningKey.load_or_make(tmp_path / "other")
     (folder / "model.safetensors").write_bytes(b"other weights")
-    (folder / "ledger/keys/solo.pub").write_bytes(other.public.line + b" hemicycle solo\n")
+    (folder / "ledger/keys/solo.pub").write_bytes(other.public.file)
     sign_again(folder, other)
     _, facts = check_release(folder)
     assert facts["fingerprint"] == other.public.fingerprint != check_release(released)[1]["fingerprint"]

@@ -59,7 +59,7 @@ class Ledger:
     def public_key(self) -> PublicKey:
         path = self.folder / "keys" / "solo.pub"
         try:
-            return PublicKey.parse(path.read_bytes(), str(path))
+            return PublicKey.read(path)
         except FileNotFoundError:
             raise IntegrityError("the public key of the ledger is missing", place=str(path)) from None
 
@@ -71,7 +71,7 @@ class Ledger:
         key = SigningKey.load_or_make(self._private_key)
         path = self.folder / "keys" / "solo.pub"
         if not path.exists():
-            write_aside(path, key.public.line + b" hemicycle solo\n")
+            write_aside(path, key.public.file)
         elif self.public_key.line != key.public.line:
             raise IntegrityError(
                 "the private key is not the one this ledger was begun with",

@@ -52,6 +52,20 @@ class PublicKey:
             raise IntegrityError("the key is not of type ssh-ed25519", place=place)
         return cls(key)
 
+    @classmethod
+    def read(cls, path: Path) -> PublicKey:
+        """The key in a file of ours. OpenSSH would pass over what follows the key; here it is an alteration."""
+        data = path.read_bytes()
+        key = cls.parse(data, str(path))
+        if data != key.file:
+            raise IntegrityError("the file was altered around its public key", place=str(path))
+        return key
+
+    @property
+    def file(self) -> bytes:
+        """The one content that a file of this key has."""
+        return self.line + b" hemicycle solo\n"
+
     @property
     def line(self) -> bytes:
         return self._key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)

@@ -104,7 +104,7 @@ def _read_key(folder: Path, present: Collection[str]) -> PublicKey:
         raise IntegrityError("the publisher's key is missing", place=str(path))
     if path.stat().st_size > LARGEST_KEY:
         raise IntegrityError("the file is too large for a key", place=str(path))
-    return PublicKey.parse(path.read_bytes(), str(path))
+    return PublicKey.read(path)
 
 
 def _check_key(folder: Path, present: Collection[str], key: PublicKey) -> list[Finding]:

@@ -141,5 +141,4 @@ def _copy_ledger(ledger: Ledger, lineage: Iterable[Statement], out: Path, bar: B
         _copy(ledger.folder / "statements" / file, out / "statements" / file, bar)
     _copy(ledger.journal.path, out / "journal.jsonl", bar)
     _copy(ledger.folder / "head.json", out / "head.json", bar)
-    # Not copied: a file called .pub may hold anything after its first line.
-    _new(out / "keys" / "solo.pub").write_bytes(ledger.public_key.line + b" hemicycle solo\n")
+    _new(out / "keys" / "solo.pub").write_bytes(ledger.public_key.file)
