@@ -42,9 +42,21 @@ AUTHOR = pa.struct(
         ("birth", pa.int32()),
         ("death", pa.int32()),
         ("flags", pa.list_(pa.string())),
+        ("published", pa.int32()),
     ]
 )
 LICENCE = pa.struct([("stated_by", pa.string()), ("expression", pa.string()), ("evidence", pa.string())])
+RESERVATION = pa.struct(
+    [
+        ("protocol", pa.string()),
+        ("version", pa.string()),
+        ("value", pa.string()),
+        ("place", pa.string()),
+        ("quote", pa.string()),
+        ("sha256", pa.string()),
+        ("retrieved", pa.string()),
+    ]
+)
 
 SCHEMA = pa.schema(
     [
@@ -62,6 +74,8 @@ SCHEMA = pa.schema(
         ("variety", pa.string()),
         ("kind", pa.string()),
         ("licences", pa.list_(LICENCE)),
+        ("retrieved", pa.string()),
+        ("reservations", pa.list_(RESERVATION)),
     ]
 )
 
@@ -95,13 +109,23 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Author:
-    """A contributor. Flags: ``mort-pour-la-france``, ``anonymous``, ``pseudonymous``, ``collective``."""
+    """A contributor, living or dead, named or not.
+
+    Attributes:
+        role: what was contributed; every role but an encoder's or a publisher's is a layer of the text with a
+            term of its own (`hemicycle.rights.layers`).
+        birth, death: years; None where they are not known.
+        flags: ``mort-pour-la-france``, ``anonymous``, ``pseudonymous``, ``collective``, ``audiovisual``,
+            ``posthumous``, ``music``, and authority ids (viaf:7391951) by which years can be looked up.
+        published: year in which the contribution was first published.
+    """
 
     name: str
     role: str = "author"
     birth: int | None = None
     death: int | None = None
     flags: tuple[str, ...] = ()
+    published: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,6 +145,29 @@ class StatedLicence:
 
 
 @dataclasses.dataclass(frozen=True)
+class Reservation:
+    """What one opt-out protocol says of mining a document, and the evidence.
+
+    Attributes:
+        protocol: a key of the dated list of protocols (`hemicycle.rights.optout`).
+        version: of the protocol's text that was read by.
+        value: ``allowed``, ``reserved`` or ``unknown``.
+        place: where it stands: an address, a header, a file.
+        quote: the words that say so; None where nothing was there.
+        sha256: digest of the bytes that were read; None where nothing was there.
+        retrieved: ISO 8601 time in UTC at which they were fetched.
+    """
+
+    protocol: str
+    version: str
+    value: Literal["allowed", "reserved", "unknown"]
+    place: str
+    quote: str | None = None
+    sha256: str | None = None
+    retrieved: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Document:
     """What a reader yields. `source` and the defaults of the card are filled in by the read stage.
 
@@ -129,6 +176,8 @@ class Document:
         group: documents of one group never part at the split into train and held-out (default: own id).
         date: ISO 8601, as precise as known (1889, 1889-03, 1889-03-14).
         language: BCP 47. `variety` such as fr-FR, fr-BE; None where the card says it.
+        retrieved: ISO 8601 time at which a web page was fetched.
+        reservations: what opt-out protocols say; documents from the web are nothing without.
     """
 
     origin: str
@@ -141,6 +190,8 @@ class Document:
     variety: str | None = None
     kind: str | None = None
     licences: tuple[StatedLicence, ...] = ()
+    retrieved: str | None = None
+    reservations: tuple[Reservation, ...] = ()
     group: str | None = None
     id: str | None = None
 

@@ -199,7 +199,7 @@ class Flow:
         card = self._card(name)
         jurisdictions = list(self.declaration.project.jurisdictions)
         declared = {
-            "rights": card.rights.model_dump(),
+            "rights": card.rights.model_dump(mode="json"),
             "jurisdictions": jurisdictions,
             "policy": self.declaration.project.policy,
             "tables": _tables("rights"),
@@ -538,7 +538,7 @@ class Flow:
         declared = {
             "release": release.model_dump(),
             "project": project.model_dump(include={"name", "jurisdictions", "license", "governance"}),
-            "cards": {s: self._card(s).model_dump(exclude={"path", "digests"}) for s in sources},
+            "cards": {s: self._card(s).model_dump(mode="json", exclude={"path", "digests"}) for s in sources},
             "tables": _tables("release"),
         }
         may_lack = frozenset(r for r in inputs if r.startswith(("rights ", "evaluation ")))

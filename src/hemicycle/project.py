@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -54,6 +55,30 @@ def _count(value: object) -> object:
     return round(float(match[1]) * factor)
 
 
+class Terms(_Declared):
+    """What a person read in a site's terms of use. Prose that reserves rights is valid, and no program reads it.
+
+    Attributes:
+        sha256: digest of the text as it was read.
+        read_on: ISO date.
+        verdict: what the reader concluded for training.
+        by: who read it.
+    """
+
+    url: str
+    sha256: str | None = None
+    read_on: date
+    verdict: Literal["allow", "review", "deny"]
+    by: str
+
+
+class Generator(_Declared):
+    """A model that wrote a part of the text; its licence binds what it wrote."""
+
+    name: str
+    licence: str
+
+
 class CardRights(_Declared):
     """Under which right a source is used, and who says so.
 
@@ -65,6 +90,9 @@ class CardRights(_Declared):
         distributor: SPDX expression stated by who passes the text on, where it differs.
         attested_by: the person who read the licence at its place and answers for it.
         evidence: where the licence was read.
+        terms: what a person read in the terms of use; web sources need it.
+        generators: models that wrote the text, where it is synthetic.
+        blocked: why nothing of the source may be used, whatever is stated.
     """
 
     licence: str | None = None
@@ -72,10 +100,16 @@ class CardRights(_Declared):
     distributor: str | None = None
     attested_by: str | None = None
     evidence: list[str] = []
+    terms: Terms | None = None
+    generators: list[Generator] = []
+    blocked: str | None = None
 
 
 class Card(_Declared):
     """One source: one publisher's collection, in `sources/NAME.toml`. Never holds code.
+
+    `tested_on` says what the reader was tried on for this source: files of the publisher's own, or files made
+    after the description of their format.
 
     Exactly one of `path`, `urls`, `packages` says where the files are:
     a folder or file beside the project, addresses on the web, or Debian packages.
@@ -97,6 +131,7 @@ class Card(_Declared):
     text_field: str = "text"
     id_field: str = "id"
     digests: dict[str, str] = {}
+    tested_on: Literal["real", "constructed"] | None = None
     rights: CardRights = CardRights()
 
     @model_validator(mode="after")
@@ -191,7 +226,7 @@ class ProjectTable(_Declared):
     jurisdictions: list[Jurisdiction] = Field(min_length=1)
     license: str
     policy: Literal["default"] = "default"
-    governance: Literal["solo"] = "solo"
+    governance: Literal["solo", "declared"] = "solo"
     store: str | None = None
 
 
@@ -287,11 +322,11 @@ def load_project(folder: Path) -> Project:
 def _check_law(path: Path, project: ProjectTable) -> None:
     """Refuse a country that the rights room has no rule for, and a licence of the weights that is none."""
     from hemicycle.rights.licences import check_expression
-    from hemicycle.rights.term import rule_for, term_rules
+    from hemicycle.rights.term_rules import jurisdictions, rules_for
 
-    known = sorted(term_rules())
+    known = sorted(code for code, found in jurisdictions().items() if found.rules)
     for country in project.jurisdictions:
-        if rule_for(country) is None:
+        if not rules_for(country):
             raise DeclarationError(
                 f"there are no rules of law for “{country}” yet, and what is unknown is not allowed",
                 place=_place(path, ("project", "jurisdictions")),
@@ -316,14 +351,12 @@ def load_card(path: Path) -> Card:
             place=_place(path, ("reader",)),
             remedy=did_you_mean(card.reader, READERS) or f"Readers: {', '.join(sorted(READERS))}.",
         )
-    for key in ("licence", "distributor"):
-        expression = getattr(card.rights, key)
-        if expression is not None:
-            problem = check_expression(expression)
-            if problem:
-                raise DeclarationError(
-                    problem.what, place=_place(path, ("rights", key)), remedy=problem.remedy
-                )
+    stated = [(key, getattr(card.rights, key)) for key in ("licence", "distributor")]
+    stated += [("generators", generator.licence) for generator in card.rights.generators]
+    for key, expression in stated:
+        problem = check_expression(expression) if expression is not None else None
+        if problem:
+            raise DeclarationError(problem.what, place=_place(path, ("rights", key)), remedy=problem.remedy)
     return card
 
 

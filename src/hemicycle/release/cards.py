@@ -17,7 +17,7 @@ from hemicycle.errors import DeclarationError
 from hemicycle.release import typeset
 from hemicycle.release.attribution import duty_words, licence_addresses, licence_link
 from hemicycle.release.facts import Facts, LicenceShare, Refusal
-from hemicycle.release.typeset import Language
+from hemicycle.typeset import Language
 
 #: File of the release → (template, language).
 PAGES: Mapping[str, tuple[str, Language]] = {

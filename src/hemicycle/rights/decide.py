@@ -1,38 +1,33 @@
 """Decide: a verdict for every document, jurisdiction and use of a source, as a Parquet table.
 
 Verdicts are computed once for each distinct case (what is stated, and the authors' dates), then spread
-over the documents by column operations; a million documents under three licences are three decisions. A
-case is told from another by an injective text of its statements and authors (JSON, sorted), so no
-character inside a licence can make two cases look alike, and neither order nor sharding can matter.
+over the documents by column operations; a million documents under three licences are three decisions.
+Neither order nor sharding can matter: a case holds all that its verdicts depend on.
 """
 
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from hemicycle.documents import Author, read_batches, write_parquet
+from hemicycle.documents import read_batches, write_parquet
 from hemicycle.errors import DeclarationError, IntegrityError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.project import Card, CardRights
-from hemicycle.rights.finding import Case, Finding, find
+from hemicycle.rights.cases import Case, Cases
+from hemicycle.rights.finding import Finding, find
+from hemicycle.rights.layers import term_of
 from hemicycle.rights.licences import judge_expression
 from hemicycle.rights.policy import USES, VERDICTS, Policy, Use, default_policy
-from hemicycle.rights.term import relevant, term
-
-if TYPE_CHECKING:
-    import polars as pl
 
 #: One row a document, jurisdiction and use. `statements` quotes who stated what.
 SCHEMA = pa.schema(
@@ -117,8 +112,7 @@ class _Docket:
     policy: Policy
     jurisdictions: list[str]
     on: date
-    keys: dict[tuple[str, str], int] = field(default_factory=dict)
-    cases: dict[Case, int] = field(default_factory=dict)
+    cases: Cases = field(default_factory=Cases)
     findings: list[list[Finding]] = field(default_factory=list)
     documents: list[int] = field(default_factory=list)
     characters: list[int] = field(default_factory=list)
@@ -129,7 +123,11 @@ class _Docket:
 
     def settle(self, batch: pa.Table) -> pa.Table:
         """Rows of `SCHEMA` for a batch of documents, in their order."""
-        numbers = self._numbers(batch)
+        numbers = self.cases.numbers(batch)
+        for case in self.cases.cases[len(self.findings) :]:
+            self.documents.append(0)
+            self.characters.append(0)
+            self.findings.append(self._find(case))
         lengths = pc.fill_null(pc.utf8_length(batch["text"]), 0).to_numpy()
         present, local = np.unique(numbers, return_inverse=True)
         for number, documents, characters in zip(
@@ -175,7 +173,7 @@ class _Docket:
             "jurisdictions": self.jurisdictions,
             "documents": sum(self.documents),
             "characters": sum(self.characters),
-            "combinations": len(self.cases),
+            "combinations": len(self.findings),
             "verdicts": verdicts,
             "reasons": reasons,
             "holds_until": self.changes_on.isoformat() if self.changes_on else None,
@@ -184,40 +182,16 @@ class _Docket:
     def _asked(self) -> list[tuple[str, Use]]:
         return [(jurisdiction, use) for jurisdiction in self.jurisdictions for use in USES]
 
-    def _numbers(self, batch: pa.Table) -> npt.NDArray[np.int64]:
-        """The number of every document's case; new cases are judged on the way."""
-        import polars as pl
-
-        keys = _keys(batch)
-        distinct = keys.unique(maintain_order=True)
-        numbers = [self._number(statements, authors) for statements, authors in distinct.iter_rows()]
-        table = distinct.with_columns(pl.Series("number", numbers, dtype=pl.Int64))
-        joined = keys.join(table, on=["statements", "authors"], how="left", maintain_order="left")
-        return joined["number"].to_numpy()
-
-    def _number(self, statements: str, authors: str) -> int:
-        number = self.keys.get((statements, authors))
-        if number is None:
-            case = _case(statements, authors)
-            number = self.cases.get(case)
-            if number is None:
-                number = self.cases[case] = len(self.findings)
-                self.documents.append(0)
-                self.characters.append(0)
-                self.findings.append(self._find(case))
-            self.keys[statements, authors] = number
-        return number
-
     def _find(self, case: Case) -> list[Finding]:
         """Findings in the order of `_asked`; notes the first later day on which one becomes another."""
         findings: list[Finding] = []
         for jurisdiction in self.jurisdictions:
-            authors_term = term(case.authors, jurisdiction, self.on)
+            authors_term = term_of(case.authors, jurisdiction, self.on, confirmed=self.policy.confirmed)
             now = find(case, self.rights, self.policy, self._judge, authors_term)
             findings += [now[use] for use in USES]
             later = authors_term.changes_on
             while later is not None and (self.changes_on is None or later < self.changes_on):
-                authors_term = term(case.authors, jurisdiction, later)
+                authors_term = term_of(case.authors, jurisdiction, later, confirmed=self.policy.confirmed)
                 then = find(case, self.rights, self.policy, self._judge, authors_term)
                 if any(_reading(then[use]) != _reading(now[use]) for use in USES):
                     self.changes_on = later
@@ -247,39 +221,3 @@ class _Docket:
 
 def _reading(finding: Finding) -> tuple[str, str]:
     return finding.verdict, finding.explanation
-
-
-def _keys(batch: pa.Table) -> pl.DataFrame:
-    """Two columns of text, equal exactly where two documents' statements and authors are equal.
-
-    One line of JSON a statement or author, sorted. Names and evidence are left out: no verdict depends
-    on them, and they would make every author a case.
-    """
-    import polars as pl
-
-    def lines(column: str, fields: tuple[str, ...]) -> pl.Expr:
-        members = [pl.element().struct.field(name) for name in fields]
-        each = pl.struct(members).struct.json_encode()
-        return pl.col(column).list.eval(each).list.unique().list.sort().list.join("\n").fill_null("")
-
-    frame = pl.DataFrame(batch.select(["licences", "authors"]))
-    return frame.select(
-        lines("licences", ("stated_by", "expression")).alias("statements"),
-        lines("authors", ("role", "birth", "death", "flags")).alias("authors"),
-    )
-
-
-def _case(statements: str, authors: str) -> Case:
-    """The case behind a pair of keys. What is null in a statement is empty text, hence unreadable."""
-    # Not splitlines: it would also break at separators that JSON leaves as they are.
-    stated = [json.loads(line) for line in statements.split("\n") if line]
-    people = [json.loads(line) for line in authors.split("\n") if line]
-    return Case(
-        tuple(sorted({(s["stated_by"] or "", s["expression"] or "") for s in stated})),
-        relevant(
-            [
-                Author("", p["role"] or "", p["birth"], p["death"], tuple(f or "" for f in p["flags"] or ()))
-                for p in people
-            ]
-        ),
-    )

@@ -18,27 +18,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from hemicycle.documents import Author
 from hemicycle.project import CardRights
+from hemicycle.rights.cases import Case
 from hemicycle.rights.licences import LONGEST_EXPRESSION, Judgement
 from hemicycle.rights.policy import SEVERITY, USES, Policy, Use, Verdict, worst
 from hemicycle.rights.term import TermVerdict
 
 #: What a verdict rests on.
 Basis = Literal["licence", "term", "licence+term", "none"]
-
-
-@dataclass(frozen=True)
-class Case:
-    """What documents have in common that get the same verdict.
-
-    Attributes:
-        statements: (stated by, expression) as the documents carry them.
-        authors: contributors; names do not matter and may be left out.
-    """
-
-    statements: tuple[tuple[str, str], ...]
-    authors: tuple[Author, ...]
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ class Policy:
         unattested: where nobody answers for having read the licence; `review` or `deny`.
         drift: where origin and distributor disagree; `review` or `deny`.
         conditional: by class of licence.
+        confirmed: ids of rows of the tables that await a lawyer, and that the project's lawyer confirmed.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Policy:
     unattested: Verdict
     drift: Verdict
     conditional: Mapping[str, Condition]
+    confirmed: frozenset[str] = frozenset()
 
     @property
     def rule(self) -> str:
@@ -89,9 +91,9 @@ def load_policy(path: Path) -> Policy:
         raise DeclarationError("the policy does not exist", place=str(path)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DeclarationError(f"this is not TOML: {error}", place=str(path)) from None
-    known = ("name", "version", "unattested", "drift", "conditional")
-    _check_keys(data, known, path, "")
-    for key in known:
+    needed = ("name", "version", "unattested", "drift", "conditional")
+    _check_keys(data, (*needed, "confirmed"), path, "")
+    for key in needed:
         if key not in data:
             raise DeclarationError(f"the key “{key}” is missing", place=str(path))
     name, version = data["name"], data["version"]
@@ -107,6 +109,7 @@ def load_policy(path: Path) -> Policy:
         unattested=_verdict(data["unattested"], path, "unattested", ("review", "deny")),
         drift=_verdict(data["drift"], path, "drift", ("review", "deny")),
         conditional={key: _condition(value, path, key) for key, value in sorted(data["conditional"].items())},
+        confirmed=frozenset(_words(data.get("confirmed", []), path, "confirmed")),
     )
 
 
@@ -115,13 +118,17 @@ def _condition(table: Any, path: Path, licence_class: str) -> Condition:
     if not isinstance(table, dict):
         raise DeclarationError(f"“{where}” is not a table", place=str(path))
     _check_keys(table, (*USES, "obligations"), path, f"{where}.")
-    obligations = table.get("obligations", [])
-    if not isinstance(obligations, list) or not all(isinstance(o, str) and o for o in obligations):
-        raise DeclarationError("obligations are a list of words", place=f"{path}, key {where}.obligations")
+    obligations = _words(table.get("obligations", []), path, f"{where}.obligations")
     return Condition(
         {use: _verdict(table[use], path, f"{where}.{use}", VERDICTS) for use in USES if use in table},
         tuple(sorted(set(obligations))),
     )
+
+
+def _words(value: Any, path: Path, key: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(word, str) and word for word in value):
+        raise DeclarationError(f"{key} is not a list of words", place=f"{path}, key {key}")
+    return value
 
 
 def _check_keys(table: Mapping[str, Any], known: tuple[str, ...], path: Path, prefix: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hemicycle.documents import Author, StatedLicence
 from hemicycle.sources.printed import iso_date
@@ -68,10 +68,14 @@ def read_header(tei: Element, file: str) -> Header:
     header = next((child for child in tei if name_of(child) == "teiHeader"), None)
     if header is None:
         return Header(None, (), None, _language(tei, None), (), {})
+    first = _first_edition(header)
     return Header(
         title=_title(header),
-        authors=tuple(_authors(header)),
-        date=_date(tei, header),
+        authors=tuple(
+            replace(author, published=first) if author.role == "author" else author
+            for author in _authors(header)
+        ),
+        date=str(first) if first else _date(tei, header),
         language=_language(tei, header),
         licences=tuple(_licences(header, file)),
         persons=_persons(tei),
@@ -158,17 +162,19 @@ def _year(stated: str | None) -> int | None:
     return int(match[1]) if match else None
 
 
-def _date(tei: Element, header: Element) -> str | None:
-    """The day of the sitting or the year of first publication; never the date of the encoding.
-
-    A first edition over several years (a serial) counts from the last one, when the work was complete.
-    """
+def _first_edition(header: Element) -> int | None:
+    """The year of first publication; a serial over several years counts from the last one, when it was whole."""
     for edition in header.iter("{*}bibl"):
         if edition.get("type") == "firstEdition":
             for stated in _find(edition, "date"):
                 years = re.findall(r"\b\d{4}\b", stated.get("when") or words_of(stated))
                 if years:
-                    return str(max(years))
+                    return int(max(years))
+    return None
+
+
+def _date(tei: Element, header: Element) -> str | None:
+    """The day of the sitting or of the making; never the date of the encoding."""
     candidates = [
         *_find(header, "profileDesc/settingDesc/setting/date"),
         *_find(header, "profileDesc/creation/date"),
