@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hemicycle.documents import SCHEMA, Author, Document, Part, StatedLicence
 from hemicycle.errors import InputError
 from hemicycle.project import Card
-from hemicycle.rights.term import term
+from hemicycle.rights.layers import term_of as term
 from hemicycle.sources import jsonl
 from hemicycle.sources.rows import document_of_row
 

@@ -24,6 +24,7 @@ VERBS = {
     "gc": "Delete artefacts that the declaration no longer leads to.",
     "collect": "Bring the sources' files in and read them as documents.",
     "clear": "Compute rights, and show what they let through and what they hold back.",
+    "rights": "Explain a term of protection, a document, a table of licences, a page's opt-outs.",
     "curate": "Clean, filter, split and deduplicate the admitted documents.",
     "tokenize": "Train the tokenizers and tokenise the corpora.",
     "train": "Train the models.",

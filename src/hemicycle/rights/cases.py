@@ -31,10 +31,13 @@ class Case:
     Attributes:
         statements: (stated by, expression) as the documents carry them.
         authors: contributors as `layers.relevant` gives them.
+        reservation: what opt-out protocols say together: reserved, unknown or allowed; empty where the document
+            has no evidence of any.
     """
 
     statements: tuple[tuple[str, str], ...]
     authors: tuple[Author, ...]
+    reservation: str = ""
 
 
 class Cases:
@@ -43,7 +46,7 @@ class Cases:
     def __init__(self) -> None:
         self.cases: list[Case] = []
         self._number: dict[Case, int] = {}
-        self._by_key: dict[tuple[str, str], int] = {}
+        self._by_key: dict[tuple[str, str, str], int] = {}
         self._people: list[Author] = []
         self._person: dict[Author, int] = {}
         self._by_json: dict[str, int] = {}
@@ -52,15 +55,21 @@ class Cases:
         """The number of every document's case; `cases` then holds the new ones too."""
         import polars as pl
 
-        keys = pl.DataFrame({"statements": _statements(batch["licences"]), "people": self._who(batch)})
+        keys = pl.DataFrame(
+            {
+                "statements": _statements(batch["licences"]),
+                "people": self._who(batch),
+                "reservation": _reservations(batch["reservations"]),
+            }
+        )
         distinct = keys.unique(maintain_order=True)
-        found = [self._case(statements, people) for statements, people in distinct.iter_rows()]
+        found = [self._case(*key) for key in distinct.iter_rows()]
         table = distinct.with_columns(pl.Series("number", found, dtype=pl.Int64))
-        joined = keys.join(table, on=["statements", "people"], how="left", maintain_order="left")
+        joined = keys.join(table, on=keys.columns, how="left", maintain_order="left")
         return joined["number"].to_numpy()
 
-    def _case(self, statements: str, people: str) -> int:
-        number = self._by_key.get((statements, people))
+    def _case(self, statements: str, people: str, reservation: str) -> int:
+        number = self._by_key.get((statements, people, reservation))
         if number is None:
             # Not splitlines: it would also break at separators that JSON leaves as they are.
             stated = [json.loads(line) for line in statements.split("\n") if line]
@@ -68,11 +77,12 @@ class Cases:
                 # What is null in a statement is empty text, hence unreadable.
                 tuple(sorted({(s["stated_by"] or "", s["expression"] or "") for s in stated})),
                 relevant([self._people[int(person)] for person in people.split()]),
+                reservation,
             )
             number = self._number.setdefault(case, len(self.cases))
             if number == len(self.cases):
                 self.cases.append(case)
-            self._by_key[statements, people] = number
+            self._by_key[statements, people, reservation] = number
         return number
 
     def _who(self, batch: pa.Table) -> pl.Series:
@@ -80,18 +90,23 @@ class Cases:
         import polars as pl
 
         authors = batch["authors"].combine_chunks()
-        people = pl.DataFrame(pc.list_flatten(authors).flatten(), schema=[f.name for f in authors.type.value_type])
-        told = people.select("role", "birth", "death", "flags", "published")
-        told = told.select(pl.struct(pl.all()).struct.json_encode().alias("json"))
-        for person in told["json"].unique().to_list():
+        people = pl.DataFrame(pa.table({"person": pc.list_flatten(authors)})).unnest("person")
+        told = people.select(
+            pl.struct("role", "birth", "death", "flags", "published").struct.json_encode().alias("json")
+        )
+        distinct = told["json"].unique().to_list()
+        for person in distinct:
             if person not in self._by_json:
                 self._by_json[person] = self._contributor(json.loads(person))
-        numbered = told.select(
-            pl.Series("row", pc.list_parent_indices(authors).to_numpy(), dtype=pl.Int64),
-            pl.col("json").replace_strict(self._by_json, return_dtype=pl.Int64).alias("person"),
+        table = pl.DataFrame(
+            {"json": distinct, "person": [self._by_json[person] for person in distinct]},
+            schema={"json": pl.String, "person": pl.Int64},
         )
+        rows = pl.Series("row", pc.list_parent_indices(authors).to_numpy(), dtype=pl.Int64)
         lists = (
-            numbered.filter(pl.col("person") >= 0)
+            told.with_columns(rows)
+            .join(table, on="json", how="left")
+            .filter(pl.col("person") >= 0)
             .sort("row", "person")
             .group_by("row", maintain_order=True)
             .agg(pl.col("person").cast(pl.String).str.join(" "))
@@ -122,6 +137,27 @@ class Cases:
 
 def _year(value: object) -> int | None:
     return value if isinstance(value, int) else None
+
+
+def _reservations(reservations: pa.ChunkedArray) -> pl.Series:
+    """The most restrictive value of each document: reserved before unknown mixed with nothing, then allowed.
+
+    One protocol that allows outweighs others that are silent; a value that is none of the three reserves.
+    """
+    import polars as pl
+
+    values = pl.col("reservations").list.eval(pl.element().struct.field("value"))
+    known = values.list.eval(pl.element().is_in(["allowed", "unknown"]).fill_null(False))
+    said = (
+        pl.when(pl.col("reservations").list.len().fill_null(0) == 0)
+        .then(pl.lit(""))
+        .when(~known.list.all())
+        .then(pl.lit("reserved"))
+        .when(values.list.contains("allowed"))
+        .then(pl.lit("allowed"))
+        .otherwise(pl.lit("unknown"))
+    )
+    return pl.DataFrame(pa.table({"reservations": reservations})).select(said.alias("said"))["said"]
 
 
 def _statements(licences: pa.ChunkedArray) -> pl.Series:

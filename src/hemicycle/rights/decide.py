@@ -8,13 +8,13 @@ Neither order nor sharding can matter: a case holds all that its verdicts depend
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -28,6 +28,7 @@ from hemicycle.rights.finding import Finding, find
 from hemicycle.rights.layers import term_of
 from hemicycle.rights.licences import judge_expression
 from hemicycle.rights.policy import USES, VERDICTS, Policy, Use, default_policy
+from hemicycle.rights.term import TermVerdict
 
 #: One row a document, jurisdiction and use. `statements` quotes who stated what.
 SCHEMA = pa.schema(
@@ -49,7 +50,7 @@ SCHEMA = pa.schema(
     ]
 )
 
-_COLUMNS = ["id", "digest", "text", "authors", "licences"]
+_COLUMNS = ["id", "digest", "text", "authors", "licences", "reservations"]
 
 
 def decide(
@@ -83,7 +84,8 @@ def decide(
 
     if not jurisdictions:
         raise DeclarationError("rights are asked for in no jurisdiction", remedy="Name one, such as FR.")
-    docket = _Docket(card.rights, policy or default_policy(), sorted(set(jurisdictions)), on)
+    web = card.reader == "web"
+    docket = _Docket(card.rights, web, policy or default_policy(), sorted(set(jurisdictions)), on)
     out.mkdir(parents=True, exist_ok=True)
     try:
         total = pq.read_metadata(documents).num_rows
@@ -104,103 +106,116 @@ def decide(
     return docket.figures(source)
 
 
-@dataclass
+#: A row of `SCHEMA` without document and day: what many documents share.
+_Row = tuple[str, Use, Finding]
+
+
 class _Docket:
-    """The cases met so far with their findings, and how many documents each stands for."""
+    """The cases met so far, the distinct rows their findings are, and how many documents each row stands for."""
 
-    rights: CardRights
-    policy: Policy
-    jurisdictions: list[str]
-    on: date
-    cases: Cases = field(default_factory=Cases)
-    findings: list[list[Finding]] = field(default_factory=list)
-    documents: list[int] = field(default_factory=list)
-    characters: list[int] = field(default_factory=list)
-    changes_on: date | None = None
-
-    def __post_init__(self) -> None:
-        self._judge = functools.cache(lambda expression: judge_expression(expression, self.policy))
+    def __init__(
+        self, rights: CardRights, web: bool, policy: Policy, jurisdictions: list[str], on: date
+    ) -> None:
+        self.rights, self.web, self.policy, self.jurisdictions, self.on = rights, web, policy, jurisdictions, on
+        self.asked: list[tuple[str, Use]] = [(j, use) for j in jurisdictions for use in USES]
+        self.cases = Cases()
+        self.rows: list[_Row] = []
+        self.changes_on: date | None = None
+        self.documents = self.characters = 0
+        self._row: dict[_Row, int] = {}
+        self._of_case = np.zeros((0, len(self.asked)), np.int64)
+        self._counts = np.zeros((2, 0), np.int64)
+        self._found: dict[tuple[Any, ...], Mapping[Use, Finding]] = {}
+        self._judge = functools.cache(lambda expression: judge_expression(expression, policy))
 
     def settle(self, batch: pa.Table) -> pa.Table:
         """Rows of `SCHEMA` for a batch of documents, in their order."""
         numbers = self.cases.numbers(batch)
-        for case in self.cases.cases[len(self.findings) :]:
-            self.documents.append(0)
-            self.characters.append(0)
-            self.findings.append(self._find(case))
+        new = [self._decide(case) for case in self.cases.cases[len(self._of_case) :]]
+        if new:
+            self._of_case = np.concatenate([self._of_case, np.array(new, np.int64)])
+        rows = self._of_case[numbers].ravel()
+        width = len(self.asked)
         lengths = pc.fill_null(pc.utf8_length(batch["text"]), 0).to_numpy()
-        present, local = np.unique(numbers, return_inverse=True)
-        for number, documents, characters in zip(
-            present.tolist(),
-            np.bincount(local, minlength=len(present)).tolist(),
-            np.bincount(local, weights=lengths, minlength=len(present)).tolist(),
-            strict=True,
-        ):
-            self.documents[number] += documents
-            self.characters[number] += int(characters)
-        width = len(self.jurisdictions) * len(USES)
-        rows = [row for number in present.tolist() for row in self._rows(number)]
-        schema = pa.schema([f for f in SCHEMA if f.name not in ("id", "digest")])
-        verdicts = pa.Table.from_pylist(rows, schema=schema)
-        spread = verdicts.take((local[:, None] * width + np.arange(width)).ravel())
+        self._count(rows, np.repeat(lengths, width))
+        self.documents += batch.num_rows
+        self.characters += int(lengths.sum())
+        present, local = np.unique(rows, return_inverse=True)
+        spread = self._table(present.tolist()).take(local)
         repeated = np.repeat(np.arange(batch.num_rows), width)
         columns = {name: batch[name].take(repeated) for name in ("id", "digest")}
-        columns |= {name: spread[name] for name in schema.names}
+        columns |= {name: spread[name] for name in spread.column_names}
         return pa.table([columns[name] for name in SCHEMA.names], names=SCHEMA.names)
+
+    def _count(self, rows: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> None:
+        grown = np.zeros((2, len(self.rows)), np.int64)
+        grown[:, : self._counts.shape[1]] = self._counts
+        grown[0] += np.bincount(rows, minlength=len(self.rows))
+        grown[1] += np.bincount(rows, weights=lengths, minlength=len(self.rows)).astype(np.int64)
+        self._counts = grown
 
     def figures(self, source: str) -> dict[str, Any]:
         verdicts: dict[str, dict[str, dict[str, dict[str, int]]]] = {}
         reasons: dict[str, dict[str, dict[str, dict[str, int]]]] = {}
-        for index, (jurisdiction, use) in enumerate(self._asked()):
-            by_verdict = {verdict: {"documents": 0, "characters": 0} for verdict in VERDICTS}
-            by_reason: dict[str, dict[str, int]] = {}
-            for findings, documents, characters in zip(
-                self.findings, self.documents, self.characters, strict=True
+        for jurisdiction, use in self.asked:
+            nothing = {str(verdict): {"documents": 0, "characters": 0} for verdict in VERDICTS}
+            verdicts.setdefault(jurisdiction, {})[use] = nothing
+            reasons.setdefault(jurisdiction, {})[use] = {}
+        for (jurisdiction, use, finding), (documents, characters) in zip(
+            self.rows, self._counts.T.tolist(), strict=True
+        ):
+            by_reason = reasons[jurisdiction][use]
+            for count in (
+                verdicts[jurisdiction][use][finding.verdict],
+                by_reason.setdefault(finding.explanation, {"documents": 0, "characters": 0}),
             ):
-                finding = findings[index]
-                for count in (
-                    by_verdict[finding.verdict],
-                    by_reason.setdefault(finding.explanation, {"documents": 0, "characters": 0}),
-                ):
-                    count["documents"] += documents
-                    count["characters"] += characters
-            verdicts.setdefault(jurisdiction, {})[use] = {str(v): c for v, c in by_verdict.items()}
-            reasons.setdefault(jurisdiction, {})[use] = dict(sorted(by_reason.items()))
+                count["documents"] += documents
+                count["characters"] += characters
         return {
             "source": source,
             "as_of": self.on.isoformat(),
             "policy": self.policy.rule,
             "jurisdictions": self.jurisdictions,
-            "documents": sum(self.documents),
-            "characters": sum(self.characters),
-            "combinations": len(self.findings),
+            "documents": self.documents,
+            "characters": self.characters,
+            "combinations": len(self.cases.cases),
             "verdicts": verdicts,
-            "reasons": reasons,
+            "reasons": {j: {u: dict(sorted(r.items())) for u, r in by.items()} for j, by in reasons.items()},
             "holds_until": self.changes_on.isoformat() if self.changes_on else None,
         }
 
-    def _asked(self) -> list[tuple[str, Use]]:
-        return [(jurisdiction, use) for jurisdiction in self.jurisdictions for use in USES]
-
-    def _find(self, case: Case) -> list[Finding]:
-        """Findings in the order of `_asked`; notes the first later day on which one becomes another."""
-        findings: list[Finding] = []
+    def _decide(self, case: Case) -> list[int]:
+        """The rows of a case in the order of `asked`; notes the first later day on which one becomes another."""
+        numbers: list[int] = []
         for jurisdiction in self.jurisdictions:
-            authors_term = term_of(case.authors, jurisdiction, self.on, confirmed=self.policy.confirmed)
-            now = find(case, self.rights, self.policy, self._judge, authors_term)
-            findings += [now[use] for use in USES]
-            later = authors_term.changes_on
+            term = term_of(case.authors, jurisdiction, self.on, confirmed=self.policy.confirmed)
+            now = self._find(case, term)
+            numbers += [self._number((jurisdiction, use, now[use])) for use in USES]
+            later = term.changes_on
             while later is not None and (self.changes_on is None or later < self.changes_on):
-                authors_term = term_of(case.authors, jurisdiction, later, confirmed=self.policy.confirmed)
-                then = find(case, self.rights, self.policy, self._judge, authors_term)
+                term = term_of(case.authors, jurisdiction, later, confirmed=self.policy.confirmed)
+                then = self._find(case, term)
                 if any(_reading(then[use]) != _reading(now[use]) for use in USES):
                     self.changes_on = later
                     break
-                later = authors_term.changes_on
-        return findings
+                later = term.changes_on
+        return numbers
 
-    def _rows(self, number: int) -> list[dict[str, Any]]:
-        return [
+    def _find(self, case: Case, term: TermVerdict) -> Mapping[Use, Finding]:
+        days = term.verdict, term.free_from, term.safe_from, term.rules, term.explanation
+        key = case.statements, case.reservation, days
+        if key not in self._found:
+            self._found[key] = find(case, self.rights, self.policy, self._judge, term, web=self.web)
+        return self._found[key]
+
+    def _number(self, row: _Row) -> int:
+        number = self._row.setdefault(row, len(self.rows))
+        if number == len(self.rows):
+            self.rows.append(row)
+        return number
+
+    def _table(self, numbers: list[int]) -> pa.Table:
+        rows = [
             {
                 "jurisdiction": jurisdiction,
                 "use": use,
@@ -215,8 +230,10 @@ class _Docket:
                 "statements": list(finding.statements),
                 "as_of": self.on.isoformat(),
             }
-            for (jurisdiction, use), finding in zip(self._asked(), self.findings[number], strict=True)
+            for jurisdiction, use, finding in map(self.rows.__getitem__, numbers)
         ]
+        schema = pa.schema([f for f in SCHEMA if f.name not in ("id", "digest")])
+        return pa.Table.from_pylist(rows, schema=schema)
 
 
 def _reading(finding: Finding) -> tuple[str, str]:

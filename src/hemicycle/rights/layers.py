@@ -97,6 +97,8 @@ def _on(counted: tuple[Author, ...], jurisdiction: str, on: date, confirmed: fro
     if isinstance(works, str):
         return TermVerdict("review", None, None, (), works)
     judged = [judge(work, jurisdiction, on, confirmed=confirmed) for work in works]
+    if len(judged) == 1:
+        return judged[0]
     decides = max(judged, key=lambda v: SEVERITY[v.verdict])
     changes = [v.changes_on for v in judged if v.changes_on is not None]
     return dataclasses.replace(

@@ -1,8 +1,9 @@
 """The policy: what to do where a licence or a fact leaves a choice. Declared, dated, never a code default.
 
 A policy only ever chooses among what the law leaves open. It may forbid more than the default one; it
-cannot allow what is unknown, contested or unattested, because the words it may use there are `review`
-and `deny`.
+cannot allow what is contested, unattested or without a licence, because the words it may use there are
+`review` and `deny`. The one silence it may read as consent, for texts whose licence allows the use anyway,
+is that of opt-out protocols.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from hemicycle.errors import DeclarationError, did_you_mean
 #: What a document may be used for: train a model on it, pass its text on, publish weights made from it.
 Use = Literal["train", "redistribute", "weights"]
 USES: tuple[Use, ...] = get_args(Use)
+
+#: Uses that mine a text: these a holder may reserve.
+MINING: tuple[Use, ...] = ("train", "weights")
 
 #: Three values. Only `allow` ever passes a gate.
 Verdict = Literal["allow", "review", "deny"]
@@ -53,6 +57,9 @@ class Policy:
     Attributes:
         unattested: where nobody answers for having read the licence; `review` or `deny`.
         drift: where origin and distributor disagree; `review` or `deny`.
+        opt_out_unknown: where no protocol says whether mining is reserved.
+        opt_out_age_days: evidence of opt-outs that is older is fetched anew before anything is trained.
+        terms_unread: where nobody read the terms of use of a web source; `review` or `deny`.
         conditional: by class of licence.
         confirmed: ids of rows of the tables that await a lawyer, and that the project's lawyer confirmed.
     """
@@ -61,6 +68,9 @@ class Policy:
     version: str
     unattested: Verdict
     drift: Verdict
+    opt_out_unknown: Verdict
+    opt_out_age_days: int
+    terms_unread: Verdict
     conditional: Mapping[str, Condition]
     confirmed: frozenset[str] = frozenset()
 
@@ -91,7 +101,7 @@ def load_policy(path: Path) -> Policy:
         raise DeclarationError("the policy does not exist", place=str(path)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DeclarationError(f"this is not TOML: {error}", place=str(path)) from None
-    needed = ("name", "version", "unattested", "drift", "conditional")
+    needed = ("name", "version", "unattested", "drift", "terms_unread", "opt_out", "conditional")
     _check_keys(data, (*needed, "confirmed"), path, "")
     for key in needed:
         if key not in data:
@@ -103,11 +113,19 @@ def load_policy(path: Path) -> Policy:
         raise DeclarationError(f"{version!r} is not a date such as 2026-11-22", place=f"{path}, key version")
     if not isinstance(data["conditional"], dict):
         raise DeclarationError("“conditional” is not a table", place=str(path))
+    opt_out = data["opt_out"]
+    if not isinstance(opt_out, dict) or set(opt_out) != {"unknown", "age_days"}:
+        raise DeclarationError("“opt_out” is not a table of unknown and age_days", place=str(path))
+    if not isinstance(opt_out["age_days"], int) or not 0 < opt_out["age_days"] <= 366:
+        raise DeclarationError("age_days is not a number from 1 to 366", place=f"{path}, key opt_out.age_days")
     return Policy(
         name=name,
         version=version,
         unattested=_verdict(data["unattested"], path, "unattested", ("review", "deny")),
         drift=_verdict(data["drift"], path, "drift", ("review", "deny")),
+        opt_out_unknown=_verdict(opt_out["unknown"], path, "opt_out.unknown", VERDICTS),
+        opt_out_age_days=opt_out["age_days"],
+        terms_unread=_verdict(data["terms_unread"], path, "terms_unread", ("review", "deny")),
         conditional={key: _condition(value, path, key) for key, value in sorted(data["conditional"].items())},
         confirmed=frozenset(_words(data.get("confirmed", []), path, "confirmed")),
     )

@@ -12,12 +12,13 @@ the verdict is `deny`; between the two it is `review`, contested; only after `sa
 then only if the row that says so does not await a lawyer's confirmation. An unknown year of publication is
 reckoned for every year that could make a difference. What is unknown otherwise is put up for review.
 
-Nothing is remembered between calls, so no verdict depends on which works came before.
+What is kept between calls is what pure functions gave, so no verdict depends on which works came before.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -29,12 +30,15 @@ from hemicycle.rights.term_rules import (
     TermRule,
     WorkKind,
     find_jurisdiction,
-    rules_for,
+    term_rules,
     turning_years,
 )
 
 #: Nobody is known to have lived longer than 122 years; an age past this is a mistake in the record.
 OLDEST = 120
+
+#: What lies beyond the calendar: no day of it is late enough.
+NEVER = date.max
 
 
 @dataclass(frozen=True, order=True)
@@ -124,77 +128,90 @@ def judge(
     Args:
         confirmed: ids of rows marked `counsel` that the project's lawyers confirmed.
     """
-    reckoned = _reckon(work, jurisdiction)
-    now = _on(work, reckoned, on, confirmed)
-    years = {y for c in work.contributors for y in (c.birth, c.death) if y is not None}
-    years |= {work.published} if work.published is not None else set()
-    days = {date(y, 1, 1) for y in years if on.year < y <= date.max.year}
-    days |= {d for d in (now.earliest, now.free_from, now.safe_from) if d is not None}
-    if not isinstance(reckoned, str):
-        days |= {d for r in reckoned for d in r.days}
-    for day in sorted(d for d in days if d > on):
-        then = _on(work, reckoned, day, confirmed)
-        if (then.verdict, then.explanation) != (now.verdict, now.explanation):
-            return dataclasses.replace(now, changes_on=day)
-    return now
-
-
-def _on(
-    work: Work, reckoned: tuple[Reckoning, ...] | str, on: date, confirmed: frozenset[str]
-) -> TermVerdict:
     doubt = _implausible(work, on)
-    if doubt or isinstance(reckoned, str):
-        return TermVerdict("review", None, None, (), doubt or str(reckoned))
+    if doubt is not None:
+        return TermVerdict("review", None, None, (), "implausible-dates", doubt if doubt != NEVER else None)
+    reckoned = _reckon(work, jurisdiction)
+    if isinstance(reckoned, str):
+        return TermVerdict("review", None, None, (), reckoned)
+    return _settle(reckoned, on, confirmed)
+
+
+@functools.lru_cache(maxsize=100_000)
+def _settle(reckoned: tuple[Reckoning, ...], on: date, confirmed: frozenset[str]) -> TermVerdict:
     rules = tuple(sorted({rule.id for r in reckoned for rule in r.rules}))
-    earliest, free, safe = (
-        min(r.days[0] for r in reckoned),
-        min(r.days[1] for r in reckoned),
-        max(r.days[2] for r in reckoned),
-    )
+    earliest = min(r.days[0] for r in reckoned)
+    free = min(r.days[1] for r in reckoned)
+    safe = max(r.days[2] for r in reckoned)
+    waits = any(r.rule.confidence == "counsel" and r.rule.id not in confirmed for r in reckoned)
+    later = [day for day in (free, safe) if on < day < NEVER]
+    told: tuple[Verdict, str]
+    if on < free or free == NEVER:
+        told = "deny", "protected-until"
+    elif on < safe or safe == NEVER:
+        told = "review", "term-contested"
+    elif waits:
+        told = "review", "rule-awaits-counsel"
+    else:
+        told = "allow", "term-free"
     contested = free != safe and on < safe
-    verdict: Verdict = "allow"
-    explanation = "term-free"
-    if on < free:
-        verdict, explanation = "deny", "protected-until"
-    elif on < safe:
-        verdict, explanation = "review", "term-contested"
-    elif any(r.rule.confidence == "counsel" and r.rule.id not in confirmed for r in reckoned):
-        verdict, explanation = "review", "rule-awaits-counsel"
-    return TermVerdict(verdict, free, safe, rules, explanation, None, earliest, contested, reckoned)
+    changes_on = min(later, default=None)
+    return TermVerdict(told[0], free, safe, rules, told[1], changes_on, earliest, contested, reckoned)
 
 
-def _implausible(work: Work, on: date) -> str | None:
-    dated = [y for c in work.contributors for y in (c.birth, c.death) if y is not None]
-    dated += [work.published] if work.published is not None else []
-    if any(year > on.year for year in dated):
-        return "implausible-dates"
+def _implausible(work: Work, on: date) -> date | None:
+    """From which day the dates can be right: None where they can be today, `NEVER` where they never can."""
+    future = on.year
     for one in work.contributors:
-        if one.birth is None:
-            continue
-        if one.death is not None and not 0 <= one.death - one.birth <= OLDEST:
-            return "implausible-dates"
-        if work.published is not None and work.published < one.birth:
-            return "implausible-dates"
-    return None
+        if one.birth is not None:
+            if one.death is not None and not 0 <= one.death - one.birth <= OLDEST:
+                return NEVER
+            if work.published is not None and work.published < one.birth:
+                return NEVER
+        future = max(future, one.birth or 0, one.death or 0)
+    future = max(future, work.published or 0)
+    if future <= on.year:
+        return None
+    return date(future, 1, 1) if future < NEVER.year else NEVER
 
 
 def _reckon(work: Work, jurisdiction: str) -> tuple[Reckoning, ...] | str:
     """The reckonings of a work, shortest and longest; or the key of the explanation why there are none."""
     found = find_jurisdiction(jurisdiction)
-    rules = rules_for(jurisdiction)
     if found is None or found.rules is None:
         return "no-term-rule"
-    if work.published is not None:
-        worlds: Sequence[int | None] = [work.published]
-    else:
-        worlds = [*turning_years(found.rules), None]
-        last = _last_death(work)
-        if work.posthumous and last is not None:
+    last = _last_death(work)
+    flags = {"music"} if work.music else set()
+    flags |= {"posthumous"} if work.posthumous else set()
+    flags |= {"mplf"} if any(c.mplf for c in work.contributors) else set()
+    flags |= {"revealed"} if last is not None else set()
+    home = None
+    if _foreign(work):
+        flags |= {"foreign"}
+        at_home = _reckon(dataclasses.replace(work, origin=None), str(work.origin))
+        home = None if isinstance(at_home, str) else max(r.days[1] for r in at_home)
+    kind: WorkKind = work.kind
+    if kind == "individual" and len(work.contributors) > 1:
+        kind = "collaboration"
+    facts = Facts(work.published, last, frozenset(flags))
+    return _reckon_facts(kind, facts, bool(work.contributors), found.rules, home)
+
+
+@functools.lru_cache(maxsize=100_000)
+def _reckon_facts(
+    kind: WorkKind, facts: Facts, named: bool, rules: str, home: date | None
+) -> tuple[Reckoning, ...] | str:
+    """`named`: there are contributors. `home`: when the work is free in its own country, where that counts."""
+    worlds: Sequence[int | None] = [facts.published]
+    if facts.published is None:
+        worlds = [*turning_years(rules), None]
+        if "posthumous" in facts.flags and facts.death is not None:
             # It may have come out after its term had ended, when another one began.
-            worlds = [*worlds, last + 200]
+            worlds = [*worlds, facts.death + 200]
     reckonings = []
     for published in worlds:
-        reckoned = _reckon_published(work, published, rules)
+        world = dataclasses.replace(facts, published=published)
+        reckoned = _reckon_world(kind, world, facts.published, named, term_rules()[rules], home)
         if isinstance(reckoned, str):
             return reckoned
         reckonings.append(reckoned)
@@ -203,17 +220,16 @@ def _reckon(work: Work, jurisdiction: str) -> tuple[Reckoning, ...] | str:
     return (shortest,) if shortest.days == longest.days else (shortest, longest)
 
 
-def _reckon_published(work: Work, published: int | None, rules: tuple[TermRule, ...]) -> Reckoning | str:
-    kind: WorkKind = work.kind
-    if kind == "individual" and len(work.contributors) > 1:
-        kind = "collaboration"
-    last = _last_death(work)
-    flags = {"music"} if work.music else set()
-    flags |= {"posthumous"} if work.posthumous else set()
-    flags |= {"mplf"} if any(c.mplf for c in work.contributors) else set()
-    flags |= {"revealed"} if last is not None else set()
-    flags |= {"foreign"} if _foreign(work) else set()
-    facts = Facts(published, last, frozenset(flags))
+def _reckon_world(
+    kind: WorkKind,
+    facts: Facts,
+    published: int | None,
+    named: bool,
+    rules: tuple[TermRule, ...],
+    home: date | None,
+) -> Reckoning | str:
+    """Reckon where the publication of `facts` may have been put in for an unknown one: it chooses among rows,
+    and nothing is counted from it."""
 
     def applying(part: str) -> list[TermRule]:
         return [r for r in rules if r.part == part and r.applies(kind, facts)]
@@ -221,30 +237,28 @@ def _reckon_published(work: Work, published: int | None, rules: tuple[TermRule, 
     rule = next(iter(applying("term")), None)
     if rule is None:
         counted = {r.counted_from for r in rules if r.part == "term" and kind in (r.kinds or {kind})}
-        if "death" in counted and last is None:
-            return "unknown-death" if work.contributors else "no-author"
-        return "unknown-publication" if counted and work.published is None else "no-term-rule"
-    # A year put in for an unknown one chooses among rows; nothing is counted from it.
-    year = last if rule.counted_from == "death" else work.published
+        if "death" in counted and facts.death is None:
+            return "unknown-death" if named else "no-author"
+        return "unknown-publication" if counted and published is None else "no-term-rule"
+    year = facts.death if rule.counted_from == "death" else published
     if year is None:
-        by_death = rule.counted_from == "death"
-        return "unknown-publication" if not by_death else "unknown-death" if work.contributors else "no-author"
+        if rule.counted_from == "publication":
+            return "unknown-publication"
+        return "unknown-death" if named else "no-author"
     ends = _ends(year, rule.years, rule.days)
-    beside = [
-        _lengthen(former, applying("extension") if former.part == "former" else [], last, ends)
-        for former in (*applying("former"), *applying("alternative"))
-        if last is not None
-    ]
+    beside: list[Lengthened] = []
+    if facts.death is not None:
+        beside = [_lengthen(r, applying("extension"), facts.death, ends) for r in applying("former")]
+        beside += [_lengthen(r, [], facts.death, ends) for r in applying("alternative")]
     compared = None
     comparison = next(iter(applying("comparison")), None)
-    if comparison is not None and work.origin is not None:
-        at_home = _reckon(dataclasses.replace(work, origin=None), work.origin)
-        if not isinstance(at_home, str):
-            compared = comparison, max(r.days[1] for r in at_home)
+    if comparison is not None and home is not None:
+        compared = comparison, home
     readings: tuple[Reading, ...] = ("earliest", "engine", "safe")
-    days = tuple(
-        _read(reading, last, ends, beside, compared, plain=reading == "earliest") for reading in readings
-    )
+    days = [
+        _read(reading, facts.death, ends, beside, compared, plain=reading == "earliest")
+        for reading in readings
+    ]
     return Reckoning(rule, year, ends, tuple(beside), compared, (min(days), days[1], max(days)))
 
 
@@ -281,10 +295,10 @@ def _read(
 
 def _ends(year: int, years: int, days: int = 0, *, plain: bool = False) -> date:
     """The first day after a term: years from the 1 January that follows `year`, then days; unless `plain`,
-    a part of a month counts as a whole one. What lies beyond the calendar is its last or first day."""
+    a part of a month counts as a whole one."""
     first = year + 1 + years
     if first > date.max.year - 2:
-        return date.max
+        return NEVER
     day = date(max(first, date.min.year), 1, 1) + timedelta(days)
     if plain or day.day == 1:
         return day

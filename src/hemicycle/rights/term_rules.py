@@ -21,7 +21,7 @@ import functools
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -55,6 +55,9 @@ class Facts:
     flags: frozenset[str]
 
 
+Test = Callable[[Facts], bool]
+
+
 @dataclass(frozen=True)
 class TermRule:
     """One row of `terms.csv`.
@@ -81,8 +84,9 @@ class TermRule:
     source: str
     checked_on: str
     confidence: Literal["known", "counsel"]
-    reasons: Mapping[str, str]
+    reasons: Mapping[str, str] = field(compare=False)
     note: str
+    tests: tuple[Test, ...] = field(compare=False)
 
     @property
     def id(self) -> str:
@@ -90,7 +94,7 @@ class TermRule:
         return f"terms/{self.name}@{self.checked_on}"
 
     def applies(self, kind: WorkKind, facts: Facts) -> bool:
-        return (not self.kinds or kind in self.kinds) and all(_holds(c, facts) for c in self.conditions)
+        return (not self.kinds or kind in self.kinds) and all(test(facts) for test in self.tests)
 
 
 @dataclass(frozen=True)
@@ -193,14 +197,22 @@ def _rule(row: dict[str, str]) -> TermRule:
         confidence=cast(Literal["known", "counsel"], among(row["confidence"], ("known", "counsel"))),
         reasons={"en": row["en"], "fr": row["fr"]},
         note=row["note"],
+        tests=tuple(_test(condition) for condition in conditions),
     )
 
 
-def _holds(condition: str, facts: Facts) -> bool:
+def _test(condition: str) -> Test:
+    """A condition as a test of facts. What a comparison needs and does not know makes it fail."""
     match = _COMPARISON.fullmatch(condition)
     if match is None:
-        flag = condition.removeprefix("not ")
-        return (flag in facts.flags) == (flag == condition)
-    left = facts.published if match[1] == "published" else facts.death
-    right = int(match[3]) if match[3] else None if facts.death is None else facts.death + int(match[4])
-    return left is not None and right is not None and _OPERATORS[match[2]](left, right)
+        flag, wanted = condition.removeprefix("not "), not condition.startswith("not ")
+        return lambda facts: (flag in facts.flags) == wanted
+    of_publication, compare = match[1] == "published", _OPERATORS[match[2]]
+    year, years_after_death = match[3] and int(match[3]), match[4] and int(match[4])
+
+    def holds(facts: Facts) -> bool:
+        left = facts.published if of_publication else facts.death
+        right = year or (None if facts.death is None else facts.death + int(years_after_death))
+        return left is not None and right is not None and compare(left, int(right))
+
+    return holds
