@@ -25,7 +25,7 @@ from hemicycle.progress import QUIET, Progress
 from hemicycle.project import Card, CardRights
 from hemicycle.rights.cases import Case, Cases
 from hemicycle.rights.finding import Finding, find
-from hemicycle.rights.layers import term_of
+from hemicycle.rights.layers import judge_works, works_of
 from hemicycle.rights.licences import judge_expression
 from hemicycle.rights.policy import USES, VERDICTS, Policy, Use, default_policy
 from hemicycle.rights.term import TermVerdict
@@ -123,6 +123,7 @@ class _Docket:
         self.changes_on: date | None = None
         self.documents = self.characters = 0
         self._row: dict[_Row, int] = {}
+        self._table = self._rows_table([])
         self._of_case = np.zeros((0, len(self.asked)), np.int64)
         self._counts = np.zeros((2, 0), np.int64)
         self._found: dict[tuple[Any, ...], Mapping[Use, Finding]] = {}
@@ -140,8 +141,10 @@ class _Docket:
         self._count(rows, np.repeat(lengths, width))
         self.documents += batch.num_rows
         self.characters += int(lengths.sum())
-        present, local = np.unique(rows, return_inverse=True)
-        spread = self._table(present.tolist()).take(local)
+        if len(self.rows) > self._table.num_rows:
+            added = self._rows_table(self.rows[self._table.num_rows :])
+            self._table = pa.concat_tables([self._table, added]).combine_chunks()
+        spread = self._table.take(rows)
         repeated = np.repeat(np.arange(batch.num_rows), width)
         columns = {name: batch[name].take(repeated) for name in ("id", "digest")}
         columns |= {name: spread[name] for name in spread.column_names}
@@ -187,13 +190,14 @@ class _Docket:
     def _decide(self, case: Case) -> list[int]:
         """The rows of a case in the order of `asked`; notes the first later day on which one becomes another."""
         numbers: list[int] = []
+        works = works_of(case.authors)
         for jurisdiction in self.jurisdictions:
-            term = term_of(case.authors, jurisdiction, self.on, confirmed=self.policy.confirmed)
+            term = judge_works(works, jurisdiction, self.on, confirmed=self.policy.confirmed)
             now = self._find(case, term)
             numbers += [self._number((jurisdiction, use, now[use])) for use in USES]
             later = term.changes_on
             while later is not None and (self.changes_on is None or later < self.changes_on):
-                term = term_of(case.authors, jurisdiction, later, confirmed=self.policy.confirmed)
+                term = judge_works(works, jurisdiction, later, confirmed=self.policy.confirmed)
                 then = self._find(case, term)
                 if any(_reading(then[use]) != _reading(now[use]) for use in USES):
                     self.changes_on = later
@@ -214,8 +218,8 @@ class _Docket:
             self.rows.append(row)
         return number
 
-    def _table(self, numbers: list[int]) -> pa.Table:
-        rows = [
+    def _rows_table(self, rows: Sequence[_Row]) -> pa.Table:
+        told = [
             {
                 "jurisdiction": jurisdiction,
                 "use": use,
@@ -230,10 +234,10 @@ class _Docket:
                 "statements": list(finding.statements),
                 "as_of": self.on.isoformat(),
             }
-            for jurisdiction, use, finding in map(self.rows.__getitem__, numbers)
+            for jurisdiction, use, finding in rows
         ]
         schema = pa.schema([f for f in SCHEMA if f.name not in ("id", "digest")])
-        return pa.Table.from_pylist(rows, schema=schema)
+        return pa.Table.from_pylist(told, schema=schema)
 
 
 def _reading(finding: Finding) -> tuple[str, str]:

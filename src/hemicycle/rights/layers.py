@@ -18,7 +18,7 @@ from datetime import date
 
 from hemicycle.documents import Author
 from hemicycle.rights.policy import SEVERITY
-from hemicycle.rights.term import Lifetime, TermVerdict, Work, judge
+from hemicycle.rights.term import OLDEST, Lifetime, TermVerdict, Work, judge
 from hemicycle.rights.term_rules import WorkKind
 
 #: Roles that make no work of authorship of the text.
@@ -63,7 +63,12 @@ def relevant(authors: Sequence[Author]) -> tuple[Author, ...]:
     kept: dict[Author, int] = {}
     for author in filter(None, map(bare, authors)):
         kept[author] = min(kept.get(author, 0) + 1, 1 if author.role == "speech" else 2)
-    return tuple(sorted((a for a, times in kept.items() for _ in range(times)), key=repr))
+    return tuple(sorted((a for a, times in kept.items() for _ in range(times)), key=_place))
+
+
+def _place(author: Author) -> tuple[str, int, int, int, tuple[str, ...]]:
+    years = (-(10**9) if year is None else year for year in (author.birth, author.death, author.published))
+    return (author.role, *years, author.flags)  # type: ignore[return-value]
 
 
 def bare(author: Author) -> Author | None:
@@ -72,33 +77,43 @@ def bare(author: Author) -> Author | None:
     if role in NOT_AUTHORS:
         return None
     flags = {FLAGS.get(f, f) for f in author.flags if not _AUTHORITY_ID.fullmatch(f)}
-    return Author(
-        "", LAYERS.get(role, role), author.birth, author.death, tuple(sorted(flags)), author.published
-    )
+    birth = author.birth
+    if birth is not None and author.death is not None and 0 <= author.death - birth <= OLDEST:
+        # It only tells whether the other years can be right; where it agrees with them it says nothing more.
+        if author.published is None or birth <= author.published:
+            birth = None
+    return Author("", LAYERS.get(role, role), birth, author.death, tuple(sorted(flags)), author.published)
 
 
 def term_of(
     authors: Sequence[Author], jurisdiction: str, on: date, *, confirmed: frozenset[str] = frozenset()
 ) -> TermVerdict:
     """Judge a text by the terms of all its layers, as of a day. The order of the authors does not matter."""
-    counted = relevant(authors)
-    now = _on(counted, jurisdiction, on, confirmed)
+    return judge_works(works_of(relevant(authors)), jurisdiction, on, confirmed=confirmed)
+
+
+def judge_works(
+    works: tuple[Work, ...] | str, jurisdiction: str, on: date, *, confirmed: frozenset[str] = frozenset()
+) -> TermVerdict:
+    """Judge what `works_of` gave: as good as the worst of the works."""
+    if isinstance(works, str):
+        return TermVerdict("review", None, None, (), works)
+    if len(works) == 1:
+        return judge(works[0], jurisdiction, on, confirmed=confirmed)
+    now = _together(works, jurisdiction, on, confirmed)
     day = now.changes_on
     while day is not None:
-        then = _on(counted, jurisdiction, day, confirmed)
+        then = _together(works, jurisdiction, day, confirmed)
         if (then.verdict, then.explanation) != (now.verdict, now.explanation):
             break
         day = then.changes_on
     return dataclasses.replace(now, changes_on=day)
 
 
-def _on(counted: tuple[Author, ...], jurisdiction: str, on: date, confirmed: frozenset[str]) -> TermVerdict:
-    works = _works(counted)
-    if isinstance(works, str):
-        return TermVerdict("review", None, None, (), works)
+def _together(
+    works: tuple[Work, ...], jurisdiction: str, on: date, confirmed: frozenset[str]
+) -> TermVerdict:
     judged = [judge(work, jurisdiction, on, confirmed=confirmed) for work in works]
-    if len(judged) == 1:
-        return judged[0]
     decides = max(judged, key=lambda v: SEVERITY[v.verdict])
     changes = [v.changes_on for v in judged if v.changes_on is not None]
     return dataclasses.replace(
@@ -119,8 +134,9 @@ def _latest(days: list[date | None]) -> date | None:
     return max(known) if known and len(known) == len(days) else None
 
 
-def _works(counted: tuple[Author, ...]) -> list[Work] | str:
-    """The works that the layers are, or the key of the explanation why that cannot be told."""
+def works_of(counted: tuple[Author, ...]) -> tuple[Work, ...] | str:
+    """The works that the layers of `relevant` contributors are, or the key of the explanation why that cannot
+    be told."""
     if not counted:
         return "no-author"
     if any(flag not in FLAGS.values() for author in counted for flag in author.flags):
@@ -129,14 +145,14 @@ def _works(counted: tuple[Author, ...]) -> list[Work] | str:
     for number, author in enumerate(counted):
         name = f"speech {number}" if author.role == "speech" else author.role
         layers.setdefault(name, []).append(author)
-    return [_work(layer) for layer in layers.values()]
+    return tuple(_work(layer) for layer in layers.values())
 
 
 def _work(layer: list[Author]) -> Work:
     flags = {flag for author in layer for flag in author.flags}
     years = {author.published for author in layer}
     return Work(
-        tuple(sorted((Lifetime(a.birth, a.death, "mplf" in a.flags) for a in layer), key=repr)),
+        tuple(Lifetime(a.birth, a.death, "mplf" in a.flags) for a in layer),
         next((kind for kind in _KINDS if kind in flags), "individual"),
         # Years that contradict each other are no year.
         years.pop() if len(years) == 1 else None,

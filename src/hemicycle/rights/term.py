@@ -175,6 +175,7 @@ def _implausible(work: Work, on: date) -> date | None:
     return date(future, 1, 1) if future < NEVER.year else NEVER
 
 
+@functools.lru_cache(maxsize=100_000)
 def _reckon(work: Work, jurisdiction: str) -> tuple[Reckoning, ...] | str:
     """The reckonings of a work, shortest and longest; or the key of the explanation why there are none."""
     found = find_jurisdiction(jurisdiction)
@@ -197,7 +198,6 @@ def _reckon(work: Work, jurisdiction: str) -> tuple[Reckoning, ...] | str:
     return _reckon_facts(kind, facts, bool(work.contributors), found.rules, home)
 
 
-@functools.lru_cache(maxsize=100_000)
 def _reckon_facts(
     kind: WorkKind, facts: Facts, named: bool, rules: str, home: date | None
 ) -> tuple[Reckoning, ...] | str:
