@@ -119,7 +119,7 @@ def test_a_key_of_two_people_is_refused():
         (key("claire"), f"sk-{key('claire')}", "on a security key"),
         (key("claire"), key("claire") + "\\n" + key("amin"), "is not the one line"),
         (key("claire"), "", "is not the one line"),
-        ("[people.claire]", "[[people]]", "not TOML"),
+        ("[people.claire]", "[[people]]", "valid dictionary"),
         (FILE, "people = 3", "people: Input should be a valid dictionary"),
         ("roles = [{", "roles = [[{", "not TOML"),
     ],
