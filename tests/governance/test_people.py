@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,13 +21,9 @@ from hemicycle.governance.people import (
     parse_governance,
 )
 from hemicycle.ledger.signatures import PublicKey
+from tests.governance.signing import public_line as key
 
 FUZZ = int(os.environ.get("HEMICYCLE_FUZZ", "200"))
-
-
-def key(seed):
-    public = Ed25519PrivateKey.from_private_bytes(seed.encode().ljust(32, b"-")).public_key()
-    return public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
 FILE = f"""\

@@ -1,66 +1,25 @@
 """SSH signatures: those of ssh-keygen are taken, and nothing that was touched is."""
 
 import base64
-import hashlib
 import os
 import shutil
-import struct
 import subprocess
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hemicycle.errors import DeclarationError, HemicycleError, InputError, IntegrityError
 from hemicycle.governance.sshsig import parse_sshsig, sign_with_ssh_keygen
+from tests.governance.signing import KEY, MESSAGE, armour, private_key, sign
 
+OTHER = private_key("other")
 FUZZ = int(os.environ.get("HEMICYCLE_FUZZ", "200"))
-KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
-OTHER = Ed25519PrivateKey.from_private_bytes(b"o" * 32)
-MESSAGE = b'{"decision":"clear"}'
 
 needs_ssh_keygen = pytest.mark.skipif(
     shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed"
 )
-
-
-def string(value):
-    return struct.pack(">I", len(value)) + value
-
-
-def armour(blob, width=70, end=b"\n"):
-    text = base64.b64encode(blob)
-    lines = [text[at : at + width] for at in range(0, len(text), width)]
-    return end.join([b"-----BEGIN SSH SIGNATURE-----", *lines, b"-----END SSH SIGNATURE-----", b""])
-
-
-def sign(
-    message=MESSAGE,
-    namespace=b"hemicycle-legal",
-    *,
-    key=KEY,
-    algorithm="sha512",
-    reserved=b"",
-    covered=None,
-    version=1,
-    kind=b"ssh-ed25519",
-    after=b"",
-):
-    """A signature after the description of the format, with any part of it wrong on demand."""
-    hashed = hashlib.new(algorithm.removeprefix("-"), message).digest()
-    parts = [namespace, reserved if covered is None else covered, algorithm.encode(), hashed]
-    signature = key.sign(b"SSHSIG" + b"".join(map(string, parts)))
-    public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    fields = [
-        string(kind) + string(public),
-        namespace,
-        reserved,
-        algorithm.encode(),
-        string(kind) + string(signature),
-    ]
-    return b"SSHSIG" + struct.pack(">I", version) + b"".join(map(string, fields)) + after
 
 
 def write_key(path, key=KEY):
