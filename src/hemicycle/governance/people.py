@@ -85,7 +85,7 @@ class Person:
     """Somebody who may sign.
 
     Attributes:
-        organisation: on whose pay roll; a decision about that organisation is not theirs to sign.
+        organisation: whom they work for; a decision about that organisation is not theirs to sign.
     """
 
     id: str
@@ -248,12 +248,17 @@ def parse_governance(data: bytes, place: str) -> Governance:
 
 
 def _file(path: Path) -> bytes:
+    # A pipe would be waited for without an end.
+    if path.exists() and not path.is_file():
+        raise DeclarationError("the file cannot be read: it is not a plain file", place=str(path))
     try:
         with path.open("rb") as f:
             return f.read(LARGEST + 1)
     except FileNotFoundError:
         raise DeclarationError(
-            "the file does not exist", place=str(path), remedy="Begin one with `hemicycle govern`."
+            "the file does not exist",
+            place=str(path),
+            remedy="`hemicycle govern --help` says how to begin one.",
         ) from None
     except OSError as error:
         raise DeclarationError(f"the file cannot be read: {error.strerror}", place=str(path)) from None
