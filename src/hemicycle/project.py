@@ -376,10 +376,10 @@ def _load_toml(path: Path, model: type[T]) -> T:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise _declaration_error(path, model, error) from None
+        raise declaration_error(path, model, error) from None
 
 
-def _declaration_error(path: Path, model: type[BaseModel], error: ValidationError) -> DeclarationError:
+def declaration_error(path: Path, model: type[BaseModel], error: ValidationError) -> DeclarationError:
     """Turn pydantic's findings into one sentence with file, line and what was meant.
 
     An unknown key is told first: the key it was meant to be is then missing, and that would mislead.
