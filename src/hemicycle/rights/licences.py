@@ -213,7 +213,7 @@ def _star(identifier: str) -> str:
 
 @functools.cache
 def identifiers() -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Licences and exceptions that may stand in an expression: lower-case form → canonical form. SPDX ignores case in both."""
+    """Licences and exceptions: lower-case form → canonical form. SPDX ignores case in both."""
     known: dict[str, str] = {}
     exceptions: dict[str, str] = {}
     for entry in license_expression.get_license_index():
