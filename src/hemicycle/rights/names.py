@@ -37,8 +37,8 @@ from hemicycle.rights.policy import default_policy
 #: ``vague``: nothing that could be looked up; ``other``: a name that is not known here.
 NameClass = Literal["valid", "alias", "unversioned", "vague", "other"]
 
-#: What follows a family's name where only the version is missing.
-_TAIL = re.compile(r"-\d+(\.\d+)*(-[a-z]{2,3})?(-(only|or-later))?")
+#: A family's name and what follows it where only the version is missing.
+_VERSIONED = re.compile(r"(.+?)-\d+(?:\.\d+)*(?:-[a-z]{2,3})?(?:-(?:only|or-later))?")
 _DASHES = re.compile(r"[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
 _GNU = re.compile(r"(?:a|l)?gpl-\d+(?:\.\d+)*|gfdl-\d+(?:\.\d+)*")
 _CC = re.compile(r"cc-((?:by|nc|nd|sa)(?:-(?:by|nc|nd|sa))*)(-.*)?")
@@ -166,8 +166,7 @@ def _short(text: str) -> str:
     for phrase, letters in habits()["shorten"]["phrases"]:
         folded = re.sub(phrase, letters, folded)
     folded = re.sub(r"\bv(?=\d)|(?<=[a-z0-9])-?v\.?(?=\d)", " ", folded)
-    for word in habits()["shorten"]["drop"]:
-        folded = re.sub(rf"(?<![\w-]){word}(?![\w-])", " ", folded)
+    folded = _dropped().sub(" ", folded)
     short = re.sub(r"[\s_/-]+", "-", folded.replace("\u00a0", " ")).strip("-")
     short = re.sub(r"\b(\w+)-\1\b", r"\1", short)
     cc = _CC.fullmatch(short)
@@ -175,6 +174,12 @@ def _short(text: str) -> str:
         elements = [e for e in ("by", "nc", "nd", "sa") if e in cc[1].split("-")]
         short = "-".join(["cc", *elements]) + (cc[2] or "")
     return short
+
+
+@functools.cache
+def _dropped() -> re.Pattern[str]:
+    words = sorted(habits()["shorten"]["drop"], key=len, reverse=True)
+    return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, words))})(?![\w-])")
 
 
 def _plain(text: str) -> str:
@@ -198,16 +203,22 @@ def _index() -> dict[str, str]:
     return index
 
 
-@functools.lru_cache(maxsize=4096)
 def _versions(stem: str) -> tuple[str, ...]:
     """Identifiers that are `stem` and a version, without countries' ports where there are others."""
-    if not stem:
-        return ()
-    found = {
-        i for short, i in _index().items() if short.startswith(stem) and _TAIL.fullmatch(short, len(stem))
-    }
+    found = _families().get(stem, frozenset())
     general = {identifier for identifier in found if not re.search(r"-[A-Z]{2,3}$", identifier)}
     return tuple(sorted(general or found))[-8:]
+
+
+@functools.cache
+def _families() -> dict[str, frozenset[str]]:
+    """Short form without its version → identifiers."""
+    families: dict[str, set[str]] = {}
+    for short, identifier in _index().items():
+        versioned = _VERSIONED.fullmatch(short)
+        if versioned:
+            families.setdefault(versioned[1], set()).add(identifier)
+    return {stem: frozenset(found) for stem, found in families.items()}
 
 
 def _is_noncommercial(text: str, *expressions: str) -> bool:
