@@ -7,6 +7,7 @@ import pytest
 
 import hemicycle.rights
 from hemicycle.errors import DeclarationError
+from hemicycle.rights.aggregate import release_rules
 from hemicycle.rights.explanations import explain, explanations
 from hemicycle.rights.layers import FLAGS, LAYERS
 
@@ -17,6 +18,7 @@ def test_every_code_that_the_rules_give_has_both_sentences_and_no_sentence_is_le
     source = "".join(
         (ROOM / f"{name}.py").read_text("utf-8") for name in ("licences", "layers", "term", "finding", "admit")
     )
+    source += "".join(f'"{rule.reason}"' for rule in release_rules()) + '"release-unversioned"'
     given = {code for code in re.findall(r'"([a-z]+(?:-[a-z]+)+)"', source)} - {*LAYERS, *FLAGS} | {"blocked"}
     classes = (
         "non-commercial no-derivatives use-restricted share-alike share-alike-database copyleft-document"
