@@ -163,7 +163,7 @@ def _year(stated: str | None) -> int | None:
 
 
 def _first_edition(header: Element) -> int | None:
-    """The year of first publication; a serial over several years counts from the last one, when it was whole."""
+    """The year of first publication; of a serial over several years the last, when it was whole."""
     for edition in header.iter("{*}bibl"):
         if edition.get("type") == "firstEdition":
             for stated in _find(edition, "date"):
@@ -197,6 +197,11 @@ def _language(tei: Element, header: Element | None) -> str | None:
     used = _find(header, "profileDesc/langUsage/language") if header is not None else []
     if not stated and len(used) == 1:
         stated = used[0].get("ident")
+    return language_tag(stated)
+
+
+def language_tag(stated: str | None) -> str | None:
+    """A language as catalogues write it (fre, fra, fr) in two letters where it has them."""
     return _TWO_LETTERS.get(stated.lower(), stated) if stated else None
 
 
