@@ -16,8 +16,12 @@ from hypothesis import strategies as st
 
 from hemicycle.documents import Author, Document, StatedLicence
 from hemicycle.errors import InputError
-from hemicycle.project import Card
-from hemicycle.rights.layers import term_of
+from hemicycle.project import Card, CardRights
+from hemicycle.rights.cases import Case
+from hemicycle.rights.finding import find
+from hemicycle.rights.layers import relevant, term_of
+from hemicycle.rights.licences import judge_expression
+from hemicycle.rights.policy import default_policy
 from hemicycle.sources.gutenberg import read, unframed
 
 from .test_tarred import tarred
@@ -214,6 +218,27 @@ def test_a_book_in_copyright_says_so(tmp_path):
         tmp_path, BOOK.replace("\nTitle", "\nThis is a COPYRIGHTED eBook.\n\nTitle"), record()
     ).licences
     assert stated.expression == "LicenseRef-all-rights-reserved"
+
+
+@pytest.mark.parametrize(
+    ("rdf", "train"),
+    [
+        (record(), "allow"),
+        (None, "deny"),
+        (record(people=f"<dcterms:creator>{agent('Forest, Aline', 1801)}</dcterms:creator>"), "deny"),
+        (record(people=f"<dcterms:creator>{agent('Forest, Aline', 1901, 1960)}</dcterms:creator>"), "deny"),
+        (record(people=f"<dcterms:creator>{agent('Anonymous')}</dcterms:creator>"), "deny"),
+        (record(rights="Copyrighted. Read the copyright notice inside this book for details."), "deny"),
+    ],
+)
+def test_a_signed_card_lets_through_what_is_free_by_its_term_and_nothing_else(tmp_path, rdf, train):
+    found = document(tmp_path, BOOK, rdf)
+    case = Case(tuple((x.stated_by, x.expression) for x in found.licences), relevant(found.authors))
+    policy, term = default_policy(), term_of(found.authors, "FR", date(2026, 11, 22))
+    findings = find(
+        case, CardRights(attested_by="A. B."), policy, lambda e: judge_expression(e, policy), term
+    )
+    assert findings["train"].verdict == train
 
 
 # Files
