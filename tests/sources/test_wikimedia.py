@@ -120,6 +120,7 @@ def test_other_namespaces_redirects_and_second_revisions_are_left_out(tmp_path):
         page(1, "<p>Autre révision.</p>"),
         "",
         page(4, namespace=None),
+        page(5, article_body={"html": ""}),
         page(1, is_part_of={"identifier": "frwikisource"}),
     ]
     assert [d.id for d in documents(tmp_path, *rows)] == ["frwiki:1", "frwiki:4", "frwikisource:1"]
@@ -212,6 +213,18 @@ def test_every_word_of_a_page_is_there_once(tmp_path):
         pieces.append(f"<div><{tag}>{word}</{tag}></div>")
     (found,) = documents(tmp_path, page(body="".join(pieces)))
     assert sorted(re.findall(r"mot\d+", found.text)) == sorted(put)
+
+
+def test_what_is_dropped_still_parts_the_words_around_it(tmp_path):
+    body = '<div>un<div class="navbox">x</div>deux <span class="noprint">y</span>trois</div>'
+    (found,) = documents(tmp_path, page(body=body))
+    assert found.text == "un\n\ndeux trois"
+
+
+def test_a_page_full_of_marks_is_read_in_time(tmp_path):
+    body = "<p>" + '<sup class="reference">1</sup>a' * 20_000 + "</p>"
+    (found,) = documents(tmp_path, page(body=body))
+    assert found.text == "a" * 20_000
 
 
 # Wikisource

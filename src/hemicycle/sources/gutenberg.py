@@ -51,12 +51,12 @@ _SAYS_NOTHING = re.compile(r"(?:public domain in the (?:usa|united states(?: of 
 
 _START = re.compile(
     r"^[ \t]*\*{3}[ \t]*START[ \t]+OF[ \t]+(?:THE|THIS)[ \t]+PROJECT[ \t]+GUTENBERG[ \t]+E-?(?:BOOK|TEXT)"
-    r"(?:[^*]|\*(?!\*)){0,2000}?\*{3}[ \t]*$",
+    r"(?:[^*]|\*(?!\*)){0,600}?\*{3}[ \t]*$",
     re.MULTILINE | re.IGNORECASE,
 )
 _END = re.compile(
     r"^[ \t]*\*{3}[ \t]*END[ \t]+OF[ \t]+(?:THE|THIS)[ \t]+PROJECT[ \t]+GUTENBERG[ \t]+E-?(?:BOOK|TEXT)"
-    r"(?:[^*]|\*(?!\*)){0,2000}?\*{3}[ \t]*$",
+    r"(?:[^*]|\*(?!\*)){0,600}?\*{3}[ \t]*$",
     re.MULTILINE | re.IGNORECASE,
 )
 _SMALL_PRINT_END = re.compile(

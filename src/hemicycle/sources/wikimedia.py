@@ -5,8 +5,8 @@ unpacked (``.ndjson``, plain or ``.gz``), are read too. A line names the page (`
 its namespace, language, licences, and holds its HTML as the wiki's parser makes it.
 
 A page of another namespace than the main one (talk, files, categories, the scanned pages of Wikisource) is
-left out, and so is a redirect: the one is not the work, the other has no words. A dump may hold a page in
-several revisions; the first one met is the document, so that nothing is doubled.
+left out: it is not the work. So are redirects and pages with empty HTML: they have no words. A dump may
+hold a page in several revisions; the first one met is the document, so that nothing is doubled.
 
 The traps: the HTML holds the same formula three times over (one is kept, as TeX), marks of references
 inside words, navigation boxes, hidden data; its ids of elements change with every revision, so only those
@@ -121,7 +121,7 @@ def read_dump(folder: Path, card: Card, document: Callable[[Entry], Document]) -
                 continue
             seen.add(key)
             root = _tree(row, place)
-            if not _is_redirect(root):
+            if root is not None and not _is_redirect(root):
                 yield document(Entry(row, root, place))
 
 
@@ -177,9 +177,10 @@ def text_of(row: Mapping[str, Any], key: str) -> str | None:
     return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
 
 
-def _tree(row: Mapping[str, Any], place: str) -> etree._Element:
+def _tree(row: Mapping[str, Any], place: str) -> etree._Element | None:
+    """The tree of a page; None where its HTML is empty."""
     html = _object(row, "article_body", place).get("html")
-    if not isinstance(html, str) or not html.strip():
+    if not isinstance(html, str):
         raise InputError(
             "the page has no HTML (article_body.html)",
             place=place,
@@ -189,7 +190,7 @@ def _tree(row: Mapping[str, Any], place: str) -> etree._Element:
         raise InputError(f"the page has more than {MAX_PAGE // 2**20} MiB", place=place)
     if "\0" in html:
         raise InputError("the page holds a NUL", place=place)
-    return html_root(html, place)
+    return html_root(html, place) if html.strip() else None
 
 
 def _is_redirect(root: etree._Element) -> bool:
@@ -203,19 +204,24 @@ def page_of(entry: Entry) -> Page:
     """The text of a page, without what surrounds and marks it. Takes the tree apart."""
     root = entry.root
     for e in [e for e in root.iter() if isinstance(e.tag, str)]:
-        parent = e.getparent()
-        if parent is None:
-            continue
         if e.tag == "math":
             tex = e.get("alttext") or " ".join(a.text or "" for a in e.iter("annotation"))
             if tex.strip():
-                _replace(e, tex)
-        elif _is_not_text(e):
-            _replace(e, "")
+                _empty(e)
+                e.tag, e.text = "span", tex
+        elif e is not root and _is_not_text(e):
+            _empty(e)  # an empty block still parts what stands around it
         elif _PARSER_ID.fullmatch(e.get("id") or ""):
             del e.attrib["id"]
     data = etree.tostring(root, encoding="utf-8", method="html")
     return read_html(b"\xef\xbb\xbf" + data, entry.place)
+
+
+def _empty(e: etree._Element) -> None:
+    """Take away all that an element holds; what follows it stays."""
+    tail = e.tail
+    e.clear()
+    e.tail = tail
 
 
 def _is_not_text(e: etree._Element) -> bool:
@@ -225,21 +231,6 @@ def _is_not_text(e: etree._Element) -> bool:
     if e.tag == "meta" or _HIDDEN.search(e.get("style") or ""):
         return True
     return bool(classes & _NOT_TEXT) or (e.tag == "sup" and "reference" in classes)
-
-
-def _replace(e: etree._Element, words: str) -> None:
-    """Put words in the place of an element; what follows it stays."""
-    parent = e.getparent()
-    if parent is None:
-        return
-    words += e.tail or ""
-    before = e.getprevious()
-    if before is not None:
-        before.tail = (before.tail or "") + words
-    else:
-        parent.text = (parent.text or "") + words
-    e.tail = None
-    parent.remove(e)
 
 
 def _licences(row: Mapping[str, Any], stated_by: str, place: str) -> Iterator[StatedLicence]:

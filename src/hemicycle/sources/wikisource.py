@@ -41,6 +41,7 @@ _ROLES = {
 
 #: What may stand between names that are links, and what stands where nobody is named.
 _BETWEEN = re.compile(r"(?:et|and|avec|&|[\s,;.:()/–-])*", re.IGNORECASE)
+_LONGEST, _MOST = 2_000, 50
 _NOBODY = re.compile(r"[\s?.…–-]*", re.IGNORECASE)
 
 
@@ -85,17 +86,17 @@ def _words(e: etree._Element) -> str:
 
 def _people(e: etree._Element, role: str) -> Iterator[Author]:
     """Who is named: a link a person; where a name stands beside links, all of it is one unknown person."""
-    whole = _words(e)
+    whole = _words(e)[:_LONGEST]
     if _NOBODY.fullmatch(whole):
         return
-    links = [a for a in e.iter("a") if _words(a)]
-    beside = whole
-    for a in links:
-        beside = beside.replace(_words(a), " ", 1)
-    beside = re.sub(r"\([^()]{0,30}\)", " ", beside)
-    if links and _BETWEEN.fullmatch(beside) and len(links) > 1:
-        yield from (Author(_words(a), role) for a in links)
-        return
+    links = [words for words in map(_words, e.iter("a")) if words]
+    if 1 < len(links) <= _MOST and len(whole) < _LONGEST:
+        beside = whole
+        for words in links:
+            beside = beside.replace(words, " ", 1)
+        if _BETWEEN.fullmatch(re.sub(r"\([^()]{0,30}\)", " ", beside)):
+            yield from (Author(words, role) for words in links)
+            return
     name, birth, death = lifetime(whole)
     flags = ("anonymous",) if re.fullmatch(r"anonym(?:e|ous)", name, re.IGNORECASE) else ()
     yield Author(name, role, birth, death, flags)
