@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 
 from hemicycle.documents import Author, Document
 from hemicycle.errors import InputError
-from hemicycle.rights.authority import CONTRADICTORY
 from hemicycle.sources import selected_files, tei
+from hemicycle.sources.tei_header import CONTRADICTORY
 from hemicycle.sources.text import read_utf8
 
 if TYPE_CHECKING:

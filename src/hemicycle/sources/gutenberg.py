@@ -23,6 +23,7 @@ claims.
 from __future__ import annotations
 
 import re
+import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -31,11 +32,10 @@ from typing import TYPE_CHECKING, cast
 
 from hemicycle.documents import Author, Document, StatedLicence
 from hemicycle.errors import InputError
-from hemicycle.rights.authority import CONTRADICTORY, normal_name
 from hemicycle.sources import selected_files
 from hemicycle.sources.tarred import SUFFIXES as TAR_SUFFIXES
 from hemicycle.sources.tarred import members_of_stream, tar_members
-from hemicycle.sources.tei_header import licence_expression
+from hemicycle.sources.tei_header import CONTRADICTORY, licence_expression
 from hemicycle.sources.text import MAX_FILE_BYTES, bcp47
 from hemicycle.sources.xml import Element, name_of, parse, place_of, read_bytes, words_of
 from hemicycle.sources.zipped import inflated, open_zip
@@ -395,7 +395,7 @@ def _agent(element: Element, agents: dict[str, Element], role: str) -> Author:
     flags: tuple[str, ...] = ()
     if len(birth) > 1 or len(death) > 1:
         flags = (CONTRADICTORY,)
-    elif normal_name(name) in ("anonymous", "anonyme"):
+    elif _words(name) in ({"anonymous"}, {"anonyme"}):
         flags = ("anonymous",)
     return Author(
         name, role, birth.pop() if len(birth) == 1 else None, death.pop() if len(death) == 1 else None, flags
@@ -414,11 +414,11 @@ def _years(person: Element, key: str) -> set[int | None]:
 def _contributors(record: Record, header: str, body: str) -> tuple[Author, ...]:
     """Those of the record; and, without years, those whom only the header or the title page knows of."""
     found = list(record.authors)
-    known = {normal_name(a.name) for a in found}
+    known = [_words(a.name) for a in found]
     for heading, names in _headings(header).items():
         role = _HEADINGS.get(heading)
         for name in re.split(r"\s+and\s+|\s*;\s*", names) if role else ():
-            if name and not _same(normal_name(name), known):
+            if name and not _same(_words(name), known):
                 found.append(Author(name, cast("str", role)))
     opening = [line for line in body[:20_000].split("\n") if line.strip()]
     title_page = "\n".join(opening[:_TITLE_PAGE_LINES])
@@ -427,10 +427,15 @@ def _contributors(record: Record, header: str, body: str) -> tuple[Author, ...]:
     return tuple(found)
 
 
-def _same(name: str, known: set[str]) -> bool:
-    """Whether a printed name is one of the record's, which may have more words (a title, an initial)."""
-    words = set(name.split())
-    return any(words <= set(one.split()) or (one and set(one.split()) <= words) for one in known)
+def _words(name: str) -> frozenset[str]:
+    """The words of a name, in no order, without case and accents."""
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    return frozenset(re.findall(r"[^\W_]+", "".join(c for c in letters if not unicodedata.combining(c))))
+
+
+def _same(name: frozenset[str], known: list[frozenset[str]]) -> bool:
+    """Whether a printed name is one of the record's, which may have a word more or less (a title)."""
+    return not name or any(name <= one or (one and one <= name) for one in known)
 
 
 def _licences(record: Record | None, header: str, place: str) -> Iterator[StatedLicence]:

@@ -15,6 +15,9 @@ from hemicycle.documents import Author, StatedLicence
 from hemicycle.sources.printed import iso_date
 from hemicycle.sources.xml import Element, name_of, place_of, squeeze, words_of
 
+#: Flag of a person whose years two places give differently: no rule of terms knows it, so it holds the text.
+CONTRADICTORY = "contradictory-dates"
+
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 #: ISO 639-2 codes that headers use where BCP 47 wants the two letters of ISO 639-1.

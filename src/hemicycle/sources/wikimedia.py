@@ -29,7 +29,6 @@ from lxml import etree
 
 from hemicycle.documents import Document, StatedLicence
 from hemicycle.errors import InputError
-from hemicycle.rights.licences import check_expression
 from hemicycle.sources import selected_files
 from hemicycle.sources.jsonl import MAX_LINE_BYTES, SUFFIXES, json_object, lines
 from hemicycle.sources.markup import read_html
@@ -255,7 +254,7 @@ def _licences(row: Mapping[str, Any], stated_by: str, place: str) -> Iterator[St
 def _expressions(words: Mapping[str, str | None]) -> list[str]:
     """What identifier and address mean, once where they agree; else the words as they are."""
     identifier = words["identifier"]
-    named = [identifier] if identifier and check_expression(identifier) is None else []
+    named = [identifier] if identifier and re.fullmatch(r"[A-Za-z0-9.+-]{1,100}", identifier) else []
     linked = [x for x in [licence_expression(words["url"] or "")] if x]
     found = list(dict.fromkeys(named + linked)) or [x for x in [licence_expression(words["name"] or "")] if x]
     return found or [next(w for w in words.values() if w)[:200]]
