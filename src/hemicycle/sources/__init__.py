@@ -27,6 +27,11 @@ READERS = {
     "jsonl": "hemicycle.sources.jsonl",
     "parquet": "hemicycle.sources.parquet",
     "huggingface": "hemicycle.sources.huggingface",
+    "gutenberg": "hemicycle.sources.gutenberg",
+    "wikipedia": "hemicycle.sources.wikimedia",
+    "wikisource": "hemicycle.sources.wikisource",
+    "gallica": "hemicycle.sources.gallica",
+    "eltec": "hemicycle.sources.eltec",
 }
 
 

@@ -15,6 +15,9 @@ from hemicycle.documents import Author, StatedLicence
 from hemicycle.sources.printed import iso_date
 from hemicycle.sources.xml import Element, name_of, place_of, squeeze, words_of
 
+#: Flag of a person whose years two places give differently: no rule of terms knows it, so it holds the text.
+CONTRADICTORY = "contradictory-dates"
+
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 #: ISO 639-2 codes that headers use where BCP 47 wants the two letters of ISO 639-1.
@@ -163,7 +166,7 @@ def _year(stated: str | None) -> int | None:
 
 
 def _first_edition(header: Element) -> int | None:
-    """The year of first publication; a serial over several years counts from the last one, when it was whole."""
+    """The year of first publication; of a serial over several years the last, when it was whole."""
     for edition in header.iter("{*}bibl"):
         if edition.get("type") == "firstEdition":
             for stated in _find(edition, "date"):
@@ -197,6 +200,11 @@ def _language(tei: Element, header: Element | None) -> str | None:
     used = _find(header, "profileDesc/langUsage/language") if header is not None else []
     if not stated and len(used) == 1:
         stated = used[0].get("ident")
+    return language_tag(stated)
+
+
+def language_tag(stated: str | None) -> str | None:
+    """A language as catalogues write it (fre, fra, fr) in two letters where it has them."""
     return _TWO_LETTERS.get(stated.lower(), stated) if stated else None
 
 
