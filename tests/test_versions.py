@@ -27,6 +27,7 @@ CODE = {
     "order": ["tokens/order.py"],
     "model": ["train"],
     "index": ["trace/index.py", "trace/shards.py", "trace/words.py"],
+    "roots": ["ledger/roots.py", "ledger/merkle.py", "trace/words.py"],
     "evaluation": ["evaluate"],
     "release": ["release"],
 }

@@ -5,7 +5,8 @@ the pipeline nor each other. Read from top to bottom, this file is the flow of t
 
     raw → documents → rights → admitted ─┐
               └──────────────────────────┴→ corpus → tokenizer → tokens → order → model → evaluation
-                                              └────→ index                          └──→ release
+                                              ├────→ index                          └──→ release
+                                              └────→ roots
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from hemicycle.digests import sha256_file, sha256_json
+from hemicycle.digests import sha256_file, sha256_json, sha256_text
 from hemicycle.errors import DeclarationError, InputError, RightsError, did_you_mean
 from hemicycle.ledger import Ledger, Statement
 from hemicycle.project import Card, Lock, Model, Project
@@ -35,6 +36,7 @@ VERBS = {
     "order": "train",
     "model": "train",
     "index": "trace",
+    "roots": "prove",
     "evaluation": "evaluate",
     "release": "release",
 }
@@ -51,6 +53,7 @@ VERSIONS = {
     "order": 1,
     "model": 1,
     "index": 1,
+    "roots": 1,
     "evaluation": 1,
     "release": 1,
 }
@@ -95,7 +98,9 @@ class Flow:
         ends += [self.index(index_name(m)) for m in d.models.values()]
         # Sources come first in the order of the work, so that what is refused is known early.
         sources = [self.rights(n) for n in self.project.cards]
-        return in_order(sources + [self.corpus(n) for n in d.corpora] + ends)
+        # A root must be in the ledger before anybody asks what it answers.
+        corpora = [step for n in d.corpora for step in (self.corpus(n), self.roots(n))]
+        return in_order(sources + corpora + ends)
 
     def up_to(self, verb: str, names: tuple[str, ...] = ()) -> list[Step]:
         """The steps a verb makes, with all they stand on; `names` keeps those artefacts only."""
@@ -328,6 +333,41 @@ class Flow:
         inputs = {corpus: self.corpus(corpus) for corpus in corpora}
         return Step("index", name, VERSIONS["index"], {}, build, inputs)
 
+    @property
+    def salt_file(self) -> Path:
+        """Where the salt of the project's roots is kept: beside its private key."""
+        return self.project.folder / ".hemicycle" / "salt"
+
+    @_memo
+    def roots(self, name: str) -> Step:
+        """The root of a corpus, by which a proof can say whether a text is in it."""
+
+        def resolve(at: Resolving) -> dict[str, Any]:
+            from hemicycle.ledger.roots import Keys, load_or_make_salt
+
+            if at.looking and not self.salt_file.exists():
+                raise Unresolved("its salt is made when it runs")
+            keys = Keys.derive(load_or_make_salt(self.salt_file), at.statements["corpus"].digest)
+            return {"salt_id": keys.salt_id}
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.ledger.roots import Keys, load_or_make_salt, make_root
+
+            digest = work.statements["corpus"].digest
+            return make_root(
+                work.inputs["corpus"],
+                work.out,
+                name=name,
+                corpus_digest=digest,
+                keys=Keys.derive(load_or_make_salt(self.salt_file), digest),
+                words_digest=words_digest,
+                normalisation=normalisation(),
+                progress=work.progress,
+            )
+
+        inputs = {"corpus": self.corpus(name)}
+        return Step("roots", name, VERSIONS["roots"], {}, build, inputs, resolve=resolve)
+
     @_memo
     def tokenizer(self, name: str) -> Step:
         tokenizer = self.declaration.tokenizers[name]
@@ -534,6 +574,8 @@ class Flow:
         inputs |= {f"admitted {c}": self.admitted(c) for c in model.corpora}
         inputs |= {f"evaluation {e}": self.evaluation(e) for e in evaluations}
         inputs |= {f"rights {s}": self.rights(s) for s in sources}
+        # Nothing of it is published but the statement: with it, the root stands in the release's own ledger.
+        inputs |= {f"roots {c}": self.roots(c) for c in model.corpora}
         project = self.declaration.project
         declared = {
             "release": release.model_dump(),
@@ -569,6 +611,30 @@ class Flow:
 def index_name(model: Model) -> str:
     """The name of the index of what a model reads. Models that read the same corpora share it."""
     return "+".join(sorted(model.corpora))
+
+
+def words_digest(text: str) -> str | None:
+    """SHA-256 of the normalised words of a cleaned text, one a line; None where it has none."""
+    from hemicycle.trace.words import split_words
+
+    words = split_words(text).words
+    return sha256_text("\n".join(words)) if words else None
+
+
+def normalisation() -> str:
+    """What makes the words of a text, in the versions that count."""
+    from hemicycle.curate.clean import CLEANING
+    from hemicycle.trace.words import NORMALISATION
+
+    return f"cleaning {CLEANING}, words {NORMALISATION}"
+
+
+def fingerprints(text: str) -> dict[str, str]:
+    """What a root would hold of a text: the digest of its bytes, and that of its words if it has any."""
+    from hemicycle.curate.clean import clean
+
+    words = words_digest(clean(text).text)
+    return {"text": sha256_text(text)} | ({"words": words} if words else {})
 
 
 def _with_role(inputs: Mapping[str, Path], stage: str) -> dict[str, Path]:
