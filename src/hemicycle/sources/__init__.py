@@ -27,6 +27,12 @@ READERS = {
     "jsonl": "hemicycle.sources.jsonl",
     "parquet": "hemicycle.sources.parquet",
     "huggingface": "hemicycle.sources.huggingface",
+    "legi": "hemicycle.sources.legi",
+    "vie-publique": "hemicycle.sources.vie_publique",
+    "markdown-frontmatter": "hemicycle.sources.markdown_frontmatter",
+    "hal": "hemicycle.sources.hal",
+    "europarl": "hemicycle.sources.europarl",
+    "html": "hemicycle.sources.html",
 }
 
 
