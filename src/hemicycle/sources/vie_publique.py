@@ -7,8 +7,8 @@ last piece of its address (``pages/296580.html``, ``296580-declaration-de-….ht
 not collected makes no document. A page that no object describes is refused, and so is one without the words.
 
 Who speaks is an author of role ``speaker`` with no dates, since the manifest states none: the institution
-that publishes does not make the speaker's own right go away. Questions of interviewers stand in the same text,
-under the names the page gives them, and are not told apart.
+that publishes does not make the speaker's own right go away. The questions of an interviewer stand in the
+same text and are not told apart; so a part has a speaker only where one person speaks alone.
 
 Assumed of the format: the keys `id`, `titre`, `url`, `prononciation` (a day), `intervenants` (`nom`,
 `qualite`; all null where nobody is named), `auteur_moral`, `circonstance`, `domaine`; of the page, that the
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 PAGES = (".html", ".htm", ".txt")
 FULL_TEXT = "field--name-field-texte-integral"
 
+#: How the publisher's titles begin where no interviewer has a say.
+_ALONE = re.compile(r"(?:déclaration|allocution|discours|message|lettre|communiqué|tribune)\b", re.IGNORECASE)
+
 _TEXT_KEYS = ("texte", "texte_integral", "text", "full_text", "contenu")
 
 
@@ -60,7 +63,7 @@ def read(folder: Path, card: Card) -> Iterator[Document]:
             raise InputError(
                 "the card selects this file, and it is neither the manifest (.json) nor a page",
                 place=place,
-                remedy='Say in the source card which files are meant, e.g. include = ["**/*.json", "pages/*"].',
+                remedy='Say in the source card which files are meant, include = ["*.json", "pages/*"].',
             )
         elif path.stem in pages:
             raise InputError(f"there are two pages of the name “{path.stem}”", place=place)
@@ -128,7 +131,7 @@ def _page(path: Path, folder: Path) -> Page:
         raise InputError(
             f"the page has {len(held) or 'no'} element of class “{FULL_TEXT}”, where the words should stand",
             place=place,
-            remedy="Save the page as the publisher serves it; a page that asks to prove oneself human is none.",
+            remedy="Save the page as the publisher serves it; not a page that asks whether one is human.",
         )
     inner = etree.tostring(held[0], encoding="utf-8", method="html", with_tail=False)
     return read_html(b'<html><head><meta charset="utf-8"></head><body>' + inner + b"</body></html>", place)
@@ -162,9 +165,9 @@ def _plain(pieces: list[str], place: str) -> Page:
 
 def _document(described: dict[str, Any], identity: str, page: Page, origin: str, place: str) -> Document:
     speakers = tuple(_speakers(described, place))
-    only = speakers[0] if len(speakers) == 1 else None
     address = words_of_value(described.get("url"), place) or identity
     title = squeeze(words_of_value(described.get("titre") or described.get("title"), place))
+    only = speakers[0] if len(speakers) == 1 and _ALONE.match(title) else None
     circumstance = squeeze(words_of_value(described.get("circonstance"), place))
     return Document(
         origin=f"{origin}#{identity}",
