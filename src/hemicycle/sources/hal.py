@@ -134,7 +134,11 @@ class _Deposit:
     def documents(
         self, folder: Path, card: Card, texts: dict[str, list[Path]], origin: str
     ) -> Iterator[Document]:
-        found = [path for key in {self.id.lower(), self.docid.lower()} for path in texts.pop(key, ())]
+        found = [
+            path
+            for key in {re.sub(r"v[0-9]+$", "", self.id.lower()), self.docid.lower()}
+            for path in texts.pop(key, ())
+        ]
         if len(found) > 1:
             raise InputError(
                 f"the deposit {self.id} has several texts: {', '.join(sorted(p.name for p in found))}",

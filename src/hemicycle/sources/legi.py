@@ -24,7 +24,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,7 @@ from lxml import etree
 from hemicycle.documents import Document, Part
 from hemicycle.errors import InputError
 from hemicycle.sources import selected_files
-from hemicycle.sources.dialects import HTML
-from hemicycle.sources.markup import read_html
+from hemicycle.sources.prose import paragraphs
 from hemicycle.sources.tarballs import tar_members
 from hemicycle.sources.text import iso_date
 from hemicycle.sources.xml import Element, name_of, parse, place_of, read_bytes, squeeze, words_of
@@ -58,9 +57,6 @@ _KINDS = {"NOTA": "note", "VISAS": "visas", "SIGNATAIRES": "signatures", "TP": "
 #: Files that stand in archives beside the texts and hold nothing that is not in them.
 _COMPANIONS = {".pdf", ".doc", ".docx", ".odt", ".rtf", ".dtd", ".xsd"}
 _COMPANIONS |= {".gif", ".jpg", ".jpeg", ".png", ".tif", ".tiff"}
-
-#: Elements of a page that never hold words.
-_UNSEEN = {"script", "style", "img", "meta", "link", "base", "input"}
 
 _STAMP = re.compile(r"(?:^|[_-])(\d{8}-\d{6})(?=\.)")
 _TOP = re.compile(r"\d{8}-\d{6}/")
@@ -225,24 +221,23 @@ def legal_document(data: bytes, place: str) -> tuple[str, Document | None]:
         )
     if name_of(root) == "TEXTELR":
         identity += "-structure"
-    text, parts = "", []
-    for kind, element in _passages(root, "paragraph"):
-        page = read_html(_as_page(element), place)
-        start = len(text) + 2 if text else 0
-        text += ("\n\n" if text and page.text else "") + page.text
-        parts += [
-            replace(p, start=p.start + start, end=p.end + start, anchor=identity, kind=kind)
-            for p in page.parts
-        ]
-    if not text:
-        return identity, None
     short, title = _titles(root, identity)
+    blocks: list[str] = []
+    parts: list[Part] = []
+    position = 0
+    for kind, element in _passages(root, "paragraph"):
+        for words in paragraphs(element):
+            parts.append(Part(position, position + len(words), identity, kind, title=short))
+            blocks.append(words)
+            position += len(words) + 2
+    if not blocks:
+        return identity, None
     since, until = (_stated(root, "DATE_DEBUT"), _stated(root, "DATE_FIN"))
     state = validity(_stated(root, "ETAT"), since, until)
     return identity, Document(
         origin=place,
-        text=text,
-        parts=tuple(Part(p.start, p.end, p.anchor, p.kind, title=short) for p in parts),
+        text="\n\n".join(blocks),
+        parts=tuple(parts),
         title=title + (f" ({state})" if state else ""),
         date=_date(since) or _date(_stated(root, "DATE_DEC", "DATE_TEXTE", "DATE_PUBLI")),
         kind="law",
@@ -301,32 +296,6 @@ def _bare(text: str | None) -> Element:
     element = etree.Element("p")
     element.text = text
     return element
-
-
-def _as_page(element: Element) -> bytes:
-    """An element as an XHTML page. As XML, so that an empty element is not taken for an open one."""
-    body = etree.Element("body")
-    body.text = element.text
-    body.extend([_copy(child) for child in element])
-    page = etree.Element("html")
-    page.append(body)
-    return b'<?xml version="1.0" encoding="UTF-8"?>' + etree.tostring(page, encoding="UTF-8")
-
-
-def _copy(element: Element) -> Element:
-    """A copy in the names of XHTML, without attributes: some files have <BR/> and <P>.
-
-    What a page of the web would not show (a header, a form) is shown: in law it is text.
-    """
-    name = name_of(element)
-    role = HTML.roles.get(name.lower())
-    if role is None or (role == "drop" and name.lower() not in _UNSEEN):
-        made = etree.Element("div" if role or name.isupper() else "span")
-    else:
-        made = etree.Element("div" if name.lower() == "main" else name.lower())
-    made.text, made.tail = element.text, element.tail
-    made.extend([_copy(child) for child in element])
-    return made
 
 
 def _titles(root: Element, identity: str) -> tuple[str, str]:
