@@ -137,6 +137,8 @@ def plain(body: str, anchor: str | None = None) -> tuple[str, tuple[Part, ...]]:
     """The text of an article's Markdown and its parts: headings, paragraphs, and notes below “Nota”."""
     blocks: list[tuple[str, str]] = []
     for block in re.split(r"\n[ \t]*\n", _spread(_without_apparatus(body))):
+        if not block.strip():
+            continue
         words = _joined(block)
         heading = re.match(r"#{1,6} ", words)
         if words := _unmarked(words[heading.end() :].rstrip("#") if heading else words):
@@ -196,6 +198,6 @@ def _joined(block: str) -> str:
 def _unmarked(words: str) -> str:
     """Without the marks of Markdown: links keep their words, what was escaped stands as it is."""
     words = re.sub(r"!?\[([^\[\]]*)\]\([^()\s]*\)", r"\1", words)
-    words = re.sub(r"(?<![\\\w*])(\*\*|__)(?=\S)(.{1,2000}?)(?<=\S)\1(?![\w*])", r"\2", words)
+    words = re.sub(r"\*\*(?=\S)|(?<=\S)\*\*", "", words)
     words = re.sub(r"\\([\\`*_{}\[\]()#+.!<>~|-])", r"\1", words)
     return html.unescape(words).replace("\0", "\ufffd").strip()
