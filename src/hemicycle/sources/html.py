@@ -6,7 +6,8 @@ links to with ``rel="license"`` are taken as they stand; so is a date in one of 
 
 This is for files that their publisher hands out as a collection. A page fetched from the web needs to be
 asked for its owner's reservations first: that is another way in. A page without a word is refused, because
-it is mostly one that would have been written by a script.
+it is mostly one that would have been written by a script. So is a page that opens `html` and never closes it:
+the standard allows that, but it is how a page looks that was cut short, and a parser would not say a word.
 """
 
 from __future__ import annotations
@@ -53,7 +54,14 @@ def read(folder: Path, card: Card) -> Iterator[Document]:
 
 def document_of_page(data: bytes, origin: str) -> Document:
     """The document of one page."""
+    markup = decoded(data, origin)
     page = read_html(data, origin)
+    if re.search(r"<html\b", markup, re.IGNORECASE) and not re.search(r"</html\s*>", markup, re.IGNORECASE):
+        raise InputError(
+            "the page opens “html” and never closes it: it may be cut short",
+            place=origin,
+            remedy="Fetch the page again; if it is whole, add </html> at its end.",
+        )
     if not page.text:
         raise InputError(
             "the page holds no words",
@@ -66,15 +74,15 @@ def document_of_page(data: bytes, origin: str) -> Document:
         parts=page.parts,
         title=page.title,
         authors=page.authors,
-        date=_date(data, origin),
+        date=_date(markup, origin),
         language=bcp47(page.language),
         licences=page.licences,
     )
 
 
-def _date(data: bytes, origin: str) -> str | None:
+def _date(markup: str, origin: str) -> str | None:
     stated: dict[str, str] = {}
-    for meta in html_root(decoded(data, origin), origin).iter("{*}meta"):
+    for meta in html_root(markup, origin).iter("{*}meta"):
         name = squeeze(meta.get("name") or meta.get("property")).lower()
         stated.setdefault(name, squeeze(meta.get("content")))
     # A time without seconds or with a zone is a day all the same.
