@@ -81,7 +81,7 @@ def test_half_a_character_is_refused(tmp_path: Path) -> None:
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=10,
+    max_leaves=5,
 )
 
 

@@ -77,7 +77,10 @@ def test_words_in_the_manifest_itself_are_read_page_by_page(tmp_path: Path) -> N
 
 
 def test_speeches_without_words_make_no_document(tmp_path: Path) -> None:
-    assert write(tmp_path, [SPEECH, SPEECH | {"id": 7, "texte": None}]) == []
+    assert (
+        write(tmp_path, [SPEECH, SPEECH | {"id": 7, "texte": None}, SPEECH | {"id": 8, "texte": "<p></p>"}])
+        == []
+    )
 
 
 def test_an_interview_has_no_speaker_of_its_parts(tmp_path: Path) -> None:
@@ -135,6 +138,7 @@ def test_every_speech_with_words_is_there_once(tmp_path: Path) -> None:
         ([SPEECH], {"100001.html": PAGE.replace("tous", "to\0us")}, "NUL"),
         ([SPEECH], {"100001.txt": b"\xff"}, "not UTF-8"),
         ([SPEECH], {"100001.html": PAGE.replace("<p>Mes", "<div>" * 500 + "<p>Mes")}, "deep"),
+        ([SPEECH], {"100001.txt": " \n"}, "holds no words"),
         ([SPEECH], {"100001.pdf": b"x"}, "neither the manifest"),
         ([SPEECH | {"intervenants": "BEL Ada"}], {}, None),
         ([SPEECH | {"intervenants": [{"nom": 3}], "texte": "x"}], {}, "name of a speaker is not text"),

@@ -50,6 +50,8 @@ NOT_KNOWN = "2222-02-22"
 #: What describes a file and is no text of it. Also every element whose name begins with LIEN.
 _APPARATUS = {"META", "CONTEXTE", "VERSIONS"}
 _DESCRIPTION = {"ID", "TITRE_TA"}
+#: Tables of contents, unless the articles themselves stand in them.
+_STRUCTURES = {"STRUCT", "STRUCTURE_TA", "STRUCTURE_TXT"}
 
 #: Kind of the parts inside an element of this name; `paragraph` in all others.
 _KINDS = {"NOTA": "note", "VISAS": "visas", "SIGNATAIRES": "signatures", "TP": "preparatory-work"}
@@ -282,7 +284,8 @@ def _passages(element: Element, kind: str) -> Iterator[tuple[str, Element]]:
     for child in element:
         name = name_of(child)
         inner = _KINDS.get(name, kind)
-        if name in described or name.startswith("LIEN"):
+        contents = name in _STRUCTURES and next(child.iter("CONTENU"), None) is None
+        if name in described or name.startswith("LIEN") or contents:
             pass
         elif name == "CONTENU" or not any(name_of(e).isupper() for e in child.iterdescendants()):
             yield inner, child
@@ -323,7 +326,7 @@ def _path(element: Element, day: str) -> Iterator[str]:
 def _family(root: Element, identity: str) -> str:
     """The earliest version of the article; of a text, the id that all its versions share."""
     versions = [
-        (link.get("debut") or "", link.get("id") or "")
+        (link.get("debut") or OPEN_END, link.get("id") or "")
         for link in root.iterfind("VERSIONS/VERSION/LIEN_ART")
         if link.get("id")
     ]

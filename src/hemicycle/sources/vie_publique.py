@@ -86,7 +86,7 @@ def read(folder: Path, card: Card) -> Iterator[Document]:
                     f"the speech {identity} is here a second time: first in {seen[identity]}", place=place
                 )
             seen[identity] = place
-            found = [pages.pop(name) for name in _page_names(described, identity) if name in pages]
+            found = [pages.pop(name) for name in _page_names(described, identity, place) if name in pages]
             if len(found) > 1:
                 raise InputError(
                     f"two pages are of the speech {identity}: {found[0].name} and {found[1].name}",
@@ -95,6 +95,8 @@ def read(folder: Path, card: Card) -> Iterator[Document]:
             page = _page(found[0], folder) if found else _own_text(described, place)
             if page is not None:
                 where = found[0].relative_to(folder).as_posix() if found else origin
+                if not page.text:
+                    raise InputError("the page holds no words", place=where, remedy="Fetch it again.")
                 yield _document(described, identity, page, where, place)
     if pages:
         name, path = min(pages.items())
@@ -114,9 +116,9 @@ def _identity(described: dict[str, Any], place: str) -> str:
     return identity
 
 
-def _page_names(described: dict[str, Any], identity: str) -> tuple[str, ...]:
+def _page_names(described: dict[str, Any], identity: str, place: str) -> tuple[str, ...]:
     """The names that a page of the speech may be saved under, without suffix."""
-    address = words_of_value(described.get("url"), identity).partition("?")[0].rstrip("/")
+    address = words_of_value(described.get("url"), place).partition("?")[0].rstrip("/")
     last = PurePosixPath(address).name
     return tuple(dict.fromkeys(name for name in (identity, last, PurePosixPath(last).stem) if name))
 
@@ -142,8 +144,8 @@ def _own_text(described: dict[str, Any], place: str) -> Page | None:
     for key in _TEXT_KEYS:
         value = described.get(key)
         pieces = [words_of_value(piece, place) for piece in (value if isinstance(value, list) else [value])]
-        if any(pieces):
-            return _plain(pieces, place)
+        if any(pieces) and (page := _plain(pieces, place)).text:
+            return page
     return None
 
 
