@@ -32,6 +32,12 @@ READERS = {
     "wikisource": "hemicycle.sources.wikisource",
     "gallica": "hemicycle.sources.gallica",
     "eltec": "hemicycle.sources.eltec",
+    "legi": "hemicycle.sources.legi",
+    "vie-publique": "hemicycle.sources.vie_publique",
+    "markdown-frontmatter": "hemicycle.sources.markdown_frontmatter",
+    "hal": "hemicycle.sources.hal",
+    "europarl": "hemicycle.sources.europarl",
+    "html": "hemicycle.sources.html",
 }
 
 
