@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import urllib.parse
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -89,11 +88,7 @@ def _look(
     data = _read(file)
     suffix = file.suffix.lower()
     html = data if suffix in _PAGES else None
-    signals = list(
-        room.read_signals(address, html=html, headers=headers, **site, on=datetime.fromtimestamp(0, UTC))
-    )
-    # Nothing was fetched, so nothing has a time of retrieval.
-    signals = [dataclasses.replace(signal, retrieved=None) for signal in signals]
+    signals = list(room.read_signals(address, html=html, headers=headers, **site, on=None))
     if suffix == ".epub":
         signals += room.metadata_signal(f"{address}, package", room.epub_metadata(data), data)
     elif suffix == ".pdf":
@@ -112,8 +107,7 @@ def _show(page: dict[str, Any]) -> None:
     value = page["value"]
     click.echo(f"{cell(page['file'])}: {click.style(value, fg=_COLOURS[value], bold=True)}")
     for signal in page["signals"]:
-        quote = f"“{cell(signal['quote'])}”" if signal["sha256"] else cell(signal["quote"])
-        click.echo(f"  {signal['value']:8}  {signal['protocol']:14}  {quote}")
+        click.echo(f"  {signal['value']:8}  {signal['protocol']:14}  {cell(signal['quote'])}")
         click.echo(click.style(f"    {cell(signal['place'])} · {signal['version']}", dim=True))
     for licence in page["licences"]:
         click.echo(f"  states the licence {cell(licence['expression'])} ({cell(licence['evidence'])})")

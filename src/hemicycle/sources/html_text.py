@@ -2,12 +2,13 @@
 
 Trafilatura finds the main text. Its trap for French is white space: it takes the no-break spaces before
 colons and inside quotation marks for ordinary ones, so they go through it in disguise. A page in which it
-finds nothing, or which is nested so deep that its parser would drop the rest, is written out whole instead,
-block by block: rather too much text than a page without any.
+finds nothing, or which is nested so deep or cut so small that it would lose words or take hours, is written out
+whole instead, block by block: rather too much text than a page without any.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +21,8 @@ from hemicycle.sources.page import Writing
 _DISGUISES = {"\u00a0": "\ue0a0", "\u202f": "\ue0af"}
 #: The parser beneath Trafilatura drops what stands deeper than this.
 _DEEPEST = 200
+#: Trafilatura's time grows with the square of the elements; a page with more is a list or a trap.
+_MOST_ELEMENTS = 20_000
 _DROPPED = frozenset("script style noscript template svg head nav footer form button select iframe".split())
 _INLINE = frozenset(
     "a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd label mark q s samp small span "
@@ -39,7 +42,7 @@ def page_text(html: str) -> Writing:
         pass  # an empty page ends so; of a broken one the part that was seen stands
     outline.flush()
     written = Writing()
-    if outline.deepest <= _DEEPEST:
+    if outline.deepest <= _DEEPEST and outline.elements <= _MOST_ELEMENTS:
         for kind, text in _main_text(html):
             _write(written, kind, text)
     if not written.text:
@@ -59,8 +62,11 @@ def _write(written: Writing, kind: str, text: str) -> None:
 
 def _main_text(html: str) -> Iterator[tuple[str, str]]:
     """Blocks of the main text as Trafilatura finds it."""
+    import lxml.html
     import trafilatura
 
+    # It reports on every page it does not like; what becomes of such a page is decided here.
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL + 1)
     undisguised = {ord(there): here for here, there in _DISGUISES.items()}
     if any(there in html for there in _DISGUISES.values()):
         disguised, undisguised = html, {}
@@ -69,8 +75,12 @@ def _main_text(html: str) -> Iterator[tuple[str, str]]:
         for entity, character in (("&nbsp;", "\u00a0"), ("&#160;", "\u00a0"), ("&#8239;", "\u202f")):
             disguised = disguised.replace(entity, _DISGUISES[character])
     try:
+        parser = lxml.html.HTMLParser(
+            remove_comments=True, remove_pis=True, huge_tree=True, encoding="utf-8", collect_ids=False
+        )
+        tree = lxml.html.document_fromstring(disguised.encode("utf-8", "replace"), parser)
         found = trafilatura.bare_extraction(
-            disguised, with_metadata=False, include_comments=False, include_tables=True
+            tree, with_metadata=False, include_comments=False, include_tables=True
         )
     except Exception:
         # Of whatever kind: a hostile page may break a library in its own way, and is written out whole.
@@ -114,17 +124,19 @@ def _plain(text: str) -> str:
 
 
 class _Outline:
-    """All the words of a page in blocks, from its stream of tags; and how deep it is nested."""
+    """All the words of a page in blocks, from its stream of tags; how many there are, and how deep."""
 
     def __init__(self) -> None:
         self.blocks: list[tuple[str, str]] = []
         self.deepest = 0
+        self.elements = 0
         self._depth = 0
         self._dropped = 0
         self._kind = "paragraph"
         self._line: list[str] = []
 
     def start(self, tag: Any, attributes: Any) -> None:
+        self.elements += 1
         self._depth += 1
         self.deepest = max(self.deepest, self._depth)
         if tag in _DROPPED:

@@ -80,8 +80,7 @@ def read_warc(path: Path, place: str, wanted: Callable[[Record], int]) -> Iterat
         stream = _Stream(file, place)
         number = 0
         while (head := _head(stream, b"WARC/1.")) is not None:
-            at = f"{place}, offset {stream.offset}"
-            yield _record(stream, head[1], at, number, wanted)
+            yield _record(stream, head[1], f"{place}, offset {stream.record}", number, wanted)
             number += 1
         if not number:
             raise InputError("the file holds no WARC record", place=place)
@@ -133,12 +132,14 @@ def _head(stream: _Stream, start: bytes) -> tuple[str, Pairs] | None:
         line = stream.line()
     if line is None:
         return None
+    if stream.limit is None:
+        stream.record = stream.offset
     if not line.startswith(start):
         if stream.limit is not None:
             return line.decode("latin-1").strip(), ()
         raise InputError(
             "no WARC record begins here",
-            place=f"{stream.place}, offset {stream.offset}",
+            place=f"{stream.place}, offset {stream.record}",
             remedy="The file is damaged or of another kind; fetch it again.",
         )
     first, size = _text(line), len(line)
@@ -168,7 +169,9 @@ def _text(line: bytes) -> str:
 class _Stream:
     """The bytes of a file, inflated where it is packed, with the offset of what is read.
 
-    `limit`: while it is a number, no more bytes than that are given.
+    Attributes:
+        limit: while it is a number, no more bytes than that are given.
+        record: where the record under way begins.
     """
 
     def __init__(self, file: BinaryIO, place: str) -> None:
@@ -176,6 +179,7 @@ class _Stream:
         self.limit: int | None = None
         self.packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
+        self.record = 0
         self._buffer = bytearray()
         self._given = 0
         self._member = 0
@@ -191,7 +195,7 @@ class _Stream:
     def error(self, what: str) -> InputError:
         return InputError(
             what,
-            place=f"{self.place}, offset {self.offset}",
+            place=f"{self.place}, offset {self.record}",
             remedy="The file is damaged or was cut; fetch it again.",
         )
 

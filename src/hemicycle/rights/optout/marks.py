@@ -209,7 +209,7 @@ class _Seen:
                     kind.partition(";")[0].strip().lower(),
                 )
             )
-        title = " ".join(self.titles[0].split(" ")).strip() if self.titles else ""
+        title = re.sub(r"[ \t\r\n\f]+", " ", self.titles[0]).strip(" ") if self.titles else ""
         return Marks(
             tuple(self.metas),
             tuple(links),

@@ -69,7 +69,7 @@ def read_signals(
     robots: Fetched | None,
     tdmrep: Fetched | None,
     rsl: Mapping[str, Fetched],
-    on: datetime,
+    on: datetime | None,
 ) -> tuple[Reservation, ...]:
     """Everything the protocols say of one page.
 
@@ -79,9 +79,9 @@ def read_signals(
         headers: that came with it.
         robots, tdmrep: the site's two files; None where they were not fetched.
         rsl: RSL files by their addresses, as `wanted_files` names them.
-        on: when the page was fetched.
+        on: when the page was fetched; None for a page that was not.
     """
-    retrieved = stamp(on)
+    retrieved = stamp(on) if on is not None else None
     given = pairs(headers)
     marks = read_marks(html, url, content_type(given)) if html is not None else Marks()
     found = list(_site(url, robots, tdmrep, rsl))
@@ -92,7 +92,7 @@ def read_signals(
 
 
 def _page(
-    url: str, marks: Marks, html: bytes, headers: tuple[tuple[str, str], ...], retrieved: str
+    url: str, marks: Marks, html: bytes, headers: tuple[tuple[str, str], ...], retrieved: str | None
 ) -> Iterator[Reservation]:
     yield from usage.usage_of_headers(url, headers, retrieved)
     yield from tdmrep.header_signal(url, headers, retrieved)
