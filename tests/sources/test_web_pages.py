@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hemicycle.documents import Document
-from hemicycle.errors import HemicycleError, InputError
+from hemicycle.errors import InputError
 from hemicycle.project import Card
 from hemicycle.rights.optout import combine
 from hemicycle.sources.fetch_site import collect_urls
@@ -191,7 +191,8 @@ def test_one_text_under_two_addresses_of_one_name_is_one_document(crawl: Crawl) 
 
 
 def test_title_date_and_language_are_what_the_page_states(crawl: Crawl) -> None:
-    head = '<title>  Un\n titre </title><meta property="article:published_time" content="2024-03-05T10:00:00+01:00">'
+    date = '<meta property="article:published_time" content="2024-03-05T10:00:00+01:00">'
+    head = f"<title>  Un\n titre </title>{date}"
     crawl.put("/a", page("x", head).replace(b"<html>", b'<html lang="fr_CA">'))
     crawl.put(
         "/b",
@@ -278,8 +279,8 @@ def test_a_cut_file_is_refused(crawl: Crawl, tmp_path: Path) -> None:
 
 
 TAGS = st.sampled_from(
-    ["<p>", "</p>", "<div>", "</div>", "<table>", "<td>", "<li>", "<ul>", "<h1>", "<a rel=canonical href='", "'>",
-     "<link rel=canonical href=", "<base href=", "<meta charset=", "<title>", "<!--", "<![CDATA[", "&nbsp;", "\0",
+    ["<p>", "</p>", "<div>", "</div>", "<table>", "<td>", "<li>", "<ul>", "<h1>", "<a rel=canonical href='",
+     "'>", "<link rel=canonical href=", "<base href=", "<meta charset=", "<title>", "<!--", "&nbsp;", "\0",
      "<svg>", "<math>", "<template>", "<textarea>", "<plaintext>", "\ue0a0", "\u00a0", "é", "<br>", "mot "]
 )  # fmt: skip
 
@@ -288,11 +289,6 @@ TAGS = st.sampled_from(
 @settings(max_examples=int(os.environ.get("HEMICYCLE_FUZZ", "200")), deadline=None)
 def test_any_page_becomes_a_document_with_parts_that_fit(tmp_path_factory, html: str) -> None:
     folder = tmp_path_factory.mktemp("crawl")
-    try:
-        documents = Crawl(folder).put("/a", html.encode("utf-8", "replace")).read()
-    except HemicycleError as error:
-        assert error.place
-        return
-    (document,) = documents
+    (document,) = Crawl(folder).put("/a", html.encode("utf-8", "replace")).read()
     document.row("s")
     assert {"robots", "tdmrep"} <= {r.protocol for r in document.reservations}

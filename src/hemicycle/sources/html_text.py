@@ -2,8 +2,8 @@
 
 Trafilatura finds the main text. Its trap for French is white space: it takes the no-break spaces before
 colons and inside quotation marks for ordinary ones, so they go through it in disguise. A page in which it
-finds nothing, or which is nested so deep or cut so small that it would lose words or take hours, is written out
-whole instead, block by block: rather too much text than a page without any.
+finds nothing, or which is nested so deep or cut so small that it would lose words or take hours, is written
+out whole instead, block by block: rather too much text than a page without any.
 """
 
 from __future__ import annotations

@@ -30,8 +30,9 @@ PIECES = [
     b"Content-Signal: ", b"train-ai=n", b"ai-train=no", b"search=y", b"License: /l.xml\n", b"\xef\xbb\xbf",
     b"\xff\xfe", b"\0", b"[", b"{", b'"location": "/"', b'"tdm-reservation": 1', b"}", b"]", b",", b"<meta ",
     b"name=robots ", b"content=noai", b">", b"<!--", b"-->", b"<script>", b"<link rel=license href=", b"&#0;",
-    b"<rsl xmlns='https://rslstandard.org/rsl'>", b"<content url='/'>", b"<license>", b"<prohibits type='usage'>",
-    b"all", b"</license>", b"</content>", b"</rsl>", b"\r", b"\n", b"=", b";", b"*", b"%", b"\xe2\x80\xa8",
+    b"<rsl xmlns='https://rslstandard.org/rsl'>", b"<content url='/'>", b"<license>",
+    b"<prohibits type='usage'>", b"all",
+    b"</license>", b"</content>", b"</rsl>", b"\r", b"\n", b"=", b";", b"*", b"%", b"\xe2\x80\xa8",
 ]  # fmt: skip
 NOISE = st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=12)), max_size=40).map(b"".join)
 URLS = st.one_of(

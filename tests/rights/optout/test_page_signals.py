@@ -57,6 +57,8 @@ def test_the_sample_pages_say_what_they_were_made_to_say(samples, page: str, sai
         b'<meta name="robots" content="noai">',
         b"<META CONTENT='index,NoAI' NAME=ROBOTS>",
         b'<meta name="GPTBot" content="noai, noindex">',
+        b'<meta name="UnheardOfBot" content="noai">',
+        b'<meta http-equiv="X-Robots-Tag" content="noai">',
         b'<meta name="robots" content="noindex"><meta name="robots" content="noai">',
         b"<div>" * 5_000 + b'<meta name="robots" content="noai">',
         '<meta name="robots" content="noai">'.encode("utf-16"),
@@ -125,6 +127,11 @@ def test_a_page_of_more_marks_than_any_page_has_keeps_what_was_seen() -> None:
     html = b'<meta name="robots" content="noai">' + b'<meta name="a" content="b">' * (MOST_MARKS + 10)
     assert value(html) == "reserved"
     assert read_marks(html, PAGE).problem
+
+
+def test_a_long_base_is_not_joined_to_every_link() -> None:
+    html = b"<base href='" + b"/a" * 500_000 + b"/'>" + b"<link rel=license href=x>" * 4_000
+    assert [link.href for link in read_marks(html, PAGE).links[:1]] == ["https://site.example/x"]
 
 
 def test_only_the_beginning_of_an_endless_page_is_read() -> None:

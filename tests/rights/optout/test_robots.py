@@ -71,7 +71,8 @@ def test_wildcards_and_the_end_mark_are_understood() -> None:
 
 
 def test_groups_of_one_name_are_merged() -> None:
-    text = "User-agent: CCBot\nAllow: /presse/a\n\nUser-agent: *\nAllow: /\n\nUser-agent: CCBot\nDisallow: /presse/\n"
+    first, second = "User-agent: CCBot\nAllow: /presse/a\n\n", "User-agent: CCBot\nDisallow: /presse/\n"
+    text = f"{first}User-agent: *\nAllow: /\n\n{second}"
     assert value(text) == "allowed"
     assert value(text, "https://site.example/presse/b") == "reserved"
 

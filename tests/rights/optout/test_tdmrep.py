@@ -72,6 +72,12 @@ def test_one_reserves_zero_allows_and_nothing_else_says_anything(written: Any, s
     assert value([rule("/", written)], "/a") == said
 
 
+def test_a_reservation_written_twice_is_read_as_the_more_restrictive() -> None:
+    for first, second in ((0, 1), (1, 0)):
+        body = f'[{{"location": "/", "tdm-reservation": {first}, "tdm-reservation": {second}}}]'
+        assert value(None, "/a", body.encode()) == "reserved"
+
+
 def test_a_single_rule_without_its_list_is_a_rule() -> None:
     assert value(rule("/", 1), "/a") == "reserved"
 

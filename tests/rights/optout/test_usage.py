@@ -70,8 +70,8 @@ def test_a_path_of_its_own_outweighs_the_rule_for_everything() -> None:
 
 def test_of_two_rules_of_one_length_the_more_restrictive_wins() -> None:
     for first, second in (("y", "n"), ("n", "y")):
-        text = f"User-agent: *\nContent-Usage: /open/ train-ai={first}\nContent-Usage: /open/ train-ai={second}\n"
-        assert values(text) == {"content-usage": "reserved"}
+        rules = "".join(f"Content-Usage: /open/ train-ai={letter}\n" for letter in (first, second))
+        assert values(f"User-agent: *\n{rules}") == {"content-usage": "reserved"}
 
 
 def test_a_reservation_towards_any_listed_crawler_counts_and_a_permission_only_towards_us() -> None:

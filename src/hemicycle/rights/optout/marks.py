@@ -20,7 +20,9 @@ from hemicycle.errors import InputError
 #: Bytes of a page that are read.
 PAGE_LIMIT = 16 * 2**20
 #: Of each kind of mark a page may have so many; a page with more is made to exhaust memory.
-MOST_MARKS = 10_000
+MOST_MARKS = 5_000
+#: Characters of an address; a longer one is passed over, since joined to every link it would fill the memory.
+_LONGEST_ADDRESS = 8_192
 _RSL_TYPE = "application/rsl+xml"
 _LONGEST_SCRIPT = 2**20
 
@@ -198,14 +200,17 @@ class _Seen:
         to.append(entry)
 
     def marks(self, problem: str | None) -> Marks:
-        base = absolute(self.url, self.base) if self.base else self.url
+        own = self.url[:_LONGEST_ADDRESS]
+        base = absolute(own, self.base) if self.base and len(self.base) <= _LONGEST_ADDRESS else own
         links = []
         for tag, rel, href, kind in self.found:
+            if len(href) > _LONGEST_ADDRESS:
+                continue
             links.append(
                 Link(
                     tag,
                     frozenset(rel.lower().split()),
-                    absolute(base or self.url, href) or href,
+                    absolute(base or own, href) or href,
                     kind.partition(";")[0].strip().lower(),
                 )
             )

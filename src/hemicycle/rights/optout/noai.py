@@ -17,7 +17,8 @@ from hemicycle.rights.optout.protocols import protocol
 from hemicycle.rights.optout.robots import listed
 
 #: Names of metas for robots, beside those of the listed crawlers.
-_ROBOTS = ("robots", "ai", "googlebot", "bingbot")
+_ROBOTS = ("robots", "x-robots-tag", "ai")
+_ROBOT_ENDINGS = ("bot", "spider", "crawler", "-extended")
 
 
 def read_words(written: str) -> Value | None:
@@ -33,7 +34,8 @@ def meta_signal(url: str, marks: Marks, html: bytes, retrieved: str | None) -> I
     """One finding a meta that says so."""
     names = {*_ROBOTS, *listed()}
     for name, content in dict.fromkeys(marks.metas):
-        value = read_words(content) if name in names else None
+        is_robot = name in names or name.endswith(_ROBOT_ENDINGS)
+        value = read_words(content) if is_robot else None
         if value is not None:
             yield finding(
                 "noai", value, f"{url}, meta {name}", f"{name}: {content}", evidence=html, retrieved=retrieved

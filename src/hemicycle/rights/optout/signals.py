@@ -135,7 +135,7 @@ def licences_of(marks: Marks, url: str) -> tuple[StatedLicence, ...]:
             address = clean(link.href)[:200]
             expression = licence_expression(address) or address
             found.setdefault(
-                expression, StatedLicence("file", expression, f"{clean(url)}, {link.tag} to {address}")
+                expression, StatedLicence("file", expression, f"{clean(url)[:500]}, {link.tag} to {address}")
             )
     return tuple(found.values())
 

@@ -52,7 +52,7 @@ def file_signal(url: str, file: Fetched | None, place: str) -> Reservation:
     if file.truncated or len(file.body) > TDMREP_LIMIT:
         return found("unknown", f"longer than the {TDMREP_LIMIT} bytes that are read")
     try:
-        rules = json.loads(file.body.decode("utf-8-sig"))
+        rules = json.loads(file.body.decode("utf-8-sig"), object_pairs_hook=_rule)
         path = path_of(url)
     except (ValueError, RecursionError) as error:
         said = str(error).partition(": ")[0] if isinstance(error, ValueError) else "nested too deep"
@@ -64,13 +64,24 @@ def file_signal(url: str, file: Fetched | None, place: str) -> Reservation:
     fitting = [rule for rule in rules if _fits(rule, url, path)]
     if not fitting:
         return found("unknown", "no rule is for this page")
-    # max gives the first of equally long patterns; which of them comes first must not decide.
     longest = max(len(rule["location"]) for rule in fitting)
     deciding = [fitting[0], *(rule for rule in fitting if len(rule["location"]) == longest)]
-    said_by = [(read_reservation(rule.get("tdm-reservation")), rule) for rule in deciding]
-    value, rule = min(said_by, key=lambda said: _STRICTEST_FIRST.index(said[0]))
+    rule = min(deciding, key=lambda rule: _strictness(rule.get("tdm-reservation")))
     kept = {k: rule[k] for k in ("location", "tdm-reservation", "tdm-policy") if k in rule}
-    return found(value, json.dumps(kept, ensure_ascii=True, default=str))
+    return found(
+        read_reservation(rule.get("tdm-reservation")), json.dumps(kept, ensure_ascii=True, default=str)
+    )
+
+
+def _rule(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of a reservation that stands in it twice, the more restrictive."""
+    said = [value for key, value in pairs if key == "tdm-reservation"]
+    strictest = {"tdm-reservation": min(said, key=_strictness)} if said else {}
+    return dict(pairs) | strictest
+
+
+def _strictness(written: Any) -> int:
+    return _STRICTEST_FIRST.index(read_reservation(written))
 
 
 def _fits(rule: Any, url: str, path: str) -> bool:
