@@ -13,7 +13,8 @@ from hemicycle.errors import DeclarationError, InputError
 from hemicycle.rights.optout import combine
 from hemicycle.sources import fetch_site
 from hemicycle.sources.fetch_site import Collected, collect_urls, recheck
-from hemicycle.sources.warc import BODY_LIMIT, Record, read_warc
+from hemicycle.sources.unpack import BODY_LIMIT
+from hemicycle.sources.warc import Record, read_warc
 
 from .site import Answer, Site, running
 

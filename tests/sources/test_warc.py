@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hemicycle.errors import HemicycleError, InputError
-from hemicycle.sources.warc import BODY_LIMIT, Record, WarcWriter, read_warc, unpacked
+from hemicycle.sources.unpack import BODY_LIMIT, unpacked
+from hemicycle.sources.warc import Record, WarcWriter, read_warc
 
 ON = datetime(2026, 11, 26, 12, 0, 0, tzinfo=UTC)
 URL = "https://site.example/é"

@@ -185,6 +185,11 @@ def test_pages_that_all_claim_the_name_of_the_front_page_are_not_lost(crawl: Cra
     assert [d.origin for d in crawl.read()] == [f"{SITE}{p}" for p in ("/", "/1", "/2", "/x", "/4")]
 
 
+def test_a_name_that_another_page_of_the_crawl_has_is_left_to_it(crawl: Crawl) -> None:
+    crawl.put("/1", page("Un.", canonical("/"))).put("/", page("Accueil."))
+    assert [d.origin for d in crawl.read()] == [f"{SITE}/1", f"{SITE}/"]
+
+
 def test_one_text_under_two_addresses_of_one_name_is_one_document(crawl: Crawl) -> None:
     crawl.put("/?p=1", page("Un.", canonical("/un"))).put("/?p=1&x=y", page("Un.", canonical("/un")))
     assert [d.origin for d in crawl.read()] == [f"{SITE}/un"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -34,7 +35,8 @@ from hemicycle.rights.optout import (
 from hemicycle.rights.optout.paths import site_of
 from hemicycle.rights.optout.robots import ROBOTS_LIMIT
 from hemicycle.rights.optout.signals import stamp
-from hemicycle.sources.warc import BODY_LIMIT, WarcWriter, unpacked
+from hemicycle.sources.unpack import BODY_LIMIT, unpacked
+from hemicycle.sources.warc import WarcWriter
 from hemicycle.sources.web import (
     LONGEST_RETRY_AFTER,
     MAX_REDIRECTS,
@@ -111,7 +113,7 @@ def collect_urls(
     for url in urls:
         _check(url)
     if len(set(urls)) != len(urls):
-        twice = next(url for number, url in enumerate(urls) if url in urls[:number])
+        twice = Counter(urls).most_common(1)[0][0]
         raise DeclarationError("the address is given twice", place=twice)
     work = scratch / "warc"
     shutil.rmtree(work, ignore_errors=True)

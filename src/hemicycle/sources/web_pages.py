@@ -31,7 +31,8 @@ from hemicycle.rights.optout.signals import licences_of, stamp
 from hemicycle.sources import selected_files
 from hemicycle.sources.html_text import page_text
 from hemicycle.sources.site_files import KEPT, SiteFiles, is_site_file
-from hemicycle.sources.warc import BODY_LIMIT, SUFFIXES, Record, read_warc
+from hemicycle.sources.unpack import BODY_LIMIT
+from hemicycle.sources.warc import SUFFIXES, Record, read_warc
 
 #: Parameters of an address that say who sent the visitor and nothing of the page.
 _TRACKING = re.compile(
