@@ -19,8 +19,10 @@ from typing import Any
 
 from hemicycle.digests import sha256_file, sha256_json, sha256_text
 from hemicycle.errors import DeclarationError, InputError, RightsError, did_you_mean
+from hemicycle.gate import Gate
 from hemicycle.ledger import Ledger, Statement
-from hemicycle.project import Card, Lock, Model, Project
+from hemicycle.project import AUTHORS, Card, Lock, Model, Project
+from hemicycle.rights.policy import find_policy, policy_path
 from hemicycle.steps import Resolving, Step, Unresolved, Work, in_order
 from hemicycle.store import Store, artefact_digest, digest_files
 
@@ -28,6 +30,7 @@ from hemicycle.store import Store, artefact_digest, digest_files
 VERBS = {
     "raw": "collect",
     "documents": "collect",
+    "optout": "clear",
     "rights": "clear",
     "admitted": "clear",
     "corpus": "curate",
@@ -44,8 +47,9 @@ VERBS = {
 #: Raised by one when a stage would make something else of the same input.
 VERSIONS = {
     "raw": 1,
-    "documents": 1,
-    "rights": 1,
+    "documents": 2,
+    "optout": 1,
+    "rights": 2,
     "admitted": 1,
     "corpus": 1,
     "tokenizer": 1,
@@ -88,6 +92,7 @@ class Flow:
     ) -> None:
         self.project, self.store, self.ledger, self.lock, self.update = project, store, ledger, lock, update
         self.declaration = project.declaration
+        self.gate = Gate(project, ledger)
         self.made: dict[tuple[str, str], Step] = {}
 
     def all_steps(self) -> list[Step]:
@@ -203,15 +208,17 @@ class Flow:
         """The verdicts on a source's documents, computed for a day and kept while they hold."""
         card = self._card(name)
         jurisdictions = list(self.declaration.project.jurisdictions)
+        authority = self.project.folder / AUTHORS
         declared = {
             "rights": card.rights.model_dump(mode="json"),
             "jurisdictions": jurisdictions,
-            "policy": self.declaration.project.policy,
+            "policy": self.policy_digest,
+            "authors": sha256_file(authority) if authority.is_file() else None,
             "tables": _tables("rights"),
         }
 
         def subject(statements: Mapping[str, Statement]) -> str:
-            return sha256_json([declared, statements["documents"].digest])
+            return sha256_json([declared, *(statements[role].digest for role in sorted(statements))])
 
         def resolve(at: Resolving) -> dict[str, Any]:
             locked = at.lock.get("rights", name)
@@ -232,6 +239,9 @@ class Flow:
                 jurisdictions,
                 date.fromisoformat(work.resolved["as_of"]),
                 work.out,
+                policy=find_policy(self.declaration.project.policy, self.project.folder),
+                authority=authority if authority.is_file() else None,
+                rechecked=work.inputs["optout"] / "optout.parquet" if "optout" in work.inputs else None,
                 progress=work.progress,
             )
             return {**figures, "of": subject(work.statements)}
@@ -252,9 +262,59 @@ class Flow:
             VERSIONS["rights"],
             declared,
             build,
+            {"documents": self.documents(name)} | ({"optout": self.optout(name)} if card.reader == "web" else {}),
+            resolve=resolve,
+            settle=settle,
+        )
+
+    @functools.cached_property
+    def policy_digest(self) -> str:
+        """Of the policy as it is written: a changed file is a changed declaration."""
+        return sha256_file(policy_path(self.declaration.project.policy, self.project.folder))
+
+    @_memo
+    def optout(self, name: str) -> Step:
+        """What the sites of a web source say now of being mined, fetched anew when the evidence is too old."""
+        policy = find_policy(self.declaration.project.policy, self.project.folder)
+        declared = {"age_days": policy.opt_out_age_days}
+
+        def resolve(at: Resolving) -> dict[str, Any]:
+            collected = date.fromisoformat(at.statements["documents"].figures["retrieved"][:10])
+            locked = at.lock.get("optout", name) or {}
+            checked = date.fromisoformat(locked.get("checked", collected.isoformat()))
+            last = max(checked, collected)
+            if (at.today - last).days < policy.opt_out_age_days:
+                return {"checked": None if last == collected else last.isoformat()}
+            return {"checked": at.today.isoformat()}
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.sources.recheck import recheck_source
+
+            checked = work.resolved["checked"]
+            return recheck_source(
+                work.inputs["documents"] / "documents.parquet",
+                work.out,
+                fetch=checked is not None,
+                offline=work.offline,
+                age_days=policy.opt_out_age_days,
+                progress=work.progress,
+            )
+
+        def settle(statement: Statement, lock: Lock) -> None:
+            checked = statement.declaration["resolved"]["checked"]
+            if checked is not None and lock.get("optout", name) != {"checked": checked}:
+                lock.set("optout", name, {"checked": checked})
+
+        return Step(
+            "optout",
+            name,
+            VERSIONS["optout"],
+            declared,
+            build,
             {"documents": self.documents(name)},
             resolve=resolve,
             settle=settle,
+            rebuildable=False,
         )
 
     @_memo
@@ -263,12 +323,28 @@ class Flow:
         sources = self.declaration.corpora[name].sources
         jurisdictions = list(self.declaration.project.jurisdictions)
 
+        def resolve(at: Resolving) -> dict[str, Any]:
+            clearances = self.gate.clearances(at.statements)
+            return {s: [c.explanation, [list(lift) for lift in c.lifts]] for s, c in clearances.items()}
+
         def build(work: Work) -> dict[str, Any]:
             from hemicycle.rights import admit
 
-            return admit(work.inputs, jurisdictions, work.out, uses=USES)
+            said = dict(work.resolved).items()
+            return admit(
+                work.inputs,
+                jurisdictions,
+                work.out,
+                uses=USES,
+                held={source: explanation for source, (explanation, _) in said if explanation != "cleared"},
+                lifted={source: lifts for source, (_, lifts) in said},
+            )
 
-        declared = {"jurisdictions": jurisdictions, "uses": list(USES)}
+        declared = {
+            "jurisdictions": jurisdictions,
+            "uses": list(USES),
+            "governance": self.declaration.project.governance,
+        }
         return Step(
             "admitted",
             name,
@@ -276,6 +352,7 @@ class Flow:
             declared,
             build,
             {source: self.rights(source) for source in sources},
+            resolve=resolve if self.gate.declared else None,
             may_lack=frozenset(sources),
         )
 

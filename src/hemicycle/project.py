@@ -33,6 +33,9 @@ T = TypeVar("T", bound=BaseModel)
 DECLARATION = "hemicycle.toml"
 LOCK = "hemicycle.lock"
 
+#: The project's own file of authors, for years that sources leave open.
+AUTHORS = "authors.csv"
+
 #: Names become folder names and command-line words.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
@@ -225,7 +228,7 @@ class ProjectTable(_Declared):
     name: Name
     jurisdictions: list[Jurisdiction] = Field(min_length=1)
     license: str
-    policy: Literal["default"] = "default"
+    policy: str = "default"
     governance: Literal["solo", "declared"] = "solo"
     store: str | None = None
 
@@ -322,6 +325,7 @@ def load_project(folder: Path) -> Project:
 def _check_law(path: Path, project: ProjectTable) -> None:
     """Refuse a country that the rights room has no rule for, and a licence of the weights that is none."""
     from hemicycle.rights.licences import check_expression
+    from hemicycle.rights.policy import find_policy
     from hemicycle.rights.term_rules import jurisdictions, rules_for
 
     known = sorted(code for code, found in jurisdictions().items() if found.rules)
@@ -332,6 +336,7 @@ def _check_law(path: Path, project: ProjectTable) -> None:
                 place=_place(path, ("project", "jurisdictions")),
                 remedy=f"Known jurisdictions: {', '.join(known)}.",
             )
+    find_policy(project.policy, path.parent)
     problem = check_expression(project.license)
     if problem:
         raise DeclarationError(

@@ -135,7 +135,7 @@ def test_a_term_that_ends_under_a_closed_licence_changes_no_verdict_but_its_reas
 
 
 def many(path, number, row_group=50_000):
-    """`number` documents under three licences by people of forty birth years, in one file."""
+    """`number` documents under three licences by people of forty years of death, in one file."""
     at = pl.int_range(number, eager=True).alias("i")
     frame = pl.DataFrame(at).select(
         id=pl.format("s:{}", "i"),
@@ -145,8 +145,8 @@ def many(path, number, row_group=50_000):
             pl.struct(
                 name=pl.format("author {}", "i"),
                 role=pl.lit("author"),
-                birth=(1800 + pl.col("i") % 40).cast(pl.Int32),
-                death=pl.lit(1900, pl.Int32),
+                birth=(1830 + pl.col("i") % 40).cast(pl.Int32),
+                death=(1900 + pl.col("i") % 40).cast(pl.Int32),
                 flags=pl.concat_list(pl.format("viaf:{}", "i")),
             )
         ),

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hemicycle.documents import Author
+from hemicycle.rights.authority import Authority
 from hemicycle.rights.layers import bare, relevant
 
 if TYPE_CHECKING:
@@ -41,9 +42,13 @@ class Case:
 
 
 class Cases:
-    """Numbers the cases of documents, batch after batch."""
+    """Numbers the cases of documents, batch after batch.
 
-    def __init__(self) -> None:
+    With an authority file, names and ids count too: by them it finds the years that a source leaves open.
+    """
+
+    def __init__(self, authority: Authority | None = None, rechecked: pl.DataFrame | None = None) -> None:
+        self._authority, self._rechecked = authority, rechecked
         self.cases: list[Case] = []
         self._number: dict[Case, int] = {}
         self._by_key: dict[tuple[str, str, str], int] = {}
@@ -59,7 +64,7 @@ class Cases:
             {
                 "statements": _statements(batch["licences"]),
                 "people": self._who(batch),
-                "reservation": _reservations(batch["reservations"]),
+                "reservation": self._reservations(batch),
             }
         )
         distinct = keys.unique(maintain_order=True)
@@ -85,15 +90,31 @@ class Cases:
             self._by_key[statements, people, reservation] = number
         return number
 
+    def _reservations(self, batch: pa.Table) -> pl.Series:
+        """What each document's protocols say together, those of a later check included."""
+        import polars as pl
+
+        said = _combined(batch["reservations"])
+        if self._rechecked is None or self._rechecked.is_empty():
+            return said
+        frame = pl.DataFrame({"id": pl.Series(batch["id"].to_pylist(), dtype=pl.String), "said": said})
+        later = frame.join(self._rechecked.select("id", "value"), on="id", how="left", maintain_order="left")
+        either = pl.concat_list("said", pl.col("value").fill_null(""))
+        order = ["reserved", "allowed", "unknown", ""]
+        return later.select(
+            pl.coalesce(
+                *(pl.when(either.list.contains(word)).then(pl.lit(word)) for word in order)
+            ).alias("said")
+        )["said"]
+
     def _who(self, batch: pa.Table) -> pl.Series:
         """For every document the numbers of its contributors, sorted, as text."""
         import polars as pl
 
         authors = batch["authors"].combine_chunks()
         people = pl.DataFrame(pa.table({"person": pc.list_flatten(authors)})).unnest("person")
-        told = people.select(
-            pl.struct("role", "birth", "death", "flags", "published").struct.json_encode().alias("json")
-        )
+        columns = ["role", "birth", "death", "flags", "published", *(["name"] if self._authority else [])]
+        told = people.select(pl.struct(columns).struct.json_encode().alias("json"))
         distinct = told["json"].unique().to_list()
         for person in distinct:
             if person not in self._by_json:
@@ -117,16 +138,15 @@ class Cases:
     def _contributor(self, person: dict[str, object]) -> int:
         """The number of what counts of a contributor; -1 where nothing does."""
         flags = person["flags"] if isinstance(person["flags"], list) else []
-        counted = bare(
-            Author(
-                "",
-                str(person["role"] or ""),
-                _year(person["birth"]),
-                _year(person["death"]),
-                tuple(str(flag or "") for flag in flags),
-                _year(person["published"]),
-            )
+        author = Author(
+            str(person.get("name") or ""),
+            str(person["role"] or ""),
+            _year(person["birth"]),
+            _year(person["death"]),
+            tuple(str(flag or "") for flag in flags),
+            _year(person["published"]),
         )
+        counted = bare(self._authority.complete(author) if self._authority else author)
         if counted is None:
             return -1
         number = self._person.setdefault(counted, len(self._people))
@@ -139,7 +159,7 @@ def _year(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _reservations(reservations: pa.ChunkedArray) -> pl.Series:
+def _combined(reservations: pa.ChunkedArray) -> pl.Series:
     """The most restrictive value of each document: reserved before unknown mixed with nothing, then allowed.
 
     One protocol that allows outweighs others that are silent; a value that is none of the three reserves.

@@ -8,6 +8,7 @@ Neither order nor sharding can matter: a case holds all that its verdicts depend
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -19,10 +20,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from hemicycle.digests import canonical_json
 from hemicycle.documents import read_batches, write_parquet
 from hemicycle.errors import DeclarationError, IntegrityError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.project import Card, CardRights
+from hemicycle.rights.authority import load_authority
 from hemicycle.rights.cases import Case, Cases
 from hemicycle.rights.finding import Finding, find
 from hemicycle.rights.layers import judge_works, works_of
@@ -62,6 +65,8 @@ def decide(
     out: Path,
     *,
     policy: Policy | None = None,
+    authority: Path | None = None,
+    rechecked: Path | None = None,
     progress: Progress = QUIET,
 ) -> dict[str, Any]:
     """Write `out/rights.parquet` for the documents of one source and return what was found.
@@ -70,11 +75,14 @@ def decide(
         documents: a Parquet file of `documents.SCHEMA`, read one row group at a time.
         on: the day the verdicts are given for.
         policy: the default policy where none is given.
+        authority: the project's file of authors, for years that the source leaves open.
+        rechecked: a table (`sources.recheck.SCHEMA`) of what sites said later than the documents have it.
 
     Returns:
         Counts of documents and characters, `verdicts` and `reasons` by jurisdiction and use,
-        `combinations` (distinct cases) and `holds_until`: the ISO date of the first later day on which a
-        verdict or its reason becomes another, or None.
+        `combinations` (distinct cases), `rules` (ids of the rows used), `verdicts_digest` (of every document's
+        id, text and verdicts, whatever the day and the reasons) and `holds_until`: the ISO date of the first
+        later day on which a verdict or its reason becomes another, or None.
 
     Raises:
         IntegrityError: the documents are not what the read stage writes.
@@ -85,7 +93,9 @@ def decide(
     if not jurisdictions:
         raise DeclarationError("rights are asked for in no jurisdiction", remedy="Name one, such as FR.")
     web = card.reader == "web"
-    docket = _Docket(card.rights, web, policy or default_policy(), sorted(set(jurisdictions)), on)
+    known = load_authority(authority) if authority is not None else None
+    cases = Cases(known, pl.read_parquet(rechecked) if rechecked is not None else None)
+    docket = _Docket(card.rights, web, policy or default_policy(), sorted(set(jurisdictions)), on, cases)
     out.mkdir(parents=True, exist_ok=True)
     try:
         total = pq.read_metadata(documents).num_rows
@@ -114,11 +124,18 @@ class _Docket:
     """The cases met so far, the distinct rows their findings are, and how many documents each row stands for."""
 
     def __init__(
-        self, rights: CardRights, web: bool, policy: Policy, jurisdictions: list[str], on: date
+        self,
+        rights: CardRights,
+        web: bool,
+        policy: Policy,
+        jurisdictions: list[str],
+        on: date,
+        cases: Cases,
     ) -> None:
         self.rights, self.web, self.policy, self.jurisdictions, self.on = rights, web, policy, jurisdictions, on
         self.asked: list[tuple[str, Use]] = [(j, use) for j in jurisdictions for use in USES]
-        self.cases = Cases()
+        self.cases = cases
+        self.digest = hashlib.sha256(canonical_json([jurisdictions, list(USES)]))
         self.rows: list[_Row] = []
         self.changes_on: date | None = None
         self.documents = self.characters = 0
@@ -137,6 +154,7 @@ class _Docket:
             self._of_case = np.concatenate([self._of_case, np.array(new, np.int64)])
         rows = self._of_case[numbers].ravel()
         width = len(self.asked)
+        self._digest(batch, rows)
         lengths = pc.fill_null(pc.utf8_length(batch["text"]), 0).to_numpy()
         self._count(rows, np.repeat(lengths, width))
         self.documents += batch.num_rows
@@ -149,6 +167,14 @@ class _Docket:
         columns = {name: batch[name].take(repeated) for name in ("id", "digest")}
         columns |= {name: spread[name] for name in spread.column_names}
         return pa.table([columns[name] for name in SCHEMA.names], names=SCHEMA.names)
+
+    def _digest(self, batch: pa.Table, rows: npt.NDArray[np.int64]) -> None:
+        """Take in one line a document: its id, the digest of its text, a letter for each verdict."""
+        letters = np.array([finding.verdict[0] for _, _, finding in self.rows], dtype="U1")[rows]
+        verdicts = letters.reshape(batch.num_rows, -1).view(f"U{len(self.asked)}").ravel()
+        ids = [pc.fill_null(batch[name], "") for name in ("id", "digest")]
+        lines = pc.binary_join_element_wise(*ids, pa.array(verdicts.tolist(), pa.string()), "\x1f")
+        self.digest.update(("\x1e".join(lines.to_pylist()) + "\x1e").encode("utf-8"))
 
     def _count(self, rows: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> None:
         grown = np.zeros((2, len(self.rows)), np.int64)
@@ -182,6 +208,8 @@ class _Docket:
             "documents": self.documents,
             "characters": self.characters,
             "combinations": len(self.cases.cases),
+            "rules": sorted({rule for _, _, finding in self.rows for rule in finding.rules}),
+            "verdicts_digest": self.digest.hexdigest(),
             "verdicts": verdicts,
             "reasons": {j: {u: dict(sorted(r.items())) for u, r in by.items()} for j, by in reasons.items()},
             "holds_until": self.changes_on.isoformat() if self.changes_on else None,

@@ -93,6 +93,26 @@ def default_policy() -> Policy:
     return load_policy(Path(__file__).with_name("policy.default.toml"))
 
 
+def policy_path(name: str, project: Path) -> Path:
+    """The file of a policy: one of the package's by its name, or a file of the project's own."""
+    if name.endswith(".toml"):
+        return project / name
+    packaged = {path.name.split(".")[1]: path for path in Path(__file__).parent.glob("policy.*.toml")}
+    if name not in packaged:
+        raise DeclarationError(
+            f"there is no policy “{name}”",
+            place=str(project / "hemicycle.toml"),
+            remedy=did_you_mean(name, packaged)
+            or f"Policies: {', '.join(sorted(packaged))}, or a file ending in .toml.",
+        )
+    return packaged[name]
+
+
+def find_policy(name: str, project: Path) -> Policy:
+    """The policy that a project declares, read and checked."""
+    return load_policy(policy_path(name, project))
+
+
 def load_policy(path: Path) -> Policy:
     """Read and check a policy. Raises DeclarationError on anything unknown, missing or too lenient."""
     try:

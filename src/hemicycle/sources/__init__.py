@@ -24,6 +24,7 @@ READERS = {
     "tei": "hemicycle.sources.tei",
     "debian": "hemicycle.sources.debian",
     "text": "hemicycle.sources.text",
+    "web": "hemicycle.sources.web_pages",
     "jsonl": "hemicycle.sources.jsonl",
     "parquet": "hemicycle.sources.parquet",
     "huggingface": "hemicycle.sources.huggingface",

@@ -39,6 +39,11 @@ def collect(
 
         fetched = fetch_packages(card.packages, out, scratch, progress=progress, pinned=pinned)
         figures["packages"] = {p.name: p.version for p in fetched}
+    elif card.urls and card.reader == "web":
+        from hemicycle.sources.fetch_site import collect_urls
+
+        pages = collect_urls(card.urls, out, scratch, progress=progress)
+        figures |= {"pages": pages.pages, "refused": pages.refused, "failed": pages.failed}
     elif card.urls:
         from hemicycle.sources.download import download
 

@@ -1,0 +1,103 @@
+"""The gate's other half: what people decided on the sources of a project, beside what rights say of them.
+
+Without a `governance.toml` a project is `solo`: the one person who runs it answers for it, no decision is
+needed, and everything made says so. With one, a source passes only while a signed decision stands that covers
+its verdicts, its texts and its card as they are today.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from hemicycle.errors import DeclarationError
+from hemicycle.governance import (
+    GOVERNANCE,
+    Clearance,
+    Governance,
+    Refusal,
+    Standing,
+    admit_decisions,
+    admit_governance,
+    clearance,
+    load_governance,
+    load_rules,
+    read_entries,
+    standings,
+)
+from hemicycle.governance.decisions import APPROVALS, card_digest, now_utc
+from hemicycle.governance.rules import Rules
+from hemicycle.ledger import Ledger, Statement
+from hemicycle.project import Project
+
+
+class Gate:
+    """The decisions of one project. `now` is what the clock says, in UTC."""
+
+    def __init__(self, project: Project, ledger: Ledger, now: Callable[[], datetime] = now_utc) -> None:
+        self.project, self.ledger, self.now = project, ledger, now
+        self.approvals: Path = project.folder / APPROVALS
+        self.people_file: Path = project.folder / GOVERNANCE
+
+    @property
+    def declared(self) -> bool:
+        """Whether several people decide. Raises DeclarationError where declaration and files disagree."""
+        declared = self.project.declaration.project.governance == "declared"
+        place = str(self.project.folder / "hemicycle.toml")
+        if declared and not self.people_file.is_file():
+            raise DeclarationError(
+                f"governance is declared, and there is no {GOVERNANCE}",
+                place=place,
+                remedy="`hemicycle govern init` writes one.",
+            )
+        if not declared and self.people_file.is_file():
+            raise DeclarationError(
+                f"there is a {GOVERNANCE}, and the project declares itself solo",
+                place=place,
+                remedy='Write governance = "declared" under [project], or delete the file.',
+            )
+        return declared
+
+    @functools.cached_property
+    def governance(self) -> Governance:
+        return load_governance(self.people_file)
+
+    @property
+    def rules(self) -> Rules:
+        return load_rules(self.governance.rules)
+
+    def admit(self) -> list[Refusal]:
+        """Enter what is new and sound of `governance.toml` and `approvals/` into the journal.
+
+        To be called by the one process that writes. Raises RightsError where the file of people was changed
+        without a decision, IntegrityError where something that had entered was altered.
+        """
+        if not self.declared:
+            return []
+        now = self.now()
+        governance = admit_governance(self.ledger, self.people_file, self.approvals, now)
+        return admit_decisions(self.ledger, self.approvals, governance, now)
+
+    def standings(self) -> list[Standing]:
+        """What every decision has come to by now."""
+        return standings(read_entries(self.ledger.journal.lines(), self.approvals), self.rules, self.now())
+
+    def covers(self, source: str, rights: Statement) -> dict[str, str]:
+        """What a decision on a source must have seen: its verdicts and texts, and what its card says of rights."""
+        card = self.project.cards[source].rights.model_dump(mode="json")
+        return {"verdicts": str(rights.figures["verdicts_digest"]), "card": card_digest(card)}
+
+    def clearances(self, rights: Mapping[str, Statement]) -> dict[str, Clearance]:
+        """Source → whether decisions let it pass, given the statement about its verdicts."""
+        told = self.standings()
+        return {source: clearance(source, self.covers(source, s), told) for source, s in rights.items()}
+
+
+def summary_of(rights: Statement) -> dict[str, Any]:
+    """The figures that the signers of a decision saw."""
+    figures = rights.figures
+    names = ("documents", "characters", "as_of", "policy", "jurisdictions", "verdicts", "reasons", "rules")
+    return {name: figures[name] for name in names if name in figures}
