@@ -17,6 +17,7 @@ from hemicycle.errors import DeclarationError
 from hemicycle.governance import (
     GOVERNANCE,
     Clearance,
+    Decision,
     Governance,
     Refusal,
     Standing,
@@ -28,7 +29,8 @@ from hemicycle.governance import (
     read_entries,
     standings,
 )
-from hemicycle.governance.decisions import APPROVALS, card_digest, now_utc
+from hemicycle.governance import decisions
+from hemicycle.governance.decisions import APPROVALS, card_digest
 from hemicycle.governance.rules import Rules
 from hemicycle.ledger import Ledger, Statement
 from hemicycle.project import Project
@@ -37,8 +39,9 @@ from hemicycle.project import Project
 class Gate:
     """The decisions of one project. `now` is what the clock says, in UTC."""
 
-    def __init__(self, project: Project, ledger: Ledger, now: Callable[[], datetime] = now_utc) -> None:
-        self.project, self.ledger, self.now = project, ledger, now
+    def __init__(self, project: Project, ledger: Ledger, now: Callable[[], datetime] | None = None) -> None:
+        self.project, self.ledger = project, ledger
+        self.now = now or decisions.now_utc
         self.approvals: Path = project.folder / APPROVALS
         self.people_file: Path = project.folder / GOVERNANCE
 
@@ -81,6 +84,10 @@ class Gate:
         governance = admit_governance(self.ledger, self.people_file, self.approvals, now)
         return admit_decisions(self.ledger, self.approvals, governance, now)
 
+    def refusals(self) -> list[Refusal]:
+        """What `admit` would refuse today; nothing is written."""
+        return admit_decisions(self.ledger, self.approvals, self.governance, self.now(), enter=False)
+
     def standings(self) -> list[Standing]:
         """What every decision has come to by now."""
         return standings(read_entries(self.ledger.journal.lines(), self.approvals), self.rules, self.now())
@@ -101,3 +108,33 @@ def summary_of(rights: Statement) -> dict[str, Any]:
     figures = rights.figures
     names = ("documents", "characters", "as_of", "policy", "jurisdictions", "verdicts", "reasons", "rules")
     return {name: figures[name] for name in names if name in figures}
+
+
+def changes(decision: Decision, covers: Mapping[str, str], rights: Statement) -> list[str]:
+    """What is no longer as the signers of a decision saw it, as sentences; empty where nothing is.
+
+    The verdicts come first, then what can have moved them: the card, the texts, the rules, the policy, the day.
+    """
+    seen, now = decision.summary, summary_of(rights)
+    told = []
+    for jurisdiction, uses in dict(now.get("verdicts", {})).items():
+        for use, counts in uses.items():
+            before = seen.get("verdicts", {}).get(jurisdiction, {}).get(use, {})
+            for verdict, count in counts.items():
+                was = before.get(verdict, {}).get("documents", 0)
+                if was != count["documents"]:
+                    told.append(f"{use} in {jurisdiction}, {verdict}: {count['documents']} document(s), was {was}")
+    if decision.covers.get("verdicts") != covers["verdicts"] and not told:
+        told.append("other documents or other texts under the same counts of verdicts")
+    if decision.covers.get("card") != covers["card"]:
+        told.append("because of evidence: what the card says of rights was changed")
+    if seen.get("documents") != now.get("documents") or seen.get("characters") != now.get("characters"):
+        told.append("because of evidence: the source's documents were changed")
+    before_rules, rules = set(seen.get("rules", ())), set(now.get("rules", ()))
+    told += [f"because of rules: {rule} is used now" for rule in sorted(rules - before_rules)]
+    told += [f"because of rules: {rule} is no longer used" for rule in sorted(before_rules - rules)]
+    if seen.get("policy") != now.get("policy"):
+        told.append(f"because of the policy: {now.get('policy')}, was {seen.get('policy')}")
+    if seen.get("as_of") != now.get("as_of") and told:
+        told.append(f"because of dates: verdicts of {now.get('as_of')}, were of {seen.get('as_of')}")
+    return told

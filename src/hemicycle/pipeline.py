@@ -52,10 +52,11 @@ class Pipeline:
         today: Callable[[], date] = lambda: datetime.now(UTC).date(),
         report: Callable[[Outcome], None] = lambda outcome: None,
         on_wait: Callable[[str], None] = lambda holder: None,
+        prepare: Callable[[], None] = lambda: None,
     ) -> None:
         self.store, self.ledger, self.lock = store, ledger, lock
         self.progress, self.offline, self.keep_going = progress, offline, keep_going
-        self.today, self.report, self.on_wait = today, report, on_wait
+        self.today, self.report, self.on_wait, self.prepare = today, report, on_wait, prepare
         self._checked: set[tuple[str, str]] = set()
 
     @contextlib.contextmanager
@@ -79,6 +80,7 @@ class Pipeline:
         error unless `keep_going`, in which case outcomes tell what failed and what that blocked.
         """
         with self.exclusive():
+            self.prepare()
             outcomes: dict[Step, Outcome] = {}
             for step in in_order(targets):
                 outcome = self._run_step(step, outcomes, force)

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from hemicycle.cli.rights_audit import command as audit
+from hemicycle.cli.rights_optout import optout
 from hemicycle.cli.session import Session, json_option, print_json, project_option
 from hemicycle.cli.tables import cell
 from hemicycle.errors import DeclarationError, did_you_mean
@@ -17,15 +19,21 @@ DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 @click.group("rights")
 def command() -> None:
-    """Explain rights: one work's term of protection, or one document's verdicts.
+    """Explain rights: a work's term, a document's verdicts, a foreign table of licences, a page's opt-outs.
 
     None of it is legal advice: it says which rule, evidence and person stand behind a verdict.
 
     \b
     Examples:
       hemicycle rights term --death 1944 --published 1943 --mplf --in FR,BE,CA-QC
-      hemicycle rights explain sittings:CRSINV1L1S2031O1N001.xml
+      hemicycle rights explain sittings:CRSINV1L1S2031O1N001
+      hemicycle rights audit datasets.csv --column licence="License" --umbrella Apache-2.0
+      hemicycle rights optout page.html --robots robots.txt
     """
+
+
+command.add_command(audit)
+command.add_command(optout)
 
 
 @command.command()
@@ -116,6 +124,47 @@ def term(
         contested = ", contested" if v.contested else ""
         click.echo(click.style(f"{code}  {v.verdict}{contested}", bold=True))
         click.echo(click.wrap_text(tell(v, language), 100, "  ", "  "))  # type: ignore[arg-type]
+
+
+@command.command()
+@click.argument("document")
+@click.option("--language", type=click.Choice(["en", "fr"]), default="en", help="Of the explanations.")
+@project_option
+@json_option
+def explain(document: str, language: str, folder: Path, as_json: bool) -> None:
+    """Say for DOCUMENT, by its id, what its verdicts are in each country and what they rest on.
+
+    \b
+    Examples:
+      hemicycle rights explain sittings:CRSINV1L1S2031O1N001 --project examples/petit-hemicycle
+    """
+    from hemicycle.rights.report import find_document, report
+
+    session = Session(folder)
+    names = list(session.project.cards)
+    steps = [session.flow.rights(name) for name in names]
+    outcomes = {(o.step.stage, o.step.name): o for o in session.pipeline().look(steps)}
+    standing = {
+        name: (documents.folder, rights.folder)
+        for name in names
+        if (documents := outcomes["documents", name]).folder and (rights := outcomes["rights", name]).folder
+    }
+    found = find_document(document, standing)  # type: ignore[arg-type]
+    told = report(found, session.project.cards[found.source])
+    if as_json:
+        print_json(told)
+        return
+    click.echo(click.style(f"{cell(found.id)}  ({cell(told['title'] or '–')})", bold=True))
+    for row in told["verdicts"]:
+        click.echo(f"{row['jurisdiction']} {', '.join(row['uses'])}: " + click.style(row["verdict"], bold=True))
+        click.echo(click.wrap_text(cell(row[f"explanation_{language}"]), 100, "  ", "  "))
+        for key in ("licence", "free_from", "safe_from", "obligations", "rules", "statements"):
+            value = row[key]
+            if value:
+                shown = ", ".join(value) if isinstance(value, list) else value
+                click.echo(f"  {key.replace('_', ' ')}: {cell(shown)}")
+    for reservation in told["reservations"]:
+        click.echo(f"  opt-out, {cell(reservation['protocol'])}: {cell(reservation['value'])} ({cell(reservation['place'])})")
 
 
 def _year(given: str, option: str) -> int | None:

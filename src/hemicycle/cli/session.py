@@ -12,6 +12,7 @@ import click
 
 from hemicycle.cli.tables import lines
 from hemicycle.flow import Flow
+from hemicycle.governance.decisions import APPROVALS
 from hemicycle.ledger import Ledger
 from hemicycle.pipeline import Pipeline
 from hemicycle.progress import QUIET, Progress, Terminal
@@ -44,7 +45,13 @@ class Session:
             keep_going=keep_going,
             report=report if keep_going else _report_but_failures,
             on_wait=say_waiting,
+            prepare=self.admit,
         )
+
+    def admit(self) -> None:
+        """Enter new decisions into the journal; what is refused is told and stops nothing: it does not count."""
+        for refusal in self.flow.gate.admit():
+            click.echo(f"refused: {APPROVALS}/{lines(str(refusal))}", err=True)
 
     def compare_with(self, folders: list[str], names: tuple[str, ...]) -> None:
         """Add model folders to compare with to the named evaluations (all, if none is named)."""

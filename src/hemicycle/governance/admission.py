@@ -86,10 +86,12 @@ def kept_governance(ledger: Ledger, sha256: str) -> bytes:
     return data
 
 
-def admit_decisions(ledger: Ledger, folder: Path, governance: Governance, now: datetime) -> list[Refusal]:
+def admit_decisions(
+    ledger: Ledger, folder: Path, governance: Governance, now: datetime, *, enter: bool = True
+) -> list[Refusal]:
     """Enter every decision and signature of `approvals/` that is new and sound; return what was refused.
 
-    Raises IntegrityError where a file that had entered was changed or taken away.
+    Without `enter` nothing is written: only what would be refused is told. Raises IntegrityError where a file that had entered was changed or taken away.
     """
     entered = entered_files(ledger.journal)
     check_entered(folder, entered)
@@ -106,7 +108,7 @@ def admit_decisions(ledger: Ledger, folder: Path, governance: Governance, now: d
             refused.append(Refusal(path.name, error.what))
             continue
         sound[path.stem] = file
-        if path.name not in entered:
+        if enter and path.name not in entered:
             content = {"file": path.name, "sha256": file.sha256, "entered": _iso(now)}
             ledger.enter("decision", content)
     for signature in signatures:
@@ -126,7 +128,8 @@ def admit_decisions(ledger: Ledger, folder: Path, governance: Governance, now: d
             "role": signature.role,
             "entered": _iso(now),
         }
-        ledger.enter("signature", content)
+        if enter:
+            ledger.enter("signature", content)
         entered[signature.path.name] = content["sha256"]
     return refused
 

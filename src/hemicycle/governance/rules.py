@@ -68,8 +68,9 @@ class Rules(BaseModel):
 
     @property
     def together(self) -> tuple[tuple[Role, ...], ...]:
-        """Roles that sign one decision together."""
-        return tuple(tuple(self[kind].needs) for kind in KINDS if len(self[kind].needs) > 1)
+        """Different roles that sign one decision together."""
+        sets = (tuple(dict.fromkeys(self[kind].needs)) for kind in KINDS)
+        return tuple(roles for roles in sets if len(roles) > 1)
 
 
 @functools.cache
