@@ -1,7 +1,7 @@
 """A million documents in three countries: decided by distinct case on one core, and the same one by one.
 
-Documents are generated: sixty thousand people with years, flags and authority ids, alone or with a translator,
-years of publication, licences of editions and files. The limit is 60 seconds of CPU on one core for a million
+Documents are generated: sixty thousand people with years, flags and authority ids, alone or with a
+translator, years of publication, licences of editions and files. The limit is 60 seconds of CPU on one core for a million
 documents in three countries. A sample of them is then decided row by row, by a loop over the documents that
 shares no code with the column operations: every verdict must be the same.
 

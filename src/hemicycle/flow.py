@@ -262,7 +262,8 @@ class Flow:
             VERSIONS["rights"],
             declared,
             build,
-            {"documents": self.documents(name)} | ({"optout": self.optout(name)} if card.reader == "web" else {}),
+            {"documents": self.documents(name)}
+            | ({"optout": self.optout(name)} if card.reader == "web" else {}),
             resolve=resolve,
             settle=settle,
         )
@@ -274,7 +275,7 @@ class Flow:
 
     @_memo
     def optout(self, name: str) -> Step:
-        """What the sites of a web source say now of being mined, fetched anew when the evidence is too old."""
+        """What a web source's sites say now of being mined; fetched anew when the evidence is too old."""
         policy = find_policy(self.declaration.project.policy, self.project.folder)
         declared = {"age_days": policy.opt_out_age_days}
 

@@ -24,12 +24,12 @@ from hemicycle.governance import (
     admit_decisions,
     admit_governance,
     clearance,
+    decisions,
     load_governance,
     load_rules,
     read_entries,
     standings,
 )
-from hemicycle.governance import decisions
 from hemicycle.governance.decisions import APPROVALS, card_digest
 from hemicycle.governance.rules import Rules
 from hemicycle.ledger import Ledger, Statement
@@ -93,7 +93,7 @@ class Gate:
         return standings(read_entries(self.ledger.journal.lines(), self.approvals), self.rules, self.now())
 
     def covers(self, source: str, rights: Statement) -> dict[str, str]:
-        """What a decision on a source must have seen: its verdicts and texts, and what its card says of rights."""
+        """What a decision on a source must have seen: verdicts, texts, and what its card says of rights."""
         card = self.project.cards[source].rights.model_dump(mode="json")
         return {"verdicts": str(rights.figures["verdicts_digest"]), "card": card_digest(card)}
 
@@ -113,7 +113,7 @@ def summary_of(rights: Statement) -> dict[str, Any]:
 def changes(decision: Decision, covers: Mapping[str, str], rights: Statement) -> list[str]:
     """What is no longer as the signers of a decision saw it, as sentences; empty where nothing is.
 
-    The verdicts come first, then what can have moved them: the card, the texts, the rules, the policy, the day.
+    The verdicts come first, then what can have moved them: card, texts, rules, policy, day.
     """
     seen, now = decision.summary, summary_of(rights)
     told = []
@@ -123,7 +123,9 @@ def changes(decision: Decision, covers: Mapping[str, str], rights: Statement) ->
             for verdict, count in counts.items():
                 was = before.get(verdict, {}).get("documents", 0)
                 if was != count["documents"]:
-                    told.append(f"{use} in {jurisdiction}, {verdict}: {count['documents']} document(s), was {was}")
+                    told.append(
+                        f"{use} in {jurisdiction}, {verdict}: {count['documents']} document(s), was {was}"
+                    )
     if decision.covers.get("verdicts") != covers["verdicts"] and not told:
         told.append("other documents or other texts under the same counts of verdicts")
     if decision.covers.get("card") != covers["card"]:

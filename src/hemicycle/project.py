@@ -59,7 +59,7 @@ def _count(value: object) -> object:
 
 
 class Terms(_Declared):
-    """What a person read in a site's terms of use. Prose that reserves rights is valid, and no program reads it.
+    """What a person read in a site's terms of use: prose may reserve rights, and no program reads it.
 
     Attributes:
         sha256: digest of the text as it was read.

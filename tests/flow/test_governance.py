@@ -36,7 +36,9 @@ class Project:
     """A governed project, a clock that is moved by hand, and people who sign without ssh-keygen."""
 
     def __init__(self, folder, monkeypatch):
-        corpora = DECLARATION.replace('license = "Apache-2.0"', 'license = "Apache-2.0"\ngovernance = "declared"')
+        corpora = DECLARATION.replace(
+            'license = "Apache-2.0"', 'license = "Apache-2.0"\ngovernance = "declared"'
+        )
         self.folder = make_project(folder, corpora)
         (self.folder / "governance.toml").write_text(PEOPLE, "utf-8")
         self.now = START
@@ -48,7 +50,9 @@ class Project:
         monkeypatch.setattr("hemicycle.cli.signing.sign_with_ssh_keygen", keygen)
 
     def run(self, *words):
-        done = CliRunner().invoke(cli, [*words, "--project", str(self.folder), "--json"], standalone_mode=False)
+        done = CliRunner().invoke(
+            cli, [*words, "--project", str(self.folder), "--json"], standalone_mode=False
+        )
         if isinstance(done.exception, HemicycleError):
             raise done.exception
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
@@ -89,7 +93,9 @@ def test_nothing_passes_before_two_people_of_two_roles_have_signed_and_three_day
     assert project.admitted() == 8
 
 
-def test_a_signature_a_new_day_or_another_decision_rebuilds_nothing_that_stands_on_the_same_documents(project):
+def test_a_signature_a_new_day_or_another_decision_rebuilds_nothing_that_stands_on_the_same_documents(
+    project,
+):
     project.cleared()
     first = {s["stage"]: s for s in project.run("curate")["steps"]}
     project.signed("sign", "claire", "legal", "--reason", "once more")
@@ -160,7 +166,7 @@ def test_what_would_be_signed_must_have_been_computed(project):
 
 def test_a_declared_governance_without_its_file_and_a_file_in_a_solo_project_are_refused(project):
     (project.folder / "governance.toml").rename(project.folder / "elsewhere")
-    with pytest.raises(HemicycleError, match="there is no governance.toml"):
+    with pytest.raises(HemicycleError, match=r"there is no governance\.toml"):
         project.run("clear")
     (project.folder / "elsewhere").rename(project.folder / "governance.toml")
     declaration = project.folder / "hemicycle.toml"
@@ -173,7 +179,9 @@ def test_a_declared_governance_without_its_file_and_a_file_in_a_solo_project_are
 def test_people_are_entered_and_sign_with_their_own_keys(tmp_path):
     import subprocess
 
-    declaration = DECLARATION.replace('license = "Apache-2.0"', 'license = "Apache-2.0"\ngovernance = "declared"')
+    declaration = DECLARATION.replace(
+        'license = "Apache-2.0"', 'license = "Apache-2.0"\ngovernance = "declared"'
+    )
     folder = make_project(tmp_path / "essai", declaration)
 
     def run(*words):
@@ -189,7 +197,9 @@ def test_people_are_entered_and_sign_with_their_own_keys(tmp_path):
         run("govern", "add", who, "--name", who.title(), "--organisation", f"of {who}",
             "--key", f"{key}.pub", "--role", role)  # fmt: skip
     run("clear")
-    assert "still to sign: legal" in run("clear", "sign", "sittings", "--role", "data", "--key", str(tmp_path / "amir"))
+    assert "still to sign: legal" in run(
+        "clear", "sign", "sittings", "--role", "data", "--key", str(tmp_path / "amir")
+    )
     said = run("clear", "sign", "sittings", "--role", "legal", "--key", str(tmp_path / "claire"))
     assert "cooling from" in said
     assert "every decision in the journal holds" in run("govern", "check")

@@ -25,19 +25,28 @@ rules = "default"
 name = "Claire Martin"
 organisation = "Université de Lorraine"
 keys = ["{public_line("claire")}"]
-roles = [{{ role = "legal", from = 2026-01-01, until = 2026-12-31 }}, {{ role = "data", from = 2026-01-01 }}]
+roles = [
+    {{ role = "legal", from = 2026-01-01, until = 2026-12-31 }},
+    {{ role = "data", from = 2026-01-01 }},
+]
 
 [people.amir]
 name = "Amir Benali"
 organisation = "Ville de Lyon"
 keys = ["{public_line("amir")}"]
-roles = [{{ role = "data", rank = "colead", from = 2026-01-01 }}, {{ role = "governance", from = 2026-01-01 }}]
+roles = [
+    {{ role = "data", rank = "colead", from = 2026-01-01 }},
+    {{ role = "governance", from = 2026-01-01 }},
+]
 
 [people.zoe]
 name = "Zoé Petit"
 organisation = "Archives"
 keys = ["{public_line("zoe")}"]
-roles = [{{ role = "legal", rank = "member", from = 2026-01-01 }}, {{ role = "governance", from = 2026-01-01 }}]
+roles = [
+    {{ role = "legal", rank = "member", from = 2026-01-01 }},
+    {{ role = "governance", from = 2026-01-01 }},
+]
 """
 
 

@@ -1,7 +1,6 @@
 """From which day a text is free of the rights of all who contributed to it."""
 
 import itertools
-import re
 from datetime import date, timedelta
 
 import pytest

@@ -65,7 +65,9 @@ def test_the_novel_of_an_author_dead_in_1945_was_free_in_canada_before_it_was_in
 ):
     """Lucie Delarue-Mardrus died in 1945: free in Canada in 1996, in France in 2016."""
     decide(novels, card(licence="CC-BY-4.0", covers="edition"), "s", ["FR", "CA"], on, tmp_path)
-    rows = pl.read_parquet(tmp_path / "rights.parquet").filter(id="s:FRA01002_DelarueMardrus.xml", use="train")
+    rows = pl.read_parquet(tmp_path / "rights.parquet").filter(
+        id="s:FRA01002_DelarueMardrus.xml", use="train"
+    )
     verdicts = dict(rows.select("jurisdiction", "verdict").iter_rows())
     assert verdicts == {"FR": in_france, "CA": "allow"}
 

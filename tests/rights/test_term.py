@@ -41,7 +41,7 @@ def test_every_row_names_its_law_its_source_and_its_date():
 
 def test_every_set_has_a_term_for_a_single_author():
     for name, rules in term_rules().items():
-        assert any(r.part == "term" and "death" == r.counted_from for r in rules), name
+        assert any(r.part == "term" and r.counted_from == "death" for r in rules), name
 
 
 def test_the_states_of_oapi_are_named_one_by_one():
@@ -253,7 +253,7 @@ def test_a_later_death_never_frees_earlier(work, country, day, data):
 
 
 def allowed_facts(work, day):
-    """Whether the years are such that a person can have lived them; others are held back whatever the term."""
+    """Whether the years are such that a person can have lived them; others are held back whatever happens."""
     return judge(work, "FR", day).explanation != "implausible-dates"
 
 

@@ -108,7 +108,7 @@ def status(folder: Path, as_json: bool) -> None:
     clearances = gate.clearances(rights)
     told = {s.entry.file: s for s in gate.standings()}
     refused = gate.refusals()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for source in session.project.cards:
         if source not in rights:
             rows.append({"source": source, "state": "rights not computed", "decision": None})
@@ -193,7 +193,9 @@ def sign(source: str, role: str, key: Path, reason: str, folder: Path, as_json: 
 @command.command()
 @click.argument("source")
 @signing_options
-@click.option("--lifts", "codes", multiple=True, required=True, metavar="REASON", help="Which verdicts to lift.")
+@click.option(
+    "--lifts", "codes", multiple=True, required=True, metavar="REASON", help="Which verdicts to lift."
+)
 @click.option("--document", "documents", multiple=True, metavar="ID", help="Only this document; else all.")
 @click.option("--until", type=click.DateTime(formats=["%Y-%m-%d"]), help="First day it no longer holds.")
 @click.option("--reason", required=True, help="The public reason.")
@@ -270,7 +272,9 @@ def revoke(source: str, role: str, key: Path, reason: str, folder: Path, as_json
         head=session.ledger.journal.head,
         made=now_utc().isoformat(),
     )
-    take_signature(session, decision, role, key, as_json=as_json, more={"stands_on_it": _standing_on(session, source)})
+    take_signature(
+        session, decision, role, key, as_json=as_json, more={"stands_on_it": _standing_on(session, source)}
+    )
 
 
 @command.command()
@@ -295,7 +299,7 @@ def diff(sources: tuple[str, ...], folder: Path, as_json: bool) -> None:
     for standing in session.flow.gate.standings():
         if standing.decision.kind == "clear":
             last[standing.decision.subject] = standing
-    rows = []
+    rows: list[dict[str, Any]] = []
     for source in sources or session.project.cards:
         if source not in rights:
             rows.append({"source": source, "since": None, "changes": ["its rights are not computed"]})
@@ -364,7 +368,8 @@ def _standing_on(session: Session, source: str) -> list[str]:
 def _standing_json(standing: Standing) -> dict[str, Any]:
     return {
         "signed": [
-            {"person": s.person, "role": s.role, "entered": s.entered.isoformat()} for s in standing.entry.signed
+            {"person": s.person, "role": s.role, "entered": s.entered.isoformat()}
+            for s in standing.entry.signed
         ],
         "missing": list(standing.missing),
         "effective": standing.effective.isoformat() if standing.effective else None,

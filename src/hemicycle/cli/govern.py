@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
 import click
 
@@ -20,10 +19,7 @@ from hemicycle.governance.people import (
     RANKS,
     ROLES,
     Office,
-    Rank,
-    Role,
     add_person,
-    load_governance,
     new_governance,
 )
 from hemicycle.project import find_project
@@ -58,8 +54,12 @@ def init(folder: Path) -> None:
 @command.command()
 @click.argument("person")
 @click.option("--name", required=True, help="As people know them.")
-@click.option("--organisation", required=True, help="Whom they work for: its own affairs are not theirs to sign.")
-@click.option("--key", "keys", multiple=True, required=True, metavar="FILE|LINE", help="Public SSH key, Ed25519.")
+@click.option(
+    "--organisation", required=True, help="Whom they work for: its own affairs are not theirs to sign."
+)
+@click.option(
+    "--key", "keys", multiple=True, required=True, metavar="FILE|LINE", help="Public SSH key, Ed25519."
+)
 @click.option("--role", "roles", multiple=True, metavar="ROLE[:RANK]", help="lead, if no rank is given.")
 @click.option("--from", "start", type=click.DateTime(formats=["%Y-%m-%d"]), help="First day; today, if none.")
 @click.option("--until", type=click.DateTime(formats=["%Y-%m-%d"]), help="Last day.")
@@ -180,7 +180,7 @@ def _office(written: str, start: object, until: datetime | None) -> Office:
             remedy=f"Roles: {', '.join(ROLES)}; ranks: {', '.join(RANKS)}, as legal:colead.",
         )
     assert isinstance(start, date)
-    return Office(cast(Role, role), cast(Rank, rank), start, until.date() if until else None)
+    return Office(role, rank, start, until.date() if until else None)
 
 
 def _key(given: str) -> str:

@@ -37,8 +37,12 @@ command.add_command(optout)
 
 
 @command.command()
-@click.option("--death", "deaths", multiple=True, metavar="YEAR", help="Year of death; once a co-author. `?`: unknown.")
-@click.option("--birth", "births", multiple=True, metavar="YEAR", help="Year of birth, in the order of --death.")
+@click.option(
+    "--death", "deaths", multiple=True, metavar="YEAR", help="Year of death; once a co-author. `?`: unknown."
+)
+@click.option(
+    "--birth", "births", multiple=True, metavar="YEAR", help="Year of birth, in the order of --death."
+)
 @click.option("--published", type=int, metavar="YEAR", help="Year of the first publication.")
 @click.option("--mplf", is_flag=True, help="The author is “mort pour la France”.")
 @click.option(
@@ -52,7 +56,9 @@ command.add_command(optout)
 )
 @click.option("--posthumous", is_flag=True, help="First published after the author's death.")
 @click.option("--music", is_flag=True, help="A musical composition.")
-@click.option("--origin", metavar="COUNTRY", help="Country of the first publication, for the comparison of terms.")
+@click.option(
+    "--origin", metavar="COUNTRY", help="Country of the first publication, for the comparison of terms."
+)
 @click.option("--nationality", metavar="COUNTRY", help="Of the authors, for the comparison of terms.")
 @click.option("--in", "countries", required=True, metavar="CODES", help="Countries, as FR,BE,CA-QC.")
 @click.option("--on", "day", type=DAY, help="The day to judge for; today, if none is given.")
@@ -92,7 +98,9 @@ def term(
         for death, birth in zip(deaths, [*births, *["?"] * len(deaths)], strict=False)
     )
     if len(births) > len(deaths):
-        raise DeclarationError("there are more --birth than --death", remedy="Give --death ? for who is alive.")
+        raise DeclarationError(
+            "there are more --birth than --death", remedy="Give --death ? for who is alive."
+        )
     if not contributors and kind in ("individual", "collaboration", "audiovisual"):
         contributors = (Lifetime(None, None, mplf, nationality),)
     work = Work(contributors, kind, published, posthumous, music, _country(origin) if origin else None)  # type: ignore[arg-type]
@@ -156,7 +164,9 @@ def explain(document: str, language: str, folder: Path, as_json: bool) -> None:
         return
     click.echo(click.style(f"{cell(found.id)}  ({cell(told['title'] or '–')})", bold=True))
     for row in told["verdicts"]:
-        click.echo(f"{row['jurisdiction']} {', '.join(row['uses'])}: " + click.style(row["verdict"], bold=True))
+        click.echo(
+            f"{row['jurisdiction']} {', '.join(row['uses'])}: " + click.style(row["verdict"], bold=True)
+        )
         click.echo(click.wrap_text(cell(row[f"explanation_{language}"]), 100, "  ", "  "))
         for key in ("licence", "free_from", "safe_from", "obligations", "rules", "statements"):
             value = row[key]
@@ -164,7 +174,10 @@ def explain(document: str, language: str, folder: Path, as_json: bool) -> None:
                 shown = ", ".join(value) if isinstance(value, list) else value
                 click.echo(f"  {key.replace('_', ' ')}: {cell(shown)}")
     for reservation in told["reservations"]:
-        click.echo(f"  opt-out, {cell(reservation['protocol'])}: {cell(reservation['value'])} ({cell(reservation['place'])})")
+        click.echo(
+            f"  opt-out, {cell(reservation['protocol'])}: {cell(reservation['value'])} "
+            f"({cell(reservation['place'])})"
+        )
 
 
 def _year(given: str, option: str) -> int | None:
@@ -198,5 +211,7 @@ def _work_json(work: Any) -> dict[str, Any]:
     import dataclasses
 
     told = dataclasses.asdict(work)
-    told["contributors"] = [{k: v for k, v in c.items() if v not in (None, False)} for c in told["contributors"]]
+    told["contributors"] = [
+        {k: v for k, v in c.items() if v not in (None, False)} for c in told["contributors"]
+    ]
     return {k: v for k, v in told.items() if v not in (None, False)}

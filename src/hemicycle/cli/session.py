@@ -49,7 +49,7 @@ class Session:
         )
 
     def admit(self) -> None:
-        """Enter new decisions into the journal; what is refused is told and stops nothing: it does not count."""
+        """Enter new decisions into the journal; what is refused is told, and does not count."""
         for refusal in self.flow.gate.admit():
             click.echo(f"refused: {APPROVALS}/{lines(str(refusal))}", err=True)
 

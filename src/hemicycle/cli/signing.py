@@ -37,7 +37,10 @@ def signing_options(function: F) -> F:
         help="Your SSH key: the private file, or the .pub where an agent holds it.",
     )(function)
     return click.option(
-        "--role", required=True, type=click.Choice(ROLES), help="The role you sign in; one signature a person."
+        "--role",
+        required=True,
+        type=click.Choice(ROLES),
+        help="The role you sign in; one signature a person.",
     )(function)
 
 

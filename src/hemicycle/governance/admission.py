@@ -69,7 +69,7 @@ def admit_governance(ledger: Ledger, path: Path, folder: Path, now: datetime) ->
             raise RightsError(
                 f"{GOVERNANCE} was changed, and no standing decision says so",
                 place=str(path),
-                remedy="Two leads of governance sign the change with `hemicycle govern sign`, or take it back.",
+                remedy="Two leads of governance sign it with `hemicycle govern sign`; or take it back.",
             )
     file = f"{KEPT}/{digest[:16]}.toml"
     ledger.keep(file, data)
@@ -91,7 +91,8 @@ def admit_decisions(
 ) -> list[Refusal]:
     """Enter every decision and signature of `approvals/` that is new and sound; return what was refused.
 
-    Without `enter` nothing is written: only what would be refused is told. Raises IntegrityError where a file that had entered was changed or taken away.
+    Without `enter` nothing is written: only what would be refused is told. Raises IntegrityError where a file
+    that had entered was changed or taken away.
     """
     entered = entered_files(ledger.journal)
     check_entered(folder, entered)
@@ -142,8 +143,8 @@ def check_signature(
     now: datetime,
     entered: dict[str, str] | None = None,
 ) -> Person:
-    """Whose signature this is. Raises IntegrityError or RightsError, each with its own sentence, unless it is a
-    good signature of somebody who may sign this decision in this role today."""
+    """Whose signature this is. Raises IntegrityError or RightsError, each with its own sentence, unless it is
+    a good signature of somebody who may sign this decision in this role today."""
     place = str(file.path)
     decision = decisions.get(file.stem)
     if decision is None:
@@ -178,7 +179,9 @@ def check_signer(person: Person, role: str, decision: Decision, now: datetime, p
         what = f"holds the role “{role}” as {rank} only" if rank else f"does not hold the role “{role}”"
         raise RightsError(f"{person.id} {what} on {now.date()}", place=place)
     if decision.author is not None and decision.author in (person.id, person.name):
-        raise RightsError(f"{person.id} is the author of what is decided, and authors do not sign", place=place)
+        raise RightsError(
+            f"{person.id} is the author of what is decided, and authors do not sign", place=place
+        )
     if _folded(person.organisation) in map(_folded, decision.parties):
         raise RightsError(
             f"{person.id} is of {person.organisation}, which this decision is about", place=place
@@ -226,4 +229,3 @@ def _folded(name: str) -> str:
 
 def _iso(now: datetime) -> str:
     return now.isoformat(timespec="seconds")
-

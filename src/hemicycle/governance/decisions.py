@@ -31,7 +31,9 @@ APPROVALS = "approvals"
 #: A decision with the figures it rests on has a few kilobytes.
 LARGEST = 1 << 20
 
-_DECISION_FILE = re.compile(r"(clear|override|revoke|governance)-([a-z0-9][a-z0-9_-]{0,63})-([0-9a-f]{12})\.json")
+_DECISION_FILE = re.compile(
+    r"(clear|override|revoke|governance)-([a-z0-9][a-z0-9_-]{0,63})-([0-9a-f]{12})\.json"
+)
 _SIGNATURE_FILE = re.compile(
     r"((?:clear|override|revoke|governance)-[a-z0-9_-]+-[0-9a-f]{12})\.([a-z0-9][a-z0-9_-]{0,63})\.([a-z]+)\.sig"
 )
@@ -76,7 +78,9 @@ class Decision:
             "expires": self.expires,
             "summary": dict(self.summary),
         }
-        return json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        return (
+            json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        )
 
     @property
     def stem(self) -> str:
@@ -159,7 +163,9 @@ def read_decision(path: Path) -> DecisionFile:
     named = _DECISION_FILE.fullmatch(path.name)
     if named is None:
         raise IntegrityError(
-            "the name is not that of a decision", place=str(path), remedy="Names are KIND-SUBJECT-DIGEST.json."
+            "the name is not that of a decision",
+            place=str(path),
+            remedy="Names are KIND-SUBJECT-DIGEST.json.",
         )
     if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST:
         raise IntegrityError("this is no plain file of a decision's size", place=str(path))

@@ -65,7 +65,10 @@ class Standing:
 
 
 def read_entries(lines: Iterable[Line], folder: Path) -> list[Entry]:
-    """The decisions that the lines name, in their order. Raises IntegrityError where a file is not what entered."""
+    """The decisions that the lines name, in their order.
+
+    Raises IntegrityError where a file is not what entered.
+    """
     found: dict[str, tuple[Decision, datetime]] = {}
     signed: dict[str, list[Signed]] = {}
     for line in lines:
@@ -87,10 +90,12 @@ def read_entries(lines: Iterable[Line], folder: Path) -> list[Entry]:
                 )
         except (KeyError, ValueError, TypeError):
             raise IntegrityError(
-                "this line of the journal does not say what a decision's line says", place=f"line {line.number}"
+                "this line of the journal does not say what a decision's line says",
+                place=f"line {line.number}",
             ) from None
     return [
-        Entry(file, decision, entered, tuple(signed.get(file, ()))) for file, (decision, entered) in found.items()
+        Entry(file, decision, entered, tuple(signed.get(file, ())))
+        for file, (decision, entered) in found.items()
     ]
 
 

@@ -55,7 +55,9 @@ def lineage(statements: Iterable[Statement], what: str) -> list[Ancestor]:
 def descendants(statements: Iterable[Statement], stage: str, name: str) -> list[Statement]:
     """Every artefact, as it last stood, that was made from some build of ``stage/name``, oldest first."""
     ordered = list(statements)
-    touched = {(str(s.subject), s.digest) for s in ordered if (s.subject.stage, s.subject.name) == (stage, name)}
+    touched = {
+        (str(s.subject), s.digest) for s in ordered if (s.subject.stage, s.subject.name) == (stage, name)
+    }
     found = []
     for statement in ordered:
         if any((entry["artefact"], entry["digest"]) in touched for entry in statement.inputs.values()):

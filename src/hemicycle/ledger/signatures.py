@@ -54,7 +54,7 @@ class PublicKey:
 
     @classmethod
     def read(cls, path: Path) -> PublicKey:
-        """The key in a file of ours. OpenSSH would pass over what follows the key; here it is an alteration."""
+        """The key in a file of ours. OpenSSH passes over what follows a key; here it is an alteration."""
         data = path.read_bytes()
         key = cls.parse(data, str(path))
         if data != key.file:

@@ -156,7 +156,7 @@ def _judged(
 
 
 def _lifted_verdict(lifted: Lifted) -> pl.Expr:
-    """The verdict, `allow` in place of `review` where a decision lifts its explanation. Nothing lifts a `deny`."""
+    """The verdict; `allow` for a `review` whose explanation a decision lifts. Nothing lifts a `deny`."""
     import polars as pl
 
     verdict = pl.col("verdict")

@@ -32,8 +32,8 @@ class Case:
     Attributes:
         statements: (stated by, expression) as the documents carry them.
         authors: contributors as `layers.relevant` gives them.
-        reservation: what opt-out protocols say together: reserved, unknown or allowed; empty where the document
-            has no evidence of any.
+        reservation: what opt-out protocols say together: reserved, unknown or allowed; empty where the
+            document has no evidence of any.
     """
 
     statements: tuple[tuple[str, str], ...]
@@ -102,9 +102,9 @@ class Cases:
         either = pl.concat_list("said", pl.col("value").fill_null(""))
         order = ["reserved", "allowed", "unknown", ""]
         return later.select(
-            pl.coalesce(
-                *(pl.when(either.list.contains(word)).then(pl.lit(word)) for word in order)
-            ).alias("said")
+            pl.coalesce(*(pl.when(either.list.contains(word)).then(pl.lit(word)) for word in order)).alias(
+                "said"
+            )
         )["said"]
 
     def _who(self, batch: pa.Table) -> pl.Series:

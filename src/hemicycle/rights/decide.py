@@ -80,8 +80,8 @@ def decide(
 
     Returns:
         Counts of documents and characters, `verdicts` and `reasons` by jurisdiction and use,
-        `combinations` (distinct cases), `rules` (ids of the rows used), `verdicts_digest` (of every document's
-        id, text and verdicts, whatever the day and the reasons) and `holds_until`: the ISO date of the first
+        `combinations` (distinct cases), `rules` (ids of the rows used), `verdicts_digest` (of every
+        document's id, text and verdicts, whatever the day and the reasons) and `holds_until`: the ISO date of the first
         later day on which a verdict or its reason becomes another, or None.
 
     Raises:
@@ -121,7 +121,7 @@ _Row = tuple[str, Use, Finding]
 
 
 class _Docket:
-    """The cases met so far, the distinct rows their findings are, and how many documents each row stands for."""
+    """The cases met so far, the distinct rows of their findings, and how many documents each stands for."""
 
     def __init__(
         self,
@@ -132,7 +132,13 @@ class _Docket:
         on: date,
         cases: Cases,
     ) -> None:
-        self.rights, self.web, self.policy, self.jurisdictions, self.on = rights, web, policy, jurisdictions, on
+        self.rights, self.web, self.policy, self.jurisdictions, self.on = (
+            rights,
+            web,
+            policy,
+            jurisdictions,
+            on,
+        )
         self.asked: list[tuple[str, Use]] = [(j, use) for j in jurisdictions for use in USES]
         self.cases = cases
         self.digest = hashlib.sha256(canonical_json([jurisdictions, list(USES)]))
@@ -216,7 +222,7 @@ class _Docket:
         }
 
     def _decide(self, case: Case) -> list[int]:
-        """The rows of a case in the order of `asked`; notes the first later day on which one becomes another."""
+        """The rows of a case in the order of `asked`; notes the first later day that changes one."""
         numbers: list[int] = []
         works = works_of(case.authors)
         for jurisdiction in self.jurisdictions:

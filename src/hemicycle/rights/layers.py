@@ -80,8 +80,7 @@ def bare(author: Author) -> Author | None:
     birth = author.birth
     if birth is not None and author.death is not None and 0 <= author.death - birth <= OLDEST:
         # It only tells whether the other years can be right; where it agrees with them it says nothing more.
-        if author.published is None or birth <= author.published:
-            birth = None
+        birth = birth if author.published is not None and birth > author.published else None
     return Author("", LAYERS.get(role, role), birth, author.death, tuple(sorted(flags)), author.published)
 
 
@@ -110,9 +109,7 @@ def judge_works(
     return dataclasses.replace(now, changes_on=day)
 
 
-def _together(
-    works: tuple[Work, ...], jurisdiction: str, on: date, confirmed: frozenset[str]
-) -> TermVerdict:
+def _together(works: tuple[Work, ...], jurisdiction: str, on: date, confirmed: frozenset[str]) -> TermVerdict:
     judged = [judge(work, jurisdiction, on, confirmed=confirmed) for work in works]
     decides = max(judged, key=lambda v: SEVERITY[v.verdict])
     changes = [v.changes_on for v in judged if v.changes_on is not None]

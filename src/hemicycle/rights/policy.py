@@ -137,7 +137,9 @@ def load_policy(path: Path) -> Policy:
     if not isinstance(opt_out, dict) or set(opt_out) != {"unknown", "age_days"}:
         raise DeclarationError("“opt_out” is not a table of unknown and age_days", place=str(path))
     if not isinstance(opt_out["age_days"], int) or not 0 < opt_out["age_days"] <= 366:
-        raise DeclarationError("age_days is not a number from 1 to 366", place=f"{path}, key opt_out.age_days")
+        raise DeclarationError(
+            "age_days is not a number from 1 to 366", place=f"{path}, key opt_out.age_days"
+        )
     return Policy(
         name=name,
         version=version,

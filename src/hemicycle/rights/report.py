@@ -20,8 +20,9 @@ from hemicycle.rights.term_words import tell
 
 #: What a verdict's row says beside country and use.
 _SHARED = (
-    "verdict", "obligations", "licence", "basis", "rules", "free_from", "safe_from", "explanation", "statements",
-)  # fmt: skip
+    *("verdict", "obligations", "licence", "basis", "rules"),
+    *("free_from", "safe_from", "explanation", "statements"),
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,17 @@ def find_document(id: str, standing: Mapping[str, tuple[Path, Path]]) -> Found:
     for source, (documents, rights) in standing.items():
         rows = pq.read_table(rights / "rights.parquet", filters=[("id", "=", id)]).to_pylist()
         if rows:
-            columns = ["id", "title", "authors", "licences", "retrieved", "reservations", "digest", "origin", "date"]
+            columns = [
+                "id",
+                "title",
+                "authors",
+                "licences",
+                "retrieved",
+                "reservations",
+                "digest",
+                "origin",
+                "date",
+            ]
             path = documents / "documents.parquet"
             document = pq.read_table(path, columns=columns, filters=[("id", "=", id)]).to_pylist()[0]
             return Found(id, source, document, tuple(rows))
@@ -78,7 +89,7 @@ def report(found: Found, card: Card) -> dict[str, Any]:
         told = {"jurisdiction": row["jurisdiction"], "uses": [row["use"]], "as_of": row["as_of"]}
         told |= {key: row[key] for key in _SHARED}
         for language in ("en", "fr"):
-            told[f"explanation_{language}"] = _told(row, authors, language)  # type: ignore[arg-type]
+            told[f"explanation_{language}"] = _told(row, authors, language)
         verdicts.append(told)
     return {
         "id": found.id,

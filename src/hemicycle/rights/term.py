@@ -120,9 +120,7 @@ class TermVerdict:
     reckonings: tuple[Reckoning, ...] = ()
 
 
-def judge(
-    work: Work, jurisdiction: str, on: date, *, confirmed: frozenset[str] = frozenset()
-) -> TermVerdict:
+def judge(work: Work, jurisdiction: str, on: date, *, confirmed: frozenset[str] = frozenset()) -> TermVerdict:
     """Judge one work, as of a day. The order of the contributors does not matter.
 
     Args:
@@ -201,7 +199,7 @@ def _reckon(work: Work, jurisdiction: str) -> tuple[Reckoning, ...] | str:
 def _reckon_facts(
     kind: WorkKind, facts: Facts, named: bool, rules: str, home: date | None
 ) -> tuple[Reckoning, ...] | str:
-    """`named`: there are contributors. `home`: when the work is free in its own country, where that counts."""
+    """`named`: there are contributors. `home`: when the work is free at home, where that counts."""
     worlds: Sequence[int | None] = [facts.published]
     if facts.published is None:
         worlds = [*turning_years(rules), None]

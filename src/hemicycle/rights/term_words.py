@@ -11,13 +11,14 @@ from hemicycle.typeset import format_date
 _SENTENCES: dict[str, dict[Language, str]] = {
     "term": {
         "en": "{length} from 1 January {first}, after the {event} in {year}: {day}{reason} [{ids}; {law}].",
-        "fr": "{length} à compter du 1er janvier {first}, après {event} en {year} : {day}{reason} [{ids} ; {law}].",
+        "fr": "{length} à compter du 1er janvier {first}, après {event} en {year} : {day}{reason} "
+        "[{ids} ; {law}].",
     },
     "former": {
-        "en": "The former term of {length}{added}: {day}; it still ran on {past} and ends later, so it counts "
-        "[{ids}].",
-        "fr": "L’ancienne durée de {length}{added} : {day} ; elle courait encore au {past} et finit plus tard, "
-        "elle s’applique donc [{ids}].",
+        "en": "The former term of {length}{added}: {day}; it still ran on {past} and ends later, so it "
+        "counts [{ids}].",
+        "fr": "L’ancienne durée de {length}{added} : {day} ; elle courait encore au {past} et finit plus "
+        "tard, elle s’applique donc [{ids}].",
     },
     "argued": {
         "en": "A reading of the law gives {length}{added}: {day} [{ids}].",
@@ -77,9 +78,7 @@ def _reckoning(reckoning: Reckoning, language: Language) -> list[str]:
     said += [_beside(one, language) for one in reckoning.beside if one.stands]
     if reckoning.compared is not None:
         comparison, day = reckoning.compared
-        said.append(
-            _SENTENCES["compared"][language].format(day=_day(day, language), ids=comparison.name)
-        )
+        said.append(_SENTENCES["compared"][language].format(day=_day(day, language), ids=comparison.name))
     return said
 
 

@@ -19,7 +19,8 @@ def read_source(
 ) -> dict[str, Any]:
     """Write `documents.parquet`; what the card says of all documents fills what a file leaves open.
 
-    Returns counts and, of web pages, when the oldest was `retrieved`. Raises InputError naming source, file and place; nothing is left half-written, because
+    Returns counts and, of web pages, when the oldest was `retrieved`. Raises InputError naming source, file
+    and place; nothing is left half-written, because
     `out` becomes visible only as a whole.
     """
     counts: dict[str, Any] = {"documents": 0, "characters": 0, "parts": 0}

@@ -31,8 +31,8 @@ def recheck_source(
         return {"checked": 0}
     if offline:
         raise RightsError(
-            f"the evidence of opt-outs is older than the {age_days} days of the policy, and --offline forbids "
-            "fetching it anew",
+            f"the evidence of opt-outs is older than the {age_days} days of the policy, and --offline "
+            "forbids fetching it anew",
             remedy="Run `hemicycle clear` once where there is a network.",
         )
     import dataclasses
@@ -53,5 +53,7 @@ def recheck_source(
         for id, origin in origins.items()
     ]
     write_parquet(out / "optout.parquet", SCHEMA, [pa.Table.from_pylist(rows, SCHEMA)])
-    counts = {value: sum(row["value"] == value for row in rows) for value in ("allowed", "unknown", "reserved")}
+    counts = {
+        value: sum(row["value"] == value for row in rows) for value in ("allowed", "unknown", "reserved")
+    }
     return {"checked": len(rows), **counts}
