@@ -632,6 +632,7 @@ class Flow:
         def build(work: Work) -> dict[str, Any]:
             from hemicycle.release import make_release
 
+            self._check_licence(work)
             return make_release(
                 work.out,
                 name=name,
@@ -672,6 +673,23 @@ class Flow:
             may_lack=may_lack,
             rebuildable=False,
         )
+
+    def _check_licence(self, work: Work) -> None:
+        """Refuse a licence of the weights that does not follow from what they were made of."""
+        from hemicycle.rights.aggregate import follows
+        from hemicycle.rights.parts import parts_of
+
+        project = self.declaration.project
+        rights, admitted = _with_role(work.inputs, "rights"), _with_role(work.inputs, "admitted")
+        parts = parts_of(rights, admitted, self.project.cards)
+        blockers = follows(project.license, parts, find_policy(project.policy, self.project.folder))
+        if blockers:
+            more = f" (and {len(blockers) - 1} more)" if len(blockers) > 1 else ""
+            raise RightsError(
+                f"weights under {project.license} do not follow: {blockers[0].en}{more}",
+                place=str(self.project.folder / "hemicycle.toml"),
+                remedy=f"Take {blockers[0].part.name} out of the corpus, or declare another license.",
+            )
 
     def _lineage(self, model: Statement, others: Any) -> dict[str, Statement]:
         """``stage/name`` → statement, for the model, all it stands on, and what else the release shows."""

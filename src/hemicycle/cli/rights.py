@@ -157,7 +157,7 @@ def explain(document: str, language: str, folder: Path, as_json: bool) -> None:
         for name in names
         if (documents := outcomes["documents", name]).folder and (rights := outcomes["rights", name]).folder
     }
-    found = find_document(document, standing)  # type: ignore[arg-type]
+    found = find_document(document, standing)
     told = report(found, session.project.cards[found.source])
     if as_json:
         print_json(told)
@@ -178,6 +178,84 @@ def explain(document: str, language: str, folder: Path, as_json: bool) -> None:
             f"  opt-out, {cell(reservation['protocol'])}: {cell(reservation['value'])} "
             f"({cell(reservation['place'])})"
         )
+
+
+@command.command()
+@click.argument("declared", metavar="LICENCE")
+@click.option("--source", "sources", multiple=True, metavar="NAME=SPDX", help="A text that was trained on.")
+@click.option("--base-model", "bases", multiple=True, metavar="NAME=SPDX", help="A model that was continued.")
+@click.option(
+    "--generator", "generators", multiple=True, metavar="NAME=SPDX", help="A model that wrote text."
+)
+@json_option
+def release(
+    declared: str,
+    sources: tuple[str, ...],
+    bases: tuple[str, ...],
+    generators: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Say whether weights may go out under LICENCE, given what they were made of; exit code 3 if not.
+
+    `hemicycle release` asks the same of a project. NAME= without a licence stands for one that is not known.
+
+    \b
+    Examples:
+      hemicycle rights release Apache-2.0 --source debats=etalab-2.0 --source wiki=CC-BY-SA-4.0
+      hemicycle rights release Apache-2.0 \\
+          --base-model bloom=LicenseRef-scancode-bigscience-rail-1.0
+    """
+    from hemicycle.rights.aggregate import Kind, Part, follows, manifest
+    from hemicycle.rights.policy import default_policy
+
+    kinds: list[tuple[Kind, tuple[str, ...]]] = [
+        ("source", sources),
+        ("base-model", bases),
+        ("generator", generators),
+    ]
+    parts = []
+    for kind, given in kinds:
+        for one in given:
+            name, licence = _named(one, f"--{kind}")
+            parts.append(Part(name, kind, licence))
+    blockers = follows(declared, parts, default_policy())
+    texts = [part.licence for part in parts if part.kind == "source" and part.licence]
+    corpus = manifest(texts) if texts and not blockers else None
+    if as_json:
+        print_json(
+            {
+                "licence": declared,
+                "follows": not blockers,
+                "corpus": corpus,
+                "blockers": [
+                    {
+                        "name": b.part.name,
+                        "kind": b.part.kind,
+                        "licence": b.part.licence,
+                        "reason": b.reason,
+                        "clause": b.clause or None,
+                        "explanation": b.en,
+                        "explanation_fr": b.fr,
+                    }
+                    for b in blockers
+                ],
+            }
+        )
+    else:
+        click.echo(f"weights under {cell(declared)}: " + ("follows" if not blockers else "does not follow"))
+        for blocker in blockers:
+            click.echo(f"  {cell(blocker.en)}")
+        if corpus:
+            click.echo(f"  the texts, each under its own: {cell(corpus)}")
+    if blockers:
+        raise click.exceptions.Exit(3)
+
+
+def _named(given: str, option: str) -> tuple[str, str | None]:
+    name, equals, licence = given.partition("=")
+    if not name or not equals:
+        raise DeclarationError(f"{option}: “{cell(given)}” is not NAME=SPDX")
+    return name, licence or None
 
 
 def _year(given: str, option: str) -> int | None:

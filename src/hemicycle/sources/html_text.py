@@ -15,6 +15,7 @@ from typing import Any
 
 from lxml import etree
 
+from hemicycle.errors import DeclarationError
 from hemicycle.sources.page import Writing
 
 #: Characters of the private use area that stand for white space which must survive.
@@ -63,7 +64,14 @@ def _write(written: Writing, kind: str, text: str) -> None:
 def _main_text(html: str) -> Iterator[tuple[str, str]]:
     """Blocks of the main text as Trafilatura finds it."""
     import lxml.html
-    import trafilatura
+
+    try:
+        import trafilatura
+    except ImportError:
+        raise DeclarationError(
+            "the library that finds the main text of a page is not installed",
+            remedy="pip install 'hemicycle[web]'",
+        ) from None
 
     # It reports on every page it does not like; what becomes of such a page is decided here.
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL + 1)
