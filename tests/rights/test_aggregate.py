@@ -1,6 +1,7 @@
 """Licences of wholes: manifests, what a release follows from, and what goes under an umbrella."""
 
 import os
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -11,7 +12,7 @@ from hemicycle.errors import DeclarationError, HemicycleError, RightsError
 from hemicycle.rights.aggregate import Part, follows, manifest, passes_on, release_rules
 from hemicycle.rights.explanations import explanations
 from hemicycle.rights.licences import check_expression, judge_expression, licences
-from hemicycle.rights.policy import USES, Condition, Policy, default_policy
+from hemicycle.rights.policy import USES, Condition, default_policy
 
 POLICY = default_policy()
 RAIL = "LicenseRef-scancode-bigscience-rail-1.0"
@@ -178,7 +179,9 @@ def test_share_alike_text_blocks_under_a_declared_licence_that_nobody_looked_at(
 
 
 def test_the_policy_decides_on_share_alike_sources():
-    strict = Policy("strict", "2026-11-22", "deny", "deny", {"share-alike": Condition({"weights": "deny"})})
+    strict = replace(
+        default_policy(), name="strict", conditional={"share-alike": Condition({"weights": "deny"})}
+    )
     assert reasons("Apache-2.0", source("CC-BY-SA-4.0"), policy=strict) == ["licence-share-alike"]
 
 

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hemicycle.digests import canonical_json
-from hemicycle.documents import read_batches, write_parquet
+from hemicycle.documents import Author, read_batches, write_parquet
 from hemicycle.errors import DeclarationError, IntegrityError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.project import Card, CardRights
@@ -149,7 +149,9 @@ class _Docket:
         self._table = self._rows_table([])
         self._of_case = np.zeros((0, len(self.asked)), np.int64)
         self._counts = np.zeros((2, 0), np.int64)
+        self._terms: dict[tuple[Author, ...], list[TermVerdict]] = {}
         self._found: dict[tuple[Any, ...], Mapping[Use, Finding]] = {}
+        self._numbers: dict[tuple[Any, ...], list[int]] = {}
         self._judge = functools.cache(lambda expression: judge_expression(expression, policy))
 
     def settle(self, batch: pa.Table) -> pa.Table:
@@ -224,24 +226,39 @@ class _Docket:
     def _decide(self, case: Case) -> list[int]:
         """The rows of a case in the order of `asked`; notes the first later day that changes one."""
         numbers: list[int] = []
-        works = works_of(case.authors)
-        for jurisdiction in self.jurisdictions:
-            term = judge_works(works, jurisdiction, self.on, confirmed=self.policy.confirmed)
-            now = self._find(case, term)
-            numbers += [self._number((jurisdiction, use, now[use])) for use in USES]
+        for jurisdiction, term in zip(self.jurisdictions, self._terms_of(case.authors), strict=True):
+            key = jurisdiction, case.statements, case.reservation, _days(term)
+            if key not in self._numbers:
+                found = self._find(case, term)
+                self._numbers[key] = [self._number((jurisdiction, use, found[use])) for use in USES]
+            numbers += self._numbers[key]
             later = term.changes_on
-            while later is not None and (self.changes_on is None or later < self.changes_on):
-                term = judge_works(works, jurisdiction, later, confirmed=self.policy.confirmed)
-                then = self._find(case, term)
-                if any(_reading(then[use]) != _reading(now[use]) for use in USES):
-                    self.changes_on = later
-                    break
-                later = term.changes_on
+            if later is not None and (self.changes_on is None or later < self.changes_on):
+                self._note_change(case, jurisdiction, term)
         return numbers
 
+    def _terms_of(self, authors: tuple[Author, ...]) -> list[TermVerdict]:
+        """The term of a text's contributors in each jurisdiction."""
+        if authors not in self._terms:
+            works = works_of(authors)
+            self._terms[authors] = [
+                judge_works(works, jurisdiction, self.on, confirmed=self.policy.confirmed)
+                for jurisdiction in self.jurisdictions
+            ]
+        return self._terms[authors]
+
+    def _note_change(self, case: Case, jurisdiction: str, term: TermVerdict) -> None:
+        """Find the first later day on which a finding of the case becomes another, unless one is known."""
+        now, works, later = self._find(case, term), works_of(case.authors), term.changes_on
+        while later is not None and (self.changes_on is None or later < self.changes_on):
+            term = judge_works(works, jurisdiction, later, confirmed=self.policy.confirmed)
+            then = self._find(case, term)
+            if any(_reading(then[use]) != _reading(now[use]) for use in USES):
+                self.changes_on = later
+            later = term.changes_on
+
     def _find(self, case: Case, term: TermVerdict) -> Mapping[Use, Finding]:
-        days = term.verdict, term.free_from, term.safe_from, term.rules, term.explanation
-        key = case.statements, case.reservation, days
+        key = case.statements, case.reservation, _days(term)
         if key not in self._found:
             self._found[key] = find(case, self.rights, self.policy, self._judge, term, web=self.web)
         return self._found[key]
@@ -272,6 +289,11 @@ class _Docket:
         ]
         schema = pa.schema([f for f in SCHEMA if f.name not in ("id", "digest")])
         return pa.Table.from_pylist(told, schema=schema)
+
+
+def _days(term: TermVerdict) -> tuple[Any, ...]:
+    """What a finding takes of a term."""
+    return term.verdict, term.free_from, term.safe_from, term.rules, term.explanation
 
 
 def _reading(finding: Finding) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The parts of a model's weights, with the licences that they were read under: what a release must follow from."""
+"""The parts of a model's weights, with the licences they were read under: what a release must follow from."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _SENTENCES: dict[str, dict[Language, str]] = {
     },
     "ends": {
         "en": "The year of publication is not known; the shortest and the longest reckoning are given.",
-        "fr": "L’année de publication n’est pas connue ; le calcul le plus court et le plus long sont donnés.",
+        "fr": "Année de publication inconnue ; le calcul le plus court et le plus long sont donnés.",
     },
     "free": {"en": "Free from {day}.", "fr": "Libre à compter du {day}."},
     "safe": {
