@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 #: Reader by the name a card gives. Modules are imported only when a source asks for them.
 READERS = {
     "syceron": "hemicycle.sources.syceron",
+    "assemblee-html": "hemicycle.sources.assemblee_html",
     "tei": "hemicycle.sources.tei",
     "debian": "hemicycle.sources.debian",
     "text": "hemicycle.sources.text",

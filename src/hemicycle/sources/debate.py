@@ -154,17 +154,21 @@ class Debate:
             self.text.add(words.replace(BREAK, " "))
         self.last = None
 
-    def paragraph(self, runs: Runs, speaker: Speaker | None, part: Part, *, stage: bool = False) -> None:
+    def paragraph(
+        self, runs: Runs, speaker: Speaker | None, part: Part, *, stage: bool = False, named: bool = False
+    ) -> None:
         """Print a paragraph, after its speaker's name where that is another than before.
 
         Args:
             part: what is known of it (anchor, time, title); kind, speaker and role are filled in.
             stage: it is a direction, although no parentheses stand around it.
+            named: the name stands before it in print, even where it is the same as before or the words are
+                in parentheses.
         """
         if not runs.text.strip():
             return
         self.text.separate("\n\n")
-        if stage or is_parenthesis(runs.text):
+        if not named and (stage or is_parenthesis(runs.text)):
             with self.text.part(replace(part, kind="stage")):
                 self.text.add(runs.text)
             return
@@ -172,7 +176,7 @@ class Debate:
             part = replace(part, kind="paragraph")
         else:
             part = replace(part, kind="turn", speaker=speaker.name, role=speaker.role)
-            if speaker != self.last:
+            if named or speaker != self.last:
                 self.text.add(speaker.label)
         self.last = speaker
         with self.text.part(part):
