@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 READERS = {
     "syceron": "hemicycle.sources.syceron",
     "assemblee-html": "hemicycle.sources.assemblee_html",
+    "dila-debats": "hemicycle.sources.dila_debats",
+    "senat": "hemicycle.sources.senat",
     "tei": "hemicycle.sources.tei",
     "debian": "hemicycle.sources.debian",
     "text": "hemicycle.sources.text",

@@ -20,27 +20,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hemicycle.documents import Document, Part
 from hemicycle.errors import InputError
 from hemicycle.sources import selected_files
-from hemicycle.sources.debate import Debate, Runs, Speaker
-from hemicycle.sources.printed import is_chair, is_parenthesis, iso_date, superscript
-from hemicycle.sources.trees import MAX_PAGE, decoded, html_root
+from hemicycle.sources.debate import Debate, Runs, opening
+from hemicycle.sources.printed import iso_date, superscript
+from hemicycle.sources.trees import MAX_PAGE, html_root, latin_text, windows_letters
 from hemicycle.sources.xml import BREAK, Element, name_of, read_bytes, squeeze, words_of
 
 if TYPE_CHECKING:
     from hemicycle.project import Card
 
 PAGES = (".asp", ".html", ".htm")
-
-#: What browsers show for the control characters of ISO-8859-1: the letters of Windows-1252 in their places.
-_WINDOWS = {
-    byte: letter for byte in range(0x80, 0xA0) if (letter := bytes([byte]).decode("cp1252", "ignore"))
-}
 
 _MARK = re.compile(r"<!--\s*ZZTAGZZ\s+(DEBUT|FIN)_SEANCE_?(\d{0,6})[^<>]{0,80}-->")
 _BOUND = "zztagzz-"
@@ -56,12 +50,6 @@ _AROUND = {"entete", "sompopup"}
 _AROUND_IDS = {"somjo", "signature"}
 
 _PERSON = re.compile(r"fiches_id/(\d{1,9})\.asp")
-
-#: How the printed name of somebody who has no link begins.
-_TITLED = re.compile(
-    r"(?:MM?\.|Mmes?|Mlles?|Monsieur|Madame|M(?=[ \u00a0]))[\s\u00a0]|"
-    r"(?:Plusieurs|Quelques|Une?|De (?:très )?nombreu(?:x|ses)|Des|Les|Divers(?:es)?|Certaine?s|Voix|Sur)\b"
-)
 
 
 def read(folder: Path, card: Card) -> Iterator[Document]:
@@ -94,7 +82,7 @@ def read(folder: Path, card: Card) -> Iterator[Document]:
 
 def sitting(data: bytes, origin: str) -> tuple[str | None, Document]:
     """The publisher's number of a sitting (legislature and document), and its document."""
-    text = _decoded(data, origin)
+    text = latin_text(data, origin)
     marks = [mark[1] for mark in _MARK.finditer(text)]
     if marks not in (["DEBUT", "FIN"], []):
         raise InputError(
@@ -139,24 +127,8 @@ def sitting(data: bytes, origin: str) -> tuple[str | None, Document]:
     )
 
 
-def _decoded(data: bytes, place: str) -> str:
-    """The page's characters; UTF-8 that is declared as Latin-1 is refused, as it would be read as noise."""
-    text = decoded(data, place)
-    if not data.isascii() and text == data.decode("latin-1"):
-        try:
-            data.decode("utf-8")
-        except UnicodeDecodeError:
-            return text
-        raise InputError(
-            "the page says that it is in ISO-8859-1, but its bytes are UTF-8",
-            place=place,
-            remedy="Fetch it again, or correct the encoding that its head declares.",
-        )
-    return text
-
-
 def _plain(text: str) -> str:
-    return text.translate(_WINDOWS).replace(BREAK, " ")
+    return windows_letters(text).replace(BREAK, " ")
 
 
 class _Words(Runs):
@@ -164,8 +136,7 @@ class _Words(Runs):
 
     def __init__(self, element: Element | None = None) -> None:
         super().__init__()
-        #: Offset and id of each link to a person; offset and name of each anchor.
-        self.persons: list[tuple[int, str]] = []
+        #: Offset and name of each anchor.
         self.anchors: list[tuple[int, str]] = []
         if element is not None:
             self.read(element)
@@ -197,77 +168,6 @@ def _is_comment(element: Element) -> bool:
     return not isinstance(element.tag, str)
 
 
-@dataclass(frozen=True)
-class _Opening:
-    """How a turn begins: who speaks, and where in the paragraph the words start."""
-
-    speaker: Speaker
-    start: int
-
-
-def opening(words: _Words) -> _Opening | None:
-    """The name a paragraph begins with; None where it begins with words."""
-    text = words.text
-    end = _end_of_name(words, text)
-    if end is None:
-        return None
-    printed = squeeze(text[:end].replace(BREAK, " "))
-    identities = tuple(person for at, person in words.persons if at < end)
-    if not identities and not _TITLED.match(printed):
-        return None
-    stop = re.compile(r"[\s\u00a0]*\.(?!\.)").match(text, end)
-    if printed.endswith(".") and not printed.endswith(".."):
-        name, office, start = printed, "", end
-    elif stop:
-        name, office, start = printed, "", stop.end()
-    else:
-        office, start = _office(words, text, end)
-        name = printed
-        if not office and not identities and not is_chair(printed):
-            return None
-    name = name.strip(" ,.\u00a0")
-    if not office and len(identities) < 2:  # “M. X, rapporteur.” may stand in bold as a whole
-        first, _, rest = (piece.strip(" ,.\u00a0") for piece in name.partition(","))
-        name, office = (name, "") if _TITLED.match(rest) else (first, rest)
-    return _Opening(Speaker(name, office or None, identities, is_chair(name)), start) if name else None
-
-
-def _end_of_name(words: _Words, text: str) -> int | None:
-    """The end of the bold names a paragraph begins with, joined by “et” or commas that are not bold."""
-    end = 0
-    between = re.compile(r"[\s\u00a0]*(?:,|et\b)?[\s\u00a0]*")
-    found = None
-    while True:
-        joined = between.match(text, end)
-        start = joined.end() if joined else end
-        if (
-            start >= len(text)
-            or not words.bold[start]
-            or (found is not None and text[:found].rstrip()[-1:] in ".:")
-        ):
-            return found
-        end = start
-        while end < len(text) and words.bold[end]:
-            end += 1
-        found = end
-
-
-def _office(words: _Words, text: str, end: int) -> tuple[str, int]:
-    """The office in italics behind a name, and where the words start: behind its full stop."""
-    start = end
-    while start < len(text) and (text[start].isspace() or text[start] == ","):
-        start += 1
-    if start >= len(text) or not words.italic[start] or text[start] == "(":
-        return "", start
-    stop = start
-    while stop < len(text) and (words.italic[stop] or text[stop].isspace()):
-        if text[stop] in ".…" and not re.search(r"\bMM?$", text[max(start, stop - 3) : stop]):
-            break
-        stop += 1
-    behind = re.compile(r"[\s\u00a0]*\.(?!\.)").match(text, stop)
-    return squeeze(text[start:stop].replace(BREAK, " ")).strip(" ,\u00a0"), behind.end() if behind else stop
-
-
 class _Page:
     """The walk through the sitting, block by block."""
 
@@ -277,17 +177,14 @@ class _Page:
         self.bounds_met = False
         self._bounded = bounded
         self._loose = _Words()
-        self._speaker: Speaker | None = None
         self._title: str | None = None
         self._anchor: str | None = None
         #: The turn's own anchor; its later paragraphs are cited by it.
         self._turn: str | None = None
-        #: A name stood on a line of its own, and its words have not come yet.
-        self._waiting = False
 
     def end(self) -> None:
         self._flush()
-        self._name_alone()
+        self.debate.end_of_turn(Part(0, 0, self._anchor, title=self._title))
         if not self._bounded:
             self.open, self.bounds_met = False, True
 
@@ -340,7 +237,7 @@ class _Page:
         text = squeeze(words.text.replace(BREAK, " "))
         if not self.open or not text:
             return
-        self._name_alone()
+        self.debate.end_of_turn(Part(0, 0, self._anchor, title=self._title))
         anchor = next((name for _, name in words.anchors), None)
         kind = element.get("class") or ""
         if kind == "numencad":
@@ -349,7 +246,7 @@ class _Page:
             if kind != "presidence":
                 self._title, self._anchor = text, anchor
             self.debate.heading(text, anchor, self._title)
-        self._speaker = self._turn = None
+        self._turn = None
 
     def _paragraph(self, element: Element) -> None:
         bounds = [e for e in element.iter("a") if (e.get("name") or "").startswith(_BOUND)]
@@ -372,35 +269,13 @@ class _Page:
         found = opening(words)
         wholly_bold = all(bold for bold, letter in zip(words.bold, text, strict=True) if not letter.isspace())
         if wholly_bold and (found is None or not (found.speaker.chair or found.speaker.identities)):
-            self._name_alone()
+            self.debate.end_of_turn(Part(0, 0, self._anchor, title=self._title))
             self.debate.heading(text, self._anchor, self._title)
-            self._speaker = self._turn = None
+            self._turn = None
             return
-        if found is None:
-            part = Part(0, 0, self._turn or self._anchor, title=self._title)
-            named = self._waiting and not is_parenthesis(text)
-            self.debate.paragraph(words, self._speaker, part, named=named)
-            self._waiting = self._waiting and not named
-            return
-        self._name_alone()
-        self._speaker = found.speaker
-        self._turn = next((n for at, n in words.anchors if at <= found.start and n[:6] == "INTER_"), None)
-        names = re.split(r",\s+| et ", found.speaker.name)
-        identities = found.speaker.identities
-        if len(names) == len(identities):
-            self.debate.met(names, identities)
-        part = Part(0, 0, self._turn or self._anchor, title=self._title)
-        rest = words.after(found.start)
-        self._waiting = not rest.text.strip()
-        self.debate.paragraph(rest, found.speaker, part, named=True)
-
-    def _name_alone(self) -> None:
-        """Print a name that stood on a line of its own and that no words followed."""
-        if self._waiting and self._speaker is not None:
-            words = Runs()
-            words.add(self._speaker.label.removesuffix(" – "))
-            self.debate.paragraph(words, None, Part(0, 0, self._anchor, title=self._title))
-        self._waiting = False
+        if found is not None:
+            self._turn = next((n for at, n in words.anchors if at <= found.start and n[:6] == "INTER_"), None)
+        self.debate.line(words, found, Part(0, 0, self._turn or self._anchor, title=self._title))
 
 
 def _is_plain_row(row: Element) -> bool:

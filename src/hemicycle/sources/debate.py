@@ -17,10 +17,17 @@ from dataclasses import dataclass, replace
 
 from hemicycle.documents import Author, Part
 from hemicycle.sources.printed import is_chair, is_parenthesis
-from hemicycle.sources.xml import BREAK, Assembly
+from hemicycle.sources.xml import BREAK, Assembly, squeeze
 
 #: The id under which the Assemblée nationale files several voices at once.
 SEVERAL_VOICES = "PA0"
+
+
+#: How the printed name of somebody whom no id names begins.
+_TITLED = re.compile(
+    r"(?:MM?\.|Mmes?|Mlles?|Monsieur|Madame|M(?=[ \u00a0]))[\s\u00a0]|"
+    r"(?:Plusieurs|Quelques|Une?|De (?:très )?nombreu(?:x|ses)|Des|Les|Divers(?:es)?|Certaine?s|Voix|Sur)\b"
+)
 
 
 class Runs:
@@ -32,6 +39,8 @@ class Runs:
         self.ending = ""
         self.italic: list[bool] = []
         self.bold: list[bool] = []
+        #: Offset and id of each person that the paragraph names by an id.
+        self.persons: list[tuple[int, str]] = []
 
     @property
     def text(self) -> str:
@@ -130,12 +139,21 @@ class Debate:
         self.speakers: dict[str, str] = {}
         #: Whose name was printed last; a heading ends the turn.
         self.last: Speaker | None = None
+        #: Who speaks, where paragraphs without a name go on with the turn.
+        self.speaker: Speaker | None = None
+        #: A name stood on a line of its own, and its words have not come yet.
+        self._waiting = False
 
     @property
     def authors(self) -> tuple[Author, ...]:
-        """The speakers whom the publisher knows by an id, each once."""
+        """The speakers whom the publisher knows by an id, each once.
+
+        Only an id of the Assemblée goes among the flags: of others the rights room does not know that they
+        say nothing of a term.
+        """
         return tuple(
-            Author(name, role="speaker", flags=(identity,)) for identity, name in self.speakers.items()
+            Author(name, role="speaker", flags=(identity,) if identity.startswith("PA") else ())
+            for identity, name in self.speakers.items()
         )
 
     def met(self, names: Sequence[str], identities: Sequence[str]) -> None:
@@ -187,3 +205,114 @@ class Debate:
                     self.text.add(runs.text[start:end])
                 position = end
             self.text.add(runs.text[position:])
+
+    def line(self, runs: Runs, found: Opening | None, part: Part) -> None:
+        """Print a paragraph of a debate in which names are known by print only.
+
+        Args:
+            found: what `opening` says; None: the paragraph goes on with the turn under way.
+            part: what is known of it; kind, speaker and role are filled in.
+        """
+        if found is None:
+            named = self._waiting and not is_parenthesis(runs.text)
+            self.paragraph(runs, self.speaker, part, named=named)
+            self._waiting = self._waiting and not named
+            return
+        self.name_alone(part)
+        self.speaker = found.speaker
+        names = re.split(r",\s+| et ", found.speaker.name)
+        if len(names) == len(found.speaker.identities):
+            self.met(names, found.speaker.identities)
+        rest = runs.after(found.start)
+        self._waiting = not rest.text.strip()
+        self.paragraph(rest, found.speaker, part, named=True)
+
+    def end_of_turn(self, part: Part) -> None:
+        """What comes next is said by nobody who is known."""
+        self.name_alone(part)
+        self.speaker = None
+
+    def name_alone(self, part: Part) -> None:
+        """Print a name that stood on a line of its own and that no words followed."""
+        if self._waiting and self.speaker is not None:
+            words = Runs()
+            words.add(self.speaker.label.removesuffix(" – "))
+            self.paragraph(words, None, part)
+        self._waiting = False
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How a turn begins: who speaks, and where in the paragraph the words start."""
+
+    speaker: Speaker
+    start: int
+
+
+def opening(words: Runs) -> Opening | None:
+    """The name a paragraph begins with; None where it begins with words."""
+    text = words.text
+    end = _end_of_name(words, text)
+    if end is None:
+        return None
+    printed = squeeze(text[:end].replace(BREAK, " "))
+    identities = tuple(person for at, person in words.persons if at < end)
+    if not identities and not _TITLED.match(printed):
+        return None
+    stop = re.compile(r"[\s\u00a0]*\.(?!\.)").match(text, end)
+    if printed.endswith(".") and not printed.endswith(".."):
+        name, office, start = printed, "", end
+    elif stop:
+        name, office, start = printed, "", stop.end()
+    else:
+        office, start = _office(words, text, end)
+        name = printed
+        if not office and not identities and not is_chair(printed):
+            return None
+    name = name.strip(" ,.\u00a0")
+    if not office and len(identities) < 2:  # “M. X, rapporteur.” may stand in bold as a whole
+        first, _, rest = (piece.strip(" ,.\u00a0") for piece in name.partition(","))
+        name, office = (name, "") if _TITLED.match(rest) else (first, rest)
+    return Opening(Speaker(name, office or None, identities, is_chair(name)), start) if name else None
+
+
+def _end_of_name(words: Runs, text: str) -> int | None:
+    """The end of the bold names a paragraph begins with, joined by “et” or commas that are not bold."""
+    end = 0
+    between = re.compile(r"[\s\u00a0]*(?:,|et\b)?[\s\u00a0]*")
+    found = None
+    while True:
+        joined = between.match(text, end)
+        start = joined.end() if joined else end
+        if (
+            start >= len(text)
+            or not words.bold[start]
+            or (found is not None and text[:found].rstrip()[-1:] in ".:")
+        ):
+            return found
+        end = start
+        while end < len(text) and words.bold[end]:
+            end += 1
+        found = end
+
+
+def _last_letter(text: str, end: int) -> str:
+    while end and text[end - 1].isspace():
+        end -= 1
+    return text[end - 1 : end]
+
+
+def _office(words: Runs, text: str, end: int) -> tuple[str, int]:
+    """The office in italics behind a name, and where the words start: behind its full stop."""
+    start = end
+    while start < len(text) and (text[start].isspace() or text[start] == ","):
+        start += 1
+    if start >= len(text) or not words.italic[start] or text[start] == "(":
+        return "", start
+    stop = start
+    while stop < len(text) and (words.italic[stop] or text[stop].isspace()):
+        if text[stop] in ".…" and not re.search(r"\bMM?$", text[max(start, stop - 3) : stop]):
+            break
+        stop += 1
+    behind = re.compile(r"[\s\u00a0]*\.(?!\.)").match(text, stop)
+    return squeeze(text[start:stop].replace(BREAK, " ")).strip(" ,\u00a0"), behind.end() if behind else stop
