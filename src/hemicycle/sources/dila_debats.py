@@ -309,13 +309,11 @@ class _Words(Runs):
 
     def __init__(self, element: Element | None = None) -> None:
         super().__init__()
-        self._name_ends = 0
         if element is not None:
             self._walk(element, False, False)
 
     def _walk(self, element: Element, italic: bool, bold: bool) -> None:
         name = name_of(element).lower()
-        start = self.length
         bold = (bold or name in _NAMES) and name not in _OFFICES
         italic = italic or name in _ITALIC or name in _OFFICES
         if name == "orateur":
@@ -332,14 +330,16 @@ class _Words(Runs):
         for child in element:
             self._walk(child, italic, bold)
             self.add(child.tail or "", italic, bold)
-        if name in _NAMES and self.length > start:
-            self._name_ends = self.length
 
     def named(self) -> Opening | None:
         """The opening of a paragraph whose markup names a speaker whom its print does not show as one."""
-        name = squeeze(self.text[: self._name_ends].replace(BREAK, " ")).strip(" ,.")
-        first = next((bold for bold, c in zip(self.bold, self.text, strict=True) if not c.isspace()), False)
-        if not name or not first:
+        text = self.text
+        start = len(text) - len(text.lstrip())
+        end = start
+        while end < len(text) and self.bold[end]:
+            end += 1
+        name = squeeze(text[start:end].replace(BREAK, " ")).strip(" ,.")
+        if not name:
             return None
-        identities = tuple(person for at, person in self.persons if at < self._name_ends)
-        return Opening(Speaker(name, None, identities, is_chair(name)), self._name_ends)
+        identities = tuple(person for at, person in self.persons if at < end)
+        return Opening(Speaker(name, None, identities, is_chair(name)), end)

@@ -101,6 +101,7 @@ def day(file: XmlFile) -> Document:
     page.flush()
     if page.silent:
         raise InputError(f"the element “{page.silent}” is never closed", place=file.place)
+    page.debate.end_of_turn(Part(0, 0, title=page.title))
     words, parts = page.debate.text.finish()
     stated = _date(file)
     return Document(
