@@ -25,6 +25,7 @@ READERS = {
     "dila-debats": "hemicycle.sources.dila_debats",
     "senat": "hemicycle.sources.senat",
     "tei": "hemicycle.sources.tei",
+    "archives-parlementaires": "hemicycle.sources.archives_parlementaires",
     "debian": "hemicycle.sources.debian",
     "text": "hemicycle.sources.text",
     "jsonl": "hemicycle.sources.jsonl",

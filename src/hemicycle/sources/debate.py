@@ -24,7 +24,7 @@ SEVERAL_VOICES = "PA0"
 
 
 #: How the printed name of somebody whom no id names begins.
-_TITLED = re.compile(
+TITLED = re.compile(
     r"(?:MM?\.|Mmes?|Mlles?|Monsieur|Madame|M(?=[ \u00a0]))[\s\u00a0]|"
     r"(?:Plusieurs|Quelques|Une?|De (?:très )?nombreu(?:x|ses)|Des|Les|Divers(?:es)?|Certaine?s|Voix|Sur)\b"
 )
@@ -257,7 +257,7 @@ def opening(words: Runs) -> Opening | None:
         return None
     printed = squeeze(text[:end].replace(BREAK, " "))
     identities = tuple(person for at, person in words.persons if at < end)
-    if not identities and not _TITLED.match(printed):
+    if not identities and not TITLED.match(printed):
         return None
     stop = re.compile(r"[\s\u00a0]*\.(?!\.)").match(text, end)
     if printed.endswith(".") and not printed.endswith(".."):
@@ -272,7 +272,7 @@ def opening(words: Runs) -> Opening | None:
     name = name.strip(" ,.\u00a0")
     if not office and len(identities) < 2:  # “M. X, rapporteur.” may stand in bold as a whole
         first, _, rest = (piece.strip(" ,.\u00a0") for piece in name.partition(","))
-        name, office = (name, "") if _TITLED.match(rest) else (first, rest)
+        name, office = (name, "") if TITLED.match(rest) else (first, rest)
     return Opening(Speaker(name, office or None, identities, is_chair(name)), start) if name else None
 
 
