@@ -187,7 +187,7 @@ def test_every_toml_in_the_pages_is_valid(page: Path, tmp_path: Path) -> None:
 
 def test_every_reader_is_described() -> None:
     text = (DOCS / "readers.md").read_text("utf-8")
-    assert set(re.findall(r"^### `(\w+)`", text, re.MULTILINE)) == set(READERS)
+    assert set(re.findall(r"^### `([\w-]+)`", text, re.MULTILINE)) == set(READERS)
 
 
 @pytest.mark.parametrize("page", all_pages(), ids=name)

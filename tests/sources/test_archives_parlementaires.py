@@ -1,4 +1,4 @@
-"""Volumes of the Archives parlementaires: a document a sitting, and the rest of the volume. Constructed files."""
+"""Volumes of the Archives parlementaires: a document a sitting, and the rest. The files are constructed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_volume_is_a_document_a_sitting_and_one_for_the_rest(tmp_path):
     morning, evening, table, rest = documents(tmp_path, VOLUME)
     assert morning.text == (
         "SÉANCE DU MATIN\n\n1 juia 1790, à neuf heures.\n\nM. Dupré. – Je demande.\n\nEncore.\n\n"
-        "Nul ne sait qui.\n\nNi ici.\n\nANNEXE\n\nun\ndeux"
+        "Nul ne sait qui.\n\nNi ici.\n\nANNEXE\nun\ndeux"
     )
     assert evening.text == "SÉANCE DU SOIR\n\nsoir\n\nM. le Président. – La séance est levée."
     assert (table.text, rest.text) == ("TABLE", "ARCHIVES\n\nTOME 99")

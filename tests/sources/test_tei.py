@@ -148,7 +148,8 @@ def test_those_who_speak_are_authors_with_the_years_of_the_list_of_persons(tmp_p
     found = document(
         tmp_path,
         '<body><div><note type="speaker">Mme la présidente.</note>'
-        '<u who="#PA1" ana="#chair"><seg>Un.</seg></u><u who="#PA2"><seg>Deux.</seg></u><note type="speaker">Mme Ada Bel.</note>'
+        '<u who="#PA1" ana="#chair"><seg>Un.</seg></u><u who="#PA2"><seg>Deux.</seg></u>'
+        '<note type="speaker">Mme Ada Bel.</note>'
         '<u who="#PA1"><seg>Trois.</seg></u><u who="#DupontJan"><seg>Quatre.</seg></u><u><seg>Cinq.</seg></u>'
         "</div></body>",
     )

@@ -1,4 +1,4 @@
-"""Archives parlementaires, 1787-1860, in the TEI of the French Revolution Digital Archive: a document a sitting.
+"""Archives parlementaires in the TEI of the French Revolution Digital Archive: one document a sitting.
 
 A file is a volume (``TEI.2/text/body/div1[@type=volume]``), and each of its ``div2`` is a sitting or a table.
 It becomes a document of its own; what stands outside them (the volume's title, front and back matter) is one
@@ -10,9 +10,9 @@ missing, and then the words are nobody's; a sitting begins in the middle of a pa
 spelling of a name varies with the print and its reading, so a list of speakers is a list of spellings.
 
 The words were first published in the year of the sitting, which is what is known of a speaker's term; years
-of birth and death are not in the files. No file of the publisher's was at hand: the layout is the one that its
-own indexing program was tested on. Assumed: a ``div2`` of any type and in any place is a document, and text
-that is not in one is kept with the volume.
+of birth and death are not in the files. No file of the publisher's was at hand: the layout is the one that
+its own indexing program was tested on. Assumed: a ``div2`` of any type and in any place is a document, and
+text that is not in one is kept with the volume.
 """
 
 from __future__ import annotations
@@ -116,7 +116,9 @@ def _number_pages(root: Element) -> dict[Element, str]:
     spoken: Element | None = None
     for element in root.iter():
         name = name_of(element)
-        own = element.attrib.pop("id", None)
+        own = element.get("id")
+        if own is not None:
+            del element.attrib["id"]
         if name == "pb":
             page = own or element.get(_ID) or page
             continue
