@@ -19,6 +19,7 @@ who speaks (the Chambre of 1889 in AGODA), the name is what is printed before th
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -33,7 +34,7 @@ from hemicycle.sources.printed import is_chair, is_parenthesis, superscript
 from hemicycle.sources.tei_header import people, read_header
 from hemicycle.sources.tei_languages import by_language
 from hemicycle.sources.xml import Assembly, Element, name_of, parse, place_of, squeeze, words_of
-from hemicycle.sources.zipped import XmlFile, xml_files
+from hemicycle.sources.zipped import XmlFile, member_names, xml_files
 
 if TYPE_CHECKING:
     from hemicycle.project import Card
@@ -108,12 +109,18 @@ def _listed(folder: Path, card: Card) -> dict[str, Author]:
     """The persons of lists that are files of their own, read before the texts that refer to them."""
     found: dict[str, Author] = {}
     for path in selected_files(folder, card):
-        if path.suffix.lower() == ".zip" or "listperson" in path.name.lower():
-            only = card.model_copy(update={"include": [path.relative_to(folder).as_posix()], "exclude": []})
+        origin = path.relative_to(folder).as_posix()
+        names = member_names(path, origin) if path.suffix.lower() == ".zip" else [origin]
+        if any(map(_is_list, names)):
+            only = card.model_copy(update={"include": [glob.escape(origin)], "exclude": []})
             for file in xml_files(folder, only):
-                if "listperson" in (file.member or file.path).rpartition("/")[2].lower():
+                if _is_list(file.member or file.path):
                     found.update(people(parse(file.data, file.place)))
     return found
+
+
+def _is_list(name: str) -> bool:
+    return "listperson" in name.rpartition("/")[2].lower()
 
 
 def _documents(

@@ -79,6 +79,15 @@ def xml_files(folder: Path, card: Card, limit: int = FILE_LIMIT) -> Iterator[Xml
             )
 
 
+def member_names(path: Path, origin: str) -> list[str]:
+    """The names that a zip file says its members have, without reading any. Raises InputError as above."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except _DAMAGE as error:
+        raise _damaged(origin, error) from None
+
+
 def _members(path: Path, origin: str, limit: int) -> Iterator[XmlFile]:
     try:
         archive = zipfile.ZipFile(path)
