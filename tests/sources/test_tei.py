@@ -265,6 +265,7 @@ def test_every_word_of_a_sitting_in_several_languages_is_in_one_document(tmp_pat
         ("<x:inconnu>mots <p>dedans</p> encore</x:inconnu>", "mots\n\ndedans\n\nencore"),
         ("<figure><head>Fig. 1</head><figDesc>un chat</figDesc></figure>", "Fig. 1"),
         ("<p>&#160;</p><p/><p>x</p>", "x"),
+        ("<u><p>a</p><speaker>B</speaker></u>", "B. – a"),
     ],
 )
 def test_mixed_content_is_read_once_and_in_order(tmp_path, written, printed):
@@ -463,7 +464,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=FUZZ, deadline=None)
 @given(st.lists(TREES, max_size=4), st.randoms(use_true_random=False))
 def test_every_word_of_any_tree_is_read_exactly_once(tmp_path_factory, trees, chance):
     count = 0

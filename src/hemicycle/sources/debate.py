@@ -6,7 +6,9 @@ parted by a blank line. Parts point at the words alone, never at the printed nam
 
 The traps: raised letters are written in several ways; a direction may stand in the middle of a speech, and
 parentheses inside a longer italic stretch (the title of a newspaper) are none; a speaker whom the markup
-knows only by an id was named before; the chair is known by its printed name.
+knows only by an id was named before; the chair is known by its printed name. Where names are known by print
+only (in bold), their full stop stands inside or outside the bold, or behind an office in italics, and two
+names may be joined by “et”.
 """
 
 from __future__ import annotations
@@ -21,7 +23,6 @@ from hemicycle.sources.xml import BREAK, Assembly, squeeze
 
 #: The id under which the Assemblée nationale files several voices at once.
 SEVERAL_VOICES = "PA0"
-
 
 #: How the printed name of somebody whom no id names begins.
 TITLED = re.compile(
@@ -128,6 +129,83 @@ class Speaker:
     def label(self) -> str:
         """As printed before the words."""
         return ", ".join(filter(None, (self.name, self.office))) + ". – "
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How a turn begins: who speaks, and where in the paragraph the words start."""
+
+    speaker: Speaker
+    start: int
+
+
+def opening(words: Runs) -> Opening | None:
+    """The name a paragraph begins with; None where it begins with words."""
+    text = words.text
+    end = _end_of_name(words, text)
+    if end is None:
+        return None
+    printed = squeeze(text[:end].replace(BREAK, " "))
+    identities = tuple(person for at, person in words.persons if at < end)
+    if not identities and not TITLED.match(printed):
+        return None
+    stop = re.compile(r"[\s\u00a0]*\.(?!\.)").match(text, end)
+    if printed.endswith(".") and not printed.endswith(".."):
+        name, office, start = printed, "", end
+    elif stop:
+        name, office, start = printed, "", stop.end()
+    else:
+        office, start = _office(words, text, end)
+        name = printed
+        if not office and not identities and not is_chair(printed):
+            return None
+    name = name.strip(" ,.\u00a0")
+    if not office and len(identities) < 2:  # “M. X, rapporteur.” may stand in bold as a whole
+        first, _, rest = (piece.strip(" ,.\u00a0") for piece in name.partition(","))
+        name, office = (name, "") if TITLED.match(rest) else (first, rest)
+    return Opening(Speaker(name, office or None, identities, is_chair(name)), start) if name else None
+
+
+def _end_of_name(words: Runs, text: str) -> int | None:
+    """The end of the bold names a paragraph begins with, joined by “et” or commas that are not bold."""
+    end = 0
+    between = re.compile(r"[\s\u00a0]*(?:,|et\b)?[\s\u00a0]*")
+    found = None
+    while True:
+        joined = between.match(text, end)
+        start = joined.end() if joined else end
+        if (
+            start >= len(text)
+            or not words.bold[start]
+            or (found is not None and text[:found].rstrip()[-1:] in ".:")
+        ):
+            return found
+        end = start
+        while end < len(text) and words.bold[end]:
+            end += 1
+        found = end
+
+
+def _last_letter(text: str, end: int) -> str:
+    while end and text[end - 1].isspace():
+        end -= 1
+    return text[end - 1 : end]
+
+
+def _office(words: Runs, text: str, end: int) -> tuple[str, int]:
+    """The office in italics behind a name, and where the words start: behind its full stop."""
+    start = end
+    while start < len(text) and (text[start].isspace() or text[start] == ","):
+        start += 1
+    if start >= len(text) or not words.italic[start] or text[start] == "(":
+        return "", start
+    stop = start
+    while stop < len(text) and (words.italic[stop] or text[stop].isspace()):
+        if text[stop] in ".…" and not re.search(r"\bMM?$", text[max(start, stop - 3) : stop]):
+            break
+        stop += 1
+    behind = re.compile(r"[\s\u00a0]*\.(?!\.)").match(text, stop)
+    return squeeze(text[start:stop].replace(BREAK, " ")).strip(" ,\u00a0"), behind.end() if behind else stop
 
 
 class Debate:
@@ -239,80 +317,3 @@ class Debate:
             words.add(self.speaker.label.removesuffix(" – "))
             self.paragraph(words, None, part)
         self._waiting = False
-
-
-@dataclass(frozen=True)
-class Opening:
-    """How a turn begins: who speaks, and where in the paragraph the words start."""
-
-    speaker: Speaker
-    start: int
-
-
-def opening(words: Runs) -> Opening | None:
-    """The name a paragraph begins with; None where it begins with words."""
-    text = words.text
-    end = _end_of_name(words, text)
-    if end is None:
-        return None
-    printed = squeeze(text[:end].replace(BREAK, " "))
-    identities = tuple(person for at, person in words.persons if at < end)
-    if not identities and not TITLED.match(printed):
-        return None
-    stop = re.compile(r"[\s\u00a0]*\.(?!\.)").match(text, end)
-    if printed.endswith(".") and not printed.endswith(".."):
-        name, office, start = printed, "", end
-    elif stop:
-        name, office, start = printed, "", stop.end()
-    else:
-        office, start = _office(words, text, end)
-        name = printed
-        if not office and not identities and not is_chair(printed):
-            return None
-    name = name.strip(" ,.\u00a0")
-    if not office and len(identities) < 2:  # “M. X, rapporteur.” may stand in bold as a whole
-        first, _, rest = (piece.strip(" ,.\u00a0") for piece in name.partition(","))
-        name, office = (name, "") if TITLED.match(rest) else (first, rest)
-    return Opening(Speaker(name, office or None, identities, is_chair(name)), start) if name else None
-
-
-def _end_of_name(words: Runs, text: str) -> int | None:
-    """The end of the bold names a paragraph begins with, joined by “et” or commas that are not bold."""
-    end = 0
-    between = re.compile(r"[\s\u00a0]*(?:,|et\b)?[\s\u00a0]*")
-    found = None
-    while True:
-        joined = between.match(text, end)
-        start = joined.end() if joined else end
-        if (
-            start >= len(text)
-            or not words.bold[start]
-            or (found is not None and text[:found].rstrip()[-1:] in ".:")
-        ):
-            return found
-        end = start
-        while end < len(text) and words.bold[end]:
-            end += 1
-        found = end
-
-
-def _last_letter(text: str, end: int) -> str:
-    while end and text[end - 1].isspace():
-        end -= 1
-    return text[end - 1 : end]
-
-
-def _office(words: Runs, text: str, end: int) -> tuple[str, int]:
-    """The office in italics behind a name, and where the words start: behind its full stop."""
-    start = end
-    while start < len(text) and (text[start].isspace() or text[start] == ","):
-        start += 1
-    if start >= len(text) or not words.italic[start] or text[start] == "(":
-        return "", start
-    stop = start
-    while stop < len(text) and (words.italic[stop] or text[stop].isspace()):
-        if text[stop] in ".…" and not re.search(r"\bMM?$", text[max(start, stop - 3) : stop]):
-            break
-        stop += 1
-    behind = re.compile(r"[\s\u00a0]*\.(?!\.)").match(text, stop)
-    return squeeze(text[start:stop].replace(BREAK, " ")).strip(" ,\u00a0"), behind.end() if behind else stop

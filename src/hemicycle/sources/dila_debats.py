@@ -188,6 +188,7 @@ class _Sitting:
     #: Digests of the blocks of each key, in their order, that files before this one held; and of this one.
     _before: dict[str, list[str]] = field(default_factory=dict)
     _here: dict[str, list[str]] = field(default_factory=dict)
+    _holders: set[Element] = field(default_factory=set)
 
     def document(self) -> Document:
         words, parts = self.debate.text.finish()
@@ -206,6 +207,7 @@ class _Sitting:
     def add(self, report: Element, place: str) -> None:
         """Read one file's report of the sitting; what was read before is passed over."""
         self._here = {}
+        self._holders = _holders(report)
         self.debate.last = None
         self._container(report, place)
         self.debate.end_of_turn(Part(0, 0, title=self._title))
@@ -224,7 +226,7 @@ class _Sitting:
                 self._container(child, place)
                 self._title = title
             elif name not in _AROUND:
-                if any(name_of(e).lower() in ("para", *_CONTAINERS) for e in child.iterdescendants()):
+                if child in self._holders:
                     self._container(child, place)
                 elif name == "resultatvote":
                     self._vote(child, place)
@@ -294,6 +296,18 @@ class _Sitting:
                 self.debate.line(words, found, part)
         elif found is not None:  # the next paragraph may be new, and goes on with this turn
             self.debate.speaker, self.debate.last = found.speaker, None
+
+
+def _holders(report: Element) -> set[Element]:
+    """The elements that hold paragraphs or sections, found in one pass."""
+    found: set[Element] = set()
+    for element in report.iterdescendants():
+        if name_of(element).lower() in ("para", *_CONTAINERS):
+            above = element.getparent()
+            while above is not None and above not in found:
+                found.add(above)
+                above = above.getparent()
+    return found
 
 
 def _anchor(element: Element) -> str | None:

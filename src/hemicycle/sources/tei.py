@@ -308,7 +308,7 @@ class _Page:
             elif name_of(segment) == "l":
                 verse.append(segment)
                 continue
-            elif name_of(segment) != "speaker" or name_of(element) != "sp":
+            elif name_of(segment) != "speaker" or name_of(element) not in ("sp", "u"):
                 self._lines(verse, element, here, loose, begun)
                 self.block(segment, here)
             begun = True

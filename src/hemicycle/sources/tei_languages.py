@@ -37,6 +37,8 @@ def by_language(text: Element) -> list[tuple[str | None, Element]]:
 
     The language is None where the utterances say none, or where there are no utterances.
     """
+    if next(text.iter("{*}u"), None) is None:
+        return [(None, text)]
     units = list(_units(text))
     stated = {unit: _stated(unit) for unit in units}
     languages = list(dict.fromkeys(language for language in stated.values() if language))
