@@ -79,8 +79,8 @@ def test_a_day_reads_as_it_is_printed():
     ]
     assert (found.date, found.title, found.kind) == ("2031-10-07", "Sénat, séance du 2031-10-07", "debate")
     assert found.authors == (
-        Author("Mme la présidente", role="speaker"),
-        Author("Mme Zoé LIN", role="speaker"),
+        Author("Mme la présidente", role="speaker", flags=("senat:11111A",)),
+        Author("Mme Zoé LIN", role="speaker", flags=("senat:19591F",)),
     )
 
 

@@ -24,6 +24,9 @@ from hemicycle.sources.xml import BREAK, Assembly, squeeze
 #: The id under which the Assemblée nationale files several voices at once.
 SEVERAL_VOICES = "PA0"
 
+#: Ids of persons that the rights room knows to say nothing of a term (`hemicycle.rights.layers`).
+_IDENTITY = re.compile(r"PA[0-9]+|senat:[0-9]{5}[A-Z]")
+
 #: How the printed name of somebody whom no id names begins.
 TITLED = re.compile(
     r"(?:MM?\.|Mmes?|Mlles?|Monsieur|Madame|M(?=[ \u00a0]))[\s\u00a0]|"
@@ -226,11 +229,11 @@ class Debate:
     def authors(self) -> tuple[Author, ...]:
         """The speakers whom the publisher knows by an id, each once.
 
-        Only an id of the Assemblée goes among the flags: of others the rights room does not know that they
-        say nothing of a term.
+        Only an id of the Assemblée or a matricule of the Sénat goes among the flags: of others the rights
+        room does not know that they say nothing of a term.
         """
         return tuple(
-            Author(name, role="speaker", flags=(identity,) if identity.startswith("PA") else ())
+            Author(name, role="speaker", flags=(identity,) if _IDENTITY.fullmatch(identity) else ())
             for identity, name in self.speakers.items()
         )
 

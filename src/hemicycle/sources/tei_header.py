@@ -16,9 +16,6 @@ from hemicycle.sources.printed import iso_date
 from hemicycle.sources.tei_languages import language_tag
 from hemicycle.sources.xml import Element, name_of, place_of, squeeze, words_of
 
-#: Flag of a person whose years two places give differently: no rule of terms knows it, so it holds the text.
-CONTRADICTORY = "contradictory-dates"
-
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 #: Contributors beside the authors whose own term of protection counts, by the words for what they did.
