@@ -88,7 +88,7 @@ class Member:
     def __init__(self, name: str, kind: Kind, size: int, target: str, place: str, stream: _Forwards) -> None:
         self.name, self.kind, self.size, self.target, self.place = name, kind, size, target, place
         self._body = _Body(stream, size)
-        self._file = io.BufferedReader(self._body, 2**16)
+        self._file = io.BufferedReader(self._body)
 
     def readline(self, bound: int) -> bytes:
         """The next line, or its first `bound` bytes; empty at the end."""
@@ -258,7 +258,7 @@ def _checked_size(block: bytes, place: str) -> int:
     stated, size = _number(block[148:156]), _number(block[124:136])
     letters = block[:148] + b" " * 8 + block[156:]
     # Some old archives took the bytes for signed ones.
-    if stated not in (sum(letters), sum(letters) - 256 * sum(byte > 127 for byte in letters)):
+    if stated != sum(letters) and stated != sum(letters) - 256 * sum(byte > 127 for byte in letters):
         raise _damaged(place, "an entry has no proper header; it may be no tar archive")
     if size is None:
         raise _damaged(place, "a header holds no number where one must be")
