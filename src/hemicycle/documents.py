@@ -23,6 +23,10 @@ from hemicycle.digests import sha256_text
 #: What a document may be. A reader or a card says which; rules of curation may differ by kind.
 Kind = Literal["debate", "law", "fiction", "press", "manual", "speech", "encyclopedia", "web", "other"]
 
+#: Flag of a contributor whose years two places give differently. No rule of terms knows it, so it holds the
+#: document until somebody has looked.
+CONTRADICTORY = "contradictory-dates"
+
 PART = pa.struct(
     [
         ("start", pa.int64()),
@@ -133,7 +137,7 @@ class StatedLicence:
     """A licence somebody stated for a document.
 
     Attributes:
-        stated_by: ``origin`` (who made the text), ``edition`` (who encoded or scanned it),
+        stated_by: ``origin`` (who made the text), ``edition`` (who encoded it), ``scan`` (who scanned it),
             ``distributor`` (who passes it on), ``file`` (the file's own notice).
         expression: as stated; an SPDX expression where it is one.
         evidence: where it is stated.

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from hemicycle.documents import Author
 from hemicycle.errors import DeclarationError
-from hemicycle.rights.authority import CONTRADICTORY, Authority, load_authority, normal_name
+from hemicycle.rights.authority import Authority, load_authority, normal_name
 from hemicycle.rights.layers import term_of
-from hemicycle.sources import tei_header as reading
 
 EXAMPLES = int(os.environ.get("HEMICYCLE_FUZZ", "200"))
 HEAD = "name,birth,death,flags,ids,source,checked_on\n"
@@ -121,10 +120,6 @@ def test_a_contradiction_makes_the_death_unknown_and_holds_the_document(tmp_path
     assert found.flags[-1] == "contradictory-dates"
     verdict = term_of((found,), "FR", date(2026, 11, 22))
     assert (verdict.verdict, verdict.explanation) == ("review", "flagged-author")
-
-
-def test_readers_and_the_file_hold_a_document_by_one_flag():
-    assert reading.CONTRADICTORY == CONTRADICTORY
 
 
 def test_ids_of_two_people_on_one_author_are_a_contradiction(tmp_path):

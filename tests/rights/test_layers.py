@@ -150,6 +150,7 @@ def test_an_authority_id_among_the_flags_says_nothing_of_the_term():
     "flag",
     [
         "PA1592",
+        "senat:98018H",
         "Q3816",
         "viaf:46766944",
         "VIAF:46766944",
@@ -171,6 +172,8 @@ def test_an_authority_id_is_one_of_a_closed_list(flag):
         "mpf:1914",
         "MPF1914",
         "mort:1914-1918",
+        "senat:1914",
+        "senat:mort",
         "viaf:",
         "viaf:mort-en-1914",
         "wikidata:",

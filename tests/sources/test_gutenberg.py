@@ -24,7 +24,7 @@ from hemicycle.rights.licences import judge_expression
 from hemicycle.rights.policy import default_policy
 from hemicycle.sources.gutenberg import read, unframed
 
-from .test_tarred import tarred
+from .made_tar import tar
 
 EXAMPLES = int(os.environ.get("HEMICYCLE_FUZZ", "200"))
 CARD = Card(title="t", reader="gutenberg", path=".")
@@ -248,13 +248,13 @@ def test_records_are_read_in_place_from_archives_and_others_are_passed_over(tmp_
     members = [(f"cache/epub/{n}/pg{n}.rdf", b"<broken" if n == 8 else record(n).encode()) for n in (7, 8, 9)]
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("rdf-files.tar", tarred(members))
+        archive.writestr("rdf-files.tar", tar(members))
     flat = io.BytesIO()
     with zipfile.ZipFile(flat, "w") as archive:
         for name, data in members:
             archive.writestr(name, data)
     forms = {
-        "rdf-files.tar.gz": gzip.compress(tarred(members)),
+        "rdf-files.tar.gz": gzip.compress(tar(members)),
         "a.tar.zip": buffer.getvalue(),
         "a.zip": flat.getvalue(),
     }

@@ -17,7 +17,7 @@ from hemicycle.documents import Document, write_documents
 from hemicycle.errors import HemicycleError, InputError
 from hemicycle.project import Card
 from hemicycle.sources.legi import legal_document, plain_path, read, removed_paths, validity
-from tests.sources.test_tarballs import tar_of
+from tests.sources.made_tar import tar
 
 FUZZ = int(os.environ.get("HEMICYCLE_FUZZ", "200"))
 CARD = Card(title="t", reader="legi", path=".")
@@ -67,7 +67,7 @@ def shown(found: Document) -> list[tuple[str | None, str]]:
 
 
 def archive(folder: Path, name: str, files: dict[str, bytes]) -> None:
-    (folder / name).write_bytes(gzip.compress(tar_of(files)))
+    (folder / name).write_bytes(gzip.compress(tar(files)))
 
 
 def read_all(folder: Path, card: Card = CARD) -> list[Document]:

@@ -20,7 +20,7 @@ from hemicycle.project import Card
 from hemicycle.rights.layers import term_of
 from hemicycle.sources import reader
 
-from .test_tarred import tarred
+from .made_tar import tar
 
 EXAMPLES = int(os.environ.get("HEMICYCLE_FUZZ", "200"))
 CARD = Card(title="t", reader="wikipedia", path=".")
@@ -153,10 +153,10 @@ def test_a_licence_that_cannot_be_read_is_refused(tmp_path, stated):
 def test_dumps_are_read_where_they_stand(tmp_path):
     lines = [json.dumps(page(n)).encode() for n in (1, 2, 3)]
     members = [("frwiki_0.ndjson", lines[0] + b"\n" + lines[1]), ("frwiki_1.ndjson", lines[2] + b"\n")]
-    (tmp_path / "frwiki-NS0.json.tar.gz").write_bytes(gzip.compress(tarred(members)))
+    (tmp_path / "frwiki-NS0.json.tar.gz").write_bytes(gzip.compress(tar(members)))
     assert [d.id for d in reader("wikipedia")(tmp_path, CARD)] == ["frwiki:1", "frwiki:2", "frwiki:3"]
     members[1] = (members[1][0], b"{\n")
-    (tmp_path / "frwiki-NS0.json.tar.gz").write_bytes(gzip.compress(tarred(members)))
+    (tmp_path / "frwiki-NS0.json.tar.gz").write_bytes(gzip.compress(tar(members)))
     with pytest.raises(InputError) as error:
         list(reader("wikipedia")(tmp_path, CARD))
     assert error.value.place == "frwiki-NS0.json.tar.gz#frwiki_1.ndjson, line 1"

@@ -26,15 +26,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from hemicycle.documents import Author
+from hemicycle.documents import CONTRADICTORY, Author
 from hemicycle.errors import DeclarationError, did_you_mean
 from hemicycle.rights.layers import FLAGS
 from hemicycle.rights.term import OLDEST
 
 COLUMNS = ("name", "birth", "death", "flags", "ids", "source", "checked_on")
-
-#: Flag of an author whose years two places give differently; no rule knows it, so it holds the document.
-CONTRADICTORY = "contradictory-dates"
 
 #: Bytes of the whole file: some hundred thousand people.
 MAX_BYTES = 32 * 2**20

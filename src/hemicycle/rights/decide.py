@@ -81,8 +81,8 @@ def decide(
     Returns:
         Counts of documents and characters, `verdicts` and `reasons` by jurisdiction and use,
         `combinations` (distinct cases), `rules` (ids of the rows used), `verdicts_digest` (of every
-        document's id, text and verdicts, whatever the day and the reasons) and `holds_until`: the ISO date of the first
-        later day on which a verdict or its reason becomes another, or None.
+        document's id, text and verdicts, whatever the day and the reasons) and `holds_until`: the ISO date of
+        the first later day on which a verdict or its reason becomes another, or None.
 
     Raises:
         IntegrityError: the documents are not what the read stage writes.

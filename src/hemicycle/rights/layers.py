@@ -46,10 +46,11 @@ FLAGS = {
 }
 _KINDS: tuple[WorkKind, ...] = ("collective", "audiovisual", "anonymous", "pseudonymous")
 
-#: Readers put authority ids among the flags (viaf:7391951, PA1592, Q3816). They name a person and say nothing
-#: of a term; every other flag may, whatever it looks like (mpf:1914). So the list is closed.
+#: Readers put authority ids among the flags (viaf:7391951, PA1592, senat:98018H, Q3816). They name a person
+#: and say nothing of a term; every other flag may, whatever it looks like (mpf:1914). So the list is closed.
 _AUTHORITY_ID = re.compile(
-    r"(?i:viaf|isni|bnf|wikidata|gnd|idref|orcid|lccn):[A-Za-z]{0,3} ?[0-9][0-9 -]*[A-Za-z]?|PA[0-9]+|Q[0-9]+"
+    r"(?i:viaf|isni|bnf|wikidata|gnd|idref|orcid|lccn):[A-Za-z]{0,3} ?[0-9][0-9 -]*[A-Za-z]?"
+    r"|PA[0-9]+|senat:[0-9]{5}[A-Z]|Q[0-9]+"
 )
 
 
@@ -78,9 +79,14 @@ def bare(author: Author) -> Author | None:
         return None
     flags = {FLAGS.get(f, f) for f in author.flags if not _AUTHORITY_ID.fullmatch(f)}
     birth = author.birth
-    if birth is not None and author.death is not None and 0 <= author.death - birth <= OLDEST:
+    if (
+        birth is not None
+        and author.death is not None
+        and 0 <= author.death - birth <= OLDEST
+        and (author.published is None or birth <= author.published)
+    ):
         # It only tells whether the other years can be right; where it agrees with them it says nothing more.
-        birth = birth if author.published is not None and birth > author.published else None
+        birth = None
     return Author("", LAYERS.get(role, role), birth, author.death, tuple(sorted(flags)), author.published)
 
 

@@ -12,8 +12,8 @@ from hemicycle.rights.aggregate import Part
 def parts_of(
     rights: Mapping[str, Path], admitted: Mapping[str, Path], cards: Mapping[str, Card]
 ) -> list[Part]:
-    """One part for each source and each licence that one of its admitted documents was used under, and one for
-    each model that wrote text of a source. Text that is free by its authors' term alone is under no licence.
+    """One part for each source and each licence that one of its admitted documents was used under, and one
+    for each model that wrote text of a source. Text free by its authors' term alone is under no licence.
 
     Args:
         rights: source → folder of its rights.

@@ -21,9 +21,16 @@ if TYPE_CHECKING:
 #: Reader by the name a card gives. Modules are imported only when a source asks for them.
 READERS = {
     "syceron": "hemicycle.sources.syceron",
+    "assemblee-html": "hemicycle.sources.assemblee_html",
+    "dila-debats": "hemicycle.sources.dila_debats",
+    "senat": "hemicycle.sources.senat",
+    "archives-parlementaires": "hemicycle.sources.archives_parlementaires",
     "tei": "hemicycle.sources.tei",
+    "eltec": "hemicycle.sources.eltec",
     "debian": "hemicycle.sources.debian",
     "text": "hemicycle.sources.text",
+    "markdown-frontmatter": "hemicycle.sources.markdown_frontmatter",
+    "html": "hemicycle.sources.html",
     "web": "hemicycle.sources.web_pages",
     "jsonl": "hemicycle.sources.jsonl",
     "parquet": "hemicycle.sources.parquet",
@@ -32,13 +39,10 @@ READERS = {
     "wikipedia": "hemicycle.sources.wikimedia",
     "wikisource": "hemicycle.sources.wikisource",
     "gallica": "hemicycle.sources.gallica",
-    "eltec": "hemicycle.sources.eltec",
     "legi": "hemicycle.sources.legi",
     "vie-publique": "hemicycle.sources.vie_publique",
-    "markdown-frontmatter": "hemicycle.sources.markdown_frontmatter",
     "hal": "hemicycle.sources.hal",
     "europarl": "hemicycle.sources.europarl",
-    "html": "hemicycle.sources.html",
 }
 
 

@@ -21,10 +21,9 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from hemicycle.documents import Author, Document
+from hemicycle.documents import CONTRADICTORY, Author, Document
 from hemicycle.errors import InputError
 from hemicycle.sources import selected_files, tei
-from hemicycle.sources.tei_header import CONTRADICTORY
 from hemicycle.sources.text import read_utf8
 
 if TYPE_CHECKING:

@@ -30,12 +30,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from hemicycle.documents import Author, Document, StatedLicence
+from hemicycle.documents import CONTRADICTORY, Author, Document, StatedLicence
 from hemicycle.errors import InputError
 from hemicycle.sources import selected_files
 from hemicycle.sources.tarred import SUFFIXES as TAR_SUFFIXES
 from hemicycle.sources.tarred import members_of_stream, tar_members
-from hemicycle.sources.tei_header import CONTRADICTORY, licence_expression
+from hemicycle.sources.tei_header import licence_expression
 from hemicycle.sources.text import MAX_FILE_BYTES, bcp47
 from hemicycle.sources.xml import Element, name_of, parse, place_of, read_bytes, words_of
 from hemicycle.sources.zipped import inflated, open_zip

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,14 +34,12 @@ from hemicycle.documents import Document, Part
 from hemicycle.errors import InputError
 from hemicycle.sources import selected_files
 from hemicycle.sources.prose import paragraphs
-from hemicycle.sources.tarballs import tar_members
+from hemicycle.sources.tarred import SUFFIXES, is_archive, tar_members
 from hemicycle.sources.text import iso_date
 from hemicycle.sources.xml import Element, name_of, parse, place_of, read_bytes, squeeze, words_of
 
 if TYPE_CHECKING:
     from hemicycle.project import Card
-
-ARCHIVES = (".tar.gz", ".tgz", ".tar", ".taz")
 
 #: Days that stand for “without end” and “not known yet”.
 OPEN_END = "2999-01-01"
@@ -76,7 +74,7 @@ def read(folder: Path, card: Card) -> Iterator[Document]:
     archives: list[Path] = []
     for path in selected_files(folder, card):
         name = path.name.lower()
-        if name.endswith(ARCHIVES):
+        if is_archive(path):
             archives.append(path)
         elif name.endswith(".xml"):
             loose.append(path)
@@ -88,7 +86,7 @@ def read(folder: Path, card: Card) -> Iterator[Document]:
             )
         else:
             raise InputError(
-                f"the card selects this file, and it is neither .xml nor one of {', '.join(ARCHIVES)}",
+                f"the card selects this file, and it is neither .xml nor one of {', '.join(SUFFIXES)}",
                 place=path.relative_to(folder).as_posix(),
                 remedy='Say in the source card which files are meant, e.g. include = ["**/*.tar.gz"].',
             )
@@ -99,11 +97,13 @@ def read(folder: Path, card: Card) -> Iterator[Document]:
     for path in _newest_first(archives, folder):
         place = path.relative_to(folder).as_posix()
         lists: list[str] = []
-        for name, data in tar_members(path, place, _is_wanted(place)):
-            if _is_list(posixpath.basename(name).lower()):
-                lists += removed_paths(data, f"{place}#{name}")
-            elif not newer.removes(name):
-                yield from _new_document(data, f"{place}#{name}", newer)
+        for member in tar_members(path, place):
+            if not _is_wanted(member.name, member.place):
+                continue
+            if _is_list(posixpath.basename(member.name).lower()):
+                lists += removed_paths(member.read(), member.place)
+            elif not newer.removes(member.name):
+                yield from _new_document(member.read(), member.place, newer)
         newer.removed.update(lists)
 
 
@@ -151,20 +151,17 @@ def _is_list(name: str) -> bool:
     return name.startswith("liste_suppression") and name.endswith(".dat")
 
 
-def _is_wanted(archive: str) -> Callable[[str], bool]:
-    def wanted(name: str) -> bool:
-        base = posixpath.basename(name).lower()
-        if base.endswith(".xml") or _is_list(base):
-            return True
-        if posixpath.splitext(base)[1] in _COMPANIONS:
-            return False
-        raise InputError(
-            "the archive holds something that is neither XML nor a known companion of it",
-            place=f"{archive}#{name}",
-            remedy="Unpack the archive, and say in the source card which files are meant.",
-        )
-
-    return wanted
+def _is_wanted(name: str, place: str) -> bool:
+    base = posixpath.basename(name).lower()
+    if base.endswith(".xml") or _is_list(base):
+        return True
+    if posixpath.splitext(base)[1] in _COMPANIONS:
+        return False
+    raise InputError(
+        "the archive holds something that is neither XML nor a known companion of it",
+        place=place,
+        remedy="Unpack the archive, and say in the source card which files are meant.",
+    )
 
 
 def _newest_first(archives: list[Path], folder: Path) -> list[Path]:

@@ -13,18 +13,10 @@ from dataclasses import dataclass, replace
 
 from hemicycle.documents import Author, StatedLicence
 from hemicycle.sources.printed import iso_date
+from hemicycle.sources.tei_languages import language_tag
 from hemicycle.sources.xml import Element, name_of, place_of, squeeze, words_of
 
-#: Flag of a person whose years two places give differently: no rule of terms knows it, so it holds the text.
-CONTRADICTORY = "contradictory-dates"
-
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-
-#: ISO 639-2 codes that headers use where BCP 47 wants the two letters of ISO 639-1.
-_TWO_LETTERS = {
-    "fra": "fr", "fre": "fr", "eng": "en", "nld": "nl", "dut": "nl",
-    "deu": "de", "ger": "de", "ita": "it", "spa": "es", "por": "pt",
-}  # fmt: skip
 
 #: Contributors beside the authors whose own term of protection counts, by the words for what they did.
 _CONTRIBUTIONS = {
@@ -55,7 +47,7 @@ class Header:
 
     Attributes:
         date: of the sitting or the first publication, ISO 8601, as precise as stated.
-        persons: printed names by `xml:id`, from the header's list of persons.
+        persons: by `xml:id`, from the list of persons.
     """
 
     title: str | None
@@ -63,7 +55,7 @@ class Header:
     date: str | None
     language: str | None
     licences: tuple[StatedLicence, ...]
-    persons: dict[str, str]
+    persons: dict[str, Author]
 
 
 def read_header(tei: Element, file: str) -> Header:
@@ -81,7 +73,7 @@ def read_header(tei: Element, file: str) -> Header:
         date=str(first) if first else _date(tei, header),
         language=_language(tei, header),
         licences=tuple(_licences(header, file)),
-        persons=_persons(tei),
+        persons=people(tei),
     )
 
 
@@ -166,7 +158,7 @@ def _year(stated: str | None) -> int | None:
 
 
 def _first_edition(header: Element) -> int | None:
-    """The year of first publication; of a serial over several years the last, when it was whole."""
+    """The year of first publication; a serial counts from its last year, when it was whole."""
     for edition in header.iter("{*}bibl"):
         if edition.get("type") == "firstEdition":
             for stated in _find(edition, "date"):
@@ -203,18 +195,18 @@ def _language(tei: Element, header: Element | None) -> str | None:
     return language_tag(stated)
 
 
-def language_tag(stated: str | None) -> str | None:
-    """A language as catalogues write it (fre, fra, fr) in two letters where it has them."""
-    return _TWO_LETTERS.get(stated.lower(), stated) if stated else None
-
-
-def _persons(tei: Element) -> dict[str, str]:
+def people(element: Element) -> dict[str, Author]:
+    """The persons of every list inside an element, by their `xml:id`, as speakers."""
     found = {}
-    for one in tei.iter("{*}person"):
+    for one in element.iter("{*}person"):
         key = one.get("{http://www.w3.org/XML/1998/namespace}id")
-        name = next((words_of(n) for n in _find(one, "persName")), "")
-        if key and name:
-            found[key] = name
+        named = next(iter(_find(one, "persName")), None)
+        if key and named is not None and words_of(named):
+            stated = person(one, "speaker")
+            pieces = [words_of(e) for name in ("forename", "nameLink", "surname") for e in _find(named, name)]
+            # Ids of other kinds than the Assemblée's would be taken for a flag that bears on a term.
+            flags = (key,) if re.fullmatch(r"PA[0-9]+", key) else ()
+            found[key] = replace(stated, name=" ".join(pieces) or words_of(named), flags=flags)
     return found
 
 

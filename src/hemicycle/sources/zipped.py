@@ -87,6 +87,12 @@ def open_zip(path: Path, origin: str) -> zipfile.ZipFile:
         raise _damaged(origin, error) from None
 
 
+def member_names(path: Path, origin: str) -> list[str]:
+    """The names that a zip file says its members have, without reading any. Raises InputError as above."""
+    with open_zip(path, origin) as archive:
+        return archive.namelist()
+
+
 def inflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str, limit: int) -> bytes:
     """The bytes of one member of any kind. Raises InputError: damaged, hostile or above `limit`."""
     _check_member(info, place, limit)
