@@ -52,6 +52,8 @@ class Cases:
         self.cases: list[Case] = []
         self._number: dict[Case, int] = {}
         self._by_key: dict[tuple[str, str, str], int] = {}
+        self._stated: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._counted: dict[str, tuple[Author, ...]] = {}
         self._people: list[Author] = []
         self._person: dict[Author, int] = {}
         self._by_json: dict[str, int] = {}
@@ -76,14 +78,11 @@ class Cases:
     def _case(self, statements: str, people: str, reservation: str) -> int:
         number = self._by_key.get((statements, people, reservation))
         if number is None:
-            # Not splitlines: it would also break at separators that JSON leaves as they are.
-            stated = [json.loads(line) for line in statements.split("\n") if line]
-            case = Case(
-                # What is null in a statement is empty text, hence unreadable.
-                tuple(sorted({(s["stated_by"] or "", s["expression"] or "") for s in stated})),
-                relevant([self._people[int(person)] for person in people.split()]),
-                reservation,
-            )
+            if people not in self._counted:
+                self._counted[people] = relevant([self._people[int(person)] for person in people.split()])
+            if statements not in self._stated:
+                self._stated[statements] = _read_statements(statements)
+            case = Case(self._stated[statements], self._counted[people], reservation)
             number = self._number.setdefault(case, len(self.cases))
             if number == len(self.cases):
                 self.cases.append(case)
@@ -178,6 +177,13 @@ def _combined(reservations: pa.ChunkedArray) -> pl.Series:
         .otherwise(pl.lit("unknown"))
     )
     return pl.DataFrame(pa.table({"reservations": reservations})).select(said.alias("said"))["said"]
+
+
+def _read_statements(lines: str) -> tuple[tuple[str, str], ...]:
+    """The statements behind lines of JSON. What is null in one is empty text, hence unreadable."""
+    # Not splitlines: it would also break at separators that JSON leaves as they are.
+    stated = [json.loads(line) for line in lines.split("\n") if line]
+    return tuple(sorted({(s["stated_by"] or "", s["expression"] or "") for s in stated}))
 
 
 def _statements(licences: pa.ChunkedArray) -> pl.Series:
