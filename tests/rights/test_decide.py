@@ -275,3 +275,35 @@ def test_documents_that_are_no_parquet_are_refused_with_their_place(tmp_path):
 def test_rights_in_no_jurisdiction_are_not_decided(tmp_path):
     with pytest.raises(DeclarationError, match="no jurisdiction"):
         decide(tmp_path / "documents.parquet", card(), "s", [], TODAY, tmp_path)
+
+
+def test_an_author_whom_the_source_leaves_without_years_is_found_in_the_projects_own_file(tmp_path):
+    docs = [novel("a", Author("Delarue-Mardrus, Lucie")), novel("b", Author("Nobody Known"))]
+    write_documents(tmp_path / "documents.parquet", "s", docs)
+    authors = tmp_path / "authors.csv"
+    authors.write_text(
+        "name,birth,death,flags,ids,source,checked_on\n"
+        "Lucie Delarue-Mardrus,1874,1945,,,https://example.org/notice,2026-11-20\n",
+        "utf-8",
+    )
+    edition = card(licence="CC-BY-4.0", covers="edition")
+
+    def told(**options):
+        decide(tmp_path / "documents.parquet", edition, "s", ["FR"], TODAY, tmp_path, **options)
+        rows = pl.read_parquet(tmp_path / "rights.parquet").filter(use="train")
+        return dict(rows.select("id", "explanation").iter_rows())
+
+    assert told() == {"s:a": "unknown-death", "s:b": "unknown-death"}
+    assert told(authority=authors) == {"s:a": "licence-and-term", "s:b": "unknown-death"}
+
+
+def test_the_digest_of_the_verdicts_is_that_of_texts_and_verdicts_and_of_nothing_else(tmp_path):
+    def digest(docs, on=TODAY, **rights):
+        _, figures = decided(tmp_path, docs, rights or {"licence": "CC-BY-4.0", "covers": "edition"}, on=on)
+        return figures["verdicts_digest"]
+
+    first = digest([novel("a", Author("A", death=1950))])
+    assert digest([novel("a", Author("B", death=1951))]) == first
+    assert digest([novel("a", Author("A", death=1950))], on=date(2026, 1, 5)) == first
+    assert digest([novel("a", Author("A", death=1956))]) != first
+    assert digest([novel("a", Author("A", death=1950)), novel("b", Author("A", death=1950))]) != first
