@@ -13,5 +13,5 @@ def test_weights_under_a_licence_that_a_source_forbids_are_refused_and_the_sourc
     text = declaration.read_text("utf-8").replace('license = "Apache-2.0"', 'license = "CC-BY-NC-4.0"')
     declaration.write_text(text, "utf-8")
     session = Session(copy)
-    with pytest.raises(RightsError, match="“sittings” is under CC-BY-SA-4.0"):
+    with pytest.raises(RightsError, match=r"“sittings” is under CC-BY-SA-4\.0"):
         session.pipeline().run(session.flow.up_to("release"))

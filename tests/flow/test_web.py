@@ -1,4 +1,4 @@
-"""A web source from its sites to the gate: evidence of opt-outs, and what a later look at the sites changes."""
+"""A web source from its sites to the gate: evidence of opt-outs, and what a later look changes."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -50,8 +50,8 @@ def site():
     with running() as site:
         site.file("/robots.txt", OPEN)
         for number, name in enumerate(("un", "deux")):
-            body = f"<html lang='fr'><head><title>{name}</title></head><body><h1>{name}</h1><p>{WORDS} {number}</p>"
-            site.html(f"/{name}.html", f"{body}</body></html>")
+            head = f"<html lang='fr'><head><title>{name}</title></head>"
+            site.html(f"/{name}.html", f"{head}<body><h1>{name}</h1><p>{WORDS} {number}</p></body></html>")
         yield site
 
 
