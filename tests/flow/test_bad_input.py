@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hemicycle.cli import main
 from hemicycle.cli.session import Session
 from hemicycle.ledger import check_project
 from tests.flow.small import DECLARATION, EXAMPLE, make_project
@@ -212,19 +211,6 @@ def make_bad_project(folder, make, card=CARD):
     return project
 
 
-@pytest.fixture
-def call(capsys, monkeypatch):
-    """Run the command line in this process; returns exit code, stdout, stderr."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["hemicycle", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        return left.value.code, *capsys.readouterr()
-
-    return run
-
-
 def assert_sound(project, sources):
     """All that stands under a final name is stated and sound; the corpus, if any, is of these sources."""
     session = Session(project)
@@ -388,7 +374,6 @@ def test_a_folder_that_is_not_there_is_not_looked_for_further_up(call, monkeypat
 MEASURED = """
 import atexit, re, sys
 from pathlib import Path
-from hemicycle.cli import main
 peak = lambda: re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
 atexit.register(lambda: print("peak", peak(), "kB", file=sys.stderr))
 main()
