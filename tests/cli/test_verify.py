@@ -1,5 +1,7 @@
 """What `verify` says, where it says it, and with which exit code."""
 
+import re
+
 import pytest
 
 from hemicycle.ledger import Ledger
@@ -36,3 +38,16 @@ def test_whoever_gives_the_key_is_not_told_to_compare_it(tmp_path, call):
         assert code == expected
         assert "compare: " not in out + err
         assert f"fingerprint: {fingerprint}\n" in out + err
+
+
+def test_the_verdict_and_the_facts_are_results_and_stand_on_stdout(built, tmp_path, call):
+    assert call("verify", built) == (0, "lines: 5\neverything is what the ledger says\n", "")
+    release = build_miniature(tmp_path / "mini").release(tmp_path / "v0")
+    code, out, err = call("verify", release)
+    assert (code, err) == (0, "")
+    assert re.match(r"fingerprint: SHA256:.*\ncompare: ", out)
+    (release / "NOTICE").unlink()
+    code, out, err = call("verify", release)
+    assert (code, err) == (1, "")
+    assert out.startswith("NOTICE: ")
+    assert out.endswith("\n1 finding(s)\n")

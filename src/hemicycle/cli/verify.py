@@ -60,11 +60,11 @@ def command(folder: Path, fingerprint: str | None, as_json: bool) -> None:
         for finding in findings:
             click.echo(str(finding))
         for key, value in facts.items():
-            click.echo(f"{key}: {value}", err=True)
+            click.echo(f"{key}: {value}")
         verdict = "everything is what the ledger says" if not findings else f"{len(findings)} finding(s)"
         if facts.get("lines") == "0":
             verdict = "nothing has been built here yet"
-        click.echo(verdict, err=True)
+        click.echo(verdict)
     if findings:
         raise click.exceptions.Exit(1)
 
