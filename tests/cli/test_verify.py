@@ -1,6 +1,7 @@
 """What `verify` says, where it says it, and with which exit code."""
 
 import re
+import shutil
 
 import pytest
 
@@ -51,3 +52,13 @@ def test_the_verdict_and_the_facts_are_results_and_stand_on_stdout(built, tmp_pa
     assert (code, err) == (1, "")
     assert out.startswith("NOTICE: ")
     assert out.endswith("\n1 finding(s)\n")
+
+
+def test_a_lost_ledger_is_one_finding(built, call):
+    shutil.rmtree(built / "ledger")
+    what = f"{built / 'ledger'}: the ledger is missing: restore it from a copy, for nothing else says what was built\n"
+    assert call("verify", built) == (1, f"{what}lines: 0\n1 finding(s)\n", "")
+
+
+def test_a_project_that_was_never_built_is_sound_and_says_so(project, call):
+    assert call("verify", project) == (0, "lines: 0\nnothing has been built here yet\n", "")

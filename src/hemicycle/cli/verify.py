@@ -62,7 +62,7 @@ def command(folder: Path, fingerprint: str | None, as_json: bool) -> None:
         for key, value in facts.items():
             click.echo(f"{key}: {value}")
         verdict = "everything is what the ledger says" if not findings else f"{len(findings)} finding(s)"
-        if facts.get("lines") == "0":
+        if facts.get("lines") == "0" and not findings:
             verdict = "nothing has been built here yet"
         click.echo(verdict)
     if findings:

@@ -56,6 +56,13 @@ class Ledger:
         self._by_key: dict[str, Statement] | None = None
 
     @property
+    def begun(self) -> bool:
+        """Whether anything of the ledger is there."""
+        return any(
+            (self.folder / name).exists() for name in ("journal.jsonl", "head.json", "statements", "keys")
+        )
+
+    @property
     def public_key(self) -> PublicKey:
         path = self.folder / "keys" / "solo.pub"
         try:
