@@ -278,14 +278,18 @@ class Flow:
     def corpus(self, name: str) -> Step:
         corpus = self.declaration.corpora[name]
 
-        def build(work: Work) -> dict[str, Any]:
-            from hemicycle.curate import curate
-
-            if not work.statements["admitted"].figures["admitted"]:
+        def resolve(at: Resolving) -> dict[str, Any]:
+            # Here and not in `build`, so that a look knows it too.
+            if not at.statements["admitted"].figures["admitted"]:
                 raise RightsError(
                     f"no document of corpus “{name}” is cleared",
                     remedy="`hemicycle clear` says for each source what holds it back.",
                 )
+            return {}
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.curate import curate
+
             documents = {
                 role: folder / "documents.parquet"
                 for role, folder in work.inputs.items()
@@ -312,6 +316,7 @@ class Flow:
             declared,
             build,
             {**inputs, "admitted": self.admitted(name)},
+            resolve=resolve,
             may_lack=frozenset(inputs),
         )
 

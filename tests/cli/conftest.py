@@ -34,3 +34,26 @@ def project(tmp_path):
     for number in range(3):
         (folder / "textes" / f"{number}.txt").write_text(f"{number}. {LETTER * 5}", "utf-8")
     return folder
+
+
+#: Declares a model of the corpus; nothing in these tests trains it.
+MODEL = """
+[tokenizers.fr]
+corpus = "lettres"
+vocab = 300
+
+[models.petit]
+corpora = { lettres = 1.0 }
+tokenizer = "fr"
+architecture = { layers = 1, width = 16, heads = 1, context = 16 }
+budget = { tokens = 1000 }
+"""
+
+
+@pytest.fixture
+def refused(project):
+    """A project with a model, whose one source nobody attested."""
+    toml, card = project / "hemicycle.toml", project / "sources" / "textes.toml"
+    toml.write_text(DECLARATION + MODEL, "utf-8")
+    card.write_text(CARD.replace('attested_by = "Jeanne Essai"\n', ""), "utf-8")
+    return project
