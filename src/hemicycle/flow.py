@@ -42,7 +42,7 @@ VERBS = {
 #: Raised by one when a stage would make something else of the same input.
 VERSIONS = {
     "raw": 1,
-    "documents": 1,
+    "documents": 2,
     "rights": 1,
     "admitted": 1,
     "corpus": 1,

@@ -56,7 +56,8 @@ def test_the_verdict_and_the_facts_are_results_and_stand_on_stdout(built, tmp_pa
 
 def test_a_lost_ledger_is_one_finding(built, call):
     shutil.rmtree(built / "ledger")
-    what = f"{built / 'ledger'}: the ledger is missing: restore it from a copy, for nothing else says what was built\n"
+    lost = "the ledger is missing: restore it from a copy, for nothing else says what was built"
+    what = f"{built / 'ledger'}: {lost}\n"
     assert call("verify", built) == (1, f"{what}lines: 0\n1 finding(s)\n", "")
 
 
