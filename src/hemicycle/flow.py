@@ -52,7 +52,7 @@ VERSIONS = {
     "model": 1,
     "index": 1,
     "evaluation": 1,
-    "release": 1,
+    "release": 2,
 }
 
 #: Uses a model needs a right for. Redistribution of text is asked for where text is published.
