@@ -10,8 +10,9 @@ the pipeline nor each other. Read from top to bottom, this file is the flow of t
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -131,15 +132,16 @@ class Flow:
 
             locked = self.lock.get("raw", name) or {}
             pinned = locked if locked.get("declared") == declared and name not in self.update else {}
-            figures = collect(
-                card,
-                self.project.folder,
-                work.out,
-                work.scratch,
-                pinned=pinned.get("packages", {}),
-                offline=work.offline,
-                progress=work.progress,
-            )
+            with _naming(name):
+                figures = collect(
+                    card,
+                    self.project.folder,
+                    work.out,
+                    work.scratch,
+                    pinned=pinned.get("packages", {}),
+                    offline=work.offline,
+                    progress=work.progress,
+                )
             digest = artefact_digest(digest_files(work.out))
             if not card.path and pinned and pinned["digest"] != digest:
                 raise InputError(
@@ -152,9 +154,9 @@ class Flow:
         def resolve(at: Resolving) -> dict[str, Any]:
             from hemicycle.sources.local import fingerprint
 
-            return {
-                "files": fingerprint(self._local_path(card), card, self.store.cache / f"{name}.files.json")
-            }
+            cache = self.store.cache / f"{name}.files.json"
+            with _naming(name):
+                return {"files": fingerprint(self._local_path(card), card, cache)}
 
         def settle(statement: Statement, lock: Lock) -> None:
             entry = {"declared": declared, "digest": statement.digest}
@@ -569,6 +571,16 @@ class Flow:
                 s = ancestor.statement
                 found[f"{s.subject.stage}/{s.subject.name}"] = s
         return found
+
+
+@contextlib.contextmanager
+def _naming(source: str) -> Iterator[None]:
+    """Put the name of a source's card before the place of whatever is wrong with its files."""
+    try:
+        yield
+    except (InputError, DeclarationError) as error:
+        place = f"source {source}, {error.place}" if error.place else f"source {source}"
+        raise type(error)(error.what, place=place, remedy=error.remedy) from None
 
 
 def index_name(model: Model) -> str:

@@ -193,10 +193,10 @@ BAD = {
         file("a.pdf", b"%PDF-1.7"),
         r"source bad, a\.pdf: this is not a text file by its name",
     ),
-    "empty folder": ("text", lambda folder: None, r"source “Mauvaise source”: no file in .*/bad matches"),
-    "missing path": ("text", os.rmdir, r"source “Mauvaise source”: .*/bad does not exist"),
-    "link out": ("text", link_out, r"source “Mauvaise source”, a\.txt: the link leads out of the folder"),
-    "linked folder": ("text", folder_link_out, r"source “Mauvaise source”, a: the link leads out"),
+    "empty folder": ("text", lambda folder: None, r"source bad: no file in .*/bad matches"),
+    "missing path": ("text", os.rmdir, r"source bad: .*/bad does not exist"),
+    "link out": ("text", link_out, r"source bad, a\.txt: the link leads out of the folder"),
+    "linked folder": ("text", folder_link_out, r"source bad, a: the link leads out"),
 }
 
 
@@ -296,7 +296,7 @@ def test_a_pattern_that_climbs_out_of_the_folder_is_a_wrong_card(call, tmp_path)
     project = make_bad_project(tmp_path / "essai", file("a.txt", FRENCH.encode()), card)
     code, _, err = call("curate", "--project", project, "--keep-going")
     assert code == 2
-    assert "source “Mauvaise source”: the pattern “../**” does not stay inside the folder" in err
+    assert "source bad: the pattern “../**” does not stay inside the folder" in err
     assert_sound(project, ["sittings"])
 
 

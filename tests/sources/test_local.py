@@ -75,8 +75,8 @@ def test_the_card_of_a_dataset_comes_along_though_no_pattern_names_it(source: Pa
     assert names(source, card("b/*.md")) == ["b/d.md"]
 
 
-def test_a_missing_folder_names_the_source(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^source “Mes textes”: .*/absent does not exist"):
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^/.*/absent does not exist"):
         copy_in(tmp_path / "absent", tmp_path / "into", card())
 
 
@@ -87,7 +87,7 @@ def test_an_empty_selection_is_an_error_not_an_empty_source(source: Path) -> Non
 
 @pytest.mark.parametrize("pattern", ["../*", "b/../../x", "/etc/*", "", "a**b/*"])
 def test_a_pattern_that_leads_out_is_a_wrong_declaration(source: Path, pattern: str) -> None:
-    with pytest.raises(DeclarationError, match="Mes textes"):
+    with pytest.raises(DeclarationError, match=r"(?i)pattern"):
         selection(source, card("a.txt", pattern))
 
 

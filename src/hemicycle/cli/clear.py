@@ -51,5 +51,5 @@ def command(
         print_json({"steps": outcomes_json(outcomes), "sources": rows})
     elif not dry_run:
         print_sources(session, outcomes)
-        missing_hint(outcomes)
+        missing_hint(session, outcomes)
     finish(outcomes)
