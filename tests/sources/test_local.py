@@ -91,6 +91,15 @@ def test_a_pattern_that_leads_out_is_a_wrong_declaration(source: Path, pattern: 
         selection(source, card("a.txt", pattern))
 
 
+def test_a_pipe_that_a_pattern_selects_is_refused_by_its_name(source: Path) -> None:
+    os.mkfifo(source / "b" / "tube.txt")
+    os.mkfifo(source / ".caché.txt")
+    with pytest.raises(InputError, match=r"^b/tube\.txt: this is no ordinary file"):
+        selection(source, card())
+    assert names(source, card("*.txt")) == ["a.txt"]
+    assert "b/tube.txt" not in names(source, card(exclude=("b/tube.txt",)))
+
+
 def test_links_inside_the_folder_are_taken_as_what_they_lead_to(source: Path, tmp_path: Path) -> None:
     (source / "lien.txt").symlink_to("a.txt")
     copy_in(source, tmp_path / "into", card("*.txt"))

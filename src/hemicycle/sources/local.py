@@ -43,7 +43,8 @@ def selection(source: Path, card: Card) -> list[tuple[str, Path]]:
 
     Raises:
         DeclarationError: a pattern of the card leads out of the folder.
-        InputError: there is nothing at `source`, nothing is selected, or a link leads out of the folder.
+        InputError: there is nothing at `source`, nothing is selected, a link leads out of the folder, or a
+            pattern selects a pipe, a socket or a device.
     """
     if source.is_file():
         return [(_name(source.name), source)]
@@ -60,6 +61,7 @@ def selection(source: Path, card: Card) -> list[tuple[str, Path]]:
             )
     try:
         chosen = {p for p in selected_files(source, card) if not _hidden(p.relative_to(source))}
+        _refuse_what_is_no_file(source, card)
     except ValueError as error:
         raise DeclarationError(str(error)) from None
     chosen.update(p for name in COMPANIONS.get(card.reader, ()) if (p := source / name).is_file())
@@ -171,6 +173,21 @@ def _name(name: str) -> str:
             remedy="Rename the file.",
         ) from None
     return name
+
+
+def _refuse_what_is_no_file(source: Path, card: Card) -> None:
+    """Refuse a pipe, a socket or a device that the patterns select: it cannot be copied in."""
+    excluded = {p for pattern in card.exclude for p in source.glob(pattern)}
+    for pattern in card.include:
+        for path in source.glob(pattern):
+            if path.is_file() or path.is_dir() or not path.exists() or path in excluded:
+                continue
+            if not _hidden(path.relative_to(source)):
+                raise InputError(
+                    "this is no ordinary file, but a pipe, a socket or a device",
+                    place=path.relative_to(source).as_posix(),
+                    remedy="Take it away, or name it in `exclude` in the card.",
+                )
 
 
 def _refuse_links_that_leave(source: Path, card: Card, chosen: set[Path]) -> None:
