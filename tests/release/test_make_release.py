@@ -118,6 +118,13 @@ def test_the_data_card_shows_that_evidence_is_missing(released: Path):
         assert page.count(missing) == 1, "of two sources, one gives it"
 
 
+@pytest.mark.parametrize("file", ["README.fr.md", "DATA.fr.md"])
+def test_the_french_cards_use_the_words_of_the_french_pages(file: str, released: Path):
+    page = re.sub(r"```.*?```|`[^`]*`", "", (released / file).read_text("utf-8"), flags=re.S)
+    assert not re.findall(r"\btokens?\b|(?:\d\W|dernier |les )pas\b", page, re.I)
+    assert "jetons" in page
+
+
 def test_hostile_titles_make_no_heading_link_image_or_html(released: Path):
     for file in PAGES:
         text = (released / file).read_text("utf-8")
