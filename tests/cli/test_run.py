@@ -52,3 +52,20 @@ def test_once_it_is_mended_it_would_run_again(refused, call):
     out = call("status", refused)[1]
     assert "would run   rights textes  (its declaration changed)" in out
     assert "blocked" not in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("status", "--jsn"), "error: No such option"),
+        (("rnu",), "error: there is no verb “rnu”. Did you mean “run”?"),
+        (("status", "nowhere"), "error: Invalid value for '[PROJECT]'"),
+        (("status",), "error: "),
+    ],
+)
+def test_every_error_begins_with_the_same_word(words, said, call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = call(*words)
+    assert (code, out) == (2, "")
+    assert next(line for line in err.splitlines() if line.lower().startswith("error")).startswith(said)
+    assert "Error:" not in err

@@ -241,3 +241,12 @@ def test_commands_are_read_as_a_shell_reads_them() -> None:
 def test_every_state_of_a_step_is_described(state: str) -> None:
     assert state in (Outcome.__doc__ or "")
     assert f"`{state}`" in (DOCS / "status.md").read_text("utf-8")
+
+
+def test_make_says_that_clean_takes_the_ledger_and_the_key() -> None:
+    rule = re.search(r"^clean: ## (.*)\n\t(.*)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert rule is not None
+    assert "/ledger" in rule[2]
+    assert "/.hemicycle" in rule[2]
+    assert "ledger" in rule[1]
+    assert "key" in rule[1]
