@@ -11,8 +11,9 @@ the pipeline nor each other. Read from top to bottom, this file is the flow of t
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ VERSIONS = {
     "index": 1,
     "roots": 1,
     "evaluation": 1,
-    "release": 1,
+    "release": 2,
 }
 
 #: Uses a model needs a right for. Redistribution of text is asked for where text is published.
@@ -141,15 +142,16 @@ class Flow:
 
             locked = self.lock.get("raw", name) or {}
             pinned = locked if locked.get("declared") == declared and name not in self.update else {}
-            figures = collect(
-                card,
-                self.project.folder,
-                work.out,
-                work.scratch,
-                pinned=pinned.get("packages", {}),
-                offline=work.offline,
-                progress=work.progress,
-            )
+            with _naming(name):
+                figures = collect(
+                    card,
+                    self.project.folder,
+                    work.out,
+                    work.scratch,
+                    pinned=pinned.get("packages", {}),
+                    offline=work.offline,
+                    progress=work.progress,
+                )
             digest = artefact_digest(digest_files(work.out))
             if not card.path and pinned and pinned["digest"] != digest:
                 raise InputError(
@@ -162,9 +164,9 @@ class Flow:
         def resolve(at: Resolving) -> dict[str, Any]:
             from hemicycle.sources.local import fingerprint
 
-            return {
-                "files": fingerprint(self._local_path(card), card, self.store.cache / f"{name}.files.json")
-            }
+            cache = self.store.cache / f"{name}.files.json"
+            with _naming(name):
+                return {"files": fingerprint(self._local_path(card), card, cache)}
 
         def settle(statement: Statement, lock: Lock) -> None:
             entry = {"declared": declared, "digest": statement.digest}
@@ -361,14 +363,18 @@ class Flow:
     def corpus(self, name: str) -> Step:
         corpus = self.declaration.corpora[name]
 
-        def build(work: Work) -> dict[str, Any]:
-            from hemicycle.curate import curate
-
-            if not work.statements["admitted"].figures["admitted"]:
+        def resolve(at: Resolving) -> dict[str, Any]:
+            # Here and not in `build`, so that a look knows it too.
+            if not at.statements["admitted"].figures["admitted"]:
                 raise RightsError(
                     f"no document of corpus “{name}” is cleared",
                     remedy="`hemicycle clear` says for each source what holds it back.",
                 )
+            return {}
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.curate import curate
+
             documents = {
                 role: folder / "documents.parquet"
                 for role, folder in work.inputs.items()
@@ -395,6 +401,7 @@ class Flow:
             declared,
             build,
             {**inputs, "admitted": self.admitted(name)},
+            resolve=resolve,
             may_lack=frozenset(inputs),
         )
 
@@ -702,6 +709,16 @@ class Flow:
                 s = ancestor.statement
                 found[f"{s.subject.stage}/{s.subject.name}"] = s
         return found
+
+
+@contextlib.contextmanager
+def _naming(source: str) -> Iterator[None]:
+    """Put the name of a source's card before the place of whatever is wrong with its files."""
+    try:
+        yield
+    except (InputError, DeclarationError) as error:
+        place = f"source {source}, {error.place}" if error.place else f"source {source}"
+        raise type(error)(error.what, place=place, remedy=error.remedy) from None
 
 
 def index_name(model: Model) -> str:

@@ -24,7 +24,7 @@ from typing import Any
 
 from hemicycle import __version__
 from hemicycle.digests import sha256_json
-from hemicycle.errors import HemicycleError, InputError, IntegrityError
+from hemicycle.errors import HemicycleError, InputError, IntegrityError, RightsError
 from hemicycle.ledger import Ledger, Statement, Subject
 from hemicycle.ledger.statements import read_statement
 from hemicycle.ledger.verify import check_files
@@ -109,6 +109,8 @@ class Pipeline:
             resolved = self._resolve(step, statements, looking=True)
         except Unresolved as unknown:
             return Outcome(step, "would-run", str(unknown))
+        except RightsError as error:
+            return Outcome(step, "blocked", error.what, error=error)
         except HemicycleError as error:
             return _stopped(step, error)
         if str(step) in force:

@@ -36,11 +36,42 @@ LOCK = "hemicycle.lock"
 #: The project's own file of authors, for years that sources leave open.
 AUTHORS = "authors.csv"
 
+_NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+_COUNTRY = r"^[A-Z]{2}(-[A-Z]{2,3})?$"
+_PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
+
 #: Names become folder names and command-line words.
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Name = Annotated[str, StringConstraints(pattern=_NAME)]
 
 #: Countries a project may be released in, ISO 3166. Each needs rules of its own in `rights/`.
-Jurisdiction = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z]{2,3})?$")]
+Jurisdiction = Annotated[str, StringConstraints(pattern=_COUNTRY)]
+
+#: A kind of mistake (pydantic's type of error) → what is said of it; braces take a figure of the error.
+_MISTAKES = {
+    "too_short": "needs at least {min_length}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "string_type": "must be a text, in quotes",
+    "list_type": "must be a list, in brackets",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "finite_number": "must be a finite number",
+    "int_parsing_size": "must be a smaller number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+}
+_FORMS = {
+    _NAME: "must be a name of lower-case letters, digits, - and _, at most 64",
+    _COUNTRY: "must be the code of a country in capitals, such as FR or BE",
+    _PACKAGE: "must be the name of a Debian package",
+}
 
 
 class _Declared(BaseModel):
@@ -123,7 +154,7 @@ class Card(_Declared):
     reader: str
     path: str | None = None
     urls: list[str] | None = None
-    packages: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]] | None = None
+    packages: list[Annotated[str, StringConstraints(pattern=_PACKAGE)]] | None = None
     include: list[str] = ["**/*"]
     exclude: list[str] = []
     kind: Kind = "other"
@@ -197,7 +228,7 @@ class Budget(_Declared):
     @model_validator(mode="after")
     def _one(self) -> Budget:
         if (self.minutes is None) == (self.tokens is None):
-            raise ValueError("needs either minutes or tokens")
+            raise ValueError("needs exactly one of minutes and tokens")
         return self
 
 
@@ -233,6 +264,14 @@ class ProjectTable(_Declared):
     store: str | None = None
 
 
+class _UnknownNameError(ValueError):
+    """A reference to what is not declared, with the keys it stands under: pydantic knows no place of it."""
+
+    def __init__(self, message: str, keys: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.keys = keys
+
+
 class Declaration(_Declared):
     """The whole of `hemicycle.toml`."""
 
@@ -245,22 +284,23 @@ class Declaration(_Declared):
 
     @model_validator(mode="after")
     def _references(self) -> Declaration:
-        def known(what: str, name: str, table: dict[str, Any], where: str) -> None:
+        def known(what: str, name: str, table: dict[str, Any], *keys: str) -> None:
             if name not in table:
                 hint = did_you_mean(name, table) or f"Declared {what}: {', '.join(table) or 'none'}."
-                raise ValueError(f"{where} names {what} “{name}”, which is not declared. {hint}")
+                message = f"{'.'.join(keys)} names {what} “{name}”, which is not declared. {hint}"
+                raise _UnknownNameError(message, keys)
 
         for name, tokenizer in self.tokenizers.items():
-            known("corpora", tokenizer.corpus, self.corpora, f"tokenizers.{name}.corpus")
+            known("corpora", tokenizer.corpus, self.corpora, "tokenizers", name, "corpus")
         for name, model in self.models.items():
-            known("tokenizers", model.tokenizer, self.tokenizers, f"models.{name}.tokenizer")
+            known("tokenizers", model.tokenizer, self.tokenizers, "models", name, "tokenizer")
             for corpus in model.corpora:
-                known("corpora", corpus, self.corpora, f"models.{name}.corpora")
+                known("corpora", corpus, self.corpora, "models", name, "corpora")
         for name, evaluation in self.evaluations.items():
             for model_name in evaluation.models:
-                known("models", model_name, self.models, f"evaluations.{name}.models")
+                known("models", model_name, self.models, "evaluations", name, "models")
         for name, release in self.releases.items():
-            known("models", release.model, self.models, f"releases.{name}.model")
+            known("models", release.model, self.models, "releases", name, "model")
         return self
 
 
@@ -402,11 +442,17 @@ def declaration_error(path: Path, model: type[BaseModel], error: ValidationError
         )
     if found["type"] == "missing":
         return DeclarationError(f"the key “{dotted}” is missing", place=place)
-    message = found["msg"].removeprefix("Value error, ")
+    context = found.get("ctx", {})
+    if isinstance(context.get("error"), _UnknownNameError):
+        return DeclarationError(str(context["error"]), place=_place(path, context["error"].keys))
     given = found.get("input")
     shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
+    message = found["msg"].removeprefix("Value error, ")
     if found["type"] == "string_pattern_mismatch":
-        message = f"does not have the form {found['ctx']['pattern']}"
+        message = _FORMS[context["pattern"]]
+    elif found["type"] in _MISTAKES:
+        whole = {k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in context.items()}
+        message = _MISTAKES[found["type"]].format(**whole)
     return DeclarationError(f"{dotted}: {message}{shown}" if dotted else message, place=place)
 
 

@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 from hemicycle import project as declared
 from hemicycle.cli import VERBS
 from hemicycle.sources import READERS
+from hemicycle.steps import Outcome
 
 from .conftest import EXAMPLE
 from .pages import ROOT, all_pages, anchors, blocks, links, pages, prose, tables
@@ -234,3 +235,18 @@ def test_commands_are_read_as_a_shell_reads_them() -> None:
     ((command, shown),) = block.commands()
     assert shlex.split(command)[-1] == "--json"
     assert (block.mark("exit"), shown) == ("2", ["out"])
+
+
+@pytest.mark.parametrize("state", ["fresh", "would-run", "not-obtained", "failed", "blocked", "built"])
+def test_every_state_of_a_step_is_described(state: str) -> None:
+    assert state in (Outcome.__doc__ or "")
+    assert f"`{state}`" in (DOCS / "status.md").read_text("utf-8")
+
+
+def test_make_says_that_clean_takes_the_ledger_and_the_key() -> None:
+    rule = re.search(r"^clean: ## (.*)\n\t(.*)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert rule is not None
+    assert "/ledger" in rule[2]
+    assert "/.hemicycle" in rule[2]
+    assert "ledger" in rule[1]
+    assert "key" in rule[1]

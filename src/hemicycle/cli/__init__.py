@@ -88,7 +88,10 @@ def main() -> None:
         code = cli.main(prog_name="hemicycle", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
-        error.show()
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            click.echo(error.ctx.get_usage(), err=True)
+            click.echo(f"Try `{error.ctx.command_path} --help`.\n", err=True)
+        click.echo(f"error: {lines(error.format_message())}", err=True)
         sys.exit(2)
     except HemicycleError as error:
         click.echo(f"error: {lines(str(error))}", err=True)

@@ -87,7 +87,7 @@ def show(
         print_json({"steps": outcomes_json(outcomes), "sources": rows})
     elif not dry_run:
         print_sources(session, outcomes)
-        missing_hint(outcomes)
+        missing_hint(session, outcomes)
     finish(outcomes)
 
 

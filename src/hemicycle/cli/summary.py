@@ -129,7 +129,7 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
             by_stage.setdefault(outcome.step.stage, []).append(outcome)
     _title("Sources and rights")
     print_sources(session, outcomes)
-    missing_hint(outcomes)
+    missing_hint(session, outcomes)
     for outcome in by_stage.get("corpus", []):
         t = _figures(outcome)["totals"]
         _title(f"Corpus {outcome.step.name}")
@@ -162,13 +162,15 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
         click.echo(f"{len(waiting)} step(s) would run; `hemicycle run` does them.")
 
 
-def missing_hint(outcomes: list[Outcome]) -> None:
-    """Say which sources could not be had, and where there are others."""
+def missing_hint(session: Session, outcomes: list[Outcome]) -> None:
+    """Say which sources could not be had and, in a project without archives of its own, where some are."""
     missing = [o.step.name for o in outcomes if o.state == "not-obtained"]
     if missing:
+        elsewhere = " `hemicycle new FOLDER --template french` starts a project on the official archives."
+        has_archives = any(card.urls for card in session.project.cards.values())
         click.echo(
-            f"  {', '.join(missing)} could not be obtained here; the rest goes on without. "
-            "`hemicycle new FOLDER --template french` starts a project on the official archives."
+            f"  {', '.join(missing)} could not be obtained here; the rest goes on without."
+            f"{'' if has_archives else elsewhere}"
         )
 
 

@@ -57,6 +57,11 @@ class Ledger:
         self._by_key: dict[str, Statement] | None = None
 
     @property
+    def begun(self) -> bool:
+        """Whether anything was ever signed here."""
+        return any((self.folder / name).exists() for name in ("journal.jsonl", "head.json", "keys/solo.pub"))
+
+    @property
     def public_key(self) -> PublicKey:
         path = self.folder / "keys" / "solo.pub"
         try:
@@ -66,11 +71,20 @@ class Ledger:
 
     @property
     def signing_key(self) -> SigningKey:
-        """The project's own key, made on first use. Its public half goes into the ledger."""
+        """The project's own key, made on first use. Its public half goes into the ledger.
+
+        For a ledger that was begun, none is made: what another key signs would not be its continuation.
+        """
         if self._private_key is None:
             raise IntegrityError("this ledger was opened for reading", place=str(self.folder))
-        key = SigningKey.load_or_make(self._private_key)
         path = self.folder / "keys" / "solo.pub"
+        if self.begun and not self._private_key.exists():
+            raise IntegrityError(
+                "the private key of this ledger is missing, and no other can go on with it",
+                place=str(self._private_key),
+                remedy=f"Restore the key whose public half is {path}.",
+            )
+        key = SigningKey.load_or_make(self._private_key)
         if not path.exists():
             write_aside(path, key.public.file)
         elif self.public_key.line != key.public.line:

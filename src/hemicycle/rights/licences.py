@@ -289,6 +289,8 @@ def _suggest(text: str) -> str:
     """What was probably meant, as a sentence."""
     known, _ = identifiers()
     plain = re.sub(r"[\s_]+", "-", text[:80].strip()).lower()
+    # GPLv3, GPL v3, GPL3+: the letter before a version is no part of an identifier.
+    plain = re.sub(r"(?<=[a-z])-?v\.?(?=\d)|(?<=gpl)(?=\d)", "-", plain).removesuffix("+")
     called = {name.lower(): licence.id for licence in licences() for name in licence.also_called}
     meant = called.get(text.lower()) or called.get(plain) or known.get(plain)
     if meant and "*" not in meant:

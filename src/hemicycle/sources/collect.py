@@ -31,7 +31,7 @@ def collect(
     local = card.path is not None and not card.path.startswith("hf:")
     if offline and not local:
         raise InputError(
-            f"“{card.title}” was not collected yet, and --offline forbids fetching it",
+            "it was not collected yet, and --offline forbids fetching it",
             remedy="Run `hemicycle collect` once where there is a network.",
         )
     if card.packages:
