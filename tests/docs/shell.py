@@ -14,7 +14,7 @@ import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from unittest import mock
 
@@ -39,7 +39,7 @@ class Shell:
         self.folder = folder
 
     def run(self, command: str, *, later: float = 0) -> Done:
-        """Run a command; `later` is how many hours ahead waiting times are judged. Bash knows no such clock."""
+        """Run a command; waiting times are judged `later` hours ahead, save in what bash runs."""
         words = shlex.split(command)
         operators = shlex.shlex(command, posix=True, punctuation_chars=True)
         if words[0] == "cd":
@@ -63,6 +63,10 @@ class Shell:
         said = io.StringIO()
         code = 0
         now = decisions.now_utc
+
+        def then() -> datetime:
+            return now() + ahead
+
         with (
             contextlib.chdir(self.folder),
             contextlib.redirect_stdout(said),
@@ -71,7 +75,7 @@ class Shell:
             # Else click names the program after how the tests were called.
             mock.patch.object(cli.cli, "main", functools.partial(cli.cli.main, prog_name=words[0])),
             mock.patch.dict(os.environ, {"COLUMNS": "80"}),
-            mock.patch.object(decisions, "now_utc", lambda: now() + ahead),
+            mock.patch.object(decisions, "now_utc", then),
         ):
             try:
                 cli.main()

@@ -34,7 +34,9 @@ DOCS = ROOT / "docs"
 #: What may be marked `no-run`: it fetches, blocks until it is stopped, or takes minutes.
 NOT_RUN = re.compile(
     r"git clone |cd hemicycle$|make( \w+)?$|hemicycle serve\b|pip install |curl |export HEMICYCLE_TOKEN=|"
-    r"hemicycle run (my-project|hemicycle-fr)$|ssh-keygen -lf "
+    r"hemicycle run (my-project|hemicycle-fr)$|ssh-keygen -lf |"
+    # In a project of one's own, with one's own key.
+    r"hemicycle clear (sign|revoke|status|diff)(?!.*--project)"
 )
 
 HELP = re.compile(r"(<!-- help: (hemicycle[a-z ]*?) -->\n```text\n)(.*?)(```\n)", re.DOTALL)

@@ -1,7 +1,7 @@
 """Two published filters for books out of copyright, on a grid: how often each is wrong, and each way.
 
-The filters are those of Lucie and of Luciole, in words of our own; `docs/terms.md` names their files. Its table is
-asserted here, so that the page cannot say what nobody counted.
+The filters are those of Lucie and of Luciole, in words of our own; `docs/terms.md` names their files. Its
+table is asserted here, so that the page cannot say what nobody counted.
 """
 
 import functools
@@ -19,7 +19,7 @@ TODAY = date(2026, 11, 22)
 
 
 def passes(birth, death, language, *, english_asked=True):
-    """What the filters accept of a year; Lucie's asks nothing of English. A life is eighty years where it has to be."""
+    """What the filters accept; Lucie's asks nothing of English. An unknown death is put at the age of 80."""
     if (language == "en" and not english_asked) or (birth is None and death is None):
         return True
     return (birth + 80 if death is None else death) <= TODAY.year - (80 if language == "fr" else 70)
