@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 import json
 import os
@@ -22,6 +23,7 @@ from hemicycle import project as declared
 from hemicycle.cli import VERBS
 from hemicycle.governance import load_rules
 from hemicycle.governance.rules import KINDS
+from hemicycle.rights import layers, term_rules
 from hemicycle.rights.policy import load_policy
 from hemicycle.sources import READERS
 
@@ -228,6 +230,33 @@ def test_the_rules_of_signing_are_those_of_the_page() -> None:
         assert holds == (
             f"{rule.expires_days} days at most" if rule.expires_days else "while nothing changes"
         )
+
+
+def test_the_tables_of_terms_are_described_with_a_country_that_could_be_added() -> None:
+    text = (DOCS / "rights.md").read_text("utf-8")
+    worked = {
+        b.marks[0]: list(csv.DictReader(b.text.splitlines())) for b in blocks(text) if b.language == "csv"
+    }
+    for file, rows in worked.items():
+        table = (ROOT / "src/hemicycle/rights" / file).read_text("utf-8")
+        columns = next(csv.reader(table.splitlines()))
+        described = re.findall(r"^\| (`.+?) \|", section(text, f"`{file}`"), re.MULTILINE)
+        assert {word for cell in described for word in re.findall(r"`(\w+)`", cell)} == set(columns)
+        assert rows
+        assert all(list(row) == columns for row in rows)
+    sets = {term_rules._rule(row).rules for row in worked["terms.csv"]}
+    assert sets == {row["rules"] for row in worked["jurisdictions.csv"]}
+
+
+def test_the_layers_of_a_text_are_described() -> None:
+    text = section((DOCS / "rights.md").read_text("utf-8"), "Layers of a text")
+    words = set(re.findall(r"`([\w-]+)`", text))
+    assert words >= {*layers.LAYERS, *layers.NOT_AUTHORS, *layers.FLAGS} - {""}
+
+
+def section(text: str, heading: str) -> str:
+    """What stands between a heading of the third rank and the next one."""
+    return re.split(r"^#+ ", text.split(f"### {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
 
 
 def test_every_reader_is_described() -> None:
