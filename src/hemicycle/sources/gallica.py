@@ -38,7 +38,8 @@ from hemicycle.documents import Author, Document, Part, StatedLicence
 from hemicycle.errors import InputError
 from hemicycle.sources import selected_files
 from hemicycle.sources.markup import read_html
-from hemicycle.sources.tei_languages import language_tag, licence_expression, lifetime
+from hemicycle.sources.tei_header import licence_expression, lifetime
+from hemicycle.sources.tei_languages import language_tag
 from hemicycle.sources.text import bcp47, iso_date, read_utf8
 from hemicycle.sources.xml import Assembly, Element, name_of, parse, place_of, read_bytes, words_of
 
