@@ -327,21 +327,13 @@ class Flow:
         jurisdictions = list(self.declaration.project.jurisdictions)
 
         def resolve(at: Resolving) -> dict[str, Any]:
-            clearances = self.gate.clearances(at.statements)
-            return {s: [c.explanation, [list(lift) for lift in c.lifts]] for s, c in clearances.items()}
+            held, lifted = self.decided(at.statements)
+            return {"held": held, "lifted": lifted}
 
         def build(work: Work) -> dict[str, Any]:
             from hemicycle.rights import admit
 
-            said = dict(work.resolved).items()
-            return admit(
-                work.inputs,
-                jurisdictions,
-                work.out,
-                uses=USES,
-                held={source: explanation for source, (explanation, _) in said if explanation != "cleared"},
-                lifted={source: lifts for source, (_, lifts) in said},
-            )
+            return admit(work.inputs, jurisdictions, work.out, uses=USES, **work.resolved)
 
         declared = {
             "jurisdictions": jurisdictions,
@@ -358,6 +350,14 @@ class Flow:
             resolve=resolve if self.gate.declared else None,
             may_lack=frozenset(sources),
         )
+
+    def decided(self, rights: Mapping[str, Statement]) -> tuple[dict[str, str], dict[str, Any]]:
+        """What decisions hold back, source → why, and what they lift, as `rights.admit` takes them."""
+        if not self.gate.declared:
+            return {}, {}
+        clearances = self.gate.clearances(rights)
+        held = {s: c.explanation for s, c in clearances.items() if c.explanation != "cleared"}
+        return held, {s: [list(lift) for lift in c.lifts] for s, c in clearances.items() if c.lifts}
 
     @_memo
     def corpus(self, name: str) -> Step:

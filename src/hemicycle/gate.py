@@ -30,6 +30,7 @@ from hemicycle.governance import (
     read_entries,
     standings,
 )
+from hemicycle.governance.admission import governance_in_force
 from hemicycle.governance.decisions import APPROVALS, card_digest
 from hemicycle.governance.rules import Rules
 from hemicycle.ledger import Ledger, Statement
@@ -66,7 +67,8 @@ class Gate:
 
     @functools.cached_property
     def governance(self) -> Governance:
-        return load_governance(self.people_file)
+        """The people in force: those of the file, or while a change of it awaits its decision those before."""
+        return governance_in_force(self.ledger) or load_governance(self.people_file)
 
     @property
     def rules(self) -> Rules:
@@ -75,13 +77,18 @@ class Gate:
     def admit(self) -> list[Refusal]:
         """Enter what is new and sound of `governance.toml` and `approvals/` into the journal.
 
-        To be called by the one process that writes. Raises RightsError where the file of people was changed
-        without a decision, IntegrityError where something that had entered was altered.
+        To be called by the one process that writes. Decisions enter by the people in force; then a changed
+        file of people, if a decision now says so; then what its new people signed. Raises RightsError where no
+        decision says so, IntegrityError where something that had entered was altered.
         """
         if not self.declared:
             return []
         now = self.now()
+        before = governance_in_force(self.ledger)
+        if before is not None:
+            admit_decisions(self.ledger, self.approvals, before, now)
         governance = admit_governance(self.ledger, self.people_file, self.approvals, now)
+        self.__dict__.pop("governance", None)
         return admit_decisions(self.ledger, self.approvals, governance, now)
 
     def refusals(self) -> list[Refusal]:

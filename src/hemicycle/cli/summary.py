@@ -65,9 +65,13 @@ def _at_the_gate(session: Session, name: str, rights: Outcome) -> dict[str, Any]
     from hemicycle.rights import admit
 
     assert rights.folder is not None
+    assert rights.statement is not None
     jurisdictions = session.project.declaration.project.jurisdictions
+    held, lifted = session.flow.decided({name: rights.statement})
     with tempfile.TemporaryDirectory() as out:
-        figures = admit({name: rights.folder}, jurisdictions, Path(out), uses=USES)
+        figures = admit(
+            {name: rights.folder}, jurisdictions, Path(out), uses=USES, held=held, lifted=lifted
+        )
     passed: dict[str, Any] = figures["sources"][name]
     return passed
 
