@@ -67,7 +67,7 @@ class Gate:
 
     @functools.cached_property
     def governance(self) -> Governance:
-        """The people in force: those of the file, or while a change of it awaits its decision those before."""
+        """The people in force: those of the file; while a change of it awaits a decision, those before."""
         return governance_in_force(self.ledger) or load_governance(self.people_file)
 
     @property
@@ -78,8 +78,8 @@ class Gate:
         """Enter what is new and sound of `governance.toml` and `approvals/` into the journal.
 
         To be called by the one process that writes. Decisions enter by the people in force; then a changed
-        file of people, if a decision now says so; then what its new people signed. Raises RightsError where no
-        decision says so, IntegrityError where something that had entered was altered.
+        file of people, if a decision now says so; then what its new people signed. Raises RightsError where
+        no decision says so, IntegrityError where something that had entered was altered.
         """
         if not self.declared:
             return []

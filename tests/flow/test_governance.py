@@ -175,6 +175,58 @@ def test_a_declared_governance_without_its_file_and_a_file_in_a_solo_project_are
         project.run("clear")
 
 
+def test_a_change_of_people_is_decided_while_the_new_file_lies_there(project):
+    people = PEOPLE.replace('role = "legal"', 'role = "legal", from = 2026-01-01 }, { role = "governance"')
+    people = people.replace('role = "data"', 'role = "data", from = 2026-01-01 }, { role = "governance"')
+    (project.folder / "governance.toml").write_text(people, "utf-8")
+    project.run("clear")
+    changed = people.replace("Ville de Lyon", "Métropole de Lyon")
+    (project.folder / "governance.toml").write_text(changed, "utf-8")
+    with pytest.raises(HemicycleError, match="no standing decision says so"):
+        project.run("clear")
+    for who in ("claire", "amir"):
+        (project.folder.parent / who).touch()
+        key = str(project.folder.parent / who)
+        said = project.run("govern", "sign", "--role", "governance", "--key", key, "--reason", "a new name")
+    assert said["state"] == "cooling"
+    project.now += timedelta(days=9)
+    with pytest.raises(HemicycleError, match="no standing decision says so"):
+        project.run("clear")
+    project.now += timedelta(days=1)
+    project.run("clear")
+    assert project.run("govern", "check")["wrong"] == []
+
+
+def test_one_source_alone_is_shown_as_decisions_leave_it(project):
+    project.run("clear")
+    assert project.run("clear", "sittings")["sources"][0]["admitted"] == 0
+    project.cleared()
+    assert project.run("clear", "sittings")["sources"][0]["admitted"] == 8
+
+
+def test_a_revocation_holds_while_it_waits_to_be_ratified(project):
+    project.cleared()
+    project.signed("revoke", "claire", "legal", "--reason", "a notice")
+    (row,) = project.run("clear", "status")["sources"]
+    assert (row["state"], row["ratify_by"]) == (
+        "revoked",
+        (project.now + timedelta(days=14)).date().isoformat(),
+    )
+    project.signed("revoke", "amir", "data", "--reason", "a notice")
+    (row,) = project.run("clear", "status")["sources"]
+    assert (row["state"], "ratify_by" in row) == ("revoked", False)
+
+
+def test_verify_names_a_decision_that_is_no_longer_what_entered(project):
+    project.cleared()
+    project.admitted()
+    (decision,) = (project.folder / "approvals").glob("*.json")
+    decision.write_bytes(decision.read_bytes().replace(b'"reason": ""', b'"reason": "x"'))
+    done = CliRunner().invoke(cli, ["verify", str(project.folder), "--json"])
+    assert done.exit_code == 1
+    assert decision.name in {f["file"].rpartition("/")[2] for f in json.loads(done.stdout)["findings"]}
+
+
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
 def test_people_are_entered_and_sign_with_their_own_keys(tmp_path):
     import subprocess

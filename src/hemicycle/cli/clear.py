@@ -121,6 +121,9 @@ def status(folder: Path, as_json: bool) -> None:
         }
         if found.decision in told:
             row |= _standing_json(told[found.decision])
+        revoked = [s for s in told.values() if (s.decision.kind, s.decision.subject) == ("revoke", source)]
+        if found.explanation == "clearance-revoked" and revoked and revoked[-1].ratify_by:
+            row["ratify_by"] = revoked[-1].ratify_by.isoformat()
         if found.explanation != "cleared":
             row["stands_on_it"] = _standing_on(session, source)
         rows.append(row)
@@ -141,6 +144,8 @@ def status(folder: Path, as_json: bool) -> None:
         ],
     )
     for row in rows:
+        if row.get("ratify_by"):
+            click.echo(f"  {row['source']}: the revocation is to be ratified by {row['ratify_by']}")
         if row.get("stands_on_it"):
             click.echo(f"  {row['source']}: {', '.join(row['stands_on_it'])} stand on it")
     for refusal in refused:

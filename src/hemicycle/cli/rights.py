@@ -26,7 +26,7 @@ def command() -> None:
     \b
     Examples:
       hemicycle rights term --death 1944 --published 1943 --mplf --in FR,BE,CA-QC
-      hemicycle rights explain sittings:CRSINV1L1S2031O1N001
+      hemicycle rights explain CRSINV1L1S2031O1N001
       hemicycle rights audit datasets.csv --column licence="License" --umbrella Apache-2.0
       hemicycle rights optout page.html --robots robots.txt
     """
@@ -144,8 +144,11 @@ def explain(document: str, language: str, folder: Path, as_json: bool) -> None:
 
     \b
     Examples:
-      hemicycle rights explain sittings:CRSINV1L1S2031O1N001 --project examples/petit-hemicycle
+      hemicycle rights explain CRSINV1L1S2031O1N001 --project examples/petit-hemicycle
     """
+    from hemicycle.project import AUTHORS
+    from hemicycle.rights.authority import load_authority
+    from hemicycle.rights.policy import find_policy
     from hemicycle.rights.report import find_document, report
 
     session = Session(folder)
@@ -158,7 +161,14 @@ def explain(document: str, language: str, folder: Path, as_json: bool) -> None:
         if (documents := outcomes["documents", name]).folder and (rights := outcomes["rights", name]).folder
     }
     found = find_document(document, standing)
-    told = report(found, session.project.cards[found.source])
+    project = session.project
+    known = project.folder / AUTHORS
+    told = report(
+        found,
+        project.cards[found.source],
+        find_policy(project.declaration.project.policy, project.folder),
+        load_authority(known) if known.is_file() else None,
+    )
     if as_json:
         print_json(told)
         return

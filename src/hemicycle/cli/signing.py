@@ -114,9 +114,9 @@ def take_signature(
 
 
 def _waiting(session: Session, decision: Decision) -> DecisionFile | None:
-    """The decision of the same kind on the same thing that lacks signatures, if there is one."""
+    """The decision of the same kind on the same thing that still lacks a signature, if there is one."""
     gate = session.flow.gate
-    complete = {s.entry.file for s in gate.standings() if s.state != "proposed"}
+    complete = {s.entry.file for s in gate.standings() if s.state != "proposed" and s.ratify_by is None}
     for path in reversed(list_approvals(gate.approvals)[0]):
         if path.name in complete:
             continue

@@ -69,9 +69,7 @@ def _at_the_gate(session: Session, name: str, rights: Outcome) -> dict[str, Any]
     jurisdictions = session.project.declaration.project.jurisdictions
     held, lifted = session.flow.decided({name: rights.statement})
     with tempfile.TemporaryDirectory() as out:
-        figures = admit(
-            {name: rights.folder}, jurisdictions, Path(out), uses=USES, held=held, lifted=lifted
-        )
+        figures = admit({name: rights.folder}, jurisdictions, Path(out), uses=USES, held=held, lifted=lifted)
     passed: dict[str, Any] = figures["sources"][name]
     return passed
 

@@ -44,6 +44,8 @@ def command(folder: Path, fingerprint: str | None, as_json: bool) -> None:
         session = Session(folder)
         with locked_for_reading(session.ledger.folder / ".lock", say_waiting):
             findings = check_project(session.ledger, session.store, progress=progress())
+            if session.flow.gate.declared:
+                findings += _check_decisions(session)
         if fingerprint:
             head = session.ledger.folder / "head.json"
             findings += _check_key(head, _fingerprint(session.ledger), fingerprint)
@@ -82,3 +84,11 @@ def _fingerprint(ledger: Ledger) -> str | None:
         return ledger.public_key.fingerprint
     except IntegrityError:
         return None
+
+
+def _check_decisions(session: Session) -> list[Finding]:
+    """Decisions and signatures that are no longer what entered the journal."""
+    from hemicycle.governance.check import check_decisions
+
+    approvals = session.flow.gate.approvals
+    return [Finding(str(approvals / r.file), r.why) for r in check_decisions(session.ledger, approvals)]

@@ -81,7 +81,9 @@ def governance_in_force(ledger: Ledger) -> Governance | None:
     """The people whom the journal's last file of people names; None before there is one."""
     lines = ledger.journal.lines()
     last = next((str(x.content["sha256"]) for x in reversed(lines) if x.kind == "governance"), None)
-    return None if last is None else parse_governance(kept_governance(ledger, last), f"{KEPT}/{last[:16]}.toml")
+    return (
+        None if last is None else parse_governance(kept_governance(ledger, last), f"{KEPT}/{last[:16]}.toml")
+    )
 
 
 def kept_governance(ledger: Ledger, sha256: str) -> bytes:

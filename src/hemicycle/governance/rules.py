@@ -34,7 +34,8 @@ class Rule(BaseModel):
         needs: roles; a role named twice needs two of its people.
         cooldown_hours: between the decision's entry into the journal and its effect.
         expires_days: the longest it may hold; None for as long as nothing changes.
-        ratify_days: within which the roles that clear must sign too, or it is shown as not ratified.
+        ratify_days: within which the roles that clear must sign it too; it holds meanwhile, and is shown
+            as waiting for them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -52,12 +52,14 @@ class Standing:
     Attributes:
         missing: roles that have yet to sign.
         effective: from when it holds; None while signatures are missing.
+        ratify_by: until when the roles that clear must sign it too; None where they have, or need not.
     """
 
     entry: Entry
     state: State
     missing: tuple[Role, ...]
     effective: datetime | None
+    ratify_by: date | None = None
 
     @property
     def decision(self) -> Decision:
@@ -112,8 +114,15 @@ def standings(entries: Iterable[Entry], rules: Rules, now: datetime) -> list[Sta
         state: State = "standing" if now >= effective else "cooling"
         if _expired(entry, rules, now):
             state = "expired"
-        told.append(Standing(entry, state, (), effective))
+        told.append(Standing(entry, state, (), effective, _ratify_by(entry, rules)))
     return [_after_revocations(one, told) for one in told]
+
+
+def _ratify_by(entry: Entry, rules: Rules) -> date | None:
+    days = rules[entry.decision.kind].ratify_days
+    if days is None or set(rules.clear.needs) <= {signature.role for signature in entry.signed}:
+        return None
+    return (entry.entered + timedelta(days=days)).date()
 
 
 def _complete(entry: Entry, rules: Rules) -> tuple[tuple[Role, ...], datetime | None]:

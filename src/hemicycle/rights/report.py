@@ -13,10 +13,14 @@ import pyarrow.parquet as pq
 from hemicycle.documents import Author
 from hemicycle.errors import DeclarationError, did_you_mean
 from hemicycle.project import Card
-from hemicycle.rights.explanations import explain
+from hemicycle.rights.authority import Authority
+from hemicycle.rights.explanations import Language, explain
 from hemicycle.rights.layers import relevant, works_of
+from hemicycle.rights.policy import Policy
 from hemicycle.rights.term import judge
 from hemicycle.rights.term_words import tell
+
+LANGUAGES: tuple[Language, ...] = ("en", "fr")
 
 #: What a verdict's row says beside country and use.
 _SHARED = (
@@ -65,14 +69,15 @@ def find_document(id: str, standing: Mapping[str, tuple[Path, Path]]) -> Found:
     )
 
 
-def report(found: Found, card: Card) -> dict[str, Any]:
+def report(found: Found, card: Card, policy: Policy, authority: Authority | None = None) -> dict[str, Any]:
     """Everything behind a document's verdicts, as JSON; uses with the same verdict are told together."""
-    authors = [
+    stated = [
         Author(
             a["name"] or "", a["role"] or "", a["birth"], a["death"], tuple(a["flags"] or ()), a["published"]
         )
         for a in found.document["authors"] or ()
     ]
+    authors = [authority.complete(author) for author in stated] if authority else stated
     verdicts: list[dict[str, Any]] = []
     for row in found.rows:
         same = next(
@@ -88,8 +93,8 @@ def report(found: Found, card: Card) -> dict[str, Any]:
             continue
         told = {"jurisdiction": row["jurisdiction"], "uses": [row["use"]], "as_of": row["as_of"]}
         told |= {key: row[key] for key in _SHARED}
-        for language in ("en", "fr"):
-            told[f"explanation_{language}"] = _told(row, authors, language)
+        for language in LANGUAGES:
+            told[f"explanation_{language}"] = _told(row, authors, policy, language)
         verdicts.append(told)
     return {
         "id": found.id,
@@ -107,19 +112,14 @@ def report(found: Found, card: Card) -> dict[str, Any]:
     }
 
 
-def _told(row: Mapping[str, Any], authors: list[Author], language: str) -> str:
+def _told(row: Mapping[str, Any], authors: list[Author], policy: Policy, language: Language) -> str:
     """The sentence of a row and, where its authors' term had a say, how that was reckoned."""
-    from typing import cast
-
-    from hemicycle.rights.explanations import Language
-
-    spoken = cast(Language, language)
-    said = [explain(row["explanation"], spoken)]
+    said = [explain(row["explanation"], language)]
     if row["basis"] in ("term", "licence+term"):
         works = works_of(relevant(authors))
         on = date.fromisoformat(row["as_of"])
         for work in works if not isinstance(works, str) else ():
-            verdict = judge(work, row["jurisdiction"], on)
+            verdict = judge(work, row["jurisdiction"], on, confirmed=policy.confirmed)
             if verdict.free_from is not None:
-                said.append(tell(verdict, spoken))
+                said.append(tell(verdict, language))
     return " ".join(said)
