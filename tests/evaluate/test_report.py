@@ -251,6 +251,8 @@ def test_progress_hears_every_byte(llama, debates, tmp_path):
         def start(self, what: str, total: float | None, unit: str = "") -> Bar:
             return Bar(what, total)
 
+        def say(self, text: str) -> None: ...
+
     evaluate({"petit": llama}, {"debats": debates}, tmp_path, progress=Heard())
     assert heard["evaluate petit"] > 10_000
     assert heard["character n-gram"] > 20_000

@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hemicycle.cli import main
 from hemicycle.cli.session import Session
 from hemicycle.ledger import check_project
 from tests.flow.small import DECLARATION, EXAMPLE, make_project
@@ -210,19 +209,6 @@ def make_bad_project(folder, make, card=CARD):
     make(project / "bad")
     (project / "sources" / "bad.toml").write_text(card, "utf-8")
     return project
-
-
-@pytest.fixture
-def call(capsys, monkeypatch):
-    """Run the command line in this process; returns exit code, stdout, stderr."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["hemicycle", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        return left.value.code, *capsys.readouterr()
-
-    return run
 
 
 def assert_sound(project, sources):
