@@ -443,6 +443,7 @@ class Flow:
                 work.scratch,
                 shape=derive_shape(model, work.statements["tokenizer"].figures["vocabulary"]),
                 run=Run(**work.resolved),
+                name=name,
                 cache=self.store.cache / "compiled",
                 progress=work.progress,
             )

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from hemicycle.errors import HemicycleError
-from hemicycle.progress import QUIET
+from hemicycle.progress import QUIET, Lines
 from hemicycle.project import Budget, Model
 from hemicycle.store import digest_files
 from hemicycle.tokens import Batch, Order, make_plan
@@ -94,6 +94,24 @@ def test_killed_at_any_step_and_resumed_it_ends_in_the_same_bits(
         resumed, figures = run(plan, tokens, tokenizer, folder, run=how)
         assert figures["resumed_at_step"] == at
         assert digest_files(resumed) == digest_files(calm)
+
+
+def test_where_a_training_goes_on_is_said(plan, tokens, tokenizer, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    original = Order.batch
+
+    def interrupted(self, step):
+        if step == 7:
+            raise KeyboardInterrupt
+        return original(self, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Order, "batch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(plan, tokens, tokenizer, tmp_path, name="petit", progress=Lines())
+    assert capsys.readouterr().err == ""
+    run(plan, tokens, tokenizer, tmp_path, name="petit", progress=Lines())
+    assert capsys.readouterr().err == "resuming model petit at step 7 of 30\n"
 
 
 def test_a_checkpoint_cut_off_while_written_is_never_seen(tmp_path, monkeypatch):
