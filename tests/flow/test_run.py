@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -218,6 +219,15 @@ def test_minutes_that_came_to_few_steps_are_told_when_measured_and_in_the_summar
     assert said in out
     code, out, err = call("status", copy)
     assert said in out, "the lock keeps them, so it is told until they are measured again"
+
+
+def test_a_value_in_the_lock_that_cannot_be_is_refused_by_a_look_too(copy, call):
+    lock = copy / "hemicycle.lock"
+    lock.write_text(re.sub(r"steps = \d+", "steps = -3", lock.read_text("utf-8")), "utf-8")
+    line = lock.read_text("utf-8").splitlines().index("steps = -3") + 1
+    code, _, err = call("run", copy, "--dry-run")
+    assert code == 2
+    assert err.startswith(f"error: {lock}, line {line}: model.petit.steps")
 
 
 @pytest.mark.parametrize("given", [{}, {"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "10"}])
