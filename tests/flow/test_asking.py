@@ -23,6 +23,13 @@ def test_weights_that_are_not_those_of_the_ledger_are_not_asked(copy, call, word
     assert err.startswith(f"error: {weights}: the content differs from what the ledger states\n  Restore it")
 
 
+@pytest.mark.parametrize("text", ["", " … ", "?!"])
+def test_a_text_without_a_word_is_a_wrong_call(built, call, text):
+    code, out, err = call("trace", text, "--project", built[0])
+    assert (code, out) == (2, "")
+    assert "no word" in err
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "203.0.113.7", "no.such.host.invalid"])
 def test_where_it_cannot_listen_no_address_is_shown(built, call, host, monkeypatch):
     monkeypatch.setenv("HEMICYCLE_TOKEN", "secret")
