@@ -135,10 +135,56 @@ def test_the_project_is_found_from_below_and_its_absence_is_said(tmp_path):
         find_project(tmp_path.parent)
 
 
+RUN = {"of": "x", "steps": 12, "seed": 1, "precision": "fp32", "compiled": False, "threads": 2}
+LOCK = """
+[raw.mine]
+declared = "x"
+digest = "y"
+
+[rights.mine]
+of = "x"
+as_of = "2026-01-31"
+
+[model.petit]
+of = "x"
+steps = 12
+seed = 1
+precision = "fp32"
+compiled = false
+threads = 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "said"),
+    [
+        ("steps = 12", "steps = -3", 12, "model.petit.steps"),
+        ("steps = 12", 'steps = "x"', 12, "model.petit.steps"),
+        ("steps = 12", "steps = true", 12, "model.petit.steps"),
+        ("steps = 12\n", "", 10, "the key “model.petit.steps” is missing"),
+        ('"fp32"', '"fp8"', 14, "model.petit.precision"),
+        ('"2026-01-31"', '"2026-02-30"', 8, "rights.mine.as_of: is not a day"),
+        ('digest = "y"', "digest = 3", 4, "raw.mine.digest"),
+        ("[model.petit]", "[modle.petit]", 10, "unknown key “modle”"),
+        ("[raw.mine]", "[raw]", 3, "raw.declared"),
+    ],
+)
+def test_a_value_in_the_lock_that_cannot_be_is_refused_with_its_line(tmp_path, before, after, line, said):
+    path = tmp_path / "hemicycle.lock"
+    path.write_text(LOCK)
+    assert Lock(path).get("model", "petit") == RUN
+    path.write_text(LOCK.replace(before, after, 1))
+    with pytest.raises(DeclarationError) as caught:
+        Lock(path)
+    assert caught.value.place == f"{path}, line {line}"
+    assert said in caught.value.what
+    assert "delete that table" in str(caught.value)
+
+
 def test_the_lock_keeps_what_was_resolved_and_a_broken_one_is_refused(tmp_path):
     lock = Lock(tmp_path / "hemicycle.lock")
-    lock.set("model", "petit", {"steps": 12, "of": "x"})
-    assert Lock(tmp_path / "hemicycle.lock").get("model", "petit") == {"steps": 12, "of": "x"}
+    lock.set("model", "petit", RUN)
+    assert Lock(tmp_path / "hemicycle.lock").get("model", "petit") == RUN
     (tmp_path / "hemicycle.lock").write_text("[[[")
     with pytest.raises(DeclarationError, match="not TOML"):
         Lock(tmp_path / "hemicycle.lock")

@@ -503,11 +503,13 @@ class Flow:
         if locked is None or locked.get("of") != subject:
             if at.looking:
                 raise Unresolved("its budget becomes steps when it runs")
-            from hemicycle.train import resolve_run
+            from hemicycle.train import few_steps, resolve_run
 
             run = resolve_run(
                 shape, model.budget, model.seed, cache=self.store.cache / "compiled", progress=at.progress
             )
+            if doubt := few_steps(name, model.budget, run.steps):
+                at.progress.say(doubt)
             locked = {"of": subject, **run.to_json()}
             at.lock.set("model", name, locked)
         return {k: v for k, v in locked.items() if k != "of"}
@@ -566,6 +568,7 @@ class Flow:
                 work.scratch,
                 shape=derive_shape(model, work.statements["tokenizer"].figures["vocabulary"]),
                 run=Run(**work.resolved),
+                name=name,
                 cache=self.store.cache / "compiled",
                 progress=work.progress,
             )

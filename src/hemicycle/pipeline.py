@@ -210,7 +210,7 @@ class Pipeline:
         }
         started, began = datetime.now(UTC), time.monotonic()
         for role, statement in statements.items():
-            self._check_input(inputs[role], statement)
+            self.check(inputs[role], statement)
         work = Work(content, scratch, inputs, statements, resolved, self.progress, self.offline)
         figures = step.build(work)
         sync_tree(content)
@@ -230,8 +230,8 @@ class Pipeline:
         self._checked.add((str(statement.subject), statement.digest))
         return self._commit(staging)
 
-    def _check_input(self, folder: Path, statement: Statement) -> None:
-        """Refuse to build on an artefact that is no longer what the ledger says, once a process."""
+    def check(self, folder: Path, statement: Statement) -> None:
+        """Refuse an artefact that is no longer what the ledger says; each is read once a process."""
         identity = (str(statement.subject), statement.digest)
         if identity in self._checked:
             return

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import tomli_w
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -500,6 +501,50 @@ def _line_of(lines: list[str], names: list[str]) -> int | None:
     return best[1] if best else None
 
 
+def _day(value: str) -> str:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("is not a day such as 2026-01-31") from None
+    return value
+
+
+_Day = Annotated[str, AfterValidator(_day)]
+
+
+class _Locked(_Declared):
+    """What the lock says: Hemicycle wrote it, so nothing is read leniently."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class _LockedRaw(_Locked):
+    declared: str
+    digest: str
+    packages: dict[str, str] = {}
+
+
+class _LockedRights(_Locked):
+    of: str
+    as_of: _Day
+    holds_until: _Day | None = None
+
+
+class _LockedModel(_Locked):
+    of: str
+    steps: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    precision: Literal["bf16", "fp32"]
+    compiled: bool
+    threads: int = Field(ge=1)
+
+
+class _LockFile(_Locked):
+    raw: dict[str, _LockedRaw] = {}
+    rights: dict[str, _LockedRights] = {}
+    model: dict[str, _LockedModel] = {}
+
+
 class Lock:
     """`hemicycle.lock`: what was resolved and must stay the same next time. One table a thing."""
 
@@ -522,6 +567,15 @@ class Lock:
                 f"this is not TOML: {error}",
                 place=str(path),
                 remedy="Take the file back from version control, or delete it to resolve everything anew.",
+            ) from None
+        try:
+            _LockFile.model_validate(self._tables)
+        except ValidationError as error:
+            found = _declaration_error(path, _LockFile, error)
+            raise DeclarationError(
+                found.what,
+                place=found.place,
+                remedy="Take the file back from version control, or delete that table to resolve it anew.",
             ) from None
 
     def get(self, table: str, name: str) -> dict[str, Any] | None:

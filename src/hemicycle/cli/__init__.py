@@ -77,8 +77,8 @@ def cli() -> None:
       hemicycle new my-project
       hemicycle run my-project
 
-    Exit codes: 0 done; 1 the work failed; 2 the declaration or the call is wrong; 3 blocked by rights
-    or governance.
+    Exit codes: 0 done; 1 the work failed; 2 the declaration or the call is wrong; 3 blocked by rights or
+    governance; 130 interrupted.
     """
 
 

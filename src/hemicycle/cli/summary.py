@@ -12,6 +12,7 @@ import click
 from hemicycle.cli.session import Session
 from hemicycle.cli.tables import cell, print_table, relative
 from hemicycle.steps import Outcome
+from hemicycle.train import few_steps
 
 #: Reasons for a refusal that a source's card may mend, and how.
 IN_THE_CARD = {
@@ -151,6 +152,9 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
             f"{cell(f['parameters'])} parameters, {cell(f['tokens'])} tokens read "
             f"in {cell(f['steps'])} steps ({cell(f['documents_read'])} documents)"
         )
+        budget = session.project.declaration.models[outcome.step.name].budget
+        if doubt := few_steps(outcome.step.name, budget, f["steps"]):
+            click.echo(click.style(f"  {doubt}", fg="yellow"))
     for outcome in by_stage.get("evaluation", []):
         _title(f"Evaluation {outcome.step.name}")
         print_evaluation(outcome)
