@@ -1,8 +1,11 @@
 """A wrong declaration is refused with the file, the line and what was meant."""
 
+import os
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hemicycle.errors import DeclarationError
 from hemicycle.project import Lock, find_project, load_card, load_project
@@ -227,3 +230,29 @@ def test_no_sentence_of_the_library_underneath_is_shown(tmp_path, place):
             said.append(error.what)
     assert said
     assert not [what for what in said if re.search(r"Input|valid|\^|instance", what)]
+
+
+HOSTILE = st.one_of(
+    st.text(max_size=400),
+    st.lists(
+        st.sampled_from(
+            ["title = ", '"x"', "[rights]\n", "licence = ", "\n", "[" * 40, "1" * 5000, "a." * 300, "reader = ",
+             '"text"', "path = ", "{", "}", "=", "[[", "]]", "\x00", "urls = ", "terms = ", "generators = "]
+        ),
+        max_size=30,
+    ).map("".join),
+)  # fmt: skip
+
+
+@settings(max_examples=int(os.environ.get("HEMICYCLE_FUZZ", "200")), deadline=None)
+@given(HOSTILE)
+def test_no_text_makes_a_card_anything_but_a_card_or_an_error_with_a_sentence(tmp_path_factory, text):
+    path = tmp_path_factory.getbasetemp() / "card.toml"
+    path.write_text(text, "utf-8", errors="replace")
+    try:
+        card = load_card(path)
+    except DeclarationError as error:
+        assert error.what
+        assert "card.toml" in (error.place or "")
+        return
+    assert card.rights.attested_by is None or "attested_by" in text

@@ -34,6 +34,10 @@ T = TypeVar("T", bound=BaseModel)
 DECLARATION = "hemicycle.toml"
 LOCK = "hemicycle.lock"
 
+#: Bytes of a declaration or a card, and dots in one line of it: the time to read a dotted key grows with the
+#: square of its parts, and no person writes as much.
+LARGEST, MOST_DOTS = 1 << 20, 1_000
+
 #: The project's own file of authors, for years that sources leave open.
 AUTHORS = "authors.csv"
 
@@ -408,7 +412,12 @@ def load_card(path: Path) -> Card:
 
 def _load_toml(path: Path, model: type[T]) -> T:
     try:
-        data = tomllib.loads(path.read_bytes().decode("utf-8"))
+        raw = path.read_bytes()
+        if len(raw) > LARGEST or any(line.count(b".") > MOST_DOTS for line in raw.splitlines()):
+            raise DeclarationError(
+                "the file is too large, or a key in it too long, to be read", place=str(path)
+            )
+        data = tomllib.loads(raw.decode("utf-8"))
     except FileNotFoundError:
         raise DeclarationError("the file does not exist", place=str(path)) from None
     except OSError as error:
@@ -417,7 +426,8 @@ def _load_toml(path: Path, model: type[T]) -> T:
         raise DeclarationError(
             f"byte {error.start} is not UTF-8", place=str(path), remedy="Save the file as UTF-8."
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    # What the parser lets through beside its own error: numbers of thousands of digits, endless nesting.
+    except (ValueError, RecursionError) as error:
         raise DeclarationError(f"this is not TOML: {error}", place=str(path)) from None
     try:
         return model.model_validate(data)
@@ -487,7 +497,7 @@ def _line_of(lines: list[str], names: list[str]) -> int | None:
     best: tuple[int, int] | None = None
     table: list[str] = []
     for number, line in enumerate(lines, 1):
-        header = re.match(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?", line)
+        header = re.match(r"\s*\[\[?([^\[\]]+)\]", line)
         assignment = re.match(r"\s*([\w.\"'-]+)\s*=", line)
         if header:
             table = spelled = [p.strip(" \"'") for p in header[1].split(".")]
@@ -530,6 +540,10 @@ class _LockedRights(_Locked):
     holds_until: _Day | None = None
 
 
+class _LockedOptOut(_Locked):
+    checked: _Day
+
+
 class _LockedModel(_Locked):
     of: str
     steps: int = Field(ge=1)
@@ -542,6 +556,7 @@ class _LockedModel(_Locked):
 class _LockFile(_Locked):
     raw: dict[str, _LockedRaw] = {}
     rights: dict[str, _LockedRights] = {}
+    optout: dict[str, _LockedOptOut] = {}
     model: dict[str, _LockedModel] = {}
 
 
@@ -571,7 +586,7 @@ class Lock:
         try:
             _LockFile.model_validate(self._tables)
         except ValidationError as error:
-            found = _declaration_error(path, _LockFile, error)
+            found = declaration_error(path, _LockFile, error)
             raise DeclarationError(
                 found.what,
                 place=found.place,

@@ -177,7 +177,7 @@ def let_threads_sleep() -> None:
 
     By default they spin for milliseconds, and on a machine that others use too the one that spins keeps the
     one it waits for from its core: beside two busy processes a step took several times as long.
-    Never to spin (OMP_WAIT_POLICY=PASSIVE) made it twice as slow again. libgomp reads this when torch is loaded.
+    Never to spin (OMP_WAIT_POLICY=PASSIVE) made it twice as slow again. libgomp reads this when torch loads.
     """
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
         os.environ["GOMP_SPINCOUNT"] = "10000"
