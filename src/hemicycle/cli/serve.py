@@ -45,21 +45,23 @@ def command(model: str | None, host: str, port: int, names: tuple[str, ...], fol
         from hemicycle.serve import create_app, load_engine
     except ImportError as error:
         raise HemicycleError(f"serving needs {error.name}", remedy="pip install 'hemicycle[serve]'") from None
-    listener = listen(host, port)
-    asked = open_model(Session(folder), model)
-    app = create_app(
-        load_engine(asked.folder, name=asked.name),
-        tracer=asked.tracer,
-        about=asked.about,
-        token=token,
-        allowed_hosts=names,
-    )
-    click.echo(f"{asked.about['title']}: {address(host, listener.getsockname()[1])}  (Ctrl-C ends)", err=True)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
-    with contextlib.suppress(KeyboardInterrupt):
-        server.run(sockets=[listener])
-        if not server.started:
-            raise HemicycleError("the server did not start", remedy="What it said stands above.")
+    with listen(host, port) as listener:
+        asked = open_model(Session(folder), model)
+        app = create_app(
+            load_engine(asked.folder, name=asked.name),
+            tracer=asked.tracer,
+            about=asked.about,
+            token=token,
+            allowed_hosts=names,
+        )
+        click.echo(
+            f"{asked.about['title']}: {address(host, listener.getsockname()[1])}  (Ctrl-C ends)", err=True
+        )
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
+            if not server.started:
+                raise HemicycleError("the server did not start", remedy="What it said stands above.")
 
 
 def listen(host: str, port: int) -> socket.socket:
