@@ -49,5 +49,5 @@ format: $(VENV)/.installed-dev ## Format the code
 bench: $(VENV)/.installed-dev ## Run the benchmarks; each prints ratios measured in one run
 	for b in bench/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
-clean: ## Delete what the demo built (its sources are fetched again)
+clean: ## Delete what the demo built, its ledger and its signing key too (sources are fetched again)
 	rm -rf $(DEMO)/build $(DEMO)/ledger $(DEMO)/releases $(DEMO)/.hemicycle $(DEMO)/hemicycle.lock

@@ -1,11 +1,13 @@
 """Things several rooms' tests need: a small corpus artefact, and the samples where they are present."""
 
 import os
+import sys
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from hemicycle.cli import main
 from hemicycle.curate import CORPUS
 from hemicycle.digests import sha256_text
 from hemicycle.documents import write_parquet
@@ -76,3 +78,16 @@ def tokens(corpus, tokenizer, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tokens")
     tokenize(corpus, tokenizer, folder, shard_tokens=1_000)
     return folder
+
+
+@pytest.fixture
+def call(capsys, monkeypatch):
+    """Run the command line in this process; returns exit code, stdout, stderr."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["hemicycle", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        return left.value.code, *capsys.readouterr()
+
+    return run

@@ -223,9 +223,10 @@ def test_another_copy_under_another_key_may_not_build_in_the_same_store(tmp_path
 def test_who_waited_for_the_lock_sees_what_was_resolved_meanwhile(tmp_path):
     bench = Bench(tmp_path)
     pipeline = bench.pipeline()
-    bench.pipeline().lock.set("model", "m", {"steps": 7})
+    entry = {"of": "x", "as_of": "2026-01-31"}
+    bench.pipeline().lock.set("rights", "m", entry)
     with pipeline.exclusive():
-        assert pipeline.lock.get("model", "m") == {"steps": 7}
+        assert pipeline.lock.get("rights", "m") == entry
 
 
 def test_a_defect_in_one_step_does_not_stop_the_others_when_asked(tmp_path):

@@ -1,6 +1,11 @@
 """A wrong declaration is refused with the file, the line and what was meant."""
 
+import os
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hemicycle.errors import DeclarationError
 from hemicycle.project import Lock, find_project, load_card, load_project
@@ -63,14 +68,28 @@ def test_a_good_declaration_loads(tmp_path):
         ("[tokenizers.fr]", "[tokenizer.fr]", "line 10", "Did you mean “tokenizers”?"),
         ("width = 32", "width = 33", "line 17", "not a multiple of heads"),
         ('tokens = "1.5M"', 'tokens = "lots"', "line 18", "not a number of tokens"),
-        ('tokens = "1.5M"', "minutes = 3, tokens = 5", "line 18", "either minutes or tokens"),
-        ('corpus = "debats"', 'corpus = "debat"', "", "Did you mean “debats”?"),
+        ('tokens = "1.5M"', "minutes = 3, tokens = 5", "line 18", "exactly one of minutes and tokens"),
+        ('budget = { tokens = "1.5M" }', "budget = {}", "line 18", "exactly one of minutes and tokens"),
+        ('corpus = "debats"', 'corpus = "debat"', "line 11", "Did you mean “debats”?"),
+        ('tokenizer = "fr"', 'tokenizer = "fra"', "line 16", "Did you mean “fr”?"),
+        ("{ debats = 1.0 }", "{ lettres = 1.0 }", "line 15", "Declared corpora: debats."),
+        ('sources = ["mine"]', "sources = []", "line 8", "corpora.debats.sources: needs at least 1"),
+        ("{ debats = 1.0 }", "{}", "line 15", "models.petit.corpora: needs at least 1"),
+        ("{ debats = 1.0 }", "{ debats = 0 }", "line 15", "must be more than 0 (it is 0)"),
+        ("vocab = 512", "vocab = 5.5", "line 12", "must be a whole number (it is 5.5)"),
+        ("vocab = 512", "vocab = 'many'", "line 12", "must be a whole number (it is 'many')"),
+        ("vocab = 512", "vocab = 999999", "line 12", "must be at most 262144"),
+        ('tokens = "1.5M"', "minutes = 'x'", "line 18", "must be a number (it is 'x')"),
+        ('license = "Apache-2.0"', "license = 3", "line 5", "must be a text, in quotes (it is 3)"),
+        ('sources = ["mine"]', 'sources = "mine"', "line 8", "must be a list, in brackets"),
+        ("{ debats = 1.0 }", '["debats"]', "line 15", "models.petit.corpora: must be a table"),
+        ('kind = "llama"', 'kind = "gpt"', "line 17", "must be 'llama' (it is 'gpt')"),
         ('sources = ["mine"]', 'sources = ["mien"]', "line 8", "Did you mean “mine”?"),
-        ('"FR", "BE"', '"France"', "line 4", "does not have the form"),
+        ('"FR", "BE"', '"France"', "line 4", "must be the code of a country"),
         ('"FR", "BE"', '"FR", "XX"', "line 4", "Known jurisdictions: AT, BE"),
         ('license = "Apache-2.0"', 'license = "Apache"', "line 5", "Apache"),
         ("vocab = 512", "vocab = 12", "line 12", "300"),
-        ("[models.petit]", "[models.Petit]", "line 14", "does not have the form"),
+        ("[models.petit]", "[models.Petit]", "line 14", "must be a name of lower-case letters"),
         ("vocab = 512", "vocab = ", "line 12", "not TOML"),
     ],
 )
@@ -90,7 +109,8 @@ def test_mistakes_are_named_with_their_line_and_remedy(tmp_path, before, after, 
         ('licence = "CC0-1.0"', 'licence = "LO"', "line 6"),
         ('path = "textes"', "", "exactly one of path, urls, packages"),
         ('path = "textes"', 'path = "textes"\nurls = ["https://x.example/y"]', "exactly one of"),
-        ('path = "textes"', 'packages = ["../evil"]', "does not have the form"),
+        ('path = "textes"', 'packages = ["../evil"]', "must be the name of a Debian package"),
+        ('path = "textes"', 'path = "x"\noptional = "oui"', "must be true or false (it is 'oui')"),
         ("attested_by", "attestedby", "Did you mean “attested_by”?"),
     ],
 )
@@ -118,10 +138,56 @@ def test_the_project_is_found_from_below_and_its_absence_is_said(tmp_path):
         find_project(tmp_path.parent)
 
 
+RUN = {"of": "x", "steps": 12, "seed": 1, "precision": "fp32", "compiled": False, "threads": 2}
+LOCK = """
+[raw.mine]
+declared = "x"
+digest = "y"
+
+[rights.mine]
+of = "x"
+as_of = "2026-01-31"
+
+[model.petit]
+of = "x"
+steps = 12
+seed = 1
+precision = "fp32"
+compiled = false
+threads = 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "said"),
+    [
+        ("steps = 12", "steps = -3", 12, "model.petit.steps"),
+        ("steps = 12", 'steps = "x"', 12, "model.petit.steps"),
+        ("steps = 12", "steps = true", 12, "model.petit.steps"),
+        ("steps = 12\n", "", 10, "the key “model.petit.steps” is missing"),
+        ('"fp32"', '"fp8"', 14, "model.petit.precision"),
+        ('"2026-01-31"', '"2026-02-30"', 8, "rights.mine.as_of: is not a day"),
+        ('digest = "y"', "digest = 3", 4, "raw.mine.digest"),
+        ("[model.petit]", "[modle.petit]", 10, "unknown key “modle”"),
+        ("[raw.mine]", "[raw]", 3, "raw.declared"),
+    ],
+)
+def test_a_value_in_the_lock_that_cannot_be_is_refused_with_its_line(tmp_path, before, after, line, said):
+    path = tmp_path / "hemicycle.lock"
+    path.write_text(LOCK)
+    assert Lock(path).get("model", "petit") == RUN
+    path.write_text(LOCK.replace(before, after, 1))
+    with pytest.raises(DeclarationError) as caught:
+        Lock(path)
+    assert caught.value.place == f"{path}, line {line}"
+    assert said in caught.value.what
+    assert "delete that table" in str(caught.value)
+
+
 def test_the_lock_keeps_what_was_resolved_and_a_broken_one_is_refused(tmp_path):
     lock = Lock(tmp_path / "hemicycle.lock")
-    lock.set("model", "petit", {"steps": 12, "of": "x"})
-    assert Lock(tmp_path / "hemicycle.lock").get("model", "petit") == {"steps": 12, "of": "x"}
+    lock.set("model", "petit", RUN)
+    assert Lock(tmp_path / "hemicycle.lock").get("model", "petit") == RUN
     (tmp_path / "hemicycle.lock").write_text("[[[")
     with pytest.raises(DeclarationError, match="not TOML"):
         Lock(tmp_path / "hemicycle.lock")
@@ -132,3 +198,55 @@ def test_every_example_card_is_sound():
 
     cards = Path(__file__).resolve().parents[1] / "examples" / "petit-hemicycle" / "sources"
     assert [load_card(p).title for p in sorted(cards.glob("*.toml"))]
+
+
+PLACES = ['"Apache-2.0"', '["FR", "BE"]', '["mine"]', "512", "{ debats = 1.0 }", '"1.5M"', '"llama"', "32"]
+VALUES = [
+    "[]",
+    "{}",
+    "''",
+    "'é'",
+    "0",
+    "-1",
+    "1.5",
+    "1e99",
+    "nan",
+    "inf",
+    "true",
+    "2031-01-01",
+    "[[]]",
+    "[1]",
+]
+VALUES += ["{ a = 1 }", "9" * 30, "['a', 'a']", "{ a = {} }"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_sentence_of_the_library_underneath_is_shown(tmp_path, place):
+    said = []
+    for value in VALUES:
+        try:
+            load_project(write(tmp_path, GOOD.replace(place, value, 1)))
+        except DeclarationError as error:
+            said.append(error.what)
+    assert said
+    assert not [what for what in said if re.search(r"Input|valid|\^|instance", what)]
+
+
+PIECES = ["title = ", '"x"', "[rights]\n", "licence = ", "\n", "[" * 40, "1" * 5000, "a." * 300, "reader = "]
+PIECES += ['"text"', "path = ", "{", "}", "=", "[[", "]]", "\x00", "urls = ", "terms = ", "generators = "]
+HOSTILE = st.one_of(st.text(max_size=400), st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+
+
+@settings(max_examples=int(os.environ.get("HEMICYCLE_FUZZ", "200")), deadline=None)
+@given(HOSTILE)
+def test_no_text_makes_a_card_anything_but_a_card_or_an_error_with_a_sentence(tmp_path_factory, text):
+    path = tmp_path_factory.getbasetemp() / "card.toml"
+    path.write_text(text, "utf-8", errors="replace")
+    try:
+        card = load_card(path)
+    except DeclarationError as error:
+        told = f"{error.place}: {error.what}"
+    else:
+        told = f"{path}: a card"
+        assert card.rights.attested_by is None or "attested_by" in text
+    assert re.match(r".*card\.toml.*: .+", told, re.DOTALL)

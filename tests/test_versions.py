@@ -18,15 +18,17 @@ PACKAGE = Path(hemicycle.__file__).parent
 PINNED = Path(__file__).with_name("stages.json")
 CODE = {
     "raw": ["sources/collect.py", "sources/local.py", "sources/download.py", "sources/apt.py"],
-    "documents": ["documents.py", "sources"],
-    "rights": ["rights"],
-    "admitted": ["rights/admit.py"],
+    "documents": ["documents.py", "sources", "rights/optout"],
+    "optout": ["sources/recheck.py", "sources/fetch_site.py", "rights/optout"],
+    "rights": ["rights", "rights/optout"],
+    "admitted": ["rights/admit.py", "gate.py", "governance/standing.py"],
     "corpus": ["curate"],
     "tokenizer": ["tokens/tokenizer.py"],
     "tokens": ["tokens/tokenize.py", "tokens/megatron.py"],
     "order": ["tokens/order.py"],
     "model": ["train"],
     "index": ["trace/index.py", "trace/shards.py", "trace/words.py"],
+    "roots": ["ledger/roots.py", "ledger/merkle.py", "trace/words.py"],
     "evaluation": ["evaluate"],
     "release": ["release"],
 }

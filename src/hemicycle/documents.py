@@ -11,6 +11,7 @@ be larger than memory.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,10 @@ from hemicycle.digests import sha256_text
 
 #: What a document may be. A reader or a card says which; rules of curation may differ by kind.
 Kind = Literal["debate", "law", "fiction", "press", "manual", "speech", "encyclopedia", "web", "other"]
+
+#: Flag of a contributor whose years two places give differently. No rule of terms knows it, so it holds the
+#: document until somebody has looked.
+CONTRADICTORY = "contradictory-dates"
 
 PART = pa.struct(
     [
@@ -42,9 +47,21 @@ AUTHOR = pa.struct(
         ("birth", pa.int32()),
         ("death", pa.int32()),
         ("flags", pa.list_(pa.string())),
+        ("published", pa.int32()),
     ]
 )
 LICENCE = pa.struct([("stated_by", pa.string()), ("expression", pa.string()), ("evidence", pa.string())])
+RESERVATION = pa.struct(
+    [
+        ("protocol", pa.string()),
+        ("version", pa.string()),
+        ("value", pa.string()),
+        ("place", pa.string()),
+        ("quote", pa.string()),
+        ("sha256", pa.string()),
+        ("retrieved", pa.string()),
+    ]
+)
 
 SCHEMA = pa.schema(
     [
@@ -62,6 +79,8 @@ SCHEMA = pa.schema(
         ("variety", pa.string()),
         ("kind", pa.string()),
         ("licences", pa.list_(LICENCE)),
+        ("retrieved", pa.string()),
+        ("reservations", pa.list_(RESERVATION)),
     ]
 )
 
@@ -95,13 +114,23 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Author:
-    """A contributor. Flags: ``mort-pour-la-france``, ``anonymous``, ``pseudonymous``, ``collective``."""
+    """A contributor, living or dead, named or not.
+
+    Attributes:
+        role: what was contributed; every role but an encoder's or a publisher's is a layer of the text with a
+            term of its own (`hemicycle.rights.layers`).
+        birth, death: years; None where they are not known.
+        flags: ``mort-pour-la-france``, ``anonymous``, ``pseudonymous``, ``collective``, ``audiovisual``,
+            ``posthumous``, ``music``, and authority ids (viaf:7391951) by which years can be looked up.
+        published: year in which the contribution was first published.
+    """
 
     name: str
     role: str = "author"
     birth: int | None = None
     death: int | None = None
     flags: tuple[str, ...] = ()
+    published: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +138,7 @@ class StatedLicence:
     """A licence somebody stated for a document.
 
     Attributes:
-        stated_by: ``origin`` (who made the text), ``edition`` (who encoded or scanned it),
+        stated_by: ``origin`` (who made the text), ``edition`` (who encoded it), ``scan`` (who scanned it),
             ``distributor`` (who passes it on), ``file`` (the file's own notice).
         expression: as stated; an SPDX expression where it is one.
         evidence: where it is stated.
@@ -121,6 +150,29 @@ class StatedLicence:
 
 
 @dataclasses.dataclass(frozen=True)
+class Reservation:
+    """What one opt-out protocol says of mining a document, and the evidence.
+
+    Attributes:
+        protocol: a key of the dated list of protocols (`hemicycle.rights.optout`).
+        version: of the protocol's text that was read by.
+        value: ``allowed``, ``reserved`` or ``unknown``.
+        place: where it stands: an address, a header, a file.
+        quote: the words that say so; None where nothing was there.
+        sha256: digest of the bytes that were read; None where nothing was there.
+        retrieved: ISO 8601 time in UTC at which they were fetched.
+    """
+
+    protocol: str
+    version: str
+    value: Literal["allowed", "reserved", "unknown"]
+    place: str
+    quote: str | None = None
+    sha256: str | None = None
+    retrieved: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Document:
     """What a reader yields. `source` and the defaults of the card are filled in by the read stage.
 
@@ -129,6 +181,8 @@ class Document:
         group: documents of one group never part at the split into train and held-out (default: own id).
         date: ISO 8601, as precise as known (1889, 1889-03, 1889-03-14).
         language: BCP 47. `variety` such as fr-FR, fr-BE; None where the card says it.
+        retrieved: ISO 8601 time at which a web page was fetched.
+        reservations: what opt-out protocols say; documents from the web are nothing without.
     """
 
     origin: str
@@ -141,6 +195,8 @@ class Document:
     variety: str | None = None
     kind: str | None = None
     licences: tuple[StatedLicence, ...] = ()
+    retrieved: str | None = None
+    reservations: tuple[Reservation, ...] = ()
     group: str | None = None
     id: str | None = None
 
@@ -175,15 +231,18 @@ def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.Table]) ->
 
 def write_documents(path: Path, source: str, documents: Iterable[Document]) -> int:
     """Write documents as one Parquet file and return how many. Raises ValueError on an id seen before."""
+    rows: list[dict[str, Any]] = []
+    twice: dict[str, Any] | None = None
 
     def batches() -> Iterator[pa.Table]:
-        rows: list[dict[str, Any]] = []
+        nonlocal rows, twice
         seen: set[str] = set()
         characters = 0
         for document in documents:
             row = document.row(source)
             if row["id"] in seen:
-                raise ValueError(f"two documents have the id {row['id']!r}")
+                twice = row
+                return
             seen.add(row["id"])
             rows.append(row)
             characters += len(document.text)
@@ -193,7 +252,21 @@ def write_documents(path: Path, source: str, documents: Iterable[Document]) -> i
         if rows:
             yield pa.Table.from_pylist(rows, schema=SCHEMA)
 
-    return write_parquet(path, SCHEMA, batches())
+    written = write_parquet(path, SCHEMA, batches())
+    if twice is not None:
+        # Origins alone may be equal: an id of the publisher's own stands in them in place of the line.
+        before = enumerate(itertools.chain(_ids_and_origins(path), rows), 1)
+        number, first = next((n, row) for n, row in before if row["id"] == twice["id"])
+        places = (
+            f"{first['origin']} (the {number}. read) and {twice['origin']} (the {written + len(rows) + 1}.)"
+        )
+        raise ValueError(f"two documents have the id {twice['id']!r}: {places}")
+    return written
+
+
+def _ids_and_origins(path: Path) -> Iterator[dict[str, Any]]:
+    for batch in read_batches(path, ["id", "origin"]):
+        yield from batch.to_pylist()
 
 
 def read_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:

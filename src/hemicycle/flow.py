@@ -5,21 +5,25 @@ the pipeline nor each other. Read from top to bottom, this file is the flow of t
 
     raw → documents → rights → admitted ─┐
               └──────────────────────────┴→ corpus → tokenizer → tokens → order → model → evaluation
-                                              └────→ index                          └──→ release
+                                              ├────→ index                          └──→ release
+                                              └────→ roots
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from hemicycle.digests import sha256_file, sha256_json
+from hemicycle.digests import sha256_file, sha256_json, sha256_text
 from hemicycle.errors import DeclarationError, InputError, RightsError, did_you_mean
+from hemicycle.gate import Gate
 from hemicycle.ledger import Ledger, Statement
-from hemicycle.project import Card, Lock, Model, Project
+from hemicycle.project import AUTHORS, Card, Lock, Model, Project
+from hemicycle.rights.policy import find_policy, policy_path
 from hemicycle.steps import Resolving, Step, Unresolved, Work, in_order
 from hemicycle.store import Store, artefact_digest, digest_files
 
@@ -27,6 +31,7 @@ from hemicycle.store import Store, artefact_digest, digest_files
 VERBS = {
     "raw": "collect",
     "documents": "collect",
+    "optout": "clear",
     "rights": "clear",
     "admitted": "clear",
     "corpus": "curate",
@@ -35,6 +40,7 @@ VERBS = {
     "order": "train",
     "model": "train",
     "index": "trace",
+    "roots": "prove",
     "evaluation": "evaluate",
     "release": "release",
 }
@@ -42,8 +48,9 @@ VERBS = {
 #: Raised by one when a stage would make something else of the same input.
 VERSIONS = {
     "raw": 1,
-    "documents": 1,
-    "rights": 1,
+    "documents": 2,
+    "optout": 1,
+    "rights": 2,
     "admitted": 1,
     "corpus": 1,
     "tokenizer": 1,
@@ -51,8 +58,9 @@ VERSIONS = {
     "order": 1,
     "model": 1,
     "index": 1,
+    "roots": 1,
     "evaluation": 1,
-    "release": 1,
+    "release": 2,
 }
 
 #: Uses a model needs a right for. Redistribution of text is asked for where text is published.
@@ -85,6 +93,7 @@ class Flow:
     ) -> None:
         self.project, self.store, self.ledger, self.lock, self.update = project, store, ledger, lock, update
         self.declaration = project.declaration
+        self.gate = Gate(project, ledger)
         self.made: dict[tuple[str, str], Step] = {}
 
     def all_steps(self) -> list[Step]:
@@ -95,7 +104,9 @@ class Flow:
         ends += [self.index(index_name(m)) for m in d.models.values()]
         # Sources come first in the order of the work, so that what is refused is known early.
         sources = [self.rights(n) for n in self.project.cards]
-        return in_order(sources + [self.corpus(n) for n in d.corpora] + ends)
+        # A root must be in the ledger before anybody asks what it answers.
+        corpora = [step for n in d.corpora for step in (self.corpus(n), self.roots(n))]
+        return in_order(sources + corpora + ends)
 
     def up_to(self, verb: str, names: tuple[str, ...] = ()) -> list[Step]:
         """The steps a verb makes, with all they stand on; `names` keeps those artefacts only."""
@@ -131,15 +142,16 @@ class Flow:
 
             locked = self.lock.get("raw", name) or {}
             pinned = locked if locked.get("declared") == declared and name not in self.update else {}
-            figures = collect(
-                card,
-                self.project.folder,
-                work.out,
-                work.scratch,
-                pinned=pinned.get("packages", {}),
-                offline=work.offline,
-                progress=work.progress,
-            )
+            with _naming(name):
+                figures = collect(
+                    card,
+                    self.project.folder,
+                    work.out,
+                    work.scratch,
+                    pinned=pinned.get("packages", {}),
+                    offline=work.offline,
+                    progress=work.progress,
+                )
             digest = artefact_digest(digest_files(work.out))
             if not card.path and pinned and pinned["digest"] != digest:
                 raise InputError(
@@ -152,9 +164,9 @@ class Flow:
         def resolve(at: Resolving) -> dict[str, Any]:
             from hemicycle.sources.local import fingerprint
 
-            return {
-                "files": fingerprint(self._local_path(card), card, self.store.cache / f"{name}.files.json")
-            }
+            cache = self.store.cache / f"{name}.files.json"
+            with _naming(name):
+                return {"files": fingerprint(self._local_path(card), card, cache)}
 
         def settle(statement: Statement, lock: Lock) -> None:
             entry = {"declared": declared, "digest": statement.digest}
@@ -198,15 +210,17 @@ class Flow:
         """The verdicts on a source's documents, computed for a day and kept while they hold."""
         card = self._card(name)
         jurisdictions = list(self.declaration.project.jurisdictions)
+        authority = self.project.folder / AUTHORS
         declared = {
-            "rights": card.rights.model_dump(),
+            "rights": card.rights.model_dump(mode="json"),
             "jurisdictions": jurisdictions,
-            "policy": self.declaration.project.policy,
+            "policy": self.policy_digest,
+            "authors": sha256_file(authority) if authority.is_file() else None,
             "tables": _tables("rights"),
         }
 
         def subject(statements: Mapping[str, Statement]) -> str:
-            return sha256_json([declared, statements["documents"].digest])
+            return sha256_json([declared, *(statements[role].digest for role in sorted(statements))])
 
         def resolve(at: Resolving) -> dict[str, Any]:
             locked = at.lock.get("rights", name)
@@ -227,6 +241,9 @@ class Flow:
                 jurisdictions,
                 date.fromisoformat(work.resolved["as_of"]),
                 work.out,
+                policy=find_policy(self.declaration.project.policy, self.project.folder),
+                authority=authority if authority.is_file() else None,
+                rechecked=work.inputs["optout"] / "optout.parquet" if "optout" in work.inputs else None,
                 progress=work.progress,
             )
             return {**figures, "of": subject(work.statements)}
@@ -247,9 +264,60 @@ class Flow:
             VERSIONS["rights"],
             declared,
             build,
+            {"documents": self.documents(name)}
+            | ({"optout": self.optout(name)} if card.reader == "web" else {}),
+            resolve=resolve,
+            settle=settle,
+        )
+
+    @functools.cached_property
+    def policy_digest(self) -> str:
+        """Of the policy as it is written: a changed file is a changed declaration."""
+        return sha256_file(policy_path(self.declaration.project.policy, self.project.folder))
+
+    @_memo
+    def optout(self, name: str) -> Step:
+        """What a web source's sites say now of being mined; fetched anew when the evidence is too old."""
+        policy = find_policy(self.declaration.project.policy, self.project.folder)
+        declared = {"age_days": policy.opt_out_age_days}
+
+        def resolve(at: Resolving) -> dict[str, Any]:
+            collected = date.fromisoformat(at.statements["documents"].figures["retrieved"][:10])
+            locked = at.lock.get("optout", name) or {}
+            checked = date.fromisoformat(locked.get("checked", collected.isoformat()))
+            last = max(checked, collected)
+            if (at.today - last).days < policy.opt_out_age_days:
+                return {"checked": None if last == collected else last.isoformat()}
+            return {"checked": at.today.isoformat()}
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.sources.recheck import recheck_source
+
+            checked = work.resolved["checked"]
+            return recheck_source(
+                work.inputs["documents"] / "documents.parquet",
+                work.out,
+                fetch=checked is not None,
+                offline=work.offline,
+                age_days=policy.opt_out_age_days,
+                progress=work.progress,
+            )
+
+        def settle(statement: Statement, lock: Lock) -> None:
+            checked = statement.declaration["resolved"]["checked"]
+            if checked is not None and lock.get("optout", name) != {"checked": checked}:
+                lock.set("optout", name, {"checked": checked})
+
+        return Step(
+            "optout",
+            name,
+            VERSIONS["optout"],
+            declared,
+            build,
             {"documents": self.documents(name)},
             resolve=resolve,
             settle=settle,
+            rebuildable=False,
         )
 
     @_memo
@@ -258,12 +326,20 @@ class Flow:
         sources = self.declaration.corpora[name].sources
         jurisdictions = list(self.declaration.project.jurisdictions)
 
+        def resolve(at: Resolving) -> dict[str, Any]:
+            held, lifted = self.decided(at.statements)
+            return {"held": held, "lifted": lifted}
+
         def build(work: Work) -> dict[str, Any]:
             from hemicycle.rights import admit
 
-            return admit(work.inputs, jurisdictions, work.out, uses=USES)
+            return admit(work.inputs, jurisdictions, work.out, uses=USES, **work.resolved)
 
-        declared = {"jurisdictions": jurisdictions, "uses": list(USES)}
+        declared = {
+            "jurisdictions": jurisdictions,
+            "uses": list(USES),
+            "governance": self.declaration.project.governance,
+        }
         return Step(
             "admitted",
             name,
@@ -271,21 +347,34 @@ class Flow:
             declared,
             build,
             {source: self.rights(source) for source in sources},
+            resolve=resolve if self.gate.declared else None,
             may_lack=frozenset(sources),
         )
+
+    def decided(self, rights: Mapping[str, Statement]) -> tuple[dict[str, str], dict[str, Any]]:
+        """What decisions hold back, source → why, and what they lift, as `rights.admit` takes them."""
+        if not self.gate.declared:
+            return {}, {}
+        clearances = self.gate.clearances(rights)
+        held = {s: c.explanation for s, c in clearances.items() if c.explanation != "cleared"}
+        return held, {s: [list(lift) for lift in c.lifts] for s, c in clearances.items() if c.lifts}
 
     @_memo
     def corpus(self, name: str) -> Step:
         corpus = self.declaration.corpora[name]
 
-        def build(work: Work) -> dict[str, Any]:
-            from hemicycle.curate import curate
-
-            if not work.statements["admitted"].figures["admitted"]:
+        def resolve(at: Resolving) -> dict[str, Any]:
+            # Here and not in `build`, so that a look knows it too.
+            if not at.statements["admitted"].figures["admitted"]:
                 raise RightsError(
                     f"no document of corpus “{name}” is cleared",
                     remedy="`hemicycle clear` says for each source what holds it back.",
                 )
+            return {}
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.curate import curate
+
             documents = {
                 role: folder / "documents.parquet"
                 for role, folder in work.inputs.items()
@@ -312,6 +401,7 @@ class Flow:
             declared,
             build,
             {**inputs, "admitted": self.admitted(name)},
+            resolve=resolve,
             may_lack=frozenset(inputs),
         )
 
@@ -327,6 +417,41 @@ class Flow:
 
         inputs = {corpus: self.corpus(corpus) for corpus in corpora}
         return Step("index", name, VERSIONS["index"], {}, build, inputs)
+
+    @property
+    def salt_file(self) -> Path:
+        """Where the salt of the project's roots is kept: beside its private key."""
+        return self.project.folder / ".hemicycle" / "salt"
+
+    @_memo
+    def roots(self, name: str) -> Step:
+        """The root of a corpus, by which a proof can say whether a text is in it."""
+
+        def resolve(at: Resolving) -> dict[str, Any]:
+            from hemicycle.ledger.roots import Keys, load_or_make_salt
+
+            if at.looking and not self.salt_file.exists():
+                raise Unresolved("its salt is made when it runs")
+            keys = Keys.derive(load_or_make_salt(self.salt_file), at.statements["corpus"].digest)
+            return {"salt_id": keys.salt_id}
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.ledger.roots import Keys, load_or_make_salt, make_root
+
+            digest = work.statements["corpus"].digest
+            return make_root(
+                work.inputs["corpus"],
+                work.out,
+                name=name,
+                corpus_digest=digest,
+                keys=Keys.derive(load_or_make_salt(self.salt_file), digest),
+                words_digest=words_digest,
+                normalisation=normalisation(),
+                progress=work.progress,
+            )
+
+        inputs = {"corpus": self.corpus(name)}
+        return Step("roots", name, VERSIONS["roots"], {}, build, inputs, resolve=resolve)
 
     @_memo
     def tokenizer(self, name: str) -> Step:
@@ -378,11 +503,13 @@ class Flow:
         if locked is None or locked.get("of") != subject:
             if at.looking:
                 raise Unresolved("its budget becomes steps when it runs")
-            from hemicycle.train import resolve_run
+            from hemicycle.train import few_steps, resolve_run
 
             run = resolve_run(
                 shape, model.budget, model.seed, cache=self.store.cache / "compiled", progress=at.progress
             )
+            if doubt := few_steps(name, model.budget, run.steps):
+                at.progress.say(doubt)
             locked = {"of": subject, **run.to_json()}
             at.lock.set("model", name, locked)
         return {k: v for k, v in locked.items() if k != "of"}
@@ -441,6 +568,7 @@ class Flow:
                 work.scratch,
                 shape=derive_shape(model, work.statements["tokenizer"].figures["vocabulary"]),
                 run=Run(**work.resolved),
+                name=name,
                 cache=self.store.cache / "compiled",
                 progress=work.progress,
             )
@@ -514,6 +642,7 @@ class Flow:
         def build(work: Work) -> dict[str, Any]:
             from hemicycle.release import make_release
 
+            self._check_licence(work)
             return make_release(
                 work.out,
                 name=name,
@@ -534,11 +663,13 @@ class Flow:
         inputs |= {f"admitted {c}": self.admitted(c) for c in model.corpora}
         inputs |= {f"evaluation {e}": self.evaluation(e) for e in evaluations}
         inputs |= {f"rights {s}": self.rights(s) for s in sources}
+        # Nothing of it is published but the statement: with it, the root stands in the release's own ledger.
+        inputs |= {f"roots {c}": self.roots(c) for c in model.corpora}
         project = self.declaration.project
         declared = {
             "release": release.model_dump(),
             "project": project.model_dump(include={"name", "jurisdictions", "license", "governance"}),
-            "cards": {s: self._card(s).model_dump(exclude={"path", "digests"}) for s in sources},
+            "cards": {s: self._card(s).model_dump(mode="json", exclude={"path", "digests"}) for s in sources},
             "tables": _tables("release"),
         }
         may_lack = frozenset(r for r in inputs if r.startswith(("rights ", "evaluation ")))
@@ -553,6 +684,23 @@ class Flow:
             rebuildable=False,
         )
 
+    def _check_licence(self, work: Work) -> None:
+        """Refuse a licence of the weights that does not follow from what they were made of."""
+        from hemicycle.rights.aggregate import follows
+        from hemicycle.rights.parts import parts_of
+
+        project = self.declaration.project
+        rights, admitted = _with_role(work.inputs, "rights"), _with_role(work.inputs, "admitted")
+        parts = parts_of(rights, admitted, self.project.cards)
+        blockers = follows(project.license, parts, find_policy(project.policy, self.project.folder))
+        if blockers:
+            more = f" (and {len(blockers) - 1} more)" if len(blockers) > 1 else ""
+            raise RightsError(
+                f"weights under {project.license} do not follow: {blockers[0].en}{more}",
+                place=str(self.project.folder / "hemicycle.toml"),
+                remedy=f"Take {blockers[0].part.name} out of the corpus, or declare another license.",
+            )
+
     def _lineage(self, model: Statement, others: Any) -> dict[str, Statement]:
         """``stage/name`` → statement, for the model, all it stands on, and what else the release shows."""
         from hemicycle.ledger import lineage
@@ -566,9 +714,43 @@ class Flow:
         return found
 
 
+@contextlib.contextmanager
+def _naming(source: str) -> Iterator[None]:
+    """Put the name of a source's card before the place of whatever is wrong with its files."""
+    try:
+        yield
+    except (InputError, DeclarationError) as error:
+        place = f"source {source}, {error.place}" if error.place else f"source {source}"
+        raise type(error)(error.what, place=place, remedy=error.remedy) from None
+
+
 def index_name(model: Model) -> str:
     """The name of the index of what a model reads. Models that read the same corpora share it."""
     return "+".join(sorted(model.corpora))
+
+
+def words_digest(text: str) -> str | None:
+    """SHA-256 of the normalised words of a cleaned text, one a line; None where it has none."""
+    from hemicycle.trace.words import split_words
+
+    words = split_words(text).words
+    return sha256_text("\n".join(words)) if words else None
+
+
+def normalisation() -> str:
+    """What makes the words of a text, in the versions that count."""
+    from hemicycle.curate.clean import CLEANING
+    from hemicycle.trace.words import NORMALISATION
+
+    return f"cleaning {CLEANING}, words {NORMALISATION}"
+
+
+def fingerprints(text: str) -> dict[str, str]:
+    """What a root would hold of a text: the digest of its bytes, and that of its words if it has any."""
+    from hemicycle.curate.clean import clean
+
+    words = words_digest(clean(text).text)
+    return {"text": sha256_text(text)} | ({"words": words} if words else {})
 
 
 def _with_role(inputs: Mapping[str, Path], stage: str) -> dict[str, Path]:

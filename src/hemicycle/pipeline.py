@@ -24,7 +24,7 @@ from typing import Any
 
 from hemicycle import __version__
 from hemicycle.digests import sha256_json
-from hemicycle.errors import HemicycleError, InputError, IntegrityError
+from hemicycle.errors import HemicycleError, InputError, IntegrityError, RightsError
 from hemicycle.ledger import Ledger, Statement, Subject
 from hemicycle.ledger.statements import read_statement
 from hemicycle.ledger.verify import check_files
@@ -52,10 +52,11 @@ class Pipeline:
         today: Callable[[], date] = lambda: datetime.now(UTC).date(),
         report: Callable[[Outcome], None] = lambda outcome: None,
         on_wait: Callable[[str], None] = lambda holder: None,
+        prepare: Callable[[], None] = lambda: None,
     ) -> None:
         self.store, self.ledger, self.lock = store, ledger, lock
         self.progress, self.offline, self.keep_going = progress, offline, keep_going
-        self.today, self.report, self.on_wait = today, report, on_wait
+        self.today, self.report, self.on_wait, self.prepare = today, report, on_wait, prepare
         self._checked: set[tuple[str, str]] = set()
 
     @contextlib.contextmanager
@@ -79,6 +80,7 @@ class Pipeline:
         error unless `keep_going`, in which case outcomes tell what failed and what that blocked.
         """
         with self.exclusive():
+            self.prepare()
             outcomes: dict[Step, Outcome] = {}
             for step in in_order(targets):
                 outcome = self._run_step(step, outcomes, force)
@@ -107,6 +109,8 @@ class Pipeline:
             resolved = self._resolve(step, statements, looking=True)
         except Unresolved as unknown:
             return Outcome(step, "would-run", str(unknown))
+        except RightsError as error:
+            return Outcome(step, "blocked", error.what, error=error)
         except HemicycleError as error:
             return _stopped(step, error)
         if str(step) in force:
@@ -206,7 +210,7 @@ class Pipeline:
         }
         started, began = datetime.now(UTC), time.monotonic()
         for role, statement in statements.items():
-            self._check_input(inputs[role], statement)
+            self.check(inputs[role], statement)
         work = Work(content, scratch, inputs, statements, resolved, self.progress, self.offline)
         figures = step.build(work)
         sync_tree(content)
@@ -226,8 +230,8 @@ class Pipeline:
         self._checked.add((str(statement.subject), statement.digest))
         return self._commit(staging)
 
-    def _check_input(self, folder: Path, statement: Statement) -> None:
-        """Refuse to build on an artefact that is no longer what the ledger says, once a process."""
+    def check(self, folder: Path, statement: Statement) -> None:
+        """Refuse an artefact that is no longer what the ledger says; each is read once a process."""
         identity = (str(statement.subject), statement.digest)
         if identity in self._checked:
             return

@@ -1,11 +1,12 @@
-"""Progress of long work: what, how far, how fast, how long still; quiet when nobody watches.
+"""Progress of long work: what, how far, how fast, how long still; bars only where somebody watches.
 
 Rooms know only `Progress` and `Bar`. The command line hands them a `Terminal` where stderr is one, and
-`QUIET` otherwise.
+`Lines` otherwise.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
@@ -26,6 +27,9 @@ class Progress(Protocol):
     def start(self, what: str, total: float | None, unit: str = "") -> AbstractContextManager[Bar]:
         """Begin a piece of work of `total` units (None: unknown); it ends with the context."""
 
+    def say(self, text: str) -> None:
+        """Tell one thing that must be known, in a log too: a run that resumes, a machine that is busy."""
+
 
 class _NoBar:
     def advance(self, amount: float) -> None:
@@ -40,8 +44,18 @@ class _Quiet:
     def start(self, what: str, total: float | None, unit: str = "") -> Iterator[Bar]:
         yield _NoBar()
 
+    def say(self, text: str) -> None:
+        pass
+
 
 QUIET: Progress = _Quiet()
+
+
+class Lines(_Quiet):
+    """No bars; what is said goes to stderr, one line each."""
+
+    def say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
 
 
 class Terminal:
@@ -51,6 +65,9 @@ class Terminal:
         from rich.console import Console
 
         self.console = Console(stderr=True)
+
+    def say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def start(self, what: str, total: float | None, unit: str = "") -> Iterator[Bar]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import tomli_w
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -32,11 +34,49 @@ T = TypeVar("T", bound=BaseModel)
 DECLARATION = "hemicycle.toml"
 LOCK = "hemicycle.lock"
 
+#: Bytes of a declaration or a card, and dots in one line of it: the time to read a dotted key grows with the
+#: square of its parts, and no person writes as much.
+LARGEST, MOST_DOTS = 1 << 20, 1_000
+
+#: The project's own file of authors, for years that sources leave open.
+AUTHORS = "authors.csv"
+
+_NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+_COUNTRY = r"^[A-Z]{2}(-[A-Z]{2,3})?$"
+_PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
+
 #: Names become folder names and command-line words.
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Name = Annotated[str, StringConstraints(pattern=_NAME)]
 
 #: Countries a project may be released in, ISO 3166. Each needs rules of its own in `rights/`.
-Jurisdiction = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z]{2,3})?$")]
+Jurisdiction = Annotated[str, StringConstraints(pattern=_COUNTRY)]
+
+#: A kind of mistake (pydantic's type of error) → what is said of it; braces take a figure of the error.
+_MISTAKES = {
+    "too_short": "needs at least {min_length}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "string_type": "must be a text, in quotes",
+    "list_type": "must be a list, in brackets",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "finite_number": "must be a finite number",
+    "int_parsing_size": "must be a smaller number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+}
+_FORMS = {
+    _NAME: "must be a name of lower-case letters, digits, - and _, at most 64",
+    _COUNTRY: "must be the code of a country in capitals, such as FR or BE",
+    _PACKAGE: "must be the name of a Debian package",
+}
 
 
 class _Declared(BaseModel):
@@ -54,6 +94,30 @@ def _count(value: object) -> object:
     return round(float(match[1]) * factor)
 
 
+class Terms(_Declared):
+    """What a person read in a site's terms of use: prose may reserve rights, and no program reads it.
+
+    Attributes:
+        sha256: digest of the text as it was read.
+        read_on: ISO date.
+        verdict: what the reader concluded for training.
+        by: who read it.
+    """
+
+    url: str
+    sha256: str | None = None
+    read_on: date
+    verdict: Literal["allow", "review", "deny"]
+    by: str
+
+
+class Generator(_Declared):
+    """A model that wrote a part of the text; its licence binds what it wrote."""
+
+    name: str
+    licence: str
+
+
 class CardRights(_Declared):
     """Under which right a source is used, and who says so.
 
@@ -65,6 +129,9 @@ class CardRights(_Declared):
         distributor: SPDX expression stated by who passes the text on, where it differs.
         attested_by: the person who read the licence at its place and answers for it.
         evidence: where the licence was read.
+        terms: what a person read in the terms of use; web sources need it.
+        generators: models that wrote the text, where it is synthetic.
+        blocked: why nothing of the source may be used, whatever is stated.
     """
 
     licence: str | None = None
@@ -72,10 +139,16 @@ class CardRights(_Declared):
     distributor: str | None = None
     attested_by: str | None = None
     evidence: list[str] = []
+    terms: Terms | None = None
+    generators: list[Generator] = []
+    blocked: str | None = None
 
 
 class Card(_Declared):
     """One source: one publisher's collection, in `sources/NAME.toml`. Never holds code.
+
+    `tested_on` says what the reader was tried on for this source: files of the publisher's own, or files made
+    after the description of their format.
 
     Exactly one of `path`, `urls`, `packages` says where the files are:
     a folder or file beside the project, addresses on the web, or Debian packages.
@@ -86,7 +159,7 @@ class Card(_Declared):
     reader: str
     path: str | None = None
     urls: list[str] | None = None
-    packages: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]] | None = None
+    packages: list[Annotated[str, StringConstraints(pattern=_PACKAGE)]] | None = None
     include: list[str] = ["**/*"]
     exclude: list[str] = []
     kind: Kind = "other"
@@ -97,6 +170,7 @@ class Card(_Declared):
     text_field: str = "text"
     id_field: str = "id"
     digests: dict[str, str] = {}
+    tested_on: Literal["real", "constructed"] | None = None
     rights: CardRights = CardRights()
 
     @model_validator(mode="after")
@@ -159,7 +233,7 @@ class Budget(_Declared):
     @model_validator(mode="after")
     def _one(self) -> Budget:
         if (self.minutes is None) == (self.tokens is None):
-            raise ValueError("needs either minutes or tokens")
+            raise ValueError("needs exactly one of minutes and tokens")
         return self
 
 
@@ -190,9 +264,17 @@ class ProjectTable(_Declared):
     name: Name
     jurisdictions: list[Jurisdiction] = Field(min_length=1)
     license: str
-    policy: Literal["default"] = "default"
-    governance: Literal["solo"] = "solo"
+    policy: str = "default"
+    governance: Literal["solo", "declared"] = "solo"
     store: str | None = None
+
+
+class _UnknownNameError(ValueError):
+    """A reference to what is not declared, with the keys it stands under: pydantic knows no place of it."""
+
+    def __init__(self, message: str, keys: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.keys = keys
 
 
 class Declaration(_Declared):
@@ -207,22 +289,23 @@ class Declaration(_Declared):
 
     @model_validator(mode="after")
     def _references(self) -> Declaration:
-        def known(what: str, name: str, table: dict[str, Any], where: str) -> None:
+        def known(what: str, name: str, table: dict[str, Any], *keys: str) -> None:
             if name not in table:
                 hint = did_you_mean(name, table) or f"Declared {what}: {', '.join(table) or 'none'}."
-                raise ValueError(f"{where} names {what} “{name}”, which is not declared. {hint}")
+                message = f"{'.'.join(keys)} names {what} “{name}”, which is not declared. {hint}"
+                raise _UnknownNameError(message, keys)
 
         for name, tokenizer in self.tokenizers.items():
-            known("corpora", tokenizer.corpus, self.corpora, f"tokenizers.{name}.corpus")
+            known("corpora", tokenizer.corpus, self.corpora, "tokenizers", name, "corpus")
         for name, model in self.models.items():
-            known("tokenizers", model.tokenizer, self.tokenizers, f"models.{name}.tokenizer")
+            known("tokenizers", model.tokenizer, self.tokenizers, "models", name, "tokenizer")
             for corpus in model.corpora:
-                known("corpora", corpus, self.corpora, f"models.{name}.corpora")
+                known("corpora", corpus, self.corpora, "models", name, "corpora")
         for name, evaluation in self.evaluations.items():
             for model_name in evaluation.models:
-                known("models", model_name, self.models, f"evaluations.{name}.models")
+                known("models", model_name, self.models, "evaluations", name, "models")
         for name, release in self.releases.items():
-            known("models", release.model, self.models, f"releases.{name}.model")
+            known("models", release.model, self.models, "releases", name, "model")
         return self
 
 
@@ -287,16 +370,18 @@ def load_project(folder: Path) -> Project:
 def _check_law(path: Path, project: ProjectTable) -> None:
     """Refuse a country that the rights room has no rule for, and a licence of the weights that is none."""
     from hemicycle.rights.licences import check_expression
-    from hemicycle.rights.term import rule_for, term_rules
+    from hemicycle.rights.policy import find_policy
+    from hemicycle.rights.term_rules import jurisdictions, rules_for
 
-    known = sorted(term_rules())
+    known = sorted(code for code, found in jurisdictions().items() if found.rules)
     for country in project.jurisdictions:
-        if rule_for(country) is None:
+        if not rules_for(country):
             raise DeclarationError(
                 f"there are no rules of law for “{country}” yet, and what is unknown is not allowed",
                 place=_place(path, ("project", "jurisdictions")),
                 remedy=f"Known jurisdictions: {', '.join(known)}.",
             )
+    find_policy(project.policy, path.parent)
     problem = check_expression(project.license)
     if problem:
         raise DeclarationError(
@@ -316,20 +401,23 @@ def load_card(path: Path) -> Card:
             place=_place(path, ("reader",)),
             remedy=did_you_mean(card.reader, READERS) or f"Readers: {', '.join(sorted(READERS))}.",
         )
-    for key in ("licence", "distributor"):
-        expression = getattr(card.rights, key)
-        if expression is not None:
-            problem = check_expression(expression)
-            if problem:
-                raise DeclarationError(
-                    problem.what, place=_place(path, ("rights", key)), remedy=problem.remedy
-                )
+    stated = [(key, getattr(card.rights, key)) for key in ("licence", "distributor")]
+    stated += [("generators", generator.licence) for generator in card.rights.generators]
+    for key, expression in stated:
+        problem = check_expression(expression) if expression is not None else None
+        if problem:
+            raise DeclarationError(problem.what, place=_place(path, ("rights", key)), remedy=problem.remedy)
     return card
 
 
 def _load_toml(path: Path, model: type[T]) -> T:
     try:
-        data = tomllib.loads(path.read_bytes().decode("utf-8"))
+        raw = path.read_bytes()
+        if len(raw) > LARGEST or any(line.count(b".") > MOST_DOTS for line in raw.splitlines()):
+            raise DeclarationError(
+                "the file is too large, or a key in it too long, to be read", place=str(path)
+            )
+        data = tomllib.loads(raw.decode("utf-8"))
     except FileNotFoundError:
         raise DeclarationError("the file does not exist", place=str(path)) from None
     except OSError as error:
@@ -338,15 +426,16 @@ def _load_toml(path: Path, model: type[T]) -> T:
         raise DeclarationError(
             f"byte {error.start} is not UTF-8", place=str(path), remedy="Save the file as UTF-8."
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    # What the parser lets through beside its own error: numbers of thousands of digits, endless nesting.
+    except (ValueError, RecursionError) as error:
         raise DeclarationError(f"this is not TOML: {error}", place=str(path)) from None
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise _declaration_error(path, model, error) from None
+        raise declaration_error(path, model, error) from None
 
 
-def _declaration_error(path: Path, model: type[BaseModel], error: ValidationError) -> DeclarationError:
+def declaration_error(path: Path, model: type[BaseModel], error: ValidationError) -> DeclarationError:
     """Turn pydantic's findings into one sentence with file, line and what was meant.
 
     An unknown key is told first: the key it was meant to be is then missing, and that would mislead.
@@ -364,11 +453,17 @@ def _declaration_error(path: Path, model: type[BaseModel], error: ValidationErro
         )
     if found["type"] == "missing":
         return DeclarationError(f"the key “{dotted}” is missing", place=place)
-    message = found["msg"].removeprefix("Value error, ")
+    context = found.get("ctx", {})
+    if isinstance(context.get("error"), _UnknownNameError):
+        return DeclarationError(str(context["error"]), place=_place(path, context["error"].keys))
     given = found.get("input")
     shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
+    message = found["msg"].removeprefix("Value error, ")
     if found["type"] == "string_pattern_mismatch":
-        message = f"does not have the form {found['ctx']['pattern']}"
+        message = _FORMS[context["pattern"]]
+    elif found["type"] in _MISTAKES:
+        whole = {k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in context.items()}
+        message = _MISTAKES[found["type"]].format(**whole)
     return DeclarationError(f"{dotted}: {message}{shown}" if dotted else message, place=place)
 
 
@@ -402,7 +497,7 @@ def _line_of(lines: list[str], names: list[str]) -> int | None:
     best: tuple[int, int] | None = None
     table: list[str] = []
     for number, line in enumerate(lines, 1):
-        header = re.match(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?", line)
+        header = re.match(r"\s*\[\[?([^\[\]]+)\]", line)
         assignment = re.match(r"\s*([\w.\"'-]+)\s*=", line)
         if header:
             table = spelled = [p.strip(" \"'") for p in header[1].split(".")]
@@ -414,6 +509,55 @@ def _line_of(lines: list[str], names: list[str]) -> int | None:
         if shared and names[:shared] == spelled[:shared] and (best is None or shared > best[0]):
             best = (shared, number)
     return best[1] if best else None
+
+
+def _day(value: str) -> str:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("is not a day such as 2026-01-31") from None
+    return value
+
+
+_Day = Annotated[str, AfterValidator(_day)]
+
+
+class _Locked(_Declared):
+    """What the lock says: Hemicycle wrote it, so nothing is read leniently."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class _LockedRaw(_Locked):
+    declared: str
+    digest: str
+    packages: dict[str, str] = {}
+
+
+class _LockedRights(_Locked):
+    of: str
+    as_of: _Day
+    holds_until: _Day | None = None
+
+
+class _LockedOptOut(_Locked):
+    checked: _Day
+
+
+class _LockedModel(_Locked):
+    of: str
+    steps: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    precision: Literal["bf16", "fp32"]
+    compiled: bool
+    threads: int = Field(ge=1)
+
+
+class _LockFile(_Locked):
+    raw: dict[str, _LockedRaw] = {}
+    rights: dict[str, _LockedRights] = {}
+    optout: dict[str, _LockedOptOut] = {}
+    model: dict[str, _LockedModel] = {}
 
 
 class Lock:
@@ -438,6 +582,15 @@ class Lock:
                 f"this is not TOML: {error}",
                 place=str(path),
                 remedy="Take the file back from version control, or delete it to resolve everything anew.",
+            ) from None
+        try:
+            _LockFile.model_validate(self._tables)
+        except ValidationError as error:
+            found = declaration_error(path, _LockFile, error)
+            raise DeclarationError(
+                found.what,
+                place=found.place,
+                remedy="Take the file back from version control, or delete that table to resolve it anew.",
             ) from None
 
     def get(self, table: str, name: str) -> dict[str, Any] | None:

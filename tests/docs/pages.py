@@ -5,6 +5,8 @@ A fence's first word is its language, as everywhere; what follows is for the tes
     ```console              commands after `$ `, run in order; other lines are what they print
     ```console exit=3       the last command ends with this code
     ```console no-run       not run: it blocks, fetches or takes minutes
+    ```console needs=PROGRAM   run only where that program is installed
+    ```console later=HOURS  run by a clock of governance that is so many hours ahead
     ```toml file=PATH       written to PATH before the commands below it
     ```toml declaration     a whole hemicycle.toml; `card`: a source card; `fragment`: a part of a declaration
 """

@@ -14,10 +14,12 @@ import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from unittest import mock
 
 from hemicycle import cli
+from hemicycle.governance import decisions
 
 _OPERATORS = set("|&;<>")
 
@@ -36,14 +38,15 @@ class Shell:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def run(self, command: str) -> Done:
+    def run(self, command: str, *, later: float = 0) -> Done:
+        """Run a command; waiting times are judged `later` hours ahead, save in what bash runs."""
         words = shlex.split(command)
         operators = shlex.shlex(command, posix=True, punctuation_chars=True)
         if words[0] == "cd":
             self.folder = (self.folder / words[1]).resolve(strict=True)
             return Done(0, "")
         if words[0] == "hemicycle" and not any(set(word) <= _OPERATORS for word in operators if word):
-            return self._here(words)
+            return self._here(words, timedelta(hours=later))
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
             ["bash", "-ec", command],
@@ -56,9 +59,14 @@ class Shell:
         )
         return Done(done.returncode, done.stdout)
 
-    def _here(self, words: list[str]) -> Done:
+    def _here(self, words: list[str], ahead: timedelta) -> Done:
         said = io.StringIO()
         code = 0
+        now = decisions.now_utc
+
+        def then() -> datetime:
+            return now() + ahead
+
         with (
             contextlib.chdir(self.folder),
             contextlib.redirect_stdout(said),
@@ -67,6 +75,7 @@ class Shell:
             # Else click names the program after how the tests were called.
             mock.patch.object(cli.cli, "main", functools.partial(cli.cli.main, prog_name=words[0])),
             mock.patch.dict(os.environ, {"COLUMNS": "80"}),
+            mock.patch.object(decisions, "now_utc", then),
         ):
             try:
                 cli.main()

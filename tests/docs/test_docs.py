@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 import json
 import os
 import re
 import shlex
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -19,7 +21,12 @@ from pydantic.fields import FieldInfo
 
 from hemicycle import project as declared
 from hemicycle.cli import VERBS
+from hemicycle.governance import load_rules
+from hemicycle.governance.rules import KINDS
+from hemicycle.rights import layers, term_rules
+from hemicycle.rights.policy import load_policy
 from hemicycle.sources import READERS
+from hemicycle.steps import Outcome
 
 from .conftest import EXAMPLE
 from .pages import ROOT, all_pages, anchors, blocks, links, pages, prose, tables
@@ -30,7 +37,9 @@ DOCS = ROOT / "docs"
 #: What may be marked `no-run`: it fetches, blocks until it is stopped, or takes minutes.
 NOT_RUN = re.compile(
     r"git clone |cd hemicycle$|make( \w+)?$|hemicycle serve\b|pip install |curl |export HEMICYCLE_TOKEN=|"
-    r"hemicycle run (my-project|hemicycle-fr)$|ssh-keygen -lf "
+    r"hemicycle run (my-project|hemicycle-fr)$|ssh-keygen -lf |"
+    # In a project of one's own, with one's own key.
+    r"hemicycle clear (sign|revoke|status|diff)(?!.*--project)"
 )
 
 HELP = re.compile(r"(<!-- help: (hemicycle[a-z ]*?) -->\n```text\n)(.*?)(```\n)", re.DOTALL)
@@ -48,6 +57,8 @@ MODELS: dict[str, type[BaseModel]] = {
     "`[releases.NAME]`": declared.Release,
     "Source cards": declared.Card,
     "`[rights]`": declared.CardRights,
+    "`[rights.terms]`": declared.Terms,
+    "`[[rights.generators]]`": declared.Generator,
 }
 
 
@@ -69,13 +80,14 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, shell: Shell) -> Non
             target = home / file
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(block.text, "utf-8")
-        if block.language != "console" or "no-run" in block.marks:
+        program = block.mark("needs")
+        if block.language != "console" or "no-run" in block.marks or (program and not shutil.which(program)):
             continue
         commands = block.commands()
         for number, (command, shown) in enumerate(commands):
             last = number == len(commands) - 1
             expected = int(block.mark("exit") or 0) if last else 0
-            done = shell.run(command)
+            done = shell.run(command, later=float(block.mark("later") or 0))
             assert done.code == expected, f"line {block.line}: {command}\n{done.output}"
             printed = {words_only(line) for line in done.output.splitlines()}
             for line in shown:
@@ -170,7 +182,11 @@ def test_every_toml_in_the_pages_is_valid(page: Path, tmp_path: Path) -> None:
         if block.language != "toml":
             continue
         what = block.marks[0]
-        if what == "card" or "/sources/" in what:
+        if what == "policy" or what.endswith("/policy.toml"):
+            policy = tmp_path / "policy.toml"
+            policy.write_text(block.text, "utf-8")
+            load_policy(policy)
+        elif what == "card" or "/sources/" in what:
             card = tmp_path / "card.toml"
             card.write_text(block.text, "utf-8")
             declared.load_card(card)
@@ -185,9 +201,68 @@ def test_every_toml_in_the_pages_is_valid(page: Path, tmp_path: Path) -> None:
             declared.Declaration.model_validate(base)
 
 
+def test_the_keys_of_a_policy_are_described() -> None:
+    described = tables((DOCS / "project.md").read_text("utf-8"))["The policy"]
+    written = tomllib.loads((ROOT / "src/hemicycle/rights/policy.default.toml").read_text("utf-8"))
+    keys = {
+        f"{key}.{inner}" if key == "opt_out" else key
+        for key, value in written.items()
+        for inner in (value if key == "opt_out" else [""])
+    }
+    assert set(described) == {*keys - {"conditional"}, "conditional.CLASS", "confirmed"}
+    for key, (shown, *_) in described.items():
+        table, _, inner = key.partition(".")
+        value = written.get(table)
+        if inner and isinstance(value, dict):
+            value = value.get(inner)
+        if isinstance(value, str | int):
+            assert shown == f"`{json.dumps(value)}`", key
+
+
+def test_the_rules_of_signing_are_those_of_the_page() -> None:
+    described = tables((DOCS / "govern.md").read_text("utf-8"))["Who signs what"]
+    rules = load_rules("default")
+    assert set(described) == set(KINDS)
+    for kind in KINDS:
+        signers, waits, holds, *_ = described[kind]
+        rule = rules[kind]
+        assert re.findall(r"`(\w+)`", signers) == list(rule.needs), kind
+        assert waits == (f"{rule.cooldown_hours} hours" if rule.cooldown_hours else "at once"), kind
+        assert holds == (
+            f"{rule.expires_days} days at most" if rule.expires_days else "while nothing changes"
+        )
+
+
+def test_the_tables_of_terms_are_described_with_a_country_that_could_be_added() -> None:
+    text = (DOCS / "rights.md").read_text("utf-8")
+    worked = {
+        b.marks[0]: list(csv.DictReader(b.text.splitlines())) for b in blocks(text) if b.language == "csv"
+    }
+    for file, rows in worked.items():
+        table = (ROOT / "src/hemicycle/rights" / file).read_text("utf-8")
+        columns = next(csv.reader(table.splitlines()))
+        described = re.findall(r"^\| (`.+?) \|", section(text, f"`{file}`"), re.MULTILINE)
+        assert {word for cell in described for word in re.findall(r"`(\w+)`", cell)} == set(columns)
+        assert rows
+        assert all(list(row) == columns for row in rows)
+    sets = {term_rules._rule(row).rules for row in worked["terms.csv"]}
+    assert sets == {row["rules"] for row in worked["jurisdictions.csv"]}
+
+
+def test_the_layers_of_a_text_are_described() -> None:
+    text = section((DOCS / "rights.md").read_text("utf-8"), "Layers of a text")
+    words = set(re.findall(r"`([\w-]+)`", text))
+    assert words >= {*layers.LAYERS, *layers.NOT_AUTHORS, *layers.FLAGS} - {""}
+
+
+def section(text: str, heading: str) -> str:
+    """What stands between a heading of the third rank and the next one."""
+    return re.split(r"^#+ ", text.split(f"### {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+
+
 def test_every_reader_is_described() -> None:
     text = (DOCS / "readers.md").read_text("utf-8")
-    assert set(re.findall(r"^### `(\w+)`", text, re.MULTILINE)) == set(READERS)
+    assert set(re.findall(r"^### `([\w-]+)`", text, re.MULTILINE)) == set(READERS)
 
 
 @pytest.mark.parametrize("page", all_pages(), ids=name)
@@ -234,3 +309,18 @@ def test_commands_are_read_as_a_shell_reads_them() -> None:
     ((command, shown),) = block.commands()
     assert shlex.split(command)[-1] == "--json"
     assert (block.mark("exit"), shown) == ("2", ["out"])
+
+
+@pytest.mark.parametrize("state", ["fresh", "would-run", "not-obtained", "failed", "blocked", "built"])
+def test_every_state_of_a_step_is_described(state: str) -> None:
+    assert state in (Outcome.__doc__ or "")
+    assert f"`{state}`" in (DOCS / "status.md").read_text("utf-8")
+
+
+def test_make_says_that_clean_takes_the_ledger_and_the_key() -> None:
+    rule = re.search(r"^clean: ## (.*)\n\t(.*)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert rule is not None
+    assert "/ledger" in rule[2]
+    assert "/.hemicycle" in rule[2]
+    assert "ledger" in rule[1]
+    assert "key" in rule[1]

@@ -224,8 +224,29 @@ def test_sentences_claim_only_what_differs(results):
         one.startswith("uniform needs more bits than character n-gram of order") and "(all)" in one
         for one in said
     )
-    assert all("cannot be told from" in one for one in said if "(droit)" in one)
+    assert all("too little held-out text" in one for one in said if "(droit)" in one)
     assert any("demande plus de bits que n-grammes" in one for one in sentences(results, "fr"))
+
+
+def test_where_nothing_could_be_tested_neither_a_difference_nor_its_absence_is_claimed(results):
+    contrast = {
+        "first": "petit",
+        "second": "character n-gram of order 7",
+        "source": "lettres",
+        "difference": 1.02,
+        "low": None,
+        "high": None,
+        "differs": None,
+    }
+    (english,), (french,) = (sentences({"contrasts": [contrast]}, language) for language in ("en", "fr"))
+    assert english == (
+        "petit against character n-gram of order 7 (lettres): 1.02; "
+        "too little held-out text to say whether this is chance"
+    )
+    assert french == (
+        "petit face à n-grammes de caractères, ordre 7 (lettres)\u00a0: 1,02\u202f; "
+        "trop peu de texte tenu à l’écart pour exclure le hasard"
+    )
 
 
 def test_progress_hears_every_byte(llama, debates, tmp_path):
@@ -250,6 +271,8 @@ def test_progress_hears_every_byte(llama, debates, tmp_path):
     class Heard:
         def start(self, what: str, total: float | None, unit: str = "") -> Bar:
             return Bar(what, total)
+
+        def say(self, text: str) -> None: ...
 
     evaluate({"petit": llama}, {"debats": debates}, tmp_path, progress=Heard())
     assert heard["evaluate petit"] > 10_000

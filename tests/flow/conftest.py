@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from hemicycle.cli import main
 from tests.flow.small import make_project
 
 
@@ -28,9 +29,13 @@ def hemicycle(*words, check=True, **options):
 
 
 def digests(folder, **options):
-    """Step → artefact digest after a run; releases hold times and signatures and are left out."""
+    """Step → artefact digest after a run.
+
+    Left out are releases, which hold times and signatures, and roots, which hang on the project's own salt.
+    """
     said = json.loads(hemicycle("run", folder, "--json", **options).stdout)
-    return {f"{s['stage']} {s['name']}": s["digest"] for s in said["steps"] if s["stage"] != "release"}
+    made = [s for s in said["steps"] if s["stage"] not in ("release", "roots")]
+    return {f"{s['stage']} {s['name']}": s["digest"] for s in made}
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +49,16 @@ def built(tmp_path_factory):
 def copy(built, tmp_path):
     shutil.copytree(built[0], tmp_path / "essai")
     return tmp_path / "essai"
+
+
+@pytest.fixture
+def call(capsys, monkeypatch):
+    """Run the command line in this process; returns exit code, stdout, stderr."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["hemicycle", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        return left.value.code, *capsys.readouterr()
+
+    return run

@@ -1,7 +1,9 @@
 """The whole flow on a small project: built, asked, verified, and left alone when nothing changed."""
 
 import json
+import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -11,7 +13,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from hemicycle.cli.session import Session
+from hemicycle.cli.session import Session, let_threads_sleep
+from hemicycle.train import Run
 from tests.flow.conftest import digests, hemicycle
 from tests.flow.small import DECLARATION, make_project
 
@@ -202,6 +205,37 @@ def test_a_release_holds_no_statement_of_other_work_and_no_path_of_the_machine(b
     for file in (folder / "releases" / "v0").rglob("*"):
         if file.is_file():
             assert str(folder).encode() not in file.read_bytes(), file
+
+
+def test_minutes_that_came_to_few_steps_are_told_when_measured_and_in_the_summary(copy, call, monkeypatch):
+    declaration = copy / "hemicycle.toml"
+    declaration.write_text(declaration.read_text("utf-8").replace('tokens = "20k"', "minutes = 3"), "utf-8")
+    busy = Run(steps=2, seed=1, precision="fp32", compiled=False, threads=1)
+    monkeypatch.setattr("hemicycle.train.resolve_run", lambda *_, **__: busy)
+    code, out, err = call("run", copy)
+    assert code == 0
+    said = "model petit: 3 minutes came to only 2 steps"
+    assert said in err
+    assert said in out
+    code, out, err = call("status", copy)
+    assert said in out, "the lock keeps them, so it is told until they are measured again"
+
+
+def test_a_value_in_the_lock_that_cannot_be_is_refused_by_a_look_too(copy, call):
+    lock = copy / "hemicycle.lock"
+    lock.write_text(re.sub(r"steps = \d+", "steps = -3", lock.read_text("utf-8")), "utf-8")
+    line = lock.read_text("utf-8").splitlines().index("steps = -3") + 1
+    code, _, err = call("run", copy, "--dry-run")
+    assert code == 2
+    assert err.startswith(f"error: {lock}, line {line}: model.petit.steps")
+
+
+@pytest.mark.parametrize("given", [{}, {"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "10"}])
+def test_waiting_threads_soon_sleep_unless_the_environment_says_how(given, monkeypatch):
+    environment = dict(given)
+    monkeypatch.setattr(os, "environ", environment)
+    let_threads_sleep()
+    assert environment == (given or {"GOMP_SPINCOUNT": "10000"})
 
 
 def test_an_error_is_json_too_when_asked(tmp_path):

@@ -112,7 +112,7 @@ def test_collect_and_clear_tell_the_reason_of_each(example, programs):
 
 def test_offline_with_nothing_collected_optional_sources_are_passed_over(example):
     done = hemicycle("curate", "--project", example, "--offline", "--json")
-    assert "“Le cahier de l’administrateur Debian” was not collected yet, and --offline" in done.stderr
+    assert "debian-handbook  not obtained: it was not collected yet, and --offline" in done.stderr
     assert kept(done) == {"sittings": 8}
 
 
@@ -121,8 +121,8 @@ def test_offline_with_nothing_collected_a_source_that_is_not_optional_is_a_failu
     done = hemicycle("curate", "--project", example, "--offline", check=False)
     assert done.returncode == 1
     assert (
-        "error: “Le cahier de l’administrateur Debian” was not collected yet, and --offline forbids fetching "
-        "it\n  Run `hemicycle collect` once where there is a network.\n"
+        "error: source debian-handbook: it was not collected yet, and --offline forbids fetching it\n"
+        "  Run `hemicycle collect` once where there is a network.\n"
     ) in done.stderr
     done = hemicycle("curate", "--project", example, "--offline", "--keep-going", "--json", check=False)
     assert done.returncode == 1
@@ -152,3 +152,11 @@ def test_where_an_optional_source_never_came_all_the_rest_is_up_to_date(example,
     states = {f"{s['stage']} {s['name']}": s["state"] for s in again["steps"]}
     assert states["raw debian-handbook"] == "not-obtained"
     assert states["corpus debats"] == "fresh"
+
+
+def test_a_project_with_archives_of_its_own_is_not_sent_to_them(tmp_path):
+    new = hemicycle("new", tmp_path / "francais", "--template", "french")
+    assert new.returncode == 0
+    done = hemicycle("collect", "--project", tmp_path / "francais", "--offline", "--keep-going", check=False)
+    assert "could not be obtained here; the rest goes on without.\n" in done.stdout
+    assert "--template french" not in done.stdout

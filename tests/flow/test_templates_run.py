@@ -89,7 +89,7 @@ def test_petit_without_texts_says_where_to_put_them(tmp_path):
     folder = new(tmp_path / "vide")
     done = hemicycle("run", folder, check=False)
     assert done.returncode == 1
-    assert "error: source “Mes textes”: no file in " in done.stderr
+    assert "error: source textes: no file in " in done.stderr
     assert "/textes matches include = ['**/*.txt', '**/*.md']" in done.stderr
     assert "Put files there, or correct the patterns in the card." in done.stderr
 
@@ -197,7 +197,10 @@ def test_the_archive_that_the_card_pins_is_taken_and_any_other_refused(french, a
     fill_in(card, digests=f'{{ "syseron.xml.zip" = "{wrong}" }}')
     done = hemicycle("collect", "--project", french, check=False)
     assert done.returncode == 1
-    assert f"error: {archive.url}: this is not the file declared: its SHA-256 is {right}" in done.stderr
+    assert (
+        f"error: source an-15, {archive.url}: this is not the file declared: its SHA-256 is {right}"
+        in done.stderr
+    )
     assert "If the publisher changed it and you accept the change, correct `digests`." in done.stderr
     assert not (french / "build" / "raw").exists()
     card.write_text(card.read_text("utf-8").replace(wrong, right), "utf-8")
@@ -232,7 +235,7 @@ def test_without_the_archive_a_source_that_is_not_optional_fails_with_its_addres
     archive.RequestHandlerClass = Gone
     done = hemicycle("collect", "--project", french, check=False)
     assert done.returncode == 1
-    assert f"error: {url}: the server answers 404" in done.stderr
+    assert f"error: source an-15, {url}: the server answers 404" in done.stderr
     assert "look up the address at the publisher's and correct the card" in done.stderr
 
 

@@ -165,6 +165,7 @@ def rights_rows(source: str, jurisdictions: tuple[str, ...] = ("FR", "BE")) -> l
                         "free_from": None,
                         "safe_from": None,
                         "explanation": "licence-nc" if denied else "licence-allow",
+                        "statements": [f"{'file' if doc['id'] in LICENCES else 'card'}: {licence}"],
                         "as_of": "2026-11-22",
                     }
                 )

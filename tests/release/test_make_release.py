@@ -88,6 +88,43 @@ def test_the_model_card_shows_what_the_ledger_states(released: Path, language: s
     assert numbers(" ".join(row(page, "**petit**")), language) == [2.35, 2.30, 2.39]
 
 
+@pytest.mark.parametrize(
+    ("stating", "en", "fr"),
+    [
+        (4, "none; each file states its own", "aucune ; chaque fichier indique la sienne"),
+        (3, "none; the files state one for 3 of 4 documents", "les fichiers en indiquent une pour 3 sur 4"),
+        (0, "none, and the files state none", "aucune, et les fichiers n’en indiquent aucune"),
+    ],
+)
+def test_the_data_card_says_whether_the_files_state_a_licence(
+    stating: int, en: str, fr: str, tmp_path: Path
+) -> None:
+    mini = build_miniature(tmp_path)
+    path = mini.folders["rights/manuals"] / "rights.parquet"
+    ids = [f"manuals:{letter}.html" for letter in "abcd"[:stating]]
+    own = pl.when(pl.col("id").is_in(ids)).then("statements").otherwise(pl.lit([], pl.List(pl.String)))
+    pl.read_parquet(path).with_columns(own.alias("statements")).write_parquet(path)
+    released = mini.release(tmp_path / "v0")
+    assert f"Licence stated on the card: {en}\n" in (released / "DATA.md").read_text("utf-8")
+    assert fr in (released / "DATA.fr.md").read_text("utf-8").replace("\u202f", " ").replace("\xa0", " ")
+
+
+def test_the_data_card_shows_that_evidence_is_missing(released: Path):
+    for file, missing in (
+        ("DATA.md", "- Evidence: none given on the card\n"),
+        ("DATA.fr.md", "- Preuve : aucune n’est donnée par la fiche\n"),
+    ):
+        page = (released / file).read_text("utf-8").replace("\u202f", " ").replace("\xa0", " ")
+        assert page.count(missing) == 1, "of two sources, one gives it"
+
+
+@pytest.mark.parametrize("file", ["README.fr.md", "DATA.fr.md"])
+def test_the_french_cards_use_the_words_of_the_french_pages(file: str, released: Path):
+    page = re.sub(r"```.*?```|`[^`]*`", "", (released / file).read_text("utf-8"), flags=re.S)
+    assert not re.findall(r"\btokens?\b|(?:\d\W|dernier |les )pas\b", page, re.I)
+    assert "jetons" in page
+
+
 def test_hostile_titles_make_no_heading_link_image_or_html(released: Path):
     for file in PAGES:
         text = (released / file).read_text("utf-8")

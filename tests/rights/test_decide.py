@@ -71,15 +71,15 @@ def test_every_document_gets_its_own_verdict_in_its_own_place(tmp_path):
         novel("closed", Author("D", death=1900), licence="CC-BY-NC-4.0"),
         novel("free too", Author("E", death=1900)),
     ]
-    rows, _ = decided(tmp_path, docs, {"licence": "CC-BY-4.0", "covers": "edition"}, ["FR", "BE", "US"])
+    rows, _ = decided(tmp_path, docs, {"licence": "CC-BY-4.0", "covers": "edition"}, ["FR", "BE", "MG"])
     assert len(rows) == 5 * 3 * 3
     french = rows.filter(jurisdiction="FR", use="train")
     assert french["id"].to_list() == [f"s:{d.origin}" for d in docs]
     assert french["explanation"].to_list() == [
         "licence-and-term", "protected-until", "unknown-death", "licence-nc", "licence-and-term",
     ]  # fmt: skip
-    american = rows.filter(jurisdiction="US", use="train")
-    assert american["explanation"].to_list() == ["no-term-rule"] * 3 + ["licence-nc", "no-term-rule"]
+    malagasy = rows.filter(jurisdiction="MG", use="train")
+    assert malagasy["explanation"].to_list() == ["no-term-rule"] * 3 + ["licence-nc", "no-term-rule"]
 
 
 def test_figures_count_documents_and_characters_by_verdict_and_reason(tmp_path):
@@ -135,7 +135,7 @@ def test_a_term_that_ends_under_a_closed_licence_changes_no_verdict_but_its_reas
 
 
 def many(path, number, row_group=50_000):
-    """`number` documents under three licences by people of forty birth years, in one file."""
+    """`number` documents under three licences by people of forty years of death, in one file."""
     at = pl.int_range(number, eager=True).alias("i")
     frame = pl.DataFrame(at).select(
         id=pl.format("s:{}", "i"),
@@ -145,8 +145,8 @@ def many(path, number, row_group=50_000):
             pl.struct(
                 name=pl.format("author {}", "i"),
                 role=pl.lit("author"),
-                birth=(1800 + pl.col("i") % 40).cast(pl.Int32),
-                death=pl.lit(1900, pl.Int32),
+                birth=(1830 + pl.col("i") % 40).cast(pl.Int32),
+                death=(1900 + pl.col("i") % 40).cast(pl.Int32),
                 flags=pl.concat_list(pl.format("viaf:{}", "i")),
             )
         ),
@@ -171,19 +171,19 @@ def test_two_hundred_thousand_documents_need_one_decision_a_distinct_case(tmp_pa
     room = importlib.import_module("hemicycle.rights.decide")
     found, judged = [], []
     find, judge = room.find, room.judge_expression
-    monkeypatch.setattr(room, "find", lambda *a: found.append(a) or find(*a))
+    monkeypatch.setattr(room, "find", lambda *a, **k: found.append(a) or find(*a, **k))
     monkeypatch.setattr(room, "judge_expression", lambda *a: judged.append(a) or judge(*a))
     many(tmp_path / "documents.parquet", 200_000)
-    figures = decide(tmp_path / "documents.parquet", card(), "s", ["FR", "BE"], TODAY, tmp_path)
+    figures = decide(tmp_path / "documents.parquet", card(), "s", ["FR", "CA"], TODAY, tmp_path)
     assert figures["documents"] == 200_000
     assert figures["combinations"] == 3 * 40
     assert len(found) == 2 * 3 * 40
     assert len(judged) == 3
-    rows = pl.scan_parquet(tmp_path / "rights.parquet").filter(jurisdiction="BE", use="train")
+    rows = pl.scan_parquet(tmp_path / "rights.parquet").filter(jurisdiction="CA", use="train")
     verdicts = rows.select("id", "verdict").collect()
     assert verdicts["id"].to_list() == [f"s:{i}" for i in range(200_000)]
     assert verdicts["verdict"].head(6).to_list() == ["allow", "allow", "deny"] * 2
-    assert figures["verdicts"]["BE"]["train"]["deny"]["documents"] == 66_666
+    assert figures["verdicts"]["CA"]["train"]["deny"]["documents"] == 66_666
 
 
 PEOPLE = st.builds(
@@ -275,3 +275,35 @@ def test_documents_that_are_no_parquet_are_refused_with_their_place(tmp_path):
 def test_rights_in_no_jurisdiction_are_not_decided(tmp_path):
     with pytest.raises(DeclarationError, match="no jurisdiction"):
         decide(tmp_path / "documents.parquet", card(), "s", [], TODAY, tmp_path)
+
+
+def test_an_author_whom_the_source_leaves_without_years_is_found_in_the_projects_own_file(tmp_path):
+    docs = [novel("a", Author("Delarue-Mardrus, Lucie")), novel("b", Author("Nobody Known"))]
+    write_documents(tmp_path / "documents.parquet", "s", docs)
+    authors = tmp_path / "authors.csv"
+    authors.write_text(
+        "name,birth,death,flags,ids,source,checked_on\n"
+        "Lucie Delarue-Mardrus,1874,1945,,,https://example.org/notice,2026-11-20\n",
+        "utf-8",
+    )
+    edition = card(licence="CC-BY-4.0", covers="edition")
+
+    def told(**options):
+        decide(tmp_path / "documents.parquet", edition, "s", ["FR"], TODAY, tmp_path, **options)
+        rows = pl.read_parquet(tmp_path / "rights.parquet").filter(use="train")
+        return dict(rows.select("id", "explanation").iter_rows())
+
+    assert told() == {"s:a": "unknown-death", "s:b": "unknown-death"}
+    assert told(authority=authors) == {"s:a": "licence-and-term", "s:b": "unknown-death"}
+
+
+def test_the_digest_of_the_verdicts_is_that_of_texts_and_verdicts_and_of_nothing_else(tmp_path):
+    def digest(docs, on=TODAY, **rights):
+        _, figures = decided(tmp_path, docs, rights or {"licence": "CC-BY-4.0", "covers": "edition"}, on=on)
+        return figures["verdicts_digest"]
+
+    first = digest([novel("a", Author("A", death=1950))])
+    assert digest([novel("a", Author("B", death=1951))]) == first
+    assert digest([novel("a", Author("A", death=1950))], on=date(2026, 1, 5)) == first
+    assert digest([novel("a", Author("A", death=1956))]) != first
+    assert digest([novel("a", Author("A", death=1950)), novel("b", Author("A", death=1950))]) != first

@@ -7,16 +7,22 @@ import pytest
 
 import hemicycle.rights
 from hemicycle.errors import DeclarationError
+from hemicycle.rights.aggregate import release_rules
 from hemicycle.rights.explanations import explain, explanations
+from hemicycle.rights.layers import FLAGS, LAYERS
 
 ROOM = Path(hemicycle.rights.__file__).parent
 
 
 def test_every_code_that_the_rules_give_has_both_sentences_and_no_sentence_is_left_over():
     source = "".join(
-        (ROOM / f"{name}.py").read_text("utf-8") for name in ("licences", "term", "finding", "admit")
+        (ROOM / f"{name}.py").read_text("utf-8")
+        for name in ("licences", "layers", "term", "finding", "admit")
     )
-    given = {code for code in re.findall(r'"([a-z]+(?:-[a-z]+)+)"', source)}
+    source += "".join(f'"{rule.reason}"' for rule in release_rules()) + '"release-unversioned"'
+    given = {code for code in re.findall(r'"([a-z]+(?:-[a-z]+)+)"', source)} - {*LAYERS, *FLAGS} | {"blocked"}
+    standing = (ROOM.parent / "governance" / "standing.py").read_text("utf-8")
+    given |= set(re.findall(r'"(clearance-[a-z]+)"', standing))
     classes = (
         "non-commercial no-derivatives use-restricted share-alike share-alike-database copyleft-document"
     )

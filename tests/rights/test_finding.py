@@ -10,9 +10,9 @@ from hemicycle.documents import Author
 from hemicycle.project import CardRights
 from hemicycle.rights.explanations import explanations
 from hemicycle.rights.finding import Case, find
+from hemicycle.rights.layers import term_of as term
 from hemicycle.rights.licences import judge_expression
 from hemicycle.rights.policy import SEVERITY, USES, default_policy
-from hemicycle.rights.term import term
 
 POLICY = default_policy()
 TODAY = date(2026, 11, 22)

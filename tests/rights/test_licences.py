@@ -1,5 +1,6 @@
 """What an SPDX expression allows, and what is wrong with it."""
 
+import dataclasses
 import re
 from datetime import date
 
@@ -60,7 +61,9 @@ def test_every_id_stands_once_and_is_one_that_spdx_knows():
     assert len(set(ids)) == len(ids)
     for licence in licences():
         if licence.id.startswith("LicenseRef-"):
-            assert check_expression(licence.id) is None
+            example = licence.id.replace("*", "EXAMPLE.7")
+            assert check_expression(example) is None
+            assert find_licence(example) is licence
         elif "*" in licence.id:
             assert any(find_licence(spdx) is licence for spdx in SPDX), f"{licence.id} covers nothing"
         else:
@@ -96,6 +99,14 @@ def test_nicknames_belong_to_one_licence_each():
         ("CC-BY-3.0-DE", "allow", "allow", "allow"),
         ("Apache-2.0", "allow", "allow", "allow"),
         ("MPL-2.0", "allow", "allow", "allow"),
+        ("CC-PDM-1.0", "allow", "allow", "allow"),
+        ("ODC-By-1.0", "allow", "allow", "allow"),
+        ("EUPL-1.2", "allow", "allow", "allow"),
+        ("CC-BY-3.0-IGO", "allow", "allow", "allow"),
+        ("CC-BY-NC-SA-3.0-IGO", "deny", "deny", "deny"),
+        ("LGPLLR", "review", "allow", "review"),
+        ("LicenseRef-contract-2026-07.a", "review", "review", "review"),
+        ("LicenseRef-PD-FR", "review", "review", "review"),
         ("CC-BY-SA-3.0", "allow", "allow", "allow"),
         ("ODbL-1.0", "allow", "allow", "allow"),
         ("GPL-3.0-or-later", "review", "allow", "review"),
@@ -161,6 +172,60 @@ def test_an_election_inside_an_and_is_made_leg_by_leg():
     assert (judged.verdict, judged.elected) == ("allow", "CC-BY-4.0 AND MIT")
 
 
+# ── what awaits a lawyer ─────────────────────────────────────────────────────────────────────────
+
+
+def test_a_line_that_awaits_a_lawyer_never_allows():
+    waiting = [licence for licence in licences() if licence.confidence == "counsel"]
+    assert waiting
+    for licence in waiting:
+        expression = licence.id.replace("EUPL-*", "EUPL-1.1").replace("*", "FR")
+        judged = judge_expression(expression, POLICY)
+        for use in USES:
+            assert judged[use].verdict != "allow", licence.id
+            if licence.entries[use] == "allow":
+                assert (judged[use].verdict, judged[use].reason) == ("review", "licence-awaits-counsel")
+
+
+def test_a_line_that_the_project_s_lawyer_confirmed_says_what_it_says():
+    line = find_licence("EUPL-1.1")
+    assert line.confidence == "counsel"
+    confirmed = dataclasses.replace(POLICY, confirmed=frozenset({line.rule}))
+    judged = judge_expression("EUPL-1.1", confirmed)["train"]
+    assert (judged.verdict, judged.reason) == ("allow", "licence-allow")
+    assert judged.rules == (line.rule, POLICY.rule)
+    assert judge_expression("EPL-2.0", confirmed)["train"].reason == "licence-awaits-counsel"
+
+
+def test_confirming_an_older_reading_of_a_line_confirms_nothing():
+    older = find_licence("EUPL-1.1").rule.replace("@2026", "@2025")
+    confirmed = dataclasses.replace(POLICY, confirmed=frozenset({older}))
+    assert judge_expression("EUPL-1.1", confirmed)["train"].verdict == "review"
+
+
+def test_what_the_policy_chose_is_no_matter_of_confirmation(monkeypatch):
+    from hemicycle.rights import licences as room
+
+    line = dataclasses.replace(find_licence("CC-BY-SA-4.0"), confidence="counsel")
+    monkeypatch.setattr(room, "find_licence", lambda _: line)
+    judged = judge_expression("CC-BY-SA-4.0", POLICY)
+    assert [judged[use].verdict for use in USES] == ["allow", "review", "allow"]
+
+
+def test_a_grant_waits_for_the_decision_that_says_what_it_allows():
+    judged = judge_expression("LicenseRef-contract-12 AND CC-BY-4.0", POLICY)["train"]
+    assert (judged.verdict, judged.reason) == ("review", "licence-grant")
+
+
+def test_a_lookalike_of_a_grant_is_none():
+    for lookalike in (
+        "LicenseRef-contract",
+        "LicenseRef-contracts-12",
+        "DocumentRef-x:LicenseRef-contract-1",
+    ):
+        assert verdicts(lookalike) == ("deny", "deny", "deny")
+
+
 # ── what is wrong with an expression ─────────────────────────────────────────────────────────────
 
 
@@ -179,6 +244,10 @@ def test_an_election_inside_an_and_is_made_leg_by_leg():
         ("etalab2.0", "etalab-2.0"),
         ("CC-BY-SA", "Say which version: CC-BY-SA-1.0"),
         ("GPL-3", "Say which version: GPL-3.0-only, GPL-3.0-or-later"),
+        ("CC-0", "Did you mean “CC0-1.0”?"),
+        ("GPLv3", "Say which version: GPL-3.0-only, GPL-3.0-or-later"),
+        ("gpl3+", "Say which version: GPL-3.0-only, GPL-3.0-or-later"),
+        ("EUPL v1.2", "Did you mean “EUPL-1.2”?"),
         ("MIT, CC-BY-4.0", "AND"),
         ("CC-BY-SA， CC-BY", "AND"),
         ("MIT WITH clspath-exception-2.0", "Classpath-exception-2.0"),

@@ -33,9 +33,9 @@ def novels(tmp_path_factory):
     return read(tmp_path_factory.mktemp("novels"), "literature")
 
 
-def gate(documents, out, jurisdictions=("FR", "BE", "CH"), **rights):
+def gate(documents, out, jurisdictions=("FR", "CA"), on=TODAY, **rights):
     """Decide and admit; gives (admitted ids, {refused id: explanation})."""
-    decide(documents, card(**rights), "s", jurisdictions, TODAY, out)
+    decide(documents, card(**rights), "s", jurisdictions, on, out)
     admit({"s": out}, jurisdictions, out)
     refused = pl.read_parquet(out / "refused.parquet")
     admitted = pl.read_parquet(out / "admitted.parquet")["id"].to_list()
@@ -57,16 +57,34 @@ def test_novels_pass_by_their_authors_deaths_and_the_licence_of_their_encoding(n
     assert set(refused.values()) <= {"unknown-death", "implausible-dates", "flagged-author"}
 
 
+@pytest.mark.parametrize(
+    ("on", "in_france"), [(date(2015, 6, 1), "deny"), (date(2015, 12, 31), "deny"), (TODAY, "allow")]
+)
+def test_the_novel_of_an_author_dead_in_1945_was_free_in_canada_before_it_was_in_france(
+    novels, tmp_path, on, in_france
+):
+    """Lucie Delarue-Mardrus died in 1945: free in Canada in 1996, in France in 2016."""
+    decide(novels, card(licence="CC-BY-4.0", covers="edition"), "s", ["FR", "CA"], on, tmp_path)
+    rows = pl.read_parquet(tmp_path / "rights.parquet").filter(
+        id="s:FRA01002_DelarueMardrus.xml", use="train"
+    )
+    verdicts = dict(rows.select("jurisdiction", "verdict").iter_rows())
+    assert verdicts == {"FR": in_france, "CA": "allow"}
+
+
 def test_the_same_novels_without_an_attestation_are_held(novels, tmp_path):
     admitted, refused = gate(novels, tmp_path, licence="CC-BY-4.0", covers="edition", attested_by=None)
     assert admitted == []
     assert "not-attested" in refused.values()
 
 
-def test_no_novel_is_freed_where_there_is_no_rule(novels, tmp_path):
-    admitted, refused = gate(novels, tmp_path, ["FR", "CA"], licence="CC-BY-4.0", covers="edition")
+@pytest.mark.parametrize(("country", "why"), [("MG", "no-term-rule"), ("BE", "rule-awaits-counsel")])
+def test_no_novel_is_freed_where_there_is_no_rule_or_none_that_a_lawyer_confirmed(
+    novels, tmp_path, country, why
+):
+    admitted, refused = gate(novels, tmp_path, ["FR", country], licence="CC-BY-4.0", covers="edition")
     assert admitted == []
-    assert "no-term-rule" in refused.values()
+    assert why in refused.values()
 
 
 def test_sittings_pass_by_the_licence_of_the_assembly_and_that_of_the_encoder(tmp_path):

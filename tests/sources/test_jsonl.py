@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hemicycle.documents import SCHEMA, Author, Document, Part, StatedLicence
 from hemicycle.errors import InputError
 from hemicycle.project import Card
-from hemicycle.rights.term import term
+from hemicycle.rights.layers import term_of as term
 from hemicycle.sources import jsonl
 from hemicycle.sources.rows import document_of_row
 
@@ -161,8 +161,8 @@ def test_the_field_author_adds_to_authors_and_repeats_nobody() -> None:
 
 
 def test_a_string_of_flags_is_one_flag() -> None:
-    document = of_row(authors=[HUGO | {"flags": "mort-pour-la-france"}])
-    assert document.authors[0].flags == ("mort-pour-la-france",)
+    document = of_row(authors=[HUGO | {"flags": "contradictory-dates"}])
+    assert document.authors[0].flags == ("contradictory-dates",)
     assert verdict(document) == ("review", "flagged-author")
     assert verdict(of_row(authors=[HUGO | {"flags": "viaf:9847974"}])) == ("allow", "term-free")
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from hemicycle.errors import InputError
 from hemicycle.sources.markup import mallard_titles, read_html, read_xml
 from hemicycle.sources.page import Page
 
+FUZZ = int(os.environ.get("HEMICYCLE_FUZZ", "200"))
 SAMPLES = Path(__file__).resolve().parents[3] / "shared/samples/debian"
 
 
@@ -69,6 +72,73 @@ def test_a_table_is_rows_and_a_table_of_layout_is_what_its_cells_hold() -> None:
         "<table><tr><td><img src='i'></td><td><p>Note</p><ul><li>x</li></ul></td></tr></table>"
     )
     assert page.text == "T\n\nA\n\n1 | 2\n\nNote\n\n- x"
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("<ul> perdu <li>a</li></ul>", "perdu\n- a"),
+        (
+            "<ol><li>a</li> et <b>puis</b> ceci<li>b</li> fin</ol><p>Z</p>",
+            "1. a\net puis ceci\n2. b\nfin\n\nZ",
+        ),
+        ("<ul><li>a</li><!-- no --> reste</ul> suite", "- a\nreste\n\nsuite"),
+        ("<dl>avant<dt>t</dt>entre<dd>d</dd>après</dl>", "avant\nt\nentre\n    d\naprès"),
+        ("<ul><li><ul>x<li>y</li></ul></li></ul>", "- x\n  - y"),
+        (
+            "<table>un <i>deux</i> trois<tr><td>a</td><td>b</td></tr>fin</table>Z",
+            "un deux trois\n\na | b\n\nfin\n\nZ",
+        ),
+        ("<table><tbody>t<tr><td>a</td><td>b</td></tr></tbody></table>", "t\n\na | b"),
+        ("<table><tr>x<td>a</td>y<td>b</td></tr></table>", "x\n\na\n\ny\n\nb"),
+        ("<table><tr><td>a</td><span>y</span><td>b</td></tr></table>", "a\n\ny\n\nb"),
+        ("<table><ul><li>a</li></ul><tr><td>b</td><td>c</td></tr></table>", "- a\n\nb | c"),
+    ],
+)
+def test_words_outside_items_and_cells_are_not_lost(body: str, text: str) -> None:
+    assert html(body).text == text
+
+
+def test_words_outside_the_items_of_mallard_and_docbook_are_not_lost() -> None:
+    terms = "<terms><item>av<title>T</title>un <em>deux</em><p>trois</p>fin</item></terms>"
+    assert mallard(terms).text == "    av\nT\n    un deux\n    trois\n    fin"
+    keys = "<p><keyseq>Tenir <key>Ctrl</key><key>C</key></keyseq></p>"
+    assert mallard(keys).text == "Tenir+Ctrl+C"
+    nested = "<row><entry>a</entry><entrytbl><tbody><row><entry>b</entry></row></tbody></entrytbl></row>"
+    table = f"<informaltable><tgroup><tbody>{nested}</tbody></tgroup></informaltable>"
+    assert docbook(table).text == "a\n\nb"
+    with pytest.raises(InputError, match="entity"):
+        read_xml(
+            b'<!DOCTYPE article SYSTEM "a.dtd"><article><itemizedlist>&perdu;</itemizedlist></article>', "p"
+        )
+
+
+def test_words_of_a_table_inside_a_heading_stay_apart() -> None:
+    page = mallard("<title>T <table>x<tr><td>a</td><td>b</td>c</tr>d</table></title>")
+    assert page.text == "T x a b c d"
+
+
+def test_no_word_of_a_page_of_lists_and_tables_is_lost_or_doubled() -> None:
+    names = st.sampled_from("ul ol dl li dt dd table tbody tr td th p b div h2 pre".split())
+    trees = st.recursive(
+        st.just(None), lambda inner: st.tuples(names, st.lists(inner, max_size=4)), max_leaves=25
+    )
+
+    @settings(max_examples=FUZZ, deadline=None)
+    @given(trees)
+    def holds(tree: object) -> None:
+        count = iter(range(10_000))
+
+        def written(node: object) -> str:
+            word = f" w{next(count)} "
+            if not isinstance(node, tuple):
+                return word
+            return f"<{node[0]}>{word}{''.join(map(written, node[1]))}</{node[0]}> w{next(count)} "
+
+        found = re.findall(r"w[0-9]+", html(written(tree)).text)
+        assert sorted(found) == sorted(f"w{n}" for n in range(next(count)))
+
+    holds()
 
 
 def test_code_keeps_its_lines_and_loses_its_margin() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections import Counter
@@ -22,6 +23,7 @@ SAMPLES = Path(__file__).resolve().parents[3] / "shared/samples"
 SITTINGS = sorted((SAMPLES / "assemblee-2013/tei").glob("*.xml"))
 NOVELS = sorted((SAMPLES / "literature").glob("*.xml"))
 CARD = Card(title="t", reader="tei", path=".", include=["**/*.xml"])
+FUZZ = int(os.environ.get("HEMICYCLE_FUZZ", "200"))
 TEI = 'xmlns="http://www.tei-c.org/ns/1.0" xmlns:x="urn:own"'
 
 
@@ -136,6 +138,113 @@ def test_utterances_take_the_name_announced_before_them(tmp_path):
     assert [p.anchor for p in kinds(found, "paragraph")] == ["s1"]
 
 
+def test_those_who_speak_are_authors_with_the_years_of_the_list_of_persons(tmp_path):
+    (tmp_path / "X-listPerson.xml").write_text(
+        f"<listPerson {TEI}><person xml:id='PA2'><persName><surname>Pré</surname><forename>Luc</forename>"
+        "</persName><sex value='M'/><birth when='1801-02-03'/><death when='1870'/><idno type='URI'>x</idno>"
+        "</person></listPerson>",
+        "utf-8",
+    )
+    found = document(
+        tmp_path,
+        '<body><div><note type="speaker">Mme la présidente.</note>'
+        '<u who="#PA1" ana="#chair"><seg>Un.</seg></u><u who="#PA2"><seg>Deux.</seg></u>'
+        '<note type="speaker">Mme Ada Bel.</note>'
+        '<u who="#PA1"><seg>Trois.</seg></u><u who="#DupontJan"><seg>Quatre.</seg></u><u><seg>Cinq.</seg></u>'
+        "</div></body>",
+    )
+    assert found.authors == (
+        Author("Mme Ada Bel", role="speaker", flags=("PA1",)),
+        Author("Luc Pré", role="speaker", birth=1801, death=1870, flags=("PA2",)),
+        Author("DupontJan", role="speaker"),
+    )
+
+
+BELGIAN = (
+    '<body><div><head xml:lang="fr">Eau</head><head xml:lang="nl">Water</head>'
+    '<note type="speaker">Jan Pré</note><u who="#JP" xml:lang="nl" xml:id="u1"><seg xml:lang="fr">Un.'
+    '<kinesic><desc xml:lang="en">Bravo</desc></kinesic></seg><seg xml:lang="nl">Twee.</seg>'
+    '<vocal><desc>Lawaai</desc></vocal> los <seg xml:lang="fre">Trois.</seg></u>'
+    '<note type="speaker">Ada Bel</note><u who="#AB" xml:lang="fr"><seg xml:lang="nl">Vier.</seg></u>'
+    "<gap reason='editorial'><desc>SAMPLING</desc></gap></div></body>"
+)
+
+
+def test_a_sitting_in_two_languages_is_two_documents_and_loses_nothing(tmp_path):
+    (tmp_path / "a.xml").write_text(
+        f'<TEI {TEI} xml:lang="nl"><teiHeader/><text>{BELGIAN}</text></TEI>', "utf-8"
+    )
+    card = CARD.model_copy(update={"variety": "fr-BE"})
+    french, dutch = read(tmp_path, card)
+    assert french.text == "Eau\n\nJan Pré. – Un. (Bravo)\n\nTrois."
+    assert dutch.text == "Water\n\nJan Pré. – Twee. (Lawaai) los\n\nAda Bel. – Vier.\n\n[…]"
+    assert [(d.origin, d.language, d.variety) for d in (french, dutch)] == [
+        ("a.xml#fr", "fr", "fr-BE"),
+        ("a.xml#nl", "nl", "nl-BE"),
+    ]
+    assert french.group == dutch.group == "sitting:a.xml"
+    assert [a.name for a in dutch.authors] == ["Jan Pré", "Ada Bel"]
+    assert [a.name for a in french.authors] == ["Jan Pré"]
+
+
+def test_a_sitting_in_one_language_has_that_of_its_segments_whatever_stands_above(tmp_path):
+    (found,) = documents(
+        tmp_path,
+        f'<TEI {TEI} xml:lang="nl"><teiHeader/><text><body><u who="#A" xml:lang="nl"><seg xml:lang="fr">Oui.'
+        "</seg></u></body></text></TEI>",
+    )
+    assert (found.origin, found.language, found.group) == ("a.xml", "fr", None)
+
+
+def test_where_no_utterance_says_who_speaks_the_name_is_before_the_first_full_stop(tmp_path):
+    found = document(
+        tmp_path,
+        "<body><div><u><seg>M. Paul A. Dupré. Je demande la parole. Oui.</seg></u>"
+        "<u><seg>M. le président. Bien.</seg></u><u><seg>Ces mots n’ont pas de nom. Non.</seg></u>"
+        "</div></body>",
+    )
+    assert found.text == (
+        "M. Paul A. Dupré. – Je demande la parole. Oui.\n\nM. le président. – Bien.\n\n"
+        "Ces mots n’ont pas de nom. Non."
+    )
+    assert [(p.speaker, p.role) for p in kinds(found, "turn")] == [
+        ("M. Paul A. Dupré", None),
+        ("M. le président", "chair"),
+        (None, None),
+    ]
+
+
+SPOKEN = st.recursive(
+    st.sampled_from(["seg", "head", "note", "kinesic", "x:own"]).map(lambda name: (name, [])),
+    lambda inner: st.tuples(st.sampled_from(["u", "div", "seg", "kinesic"]), st.lists(inner, max_size=4)),
+    max_leaves=14,
+)
+
+
+@settings(max_examples=FUZZ, deadline=None)
+@given(st.lists(SPOKEN, max_size=4), st.randoms(use_true_random=False))
+def test_every_word_of_a_sitting_in_several_languages_is_in_one_document(tmp_path_factory, trees, chance):
+    count = 0
+
+    def word() -> str:
+        nonlocal count
+        if chance.random() < 0.3:
+            return ""
+        count += 1
+        return f" w{count:03} "
+
+    def xml(node: tuple[str, list]) -> str:
+        name, children = node
+        stated = chance.choice(["", ' xml:lang="fr"', ' xml:lang="nl"', ' xml:lang="de"'])
+        return f"<{name}{stated}>{word()}{''.join(map(xml, children))}</{name}>{word()}"
+
+    body = f"<TEI {TEI}><teiHeader/><text><body>{''.join(map(xml, trees))}</body></text></TEI>"
+    found = documents(tmp_path_factory.mktemp("tei"), body)
+    read_words = re.findall(r"w\d+", " ".join(one.text for one in found))
+    assert Counter(read_words) == Counter(f"w{n:03}" for n in range(1, count + 1))
+    assert len({one.origin for one in found}) == len(found)
+
+
 @pytest.mark.parametrize(
     ("written", "printed"),
     [
@@ -156,6 +265,7 @@ def test_utterances_take_the_name_announced_before_them(tmp_path):
         ("<x:inconnu>mots <p>dedans</p> encore</x:inconnu>", "mots\n\ndedans\n\nencore"),
         ("<figure><head>Fig. 1</head><figDesc>un chat</figDesc></figure>", "Fig. 1"),
         ("<p>&#160;</p><p/><p>x</p>", "x"),
+        ("<u><p>a</p><speaker>B</speaker></u>", "B. – a"),
     ],
 )
 def test_mixed_content_is_read_once_and_in_order(tmp_path, written, printed):
@@ -354,7 +464,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=FUZZ, deadline=None)
 @given(st.lists(TREES, max_size=4), st.randoms(use_true_random=False))
 def test_every_word_of_any_tree_is_read_exactly_once(tmp_path_factory, trees, chance):
     count = 0
@@ -595,7 +705,13 @@ def test_20_novels_have_their_authors_years_and_dates(novels):
     swann = by_origin["FRA03601_Proust.xml"]
     assert (swann.title, swann.date, swann.language) == ("Du côté de chez Swann", "1913", "fr")
     assert swann.authors == (
-        Author("Proust, Marcel", birth=1871, death=1922, flags=("viaf:32001793", "wikidata:Q7199")),
+        Author(
+            "Proust, Marcel",
+            birth=1871,
+            death=1922,
+            flags=("viaf:32001793", "wikidata:Q7199"),
+            published=1913,
+        ),
     )
     assert swann.group == "author:Proust, Marcel"
     assert swann.licences[0].expression == "CC-BY-4.0"

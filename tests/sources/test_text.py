@@ -197,6 +197,65 @@ def test_what_a_header_states_of_the_licence_is_taken_whole(
 
 
 @pytest.mark.parametrize(
+    ("header", "line"),
+    [
+        ("copyright: Tous droits réservés Untel\n", 2),
+        ("title: x\nCopyright: © 2024 Jean Untel. All Rights Reserved.\n", 3),
+        ("rights: all rights reserved\n", 2),
+        ("rights: 'Reserved'\n", 2),
+        ("droits: réservés\n", 2),
+        ("droits: Tous droits de traduction, d’adaptation et de reproduction réservés\n", 2),
+        ("copyright: tous droits re\u0301serve\u0301s\n", 2),
+        ("copyright: 2020 Jean\n  Tous droits réservés.\n", 3),
+        ("copyright:\n- 2020 Jean\n- Tout droit réservé\n", 4),
+    ],
+)
+def test_all_rights_reserved_in_a_header_is_a_statement_of_the_file(
+    tmp_path: Path, header: str, line: int
+) -> None:
+    write(tmp_path, "a.md", f"---\n{header}---\nUn texte.\n".encode())
+    (document,) = text.read(tmp_path, CARD)
+    assert document.licences == (
+        StatedLicence("file", "LicenseRef-all-rights-reserved", f"a.md, line {line}"),
+    )
+    assert document.text == "Un texte.\n"
+
+
+def test_a_reservation_stands_beside_the_licence_of_the_same_header(tmp_path: Path) -> None:
+    write(tmp_path, "a.md", b"---\nlicense: CC-BY-4.0\nrights: All rights reserved\n---\nUn texte.\n")
+    (document,) = text.read(tmp_path, CARD)
+    assert [s.expression for s in document.licences] == ["CC-BY-4.0", "LicenseRef-all-rights-reserved"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "copyright: 2020 Jean",
+        "rights: Some rights reserved",
+        "rights: No rights reserved",
+        "droits: certains droits réservés",
+        "title: Tous droits réservés",
+        "droits: Domaine public",
+    ],
+)
+def test_what_reserves_nothing_states_nothing(tmp_path: Path, header: str) -> None:
+    write(tmp_path, "a.md", f"---\n{header}\n---\nUn texte.\n".encode())
+    (document,) = text.read(tmp_path, CARD)
+    assert document.licences == ()
+
+
+@pytest.mark.parametrize(
+    ("header", "line"), [("extra:\n  rights: all rights reserved", 3), ("Une phrase.\ndroits: réservés", 3)]
+)
+def test_a_reservation_that_is_not_the_documents_is_never_passed_over(
+    tmp_path: Path, header: str, line: int
+) -> None:
+    write(tmp_path, "a.md", f"---\n{header}\n---\nUn texte.\n".encode())
+    with pytest.raises(InputError, match=rf"^a\.md, line {line}: the header seems to state a licence"):
+        list(text.read(tmp_path, CARD))
+
+
+@pytest.mark.parametrize(
     ("written", "read"),
     [
         ("1889", "1889"),

@@ -10,11 +10,12 @@ import torch
 import torch.nn.functional as F
 
 from hemicycle.errors import HemicycleError
-from hemicycle.project import Model
+from hemicycle.progress import QUIET, Lines
+from hemicycle.project import Budget, Model
 from hemicycle.store import digest_files
 from hemicycle.tokens import Batch, Order, make_plan
-from hemicycle.train import Run, checkpoint, derive_shape, loop
-from hemicycle.train.budget import resolve_run
+from hemicycle.train import Run, budget, checkpoint, derive_shape, loop
+from hemicycle.train.budget import few_steps, quietest_round, resolve_run
 from hemicycle.train.loop import train
 from hemicycle.train.model import Learner, build_model
 from hemicycle.train.settings import rate_factor
@@ -93,6 +94,24 @@ def test_killed_at_any_step_and_resumed_it_ends_in_the_same_bits(
         resumed, figures = run(plan, tokens, tokenizer, folder, run=how)
         assert figures["resumed_at_step"] == at
         assert digest_files(resumed) == digest_files(calm)
+
+
+def test_where_a_training_goes_on_is_said(plan, tokens, tokenizer, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    original = Order.batch
+
+    def interrupted(self, step):
+        if step == 7:
+            raise KeyboardInterrupt
+        return original(self, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Order, "batch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(plan, tokens, tokenizer, tmp_path, name="petit", progress=Lines())
+    assert capsys.readouterr().err == ""
+    run(plan, tokens, tokenizer, tmp_path, name="petit", progress=Lines())
+    assert capsys.readouterr().err == "resuming model petit at step 7 of 30\n"
 
 
 def test_a_checkpoint_cut_off_while_written_is_never_seen(tmp_path, monkeypatch):
@@ -191,6 +210,84 @@ def test_a_budget_in_tokens_is_whole_steps_and_one_in_minutes_is_measured():
     measured = resolve_run(SHAPE, minutes, 1)
     assert measured.steps > 10
     assert not measured.compiled
+
+
+class Clock:
+    """Time that passes only when a test lets it."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+class Said:
+    """Hears what is said, and draws nothing."""
+
+    def __init__(self):
+        self.lines = []
+
+    def start(self, what, total, unit=""):
+        return QUIET.start(what, total, unit)
+
+    def say(self, text):
+        self.lines.append(text)
+
+
+MINUTES = Budget(minutes=3)
+
+
+def test_a_step_is_timed_in_the_quietest_of_several_rounds():
+    clock = Clock()
+
+    def step():
+        # the first two and a half seconds are disturbed
+        clock.now += 0.5 if clock.now < 2.5 else 0.1
+
+    assert quietest_round(step, clock) == pytest.approx(0.1)
+    assert clock.now < 6
+
+
+def test_very_slow_steps_are_timed_three_times_and_no_more():
+    clock, taken = Clock(), []
+
+    def step():
+        taken.append(1)
+        clock.now += 20.0
+
+    assert quietest_round(step, clock) == 20.0
+    assert len(taken) == 3
+
+
+def test_slow_compiling_leaves_half_of_the_minutes_to_training(monkeypatch):
+    clock = Clock()
+
+    def slow(shape, run, cache):
+        clock.now += 170.0
+        return 0.5
+
+    monkeypatch.setattr(budget, "_time_steps", slow)
+    monkeypatch.setattr(budget.time, "monotonic", clock)
+    # 180 s less 4 % less half, at half a second each
+    assert resolve_run(SHAPE, MINUTES, 1).steps == int((180 * 0.96 - 90) / 0.5)
+
+
+@pytest.mark.parametrize(("load", "told"), [(9.3, True), (2.0, False)])
+def test_a_machine_with_more_to_do_than_cores_is_told_when_it_is_measured(monkeypatch, load, told):
+    monkeypatch.setattr(budget, "_time_steps", lambda *_: 0.5)
+    monkeypatch.setattr(budget.os, "getloadavg", lambda: (load, 1.0, 1.0))
+    monkeypatch.setattr(budget.os, "cpu_count", lambda: 2)
+    said = Said()
+    resolve_run(SHAPE, MINUTES, 1, progress=said)
+    assert [("9.3" in s, "2 cores" in s) for s in said.lines] == ([(True, True)] if told else [])
+
+
+def test_few_steps_out_of_minutes_are_told_with_what_to_do():
+    said = few_steps("petit", MINUTES, 2)
+    for part in ("petit", "only 2 steps", "busy", "[model.petit]", "hemicycle.lock"):
+        assert part in said
+    assert few_steps("petit", MINUTES, 100) is None
+    assert few_steps("petit", Budget(tokens=4000), 2) is None, "tokens are what somebody asked for"
 
 
 def test_a_compiled_run_of_another_machine_says_what_to_do_where_there_is_no_compiler(monkeypatch):

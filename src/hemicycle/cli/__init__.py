@@ -18,12 +18,14 @@ from hemicycle.errors import HemicycleError, did_you_mean
 
 #: Verb → one line of help, in the order of the flow. Each has a module of its name with a command `command`.
 VERBS = {
-    "new": "Start a project from a template.",
+    "new": "Start a project from a template, or a source from a ready card.",
     "run": "Build everything the project declares, resuming where it stopped.",
     "status": "Show what is built, stale or blocked, and why.",
     "gc": "Delete artefacts that the declaration no longer leads to.",
     "collect": "Bring the sources' files in and read them as documents.",
-    "clear": "Compute rights, and show what they let through and what they hold back.",
+    "clear": "Compute rights, show what they hold back; sign and revoke decisions on sources.",
+    "rights": "Explain a term of protection, a document, a table of licences, a page's opt-outs.",
+    "govern": "Say who may decide what; check decisions; take complaints to their end.",
     "curate": "Clean, filter, split and deduplicate the admitted documents.",
     "tokenize": "Train the tokenizers and tokenise the corpora.",
     "train": "Train the models.",
@@ -32,7 +34,7 @@ VERBS = {
     "serve": "Serve a model with an OpenAI-compatible API and a page that shows sources.",
     "release": "Make the release folders: model, cards, attribution, ledger, signature.",
     "verify": "Check a project or a release against its ledger, offline.",
-    "ledger": "Show the ledger; follow an artefact's lineage; merge journals.",
+    "ledger": "Show the ledger; follow a lineage; merge journals; prove what a corpus holds.",
 }
 
 
@@ -75,7 +77,8 @@ def cli() -> None:
       hemicycle new my-project
       hemicycle run my-project
 
-    Exit codes: 0 done; 1 the work failed; 2 the declaration or the call is wrong; 3 blocked by rights.
+    Exit codes: 0 done; 1 the work failed; 2 the declaration or the call is wrong; 3 blocked by rights or
+    governance; 130 interrupted.
     """
 
 
@@ -86,7 +89,10 @@ def main() -> None:
         code = cli.main(prog_name="hemicycle", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
-        error.show()
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            click.echo(error.ctx.get_usage(), err=True)
+            click.echo(f"Try `{error.ctx.command_path} --help`.\n", err=True)
+        click.echo(f"error: {lines(error.format_message())}", err=True)
         sys.exit(2)
     except HemicycleError as error:
         click.echo(f"error: {lines(str(error))}", err=True)

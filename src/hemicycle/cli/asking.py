@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,8 @@ class Asked:
 def open_model(session: Session, name: str | None) -> Asked:
     """Open a built model; without a name, the last one the project declares.
 
-    Raises HemicycleError where the model or its index is not built.
+    Raises HemicycleError where the model or its index is not built, or what stops them from being built;
+    IntegrityError where the model's files are not those that the ledger states.
     """
     from hemicycle.trace import Clearance, Tracer, open_index
 
@@ -48,8 +50,12 @@ def open_model(session: Session, name: str | None) -> Asked:
     sources = sorted({s for c in corpora for s in session.project.declaration.corpora[c].sources})
     steps: dict[str, Step] = {"model": flow.model(name), "index": flow.index(index_name(models[name]))}
     steps |= {f"corpus {c}": flow.corpus(c) for c in corpora}
-    standing = {o.step: o for o in session.pipeline().look([*steps.values(), *map(flow.rights, sources)])}
-    outcomes = {role: _needed(standing[step]) for role, step in steps.items()}
+    pipeline = session.pipeline()
+    standing = {o.step: o for o in pipeline.look([*steps.values(), *map(flow.rights, sources)])}
+    outcomes = {role: _needed(standing[step], standing.values()) for role, step in steps.items()}
+    # A look compares sizes only; what is shown of the model is the digest in the ledger.
+    statement, folder = outcomes["model"]
+    pipeline.check(folder, statement)
     rights = {s: o.folder for s in sources if (o := standing[flow.rights(s)]).folder is not None}
     cards = session.project.cards
     clearance = {
@@ -85,9 +91,14 @@ def open_model(session: Session, name: str | None) -> Asked:
     return Asked(name, folders["model"], tracer, about)
 
 
-def _needed(outcome: Outcome) -> tuple[Statement, Path]:
-    if outcome.statement is None or outcome.folder is None:
-        raise HemicycleError(
-            f"{outcome.step} is not built: {outcome.reason}", remedy="Run `hemicycle run` first."
-        )
-    return outcome.statement, outcome.folder
+def _needed(outcome: Outcome, standing: Iterable[Outcome]) -> tuple[Statement, Path]:
+    if outcome.statement is not None and outcome.folder is not None:
+        return outcome.statement, outcome.folder
+    if outcome.state in ("blocked", "failed"):
+        # Running again would only meet what stands in the way, so that is told.
+        for stopped in standing:
+            if stopped.state in ("blocked", "failed") and stopped.error is not None:
+                raise stopped.error
+    raise HemicycleError(
+        f"{outcome.step} is not built: {outcome.reason}", remedy="Run `hemicycle run` first."
+    )

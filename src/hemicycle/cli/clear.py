@@ -1,7 +1,8 @@
-"""`hemicycle clear`: what rights let through, and what they hold back."""
+"""`hemicycle clear`: what rights let through, and the decisions that let a source through."""
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,50 @@ from hemicycle.cli.session import (
     project_option,
     work_options,
 )
+from hemicycle.cli.signing import signing_options, take_signature
 from hemicycle.cli.summary import missing_hint, print_sources, sources_table
+from hemicycle.cli.tables import cell, print_table
+from hemicycle.errors import DeclarationError, RightsError
+from hemicycle.governance import Decision, Standing
+from hemicycle.governance.decisions import now_utc
+from hemicycle.ledger import Statement
+from hemicycle.ledger.lineage import descendants
+
+#: Stages whose artefacts somebody outside may have seen or paid for.
+_LASTING = ("corpus", "model", "evaluation", "release")
 
 
-@click.command()
+class _Clear(click.Group):
+    """A group whose first word may be left out: what is no verb of its own is a source to show."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        first = args[0] if args else ""
+        if first not in self.commands and first not in ("-h", "--help"):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("clear", cls=_Clear)
+def command() -> None:
+    """Compute rights and show them; sign, revoke and compare the decisions that let sources through.
+
+    Without a word of the list below, `hemicycle clear [SOURCES]` is `hemicycle clear show [SOURCES]`.
+
+    \b
+    Examples:
+      hemicycle clear
+      hemicycle clear manpages-fr --json
+      hemicycle clear sign sittings --role legal --key ~/.ssh/id_ed25519
+      hemicycle clear status
+    """
+
+
+@command.command()
 @click.argument("sources", nargs=-1)
 @project_option
 @work_options
 @json_option
-def command(
+def show(
     sources: tuple[str, ...],
     folder: Path,
     dry_run: bool,
@@ -36,7 +72,7 @@ def command(
     """Compute rights for SOURCES (all, if none is named) and show them: documents, verdicts, reasons.
 
     A document passes when training on it and releasing weights are allowed in every jurisdiction of the
-    project. Unknown is not allowed.
+    project and, where several people govern, a signed decision clears its source. Unknown is not allowed.
 
     \b
     Examples:
@@ -51,5 +87,297 @@ def command(
         print_json({"steps": outcomes_json(outcomes), "sources": rows})
     elif not dry_run:
         print_sources(session, outcomes)
-        missing_hint(outcomes)
+        missing_hint(session, outcomes)
     finish(outcomes)
+
+
+@command.command()
+@project_option
+@json_option
+def status(folder: Path, as_json: bool) -> None:
+    """Show for every source which decision stands on it, who signed, who is missing, and what stands on it.
+
+    \b
+    Examples:
+      hemicycle clear status
+      hemicycle clear status --json
+    """
+    session = _governed(folder)
+    gate = session.flow.gate
+    rights = _rights(session)
+    clearances = gate.clearances(rights)
+    told = {s.entry.file: s for s in gate.standings()}
+    refused = gate.refusals()
+    rows: list[dict[str, Any]] = []
+    for source in session.project.cards:
+        if source not in rights:
+            rows.append({"source": source, "state": "rights not computed", "decision": None})
+            continue
+        found = clearances[source]
+        row: dict[str, Any] = {
+            "source": source,
+            "state": found.explanation.removeprefix("clearance-"),
+            "decision": found.decision,
+        }
+        if found.decision in told:
+            row |= _standing_json(told[found.decision])
+        revoked = [s for s in told.values() if (s.decision.kind, s.decision.subject) == ("revoke", source)]
+        if found.explanation == "clearance-revoked" and revoked and revoked[-1].ratify_by:
+            row["ratify_by"] = revoked[-1].ratify_by.isoformat()
+        if found.explanation != "cleared":
+            row["stands_on_it"] = _standing_on(session, source)
+        rows.append(row)
+    if as_json:
+        print_json({"sources": rows, "refused": [{"file": r.file, "why": r.why} for r in refused]})
+        return
+    print_table(
+        ["source", "state", "signed by", "missing", "from"],
+        [
+            [
+                row["source"],
+                row["state"],
+                ", ".join(f"{s['person']} ({s['role']})" for s in row.get("signed", [])),
+                ", ".join(row.get("missing", [])),
+                (row.get("effective") or "")[:16],
+            ]
+            for row in rows
+        ],
+    )
+    for row in rows:
+        if row.get("ratify_by"):
+            click.echo(f"  {row['source']}: the revocation is to be ratified by {row['ratify_by']}")
+        if row.get("stands_on_it"):
+            click.echo(f"  {row['source']}: {', '.join(row['stands_on_it'])} stand on it")
+    for refusal in refused:
+        click.echo(f"  refused: {cell(str(refusal))}")
+
+
+@command.command()
+@click.argument("source")
+@signing_options
+@click.option("--reason", default="", help="Why; kept in the decision.")
+@project_option
+@json_option
+def sign(source: str, role: str, key: Path, reason: str, folder: Path, as_json: bool) -> None:
+    """Sign that SOURCE may be used as its verdicts, its texts and its card are today.
+
+    The first to sign writes the decision, the others sign the same one. It counts once it has entered the
+    journal, which `hemicycle clear` and `hemicycle run` see to, with every signature that the rules ask for.
+
+    \b
+    Examples:
+      hemicycle clear sign sittings --role data --key ~/.ssh/id_ed25519
+      hemicycle clear sign sittings --role legal --key ~/.ssh/id_ed25519.pub
+    """
+    session = _governed(folder)
+    gate = session.flow.gate
+    card = _card(session, source)
+    statement = _rights(session).get(source)
+    if statement is None:
+        raise RightsError(
+            f"the rights of {source} are not computed, or no longer those of today",
+            remedy="Run `hemicycle clear` first: who signs must see what is signed.",
+        )
+    from hemicycle.gate import summary_of
+
+    covers = gate.covers(source, statement)
+    decision = Decision(
+        kind="clear",
+        subject=source,
+        covers=covers,
+        author=card.rights.attested_by,
+        parties=(card.publisher,) if card.publisher else (),
+        reason=reason,
+        head=session.ledger.journal.head,
+        made=now_utc().isoformat(),
+        summary=summary_of(statement),
+    )
+    take_signature(session, decision, role, key, as_json=as_json)
+
+
+@command.command()
+@click.argument("source")
+@signing_options
+@click.option(
+    "--lifts", "codes", multiple=True, required=True, metavar="REASON", help="Which verdicts to lift."
+)
+@click.option("--document", "documents", multiple=True, metavar="ID", help="Only this document; else all.")
+@click.option("--until", type=click.DateTime(formats=["%Y-%m-%d"]), help="First day it no longer holds.")
+@click.option("--reason", required=True, help="The public reason.")
+@project_option
+@json_option
+def override(
+    source: str,
+    role: str,
+    key: Path,
+    codes: tuple[str, ...],
+    documents: tuple[str, ...],
+    until: datetime | None,
+    reason: str,
+    folder: Path,
+    as_json: bool,
+) -> None:
+    """Sign that verdicts `review` of SOURCE are lifted for some reasons, for a time, in public.
+
+    It lifts no `deny`, and it clears nothing: the source needs its clearance too.
+
+    \b
+    Examples:
+      hemicycle clear override romans --lifts term-contested --role legal --key ~/.ssh/id_ed25519 \\
+          --until 2027-06-30 --reason "Opinion of counsel of 3 November 2026: L.123-10 adds to fifty years"
+    """
+    from hemicycle.rights.explanations import explain
+
+    session = _governed(folder)
+    card = _card(session, source)
+    for code in codes:
+        explain(code, "en")
+    rules = session.flow.gate.rules
+    last = now_utc().date() + timedelta(days=rules.override.expires_days or 365)
+    ends = until.date() if until else last
+    if ends > last:
+        raise DeclarationError(f"an override holds until {last} at most", remedy="Give an earlier --until.")
+    covers: dict[str, Any] = {"lifts": sorted(codes), "documents": sorted(documents) or None}
+    decision = Decision(
+        kind="override",
+        subject=source,
+        covers=covers,
+        author=card.rights.attested_by,
+        parties=(card.publisher,) if card.publisher else (),
+        reason=reason,
+        head=session.ledger.journal.head,
+        made=now_utc().isoformat(),
+        expires=ends.isoformat(),
+    )
+    take_signature(session, decision, role, key, as_json=as_json)
+
+
+@command.command()
+@click.argument("source")
+@signing_options
+@click.option("--reason", required=True, help="Why; kept in the decision.")
+@project_option
+@json_option
+def revoke(source: str, role: str, key: Path, reason: str, folder: Path, as_json: bool) -> None:
+    """Take back that SOURCE may be used, at once, and show what stands on it.
+
+    \b
+    Examples:
+      hemicycle clear revoke sittings --role legal --key ~/.ssh/id_ed25519 --reason "Notice of 3 March"
+    """
+    session = _governed(folder)
+    card = _card(session, source)
+    decision = Decision(
+        kind="revoke",
+        subject=source,
+        covers={},
+        author=None,
+        parties=(card.publisher,) if card.publisher else (),
+        reason=reason,
+        head=session.ledger.journal.head,
+        made=now_utc().isoformat(),
+    )
+    take_signature(
+        session, decision, role, key, as_json=as_json, more={"stands_on_it": _standing_on(session, source)}
+    )
+
+
+@command.command()
+@click.argument("sources", nargs=-1)
+@project_option
+@json_option
+def diff(sources: tuple[str, ...], folder: Path, as_json: bool) -> None:
+    """Show what changed in the verdicts of SOURCES since the last decision on them, and because of what.
+
+    \b
+    Examples:
+      hemicycle clear diff
+      hemicycle clear diff romans --json
+    """
+    from hemicycle.gate import changes
+
+    session = _governed(folder)
+    for source in sources:
+        _card(session, source)
+    rights = _rights(session)
+    last: dict[str, Standing] = {}
+    for standing in session.flow.gate.standings():
+        if standing.decision.kind == "clear":
+            last[standing.decision.subject] = standing
+    rows: list[dict[str, Any]] = []
+    for source in sources or session.project.cards:
+        if source not in rights:
+            rows.append({"source": source, "since": None, "changes": ["its rights are not computed"]})
+        elif source not in last:
+            rows.append({"source": source, "since": None, "changes": ["no decision was ever taken on it"]})
+        else:
+            decision = last[source].decision
+            covers = session.flow.gate.covers(source, rights[source])
+            rows.append(
+                {
+                    "source": source,
+                    "since": decision.made,
+                    "decision": last[source].entry.file,
+                    "changes": changes(decision, covers, rights[source]),
+                }
+            )
+    if as_json:
+        print_json({"sources": rows})
+        return
+    for row in rows:
+        since = f", since {row['since']}" if row["since"] else ""
+        click.echo(f"{row['source']}{since}: {'nothing changed' if not row['changes'] else ''}".rstrip())
+        for change in row["changes"]:
+            click.echo(f"  {cell(change)}")
+
+
+def _governed(folder: Path) -> Session:
+    session = Session(folder)
+    if not session.flow.gate.declared:
+        raise DeclarationError(
+            "the project is solo: nobody signs, and everything it makes says so",
+            place=str(session.project.folder / "hemicycle.toml"),
+            remedy='`hemicycle govern init` writes a governance.toml; then write governance = "declared".',
+        )
+    return session
+
+
+def _card(session: Session, source: str) -> Any:
+    from hemicycle.errors import did_you_mean
+
+    cards = session.project.cards
+    if source not in cards:
+        raise DeclarationError(
+            f"there is no source “{cell(source)}”",
+            remedy=did_you_mean(source, cards) or f"Sources: {', '.join(cards)}.",
+        )
+    return cards[source]
+
+
+def _rights(session: Session) -> dict[str, Statement]:
+    """Source → the statement about its rights, where they are those of today."""
+    steps = [session.flow.rights(name) for name in session.project.cards]
+    outcomes = session.pipeline().look(steps)
+    return {
+        o.step.name: o.statement
+        for o in outcomes
+        if o.step.stage == "rights" and o.state == "fresh" and o.statement is not None
+    }
+
+
+def _standing_on(session: Session, source: str) -> list[str]:
+    made = descendants(session.ledger.current().values(), "raw", source)
+    return sorted({f"{s.subject.stage} {s.subject.name}" for s in made if s.subject.stage in _LASTING})
+
+
+def _standing_json(standing: Standing) -> dict[str, Any]:
+    return {
+        "signed": [
+            {"person": s.person, "role": s.role, "entered": s.entered.isoformat()}
+            for s in standing.entry.signed
+        ],
+        "missing": list(standing.missing),
+        "effective": standing.effective.isoformat() if standing.effective else None,
+        "expires": standing.decision.expires,
+        "today": date.today().isoformat(),
+    }

@@ -54,7 +54,7 @@ def command(
         print_json({"steps": outcomes_json(outcomes)})
     elif not dry_run:
         _print_collected(outcomes)
-        missing_hint(outcomes)
+        missing_hint(session, outcomes)
     finish(outcomes)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 from pathlib import Path
 
 import click
@@ -43,16 +45,38 @@ def command(model: str | None, host: str, port: int, names: tuple[str, ...], fol
         from hemicycle.serve import create_app, load_engine
     except ImportError as error:
         raise HemicycleError(f"serving needs {error.name}", remedy="pip install 'hemicycle[serve]'") from None
-    asked = open_model(Session(folder), model)
-    app = create_app(
-        load_engine(asked.folder, name=asked.name),
-        tracer=asked.tracer,
-        about=asked.about,
-        token=token,
-        allowed_hosts=names,
-    )
-    click.echo(f"{asked.about['title']}: {address(host, port)}  (Ctrl-C ends)", err=True)
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+    with listen(host, port) as listener:
+        asked = open_model(Session(folder), model)
+        app = create_app(
+            load_engine(asked.folder, name=asked.name),
+            tracer=asked.tracer,
+            about=asked.about,
+            token=token,
+            allowed_hosts=names,
+        )
+        click.echo(
+            f"{asked.about['title']}: {address(host, listener.getsockname()[1])}  (Ctrl-C ends)", err=True
+        )
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
+            if not server.started:
+                raise HemicycleError("the server did not start", remedy="What it said stands above.")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there, opened before the model is loaded: a port in use is known at once."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, UnicodeError) as error:
+        told = isinstance(error, OSError) and error.errno
+        why = os.strerror(told) if told and told > 0 else getattr(error, "strerror", None) or error
+        raise HemicycleError(
+            f"cannot listen there: {why}",
+            place=address(host, port).removeprefix("http://"),
+            remedy="Choose another --port, or with --host an address that this machine has.",
+        ) from None
 
 
 def address(host: str, port: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,10 @@ import click
 
 from hemicycle.cli.tables import lines
 from hemicycle.flow import Flow
+from hemicycle.governance.decisions import APPROVALS
 from hemicycle.ledger import Ledger
 from hemicycle.pipeline import Pipeline
-from hemicycle.progress import QUIET, Progress, Terminal
+from hemicycle.progress import Lines, Progress, Terminal
 from hemicycle.project import LOCK, Lock, Project, find_project, load_project
 from hemicycle.steps import Outcome, Step
 from hemicycle.store import Store
@@ -44,7 +46,13 @@ class Session:
             keep_going=keep_going,
             report=report if keep_going else _report_but_failures,
             on_wait=say_waiting,
+            prepare=self.admit,
         )
+
+    def admit(self) -> None:
+        """Enter new decisions into the journal; what is refused is told, and does not count."""
+        for refusal in self.flow.gate.admit():
+            click.echo(f"refused: {APPROVALS}/{lines(str(refusal))}", err=True)
 
     def compare_with(self, folders: list[str], names: tuple[str, ...]) -> None:
         """Add model folders to compare with to the named evaluations (all, if none is named)."""
@@ -69,7 +77,7 @@ def say_waiting(holder: str) -> None:
 
 
 def progress() -> Progress:
-    return Terminal() if sys.stderr.isatty() else QUIET
+    return Terminal() if sys.stderr.isatty() else Lines()
 
 
 _SIGNS = {
@@ -164,6 +172,17 @@ def work_options(function: F) -> F:
     )
 
 
+def let_threads_sleep() -> None:
+    """Have threads that wait for each other fall asleep soon, unless the caller's environment says how.
+
+    By default they spin for milliseconds, and on a machine that others use too the one that spins keeps the
+    one it waits for from its core: beside two busy processes a step took several times as long.
+    Never to spin (OMP_WAIT_POLICY=PASSIVE) made it twice as slow again. libgomp reads this when torch loads.
+    """
+    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
+        os.environ["GOMP_SPINCOUNT"] = "10000"
+
+
 def build(
     session: Session,
     steps: list[Step],
@@ -176,6 +195,7 @@ def build(
     """Run the steps, or only look at them; a dry run is printed here."""
     pipeline = session.pipeline(offline=offline, keep_going=keep_going)
     if not dry_run:
+        let_threads_sleep()
         return pipeline.run(steps, force=force)
     outcomes = pipeline.look(steps, force=force)
     for outcome in outcomes:

@@ -42,7 +42,7 @@ def stage_verb(verb: str, stage: str, metavar: str, show: Show, text: str) -> cl
             print_json({"steps": outcomes_json(outcomes), stage: figures})
         elif not dry_run:
             show(made)
-            missing_hint(outcomes)
+            missing_hint(session, outcomes)
         finish(outcomes)
 
     command = click.Command(

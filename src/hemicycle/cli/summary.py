@@ -12,6 +12,7 @@ import click
 from hemicycle.cli.session import Session
 from hemicycle.cli.tables import cell, print_table, relative
 from hemicycle.steps import Outcome
+from hemicycle.train import few_steps
 
 #: Reasons for a refusal that a source's card may mend, and how.
 IN_THE_CARD = {
@@ -65,9 +66,11 @@ def _at_the_gate(session: Session, name: str, rights: Outcome) -> dict[str, Any]
     from hemicycle.rights import admit
 
     assert rights.folder is not None
+    assert rights.statement is not None
     jurisdictions = session.project.declaration.project.jurisdictions
+    held, lifted = session.flow.decided({name: rights.statement})
     with tempfile.TemporaryDirectory() as out:
-        figures = admit({name: rights.folder}, jurisdictions, Path(out), uses=USES)
+        figures = admit({name: rights.folder}, jurisdictions, Path(out), uses=USES, held=held, lifted=lifted)
     passed: dict[str, Any] = figures["sources"][name]
     return passed
 
@@ -129,7 +132,7 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
             by_stage.setdefault(outcome.step.stage, []).append(outcome)
     _title("Sources and rights")
     print_sources(session, outcomes)
-    missing_hint(outcomes)
+    missing_hint(session, outcomes)
     for outcome in by_stage.get("corpus", []):
         t = _figures(outcome)["totals"]
         _title(f"Corpus {outcome.step.name}")
@@ -149,6 +152,9 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
             f"{cell(f['parameters'])} parameters, {cell(f['tokens'])} tokens read "
             f"in {cell(f['steps'])} steps ({cell(f['documents_read'])} documents)"
         )
+        budget = session.project.declaration.models[outcome.step.name].budget
+        if doubt := few_steps(outcome.step.name, budget, f["steps"]):
+            click.echo(click.style(f"  {doubt}", fg="yellow"))
     for outcome in by_stage.get("evaluation", []):
         _title(f"Evaluation {outcome.step.name}")
         print_evaluation(outcome)
@@ -162,13 +168,15 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
         click.echo(f"{len(waiting)} step(s) would run; `hemicycle run` does them.")
 
 
-def missing_hint(outcomes: list[Outcome]) -> None:
-    """Say which sources could not be had, and where there are others."""
+def missing_hint(session: Session, outcomes: list[Outcome]) -> None:
+    """Say which sources could not be had and, in a project without archives of its own, where some are."""
     missing = [o.step.name for o in outcomes if o.state == "not-obtained"]
     if missing:
+        elsewhere = " `hemicycle new FOLDER --template french` starts a project on the official archives."
+        has_archives = any(card.urls for card in session.project.cards.values())
         click.echo(
-            f"  {', '.join(missing)} could not be obtained here; the rest goes on without. "
-            "`hemicycle new FOLDER --template french` starts a project on the official archives."
+            f"  {', '.join(missing)} could not be obtained here; the rest goes on without."
+            f"{'' if has_archives else elsewhere}"
         )
 
 

@@ -57,6 +57,12 @@ def command(
     else:
         asked_text = sys.stdin.read() if text == "-" else str(text)
     result = asked.tracer.trace(asked_text, min_words=min_words, prompt=prompt or "").to_json()
+    if prompt is None and not result["words"]:
+        raise DeclarationError(
+            "there is no word in the text to trace",
+            place=str(file) if file else None,
+            remedy="A word is a run of letters or digits.",
+        )
     if as_json:
         print_json({"model": asked.name, "text": asked_text, **result})
         return

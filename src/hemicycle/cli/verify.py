@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from hemicycle.cli.session import Session, json_option, print_json, progress, say_waiting
-from hemicycle.errors import DeclarationError
+from hemicycle.errors import DeclarationError, IntegrityError
+from hemicycle.ledger import Finding, Ledger, check_project
 from hemicycle.project import DECLARATION
 from hemicycle.store import locked_for_reading
 
@@ -16,7 +17,7 @@ from hemicycle.store import locked_for_reading
 @click.argument(
     "folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), metavar="[FOLDER]"
 )
-@click.option("--key", "fingerprint", help="Fingerprint the release's key must have (SHA256:…).")
+@click.option("--key", "fingerprint", help="Fingerprint the key must have (SHA256:…).")
 @json_option
 def command(folder: Path, fingerprint: str | None, as_json: bool) -> None:
     """Check FOLDER, a project or a release, against its ledger.
@@ -36,17 +37,18 @@ def command(folder: Path, fingerprint: str | None, as_json: bool) -> None:
         from hemicycle.release import check_release
 
         findings, facts = check_release(folder)
-        if fingerprint and facts.get("fingerprint") != fingerprint:
-            from hemicycle.ledger import Finding
-
-            what = f"it is signed by {facts.get('fingerprint')}, not by {fingerprint}"
-            findings.append(Finding(str(folder / "release.json"), what))
+        if fingerprint:
+            facts.pop("compare", None)
+            findings += _check_key(folder / "release.json", facts.get("fingerprint"), fingerprint)
     elif (folder / DECLARATION).is_file():
-        from hemicycle.ledger import check_project
-
         session = Session(folder)
         with locked_for_reading(session.ledger.folder / ".lock", say_waiting):
             findings = check_project(session.ledger, session.store, progress=progress())
+            if session.flow.gate.declared:
+                findings += _check_decisions(session)
+        if fingerprint:
+            head = session.ledger.folder / "head.json"
+            findings += _check_key(head, _fingerprint(session.ledger), fingerprint)
         facts = {"lines": str(len(session.ledger.journal.read()[0]))}
     else:
         raise DeclarationError(
@@ -60,10 +62,33 @@ def command(folder: Path, fingerprint: str | None, as_json: bool) -> None:
         for finding in findings:
             click.echo(str(finding))
         for key, value in facts.items():
-            click.echo(f"{key}: {value}", err=True)
+            click.echo(f"{key}: {value}")
         verdict = "everything is what the ledger says" if not findings else f"{len(findings)} finding(s)"
-        if facts.get("lines") == "0":
+        if facts.get("lines") == "0" and not findings:
             verdict = "nothing has been built here yet"
-        click.echo(verdict, err=True)
+        click.echo(verdict)
     if findings:
         raise click.exceptions.Exit(1)
+
+
+def _check_key(signed: Path, found: str | None, wanted: str) -> list[Finding]:
+    """Whether what is signed is signed with the key that was asked for."""
+    if found == wanted:
+        return []
+    return [Finding(str(signed), f"it is signed by {found or 'no key that can be read'}, not by {wanted}")]
+
+
+def _fingerprint(ledger: Ledger) -> str | None:
+    """That of a project's public key; None where there is none, or none that can be read."""
+    try:
+        return ledger.public_key.fingerprint
+    except IntegrityError:
+        return None
+
+
+def _check_decisions(session: Session) -> list[Finding]:
+    """Decisions and signatures that are no longer what entered the journal."""
+    from hemicycle.governance.check import check_decisions
+
+    approvals = session.flow.gate.approvals
+    return [Finding(str(approvals / r.file), r.why) for r in check_decisions(session.ledger, approvals)]

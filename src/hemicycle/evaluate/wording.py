@@ -122,22 +122,31 @@ def table(results: Mapping[str, Any], language: Language) -> list[list[str]]:
 
 
 def sentences(results: Mapping[str, Any], language: Language) -> list[str]:
-    """Each contrast as a sentence; a difference is claimed only where Holm's correction leaves it."""
+    """Each contrast as a sentence; a difference is claimed only where Holm's correction leaves it.
+
+    Where there was too little text for an interval nothing was tested, and neither a difference nor the lack
+    of one is claimed.
+    """
     said = []
     for one in results["contrasts"]:
         first, second = name_in(one["first"], language), name_in(one["second"], language)
         where = scope_in(one["source"], language)
         shown = interval(one["difference"], one["low"], one["high"], language)
-        if one["differs"]:
+        verb, untested = {"en": "cannot be told from", "fr": "ne se distingue pas de"}[language], ""
+        if one["differs"] is None:
+            verb = {"en": "against", "fr": "face à"}[language]
+            untested = {
+                "en": "; too little held-out text to say whether this is chance",
+                "fr": "\u202f; trop peu de texte tenu à l’écart pour exclure le hasard",
+            }[language]
+        elif one["differs"]:
             better = one["difference"] < 0
             verb = {
                 "en": "needs fewer bits than" if better else "needs more bits than",
                 "fr": "demande moins de bits que" if better else "demande plus de bits que",
             }[language]
-        else:
-            verb = {"en": "cannot be told from", "fr": "ne se distingue pas de"}[language]
         colon = "\u00a0: " if language == "fr" else ": "
-        said.append(f"{first} {verb} {second} ({where}){colon}{shown}")
+        said.append(f"{first} {verb} {second} ({where}){colon}{shown}{untested}")
     return said
 
 

@@ -4,7 +4,8 @@
     ├── statements/STAGE/NAME-KEY-DIGEST.json    the truth
     ├── journal.jsonl                            the order, chained
     ├── head.json                                the last line, signed
-    └── keys/solo.pub                            the key it is signed with
+    ├── keys/solo.pub                            the key it is signed with
+    └── governance/DIGEST.toml                   every file of people that was ever in force
 
 A statement is written first, then the signed head with the line that is to come, then the line. So nothing
 is ever in the journal that was not signed for, and a crash loses no line: at the next start it is taken from
@@ -56,6 +57,11 @@ class Ledger:
         self._by_key: dict[str, Statement] | None = None
 
     @property
+    def begun(self) -> bool:
+        """Whether anything was ever signed here."""
+        return any((self.folder / name).exists() for name in ("journal.jsonl", "head.json", "keys/solo.pub"))
+
+    @property
     def public_key(self) -> PublicKey:
         path = self.folder / "keys" / "solo.pub"
         try:
@@ -65,11 +71,20 @@ class Ledger:
 
     @property
     def signing_key(self) -> SigningKey:
-        """The project's own key, made on first use. Its public half goes into the ledger."""
+        """The project's own key, made on first use. Its public half goes into the ledger.
+
+        For a ledger that was begun, none is made: what another key signs would not be its continuation.
+        """
         if self._private_key is None:
             raise IntegrityError("this ledger was opened for reading", place=str(self.folder))
-        key = SigningKey.load_or_make(self._private_key)
         path = self.folder / "keys" / "solo.pub"
+        if self.begun and not self._private_key.exists():
+            raise IntegrityError(
+                "the private key of this ledger is missing, and no other can go on with it",
+                place=str(self._private_key),
+                remedy=f"Restore the key whose public half is {path}.",
+            )
+        key = SigningKey.load_or_make(self._private_key)
         if not path.exists():
             write_aside(path, key.public.file)
         elif self.public_key.line != key.public.line:
@@ -130,7 +145,7 @@ class Ledger:
             statement = Statement.from_bytes(data, str(path))
         else:
             write_aside(path, data)
-        self._enter("statement", {"file": file, "sha256": sha256_bytes(data)})
+        self.enter("statement", {"file": file, "sha256": sha256_bytes(data)})
         if self._by_key is not None:
             self._by_key.pop(statement.subject.key, None)
             self._by_key[statement.subject.key] = statement
@@ -138,7 +153,7 @@ class Ledger:
 
     def note_dropped(self, subjects: list[Subject]) -> None:
         """Enter that artefacts were deleted on purpose, so that their absence is no finding."""
-        self._enter("drop", {"artefacts": [str(s) for s in subjects]})
+        self.enter("drop", {"artefacts": [str(s) for s in subjects]})
 
     def merge(self, other: Journal) -> int:
         """Take in another copy's journal; every statement it names must be here, unchanged."""
@@ -153,7 +168,12 @@ class Ledger:
             self._by_key = None
         return len(lines)
 
-    def _enter(self, kind: str, content: dict[str, Any]) -> None:
+    def keep(self, file: str, data: bytes) -> None:
+        """Write a file beside the statements, for a line of the journal to name by its digest."""
+        write_aside(self.folder / file, data)
+
+    def enter(self, kind: str, content: dict[str, Any]) -> None:
+        """Add one line to the journal, signed for before it is written."""
         line = make_line(kind, content, (self.journal.head,))
         self.sign_head([line])
         self.journal.write([line])

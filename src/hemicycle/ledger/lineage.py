@@ -1,4 +1,4 @@
-"""Lineage: from any artefact back to the sources it stands on."""
+"""Lineage: from any artefact back to the sources it stands on, and from a source to all that stands on it."""
 
 from __future__ import annotations
 
@@ -49,6 +49,20 @@ def lineage(statements: Iterable[Statement], what: str) -> list[Ancestor]:
                 walk(ancestor, input_role, depth + 1)
 
     walk(start, "", 0)
+    return found
+
+
+def descendants(statements: Iterable[Statement], stage: str, name: str) -> list[Statement]:
+    """Every artefact, as it last stood, that was made from some build of ``stage/name``, oldest first."""
+    ordered = list(statements)
+    touched = {
+        (str(s.subject), s.digest) for s in ordered if (s.subject.stage, s.subject.name) == (stage, name)
+    }
+    found = []
+    for statement in ordered:
+        if any((entry["artefact"], entry["digest"]) in touched for entry in statement.inputs.values()):
+            touched.add((str(statement.subject), statement.digest))
+            found.append(statement)
     return found
 
 

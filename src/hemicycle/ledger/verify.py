@@ -31,6 +31,13 @@ class Finding:
 
 def check_project(ledger: Ledger, store: Store, *, progress: Progress = QUIET) -> list[Finding]:
     """Check a project's ledger and every artefact of its store; an empty list means nothing is wrong."""
+    if not ledger.begun and (store.artefacts() or store.released()):
+        return [
+            Finding(
+                str(ledger.folder),
+                "the ledger is missing: restore it from a copy, for nothing else says what was built",
+            )
+        ]
     findings, statements = check_ledger(ledger)
     findings += _check_store(ledger, statements, store, progress)
     return findings

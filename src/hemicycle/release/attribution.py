@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 
-from hemicycle.release.typeset import Language, escape_text, link
+from hemicycle.typeset import Language, escape_text, link
 
 #: Publishers' own pages, where they are better known than SPDX's.
 _OWN_PAGES = {

@@ -13,11 +13,11 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from hemicycle import typeset
 from hemicycle.errors import DeclarationError
-from hemicycle.release import typeset
 from hemicycle.release.attribution import duty_words, licence_addresses, licence_link
 from hemicycle.release.facts import Facts, LicenceShare, Refusal
-from hemicycle.release.typeset import Language
+from hemicycle.typeset import Language
 
 #: File of the release → (template, language).
 PAGES: Mapping[str, tuple[str, Language]] = {

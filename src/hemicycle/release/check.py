@@ -38,7 +38,10 @@ COMPARE = (
     "the files are checked against the key in the folder itself: compare its fingerprint with one that the "
     "publisher gave you by another way"
 )
-SOLO = "solo: one person's key signed this; nobody else reviewed it"
+GOVERNANCE = {
+    "solo": "solo: one person's key signed this; nobody else reviewed it",
+    "declared": "declared: decisions on sources are signed by several people; one key signed this",
+}
 
 
 def check_release(folder: Path, *, progress: Progress = QUIET) -> tuple[list[Finding], dict[str, Any]]:
@@ -81,7 +84,7 @@ def check_release(folder: Path, *, progress: Progress = QUIET) -> tuple[list[Fin
         "model": manifest.model,
         "license": manifest.license,
         "jurisdictions": ", ".join(manifest.jurisdictions),
-        "governance": SOLO if manifest.governance == "solo" else manifest.governance,
+        "governance": GOVERNANCE.get(manifest.governance, manifest.governance),
         "head": manifest.head,
         "statements": len(statements),
         "files": len(manifest.files) + 1,

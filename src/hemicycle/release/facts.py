@@ -62,7 +62,8 @@ class SourceFacts:
     """One source: what the card states, what was found, what was read.
 
     Attributes:
-        stated_licence: on the card; files may state their own.
+        stated_licence, distributor_licence: on the card; files may state their own.
+        self_stated: documents for which the files state a licence.
         collected: ISO date on which the files came in, None where the ledger does not say.
         as_of: the day the verdicts are given for.
         found: documents the reader found.
@@ -76,6 +77,8 @@ class SourceFacts:
     publisher: str | None
     attribution: str | None
     stated_licence: str | None
+    distributor_licence: str | None
+    self_stated: int
     attested_by: str | None
     evidence: tuple[str, ...]
     packages: tuple[tuple[str, str], ...]

@@ -247,6 +247,8 @@ def _source_facts(
         publisher=card.publisher,
         attribution=card.attribution,
         stated_licence=card.rights.licence,
+        distributor_licence=card.rights.distributor,
+        self_stated=_self_stated(table),
         attested_by=card.rights.attested_by,
         evidence=tuple(card.rights.evidence),
         packages=tuple(sorted((raw.figures.get("packages") or {}).items())),
@@ -261,6 +263,12 @@ def _source_facts(
         language=card.language,
         hub=hub,
     )
+
+
+def _self_stated(table: pl.LazyFrame) -> int:
+    """How many documents have a statement that is not the card's."""
+    own = pl.col("statements").list.eval(~pl.element().str.starts_with("card")).list.any()
+    return int(table.filter(own).select(pl.col("id").n_unique()).collect().item())
 
 
 def _verdicts(table: pl.LazyFrame, jurisdictions: list[str]) -> tuple[JurisdictionVerdicts, ...]:

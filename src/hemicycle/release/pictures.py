@@ -7,7 +7,7 @@ from typing import Any
 
 from hemicycle.errors import DeclarationError
 from hemicycle.release.facts import Facts
-from hemicycle.release.typeset import flatten
+from hemicycle.typeset import flatten
 
 INK, SOURCE, LICENCE = "#1f2933", "#1f4e79", "#7a6a2f"
 #: Bars of a panel; what is smaller is drawn together.

@@ -32,6 +32,9 @@ REFUSED = pa.schema(
     ]
 )
 
+#: Explanations of verdicts `review` that are lifted, each for some documents or, with None, for all.
+Lifted = Sequence[tuple[str, Sequence[str] | None]]
+
 #: Rows of one row group. Fixed, so that equal rows give equal bytes.
 _ROWS_A_GROUP = 100_000
 
@@ -42,12 +45,16 @@ def admit(
     out: Path,
     *,
     uses: Sequence[str] = ("train", "weights"),
+    held: Mapping[str, str] | None = None,
+    lifted: Mapping[str, Lifted] | None = None,
 ) -> dict[str, Any]:
     """Write `out/admitted.parquet` and `out/refused.parquet`; return how many went where, and why.
 
     Args:
         rights: source → folder with its `rights.parquet`.
         jurisdictions, uses: a document needs `allow` for each of one with each of the other.
+        held: source → key of the explanation why nothing of it may pass, whatever its verdicts.
+        lifted: source → which verdicts `review` of it a signed decision lifts.
 
     Returns:
         `admitted` and `refused` documents in all, and by source with the reasons. An empty admitted set
@@ -65,8 +72,11 @@ def admit(
         if use not in USES:
             raise DeclarationError(f"there is no use “{use}”", remedy=f"Uses: {', '.join(USES)}.")
     needed = sorted({(j, u) for j in jurisdictions for u in uses})
-    judged = pl.concat([_judged(source, rights[source], needed) for source in sorted(rights)] or [_nothing()])
-    judged = judged.sort("source", "id")
+    every = [
+        _judged(source, rights[source], needed, (held or {}).get(source), (lifted or {}).get(source, ()))
+        for source in sorted(rights)
+    ]
+    judged = pl.concat(every or [_nothing()]).sort("source", "id")
     admitted = judged.filter("admitted").select("source", "id", "digest")
     refused = judged.filter(~pl.col("admitted")).select("source", "id", "verdict", "explanation", "licence")
     out.mkdir(parents=True, exist_ok=True)
@@ -81,7 +91,9 @@ def admit(
     }
 
 
-def _judged(source: str, folder: Path, needed: Sequence[tuple[str, str]]) -> pl.DataFrame:
+def _judged(
+    source: str, folder: Path, needed: Sequence[tuple[str, str]], held: str | None, lifted: Lifted
+) -> pl.DataFrame:
     """One row a document: whether it is admitted, and its worst verdict among those needed."""
     import polars as pl
 
@@ -96,7 +108,7 @@ def _judged(source: str, folder: Path, needed: Sequence[tuple[str, str]]) -> pl.
         dict(SEVERITY), default=SEVERITY["deny"], return_dtype=pl.Int64
     )
     try:
-        rows = pl.scan_parquet(path)
+        rows = pl.scan_parquet(path).with_columns(_lifted_verdict(lifted))
         one_text = (pl.n_unique("digest") == 1).alias("one")
         everyone = rows.group_by("id").agg(pl.first("digest"), one_text)
         badness = (severity * (len(needed) + 1) + pl.col("precedence")).alias("badness")
@@ -120,15 +132,40 @@ def _judged(source: str, folder: Path, needed: Sequence[tuple[str, str]]) -> pl.
     allowed = pl.col("severity") == SEVERITY["allow"]
     # A document that lacks a verdict but has a bad one keeps the bad one as its reason.
     undecided = ~whole.fill_null(False) & allowed.fill_null(True)
+    passes = (whole & allowed).fill_null(False)
+    stopped = passes & pl.lit(held is not None)
     return frame.select(
         pl.lit(source).alias("source"),
         "id",
         "digest",
-        (whole & allowed).fill_null(False).alias("admitted"),
-        pl.when(undecided).then(pl.lit("deny")).otherwise(pl.col("verdict")).alias("verdict"),
-        pl.when(undecided).then(pl.lit("not-decided")).otherwise(pl.col("explanation")).alias("explanation"),
+        (passes & ~stopped).alias("admitted"),
+        pl.when(undecided)
+        .then(pl.lit("deny"))
+        .when(stopped)
+        .then(pl.lit("review"))
+        .otherwise(pl.col("verdict"))
+        .alias("verdict"),
+        pl.when(undecided)
+        .then(pl.lit("not-decided"))
+        .when(stopped)
+        .then(pl.lit(held))
+        .otherwise(pl.col("explanation"))
+        .alias("explanation"),
         "licence",
     )
+
+
+def _lifted_verdict(lifted: Lifted) -> pl.Expr:
+    """The verdict; `allow` for a `review` whose explanation a decision lifts. Nothing lifts a `deny`."""
+    import polars as pl
+
+    verdict = pl.col("verdict")
+    for explanation, ids in lifted:
+        these = (pl.col("verdict") == "review") & (pl.col("explanation") == explanation)
+        if ids is not None:
+            these &= pl.col("id").is_in(list(ids))
+        verdict = pl.when(these).then(pl.lit("allow")).otherwise(verdict)
+    return verdict.alias("verdict")
 
 
 def _nothing() -> pl.DataFrame:

@@ -1,20 +1,18 @@
 """Decide: a verdict for every document, jurisdiction and use of a source, as a Parquet table.
 
 Verdicts are computed once for each distinct case (what is stated, and the authors' dates), then spread
-over the documents by column operations; a million documents under three licences are three decisions. A
-case is told from another by an injective text of its statements and authors (JSON, sorted), so no
-character inside a licence can make two cases look alike, and neither order nor sharding can matter.
+over the documents by column operations; a million documents under three licences are three decisions.
+Neither order nor sharding can matter: a case holds all that its verdicts depend on.
 """
 
 from __future__ import annotations
 
 import functools
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,17 +20,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from hemicycle.digests import canonical_json
 from hemicycle.documents import Author, read_batches, write_parquet
 from hemicycle.errors import DeclarationError, IntegrityError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.project import Card, CardRights
-from hemicycle.rights.finding import Case, Finding, find
+from hemicycle.rights.authority import load_authority
+from hemicycle.rights.cases import Case, Cases
+from hemicycle.rights.finding import Finding, find
+from hemicycle.rights.layers import judge_works, works_of
 from hemicycle.rights.licences import judge_expression
 from hemicycle.rights.policy import USES, VERDICTS, Policy, Use, default_policy
-from hemicycle.rights.term import relevant, term
-
-if TYPE_CHECKING:
-    import polars as pl
+from hemicycle.rights.term import TermVerdict
 
 #: One row a document, jurisdiction and use. `statements` quotes who stated what.
 SCHEMA = pa.schema(
@@ -54,7 +53,7 @@ SCHEMA = pa.schema(
     ]
 )
 
-_COLUMNS = ["id", "digest", "text", "authors", "licences"]
+_COLUMNS = ["id", "digest", "text", "authors", "licences", "reservations"]
 
 
 def decide(
@@ -66,6 +65,8 @@ def decide(
     out: Path,
     *,
     policy: Policy | None = None,
+    authority: Path | None = None,
+    rechecked: Path | None = None,
     progress: Progress = QUIET,
 ) -> dict[str, Any]:
     """Write `out/rights.parquet` for the documents of one source and return what was found.
@@ -74,11 +75,14 @@ def decide(
         documents: a Parquet file of `documents.SCHEMA`, read one row group at a time.
         on: the day the verdicts are given for.
         policy: the default policy where none is given.
+        authority: the project's file of authors, for years that the source leaves open.
+        rechecked: a table (`sources.recheck.SCHEMA`) of what sites said later than the documents have it.
 
     Returns:
         Counts of documents and characters, `verdicts` and `reasons` by jurisdiction and use,
-        `combinations` (distinct cases) and `holds_until`: the ISO date of the first later day on which a
-        verdict or its reason becomes another, or None.
+        `combinations` (distinct cases), `rules` (ids of the rows used), `verdicts_digest` (of every
+        document's id, text and verdicts, whatever the day and the reasons) and `holds_until`: the ISO date of
+        the first later day on which a verdict or its reason becomes another, or None.
 
     Raises:
         IntegrityError: the documents are not what the read stage writes.
@@ -88,7 +92,10 @@ def decide(
 
     if not jurisdictions:
         raise DeclarationError("rights are asked for in no jurisdiction", remedy="Name one, such as FR.")
-    docket = _Docket(card.rights, policy or default_policy(), sorted(set(jurisdictions)), on)
+    web = card.reader == "web"
+    known = load_authority(authority) if authority is not None else None
+    cases = Cases(known, pl.read_parquet(rechecked) if rechecked is not None else None)
+    docket = _Docket(card.rights, web, policy or default_policy(), sorted(set(jurisdictions)), on, cases)
     out.mkdir(parents=True, exist_ok=True)
     try:
         total = pq.read_metadata(documents).num_rows
@@ -109,124 +116,161 @@ def decide(
     return docket.figures(source)
 
 
-@dataclass
+#: A row of `SCHEMA` without document and day: what many documents share.
+_Row = tuple[str, Use, Finding]
+
+
 class _Docket:
-    """The cases met so far with their findings, and how many documents each stands for."""
+    """The cases met so far, the distinct rows of their findings, and how many documents each stands for."""
 
-    rights: CardRights
-    policy: Policy
-    jurisdictions: list[str]
-    on: date
-    keys: dict[tuple[str, str], int] = field(default_factory=dict)
-    cases: dict[Case, int] = field(default_factory=dict)
-    findings: list[list[Finding]] = field(default_factory=list)
-    documents: list[int] = field(default_factory=list)
-    characters: list[int] = field(default_factory=list)
-    changes_on: date | None = None
-
-    def __post_init__(self) -> None:
-        self._judge = functools.cache(lambda expression: judge_expression(expression, self.policy))
+    def __init__(
+        self,
+        rights: CardRights,
+        web: bool,
+        policy: Policy,
+        jurisdictions: list[str],
+        on: date,
+        cases: Cases,
+    ) -> None:
+        self.rights, self.web, self.policy, self.jurisdictions, self.on = (
+            rights,
+            web,
+            policy,
+            jurisdictions,
+            on,
+        )
+        self.asked: list[tuple[str, Use]] = [(j, use) for j in jurisdictions for use in USES]
+        self.cases = cases
+        self.digest = hashlib.sha256(canonical_json([jurisdictions, list(USES)]))
+        self.rows: list[_Row] = []
+        self.changes_on: date | None = None
+        self.documents = self.characters = 0
+        self._row: dict[_Row, int] = {}
+        self._table = self._rows_table([])
+        self._of_case = np.zeros((0, len(self.asked)), np.int64)
+        self._counts = np.zeros((2, 0), np.int64)
+        self._terms: dict[tuple[Author, ...], list[TermVerdict]] = {}
+        self._found: dict[tuple[Any, ...], Mapping[Use, Finding]] = {}
+        self._numbers: dict[tuple[Any, ...], list[int]] = {}
+        self._judge = functools.cache(lambda expression: judge_expression(expression, policy))
 
     def settle(self, batch: pa.Table) -> pa.Table:
         """Rows of `SCHEMA` for a batch of documents, in their order."""
-        numbers = self._numbers(batch)
+        numbers = self.cases.numbers(batch)
+        new = [self._decide(case) for case in self.cases.cases[len(self._of_case) :]]
+        if new:
+            self._of_case = np.concatenate([self._of_case, np.array(new, np.int64)])
+        rows = self._of_case[numbers].ravel()
+        width = len(self.asked)
+        self._digest(batch, rows)
         lengths = pc.fill_null(pc.utf8_length(batch["text"]), 0).to_numpy()
-        present, local = np.unique(numbers, return_inverse=True)
-        for number, documents, characters in zip(
-            present.tolist(),
-            np.bincount(local, minlength=len(present)).tolist(),
-            np.bincount(local, weights=lengths, minlength=len(present)).tolist(),
-            strict=True,
-        ):
-            self.documents[number] += documents
-            self.characters[number] += int(characters)
-        width = len(self.jurisdictions) * len(USES)
-        rows = [row for number in present.tolist() for row in self._rows(number)]
-        schema = pa.schema([f for f in SCHEMA if f.name not in ("id", "digest")])
-        verdicts = pa.Table.from_pylist(rows, schema=schema)
-        spread = verdicts.take((local[:, None] * width + np.arange(width)).ravel())
+        self._count(rows, np.repeat(lengths, width))
+        self.documents += batch.num_rows
+        self.characters += int(lengths.sum())
+        if len(self.rows) > self._table.num_rows:
+            added = self._rows_table(self.rows[self._table.num_rows :])
+            self._table = pa.concat_tables([self._table, added]).combine_chunks()
+        spread = self._table.take(rows)
         repeated = np.repeat(np.arange(batch.num_rows), width)
         columns = {name: batch[name].take(repeated) for name in ("id", "digest")}
-        columns |= {name: spread[name] for name in schema.names}
+        columns |= {name: spread[name] for name in spread.column_names}
         return pa.table([columns[name] for name in SCHEMA.names], names=SCHEMA.names)
+
+    def _digest(self, batch: pa.Table, rows: npt.NDArray[np.int64]) -> None:
+        """Take in one line a document: its id, the digest of its text, a letter for each verdict."""
+        letters = np.array([finding.verdict[0] for _, _, finding in self.rows], dtype="U1")[rows]
+        verdicts = letters.reshape(batch.num_rows, -1).view(f"U{len(self.asked)}").ravel()
+        ids = [pc.fill_null(batch[name], "") for name in ("id", "digest")]
+        lines = pc.binary_join_element_wise(*ids, pa.array(verdicts.tolist(), pa.string()), "\x1f")
+        self.digest.update(("\x1e".join(lines.to_pylist()) + "\x1e").encode("utf-8"))
+
+    def _count(self, rows: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> None:
+        grown = np.zeros((2, len(self.rows)), np.int64)
+        grown[:, : self._counts.shape[1]] = self._counts
+        grown[0] += np.bincount(rows, minlength=len(self.rows))
+        grown[1] += np.bincount(rows, weights=lengths, minlength=len(self.rows)).astype(np.int64)
+        self._counts = grown
 
     def figures(self, source: str) -> dict[str, Any]:
         verdicts: dict[str, dict[str, dict[str, dict[str, int]]]] = {}
         reasons: dict[str, dict[str, dict[str, dict[str, int]]]] = {}
-        for index, (jurisdiction, use) in enumerate(self._asked()):
-            by_verdict = {verdict: {"documents": 0, "characters": 0} for verdict in VERDICTS}
-            by_reason: dict[str, dict[str, int]] = {}
-            for findings, documents, characters in zip(
-                self.findings, self.documents, self.characters, strict=True
+        for jurisdiction, use in self.asked:
+            nothing = {str(verdict): {"documents": 0, "characters": 0} for verdict in VERDICTS}
+            verdicts.setdefault(jurisdiction, {})[use] = nothing
+            reasons.setdefault(jurisdiction, {})[use] = {}
+        for (jurisdiction, use, finding), (documents, characters) in zip(
+            self.rows, self._counts.T.tolist(), strict=True
+        ):
+            by_reason = reasons[jurisdiction][use]
+            for count in (
+                verdicts[jurisdiction][use][finding.verdict],
+                by_reason.setdefault(finding.explanation, {"documents": 0, "characters": 0}),
             ):
-                finding = findings[index]
-                for count in (
-                    by_verdict[finding.verdict],
-                    by_reason.setdefault(finding.explanation, {"documents": 0, "characters": 0}),
-                ):
-                    count["documents"] += documents
-                    count["characters"] += characters
-            verdicts.setdefault(jurisdiction, {})[use] = {str(v): c for v, c in by_verdict.items()}
-            reasons.setdefault(jurisdiction, {})[use] = dict(sorted(by_reason.items()))
+                count["documents"] += documents
+                count["characters"] += characters
         return {
             "source": source,
             "as_of": self.on.isoformat(),
             "policy": self.policy.rule,
             "jurisdictions": self.jurisdictions,
-            "documents": sum(self.documents),
-            "characters": sum(self.characters),
-            "combinations": len(self.cases),
+            "documents": self.documents,
+            "characters": self.characters,
+            "combinations": len(self.cases.cases),
+            "rules": sorted({rule for _, _, finding in self.rows for rule in finding.rules}),
+            "verdicts_digest": self.digest.hexdigest(),
             "verdicts": verdicts,
-            "reasons": reasons,
+            "reasons": {j: {u: dict(sorted(r.items())) for u, r in by.items()} for j, by in reasons.items()},
             "holds_until": self.changes_on.isoformat() if self.changes_on else None,
         }
 
-    def _asked(self) -> list[tuple[str, Use]]:
-        return [(jurisdiction, use) for jurisdiction in self.jurisdictions for use in USES]
+    def _decide(self, case: Case) -> list[int]:
+        """The rows of a case in the order of `asked`; notes the first later day that changes one."""
+        numbers: list[int] = []
+        for jurisdiction, term in zip(self.jurisdictions, self._terms_of(case.authors), strict=True):
+            key = jurisdiction, case.statements, case.reservation, _days(term)
+            if key not in self._numbers:
+                found = self._find(case, term)
+                self._numbers[key] = [self._number((jurisdiction, use, found[use])) for use in USES]
+            numbers += self._numbers[key]
+            later = term.changes_on
+            if later is not None and (self.changes_on is None or later < self.changes_on):
+                self._note_change(case, jurisdiction, term)
+        return numbers
 
-    def _numbers(self, batch: pa.Table) -> npt.NDArray[np.int64]:
-        """The number of every document's case; new cases are judged on the way."""
-        import polars as pl
+    def _terms_of(self, authors: tuple[Author, ...]) -> list[TermVerdict]:
+        """The term of a text's contributors in each jurisdiction."""
+        if authors not in self._terms:
+            works = works_of(authors)
+            self._terms[authors] = [
+                judge_works(works, jurisdiction, self.on, confirmed=self.policy.confirmed)
+                for jurisdiction in self.jurisdictions
+            ]
+        return self._terms[authors]
 
-        keys = _keys(batch)
-        distinct = keys.unique(maintain_order=True)
-        numbers = [self._number(statements, authors) for statements, authors in distinct.iter_rows()]
-        table = distinct.with_columns(pl.Series("number", numbers, dtype=pl.Int64))
-        joined = keys.join(table, on=["statements", "authors"], how="left", maintain_order="left")
-        return joined["number"].to_numpy()
+    def _note_change(self, case: Case, jurisdiction: str, term: TermVerdict) -> None:
+        """Find the first later day on which a finding of the case becomes another, unless one is known."""
+        now, works, later = self._find(case, term), works_of(case.authors), term.changes_on
+        while later is not None and (self.changes_on is None or later < self.changes_on):
+            term = judge_works(works, jurisdiction, later, confirmed=self.policy.confirmed)
+            then = self._find(case, term)
+            if any(_reading(then[use]) != _reading(now[use]) for use in USES):
+                self.changes_on = later
+            later = term.changes_on
 
-    def _number(self, statements: str, authors: str) -> int:
-        number = self.keys.get((statements, authors))
-        if number is None:
-            case = _case(statements, authors)
-            number = self.cases.get(case)
-            if number is None:
-                number = self.cases[case] = len(self.findings)
-                self.documents.append(0)
-                self.characters.append(0)
-                self.findings.append(self._find(case))
-            self.keys[statements, authors] = number
+    def _find(self, case: Case, term: TermVerdict) -> Mapping[Use, Finding]:
+        key = case.statements, case.reservation, _days(term)
+        if key not in self._found:
+            self._found[key] = find(case, self.rights, self.policy, self._judge, term, web=self.web)
+        return self._found[key]
+
+    def _number(self, row: _Row) -> int:
+        number = self._row.setdefault(row, len(self.rows))
+        if number == len(self.rows):
+            self.rows.append(row)
         return number
 
-    def _find(self, case: Case) -> list[Finding]:
-        """Findings in the order of `_asked`; notes the first later day on which one becomes another."""
-        findings: list[Finding] = []
-        for jurisdiction in self.jurisdictions:
-            authors_term = term(case.authors, jurisdiction, self.on)
-            now = find(case, self.rights, self.policy, self._judge, authors_term)
-            findings += [now[use] for use in USES]
-            later = authors_term.changes_on
-            while later is not None and (self.changes_on is None or later < self.changes_on):
-                authors_term = term(case.authors, jurisdiction, later)
-                then = find(case, self.rights, self.policy, self._judge, authors_term)
-                if any(_reading(then[use]) != _reading(now[use]) for use in USES):
-                    self.changes_on = later
-                    break
-                later = authors_term.changes_on
-        return findings
-
-    def _rows(self, number: int) -> list[dict[str, Any]]:
-        return [
+    def _rows_table(self, rows: Sequence[_Row]) -> pa.Table:
+        told = [
             {
                 "jurisdiction": jurisdiction,
                 "use": use,
@@ -241,45 +285,16 @@ class _Docket:
                 "statements": list(finding.statements),
                 "as_of": self.on.isoformat(),
             }
-            for (jurisdiction, use), finding in zip(self._asked(), self.findings[number], strict=True)
+            for jurisdiction, use, finding in rows
         ]
+        schema = pa.schema([f for f in SCHEMA if f.name not in ("id", "digest")])
+        return pa.Table.from_pylist(told, schema=schema)
+
+
+def _days(term: TermVerdict) -> tuple[Any, ...]:
+    """What a finding takes of a term."""
+    return term.verdict, term.free_from, term.safe_from, term.rules, term.explanation
 
 
 def _reading(finding: Finding) -> tuple[str, str]:
     return finding.verdict, finding.explanation
-
-
-def _keys(batch: pa.Table) -> pl.DataFrame:
-    """Two columns of text, equal exactly where two documents' statements and authors are equal.
-
-    One line of JSON a statement or author, sorted. Names and evidence are left out: no verdict depends
-    on them, and they would make every author a case.
-    """
-    import polars as pl
-
-    def lines(column: str, fields: tuple[str, ...]) -> pl.Expr:
-        members = [pl.element().struct.field(name) for name in fields]
-        each = pl.struct(members).struct.json_encode()
-        return pl.col(column).list.eval(each).list.unique().list.sort().list.join("\n").fill_null("")
-
-    frame = pl.DataFrame(batch.select(["licences", "authors"]))
-    return frame.select(
-        lines("licences", ("stated_by", "expression")).alias("statements"),
-        lines("authors", ("role", "birth", "death", "flags")).alias("authors"),
-    )
-
-
-def _case(statements: str, authors: str) -> Case:
-    """The case behind a pair of keys. What is null in a statement is empty text, hence unreadable."""
-    # Not splitlines: it would also break at separators that JSON leaves as they are.
-    stated = [json.loads(line) for line in statements.split("\n") if line]
-    people = [json.loads(line) for line in authors.split("\n") if line]
-    return Case(
-        tuple(sorted({(s["stated_by"] or "", s["expression"] or "") for s in stated})),
-        relevant(
-            [
-                Author("", p["role"] or "", p["birth"], p["death"], tuple(f or "" for f in p["flags"] or ()))
-                for p in people
-            ]
-        ),
-    )

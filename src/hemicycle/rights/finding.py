@@ -4,41 +4,29 @@ A text has layers, and is as free as the least free of them: the text itself (it
 edition (who encoded or scanned it). A licence speaks for the layer of whoever states it. A file's own
 notice specialises what its origin says in general, and a card's statement is the most general of all; but
 a statement that gives more than the one it stands for is a contradiction, put up for review. A distributor
-can license nothing that is not his; his statement is evidence, compared with the origin's.
+can license nothing that is not his; his statement is evidence, compared with the origin's. A model that
+wrote the text is a layer too: its licence binds what it wrote.
 
-A case is what a verdict depends on and nothing more: what is stated, and the authors' dates. Equal cases
-have equal findings, whatever document they come from and in whatever order.
+Over all layers stands whether the holder reserved mining: a document from the web without evidence of that
+is nothing, and prose in terms of use counts as a person read it.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from hemicycle.documents import Author
 from hemicycle.project import CardRights
+from hemicycle.rights.cases import Case
 from hemicycle.rights.licences import LONGEST_EXPRESSION, Judgement
-from hemicycle.rights.policy import SEVERITY, USES, Policy, Use, Verdict, worst
+from hemicycle.rights.policy import MINING, SEVERITY, USES, Policy, Use, Verdict, worst
 from hemicycle.rights.term import TermVerdict
 
 #: What a verdict rests on.
 Basis = Literal["licence", "term", "licence+term", "none"]
-
-
-@dataclass(frozen=True)
-class Case:
-    """What documents have in common that get the same verdict.
-
-    Attributes:
-        statements: (stated by, expression) as the documents carry them.
-        authors: contributors; names do not matter and may be left out.
-    """
-
-    statements: tuple[tuple[str, str], ...]
-    authors: tuple[Author, ...]
 
 
 @dataclass(frozen=True)
@@ -89,17 +77,51 @@ class _Stated:
 
 
 def find(
-    case: Case, rights: CardRights, policy: Policy, judge: Callable[[str], Judgement], term: TermVerdict
+    case: Case,
+    rights: CardRights,
+    policy: Policy,
+    judge: Callable[[str], Judgement],
+    term: TermVerdict,
+    *,
+    web: bool = False,
 ) -> Mapping[Use, Finding]:
     """Judge a case for every use.
 
     Args:
         rights: what the source's card states.
+        web: the source is read from the web, where opt-outs are expressed.
         judge: gives the judgement of an expression under `policy`.
         term: the verdict of the authors' term in the jurisdiction and on the day asked about.
     """
     stated = _sort_statements(case.statements, rights)
-    return {use: _find_use(stated, rights, policy, judge, term, use) for use in USES}
+    findings: dict[Use, Finding] = {}
+    for use in USES:
+        finding = _find_use(stated, rights, policy, judge, term, use)
+        for ceiling, explanation in _ceilings(case.reservation, rights, policy, use, web):
+            finding = _at_most(finding, ceiling, explanation, policy)
+        findings[use] = finding
+    return findings
+
+
+def _ceilings(
+    reservation: str, rights: CardRights, policy: Policy, use: Use, web: bool
+) -> Iterator[tuple[Verdict, str]]:
+    """What nothing may be better than, and why: the source as a whole, then opt-outs, then attestation."""
+    if rights.blocked is not None:
+        yield "deny", "blocked"
+    if use in MINING:
+        if web and not reservation:
+            yield "deny", "no-opt-out-evidence"
+        if reservation == "reserved":
+            yield "deny", "opt-out-reserved"
+        if reservation == "unknown":
+            yield policy.opt_out_unknown, "opt-out-unknown"
+        if web and rights.terms is None:
+            yield policy.terms_unread, "terms-not-read"
+        if rights.terms is not None:
+            yield rights.terms.verdict, "terms-of-use"
+    if not (rights.attested_by or "").strip():
+        yield policy.unattested, "not-attested"
 
 
 def _sort_statements(statements: Sequence[tuple[str, str]], rights: CardRights) -> _Stated:
@@ -145,6 +167,7 @@ def _find_use(
 ) -> Finding:
     governing = [e for e in (stated.text, stated.edition, stated.text + stated.edition) if e]
     layers = [_licence_layer(expression, judge, use) for expression in (*stated.text, *stated.edition)]
+    generated = [_licence_layer(generator.licence, judge, use) for generator in rights.generators]
     if not stated.text:
         layers.insert(0, _Layer(term.verdict, term.explanation, rules=term.rules, term=True))
     if rights.covers == "edition" and not stated.edition:
@@ -155,12 +178,10 @@ def _find_use(
             layers += [_licence_layer(expression, judge, use) for expression in stated.distributor]
         elif rights.covers == "text" and term.explanation != "protected-until":
             layers = [_Layer("deny", "distributor-only" if stated.distributor else "no-licence")]
-    finding = _combine(layers, term, stated.quoted)
+    finding = _combine([*layers, *generated], term, stated.quoted)
     loosened = any(_gives_more(stated.specific, group, judge, use) for group in stated.general)
     if loosened or (governing and stated.distributor and _drifts(governing, stated.distributor, judge, use)):
         finding = _at_most(finding, policy.drift, "licence-drift", policy)
-    if not (rights.attested_by or "").strip():
-        finding = _at_most(finding, policy.unattested, "not-attested", policy)
     return finding
 
 

@@ -5,12 +5,16 @@ of its own on some characters and on empty parentheses, so nothing reaches it th
 bounded length, and whatever it raises becomes a `Problem`. It also knows thousands of nicknames (other
 licences that somebody once called “MIT”): none is followed, identifiers are resolved here. And a licence
 the table does not hold is denied, not guessed from its neighbours: the `*` of an id stands for a version
-and nothing else, so `CC-BY-*` never covers `CC-BY-NC-4.0`.
+and nothing else, so `CC-BY-*` never covers `CC-BY-NC-4.0`. Only behind `LicenseRef-` it stands for a name
+of somebody's own, as in `LicenseRef-contract-*`.
 
 `licences.csv` holds a line a licence, or one for all its versions: `train`, `redistribute` and `weights`
 are `allow`, `review`, `deny`, or `cond` where the policy decides; `confidence` is ``known`` where the
-licence's own words settle it and ``counsel`` where a lawyer should confirm; `also_called` only serves to
+licence's own words or the project's settled table decide and ``counsel`` where a lawyer should confirm;
+`clause` names the part of a licence that binds what is made from the work; `also_called` only serves to
 suggest the right identifier, never to judge.
+
+A line marked ``counsel`` gives `review` where it says `allow`, until the policy names it among `confirmed`.
 """
 
 from __future__ import annotations
@@ -37,6 +41,8 @@ _REFERENCE = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]
 _GNU_BEFORE_2018 = re.compile(r"(A?GPL|LGPL|GFDL)-\d\.\d\+?")
 #: What `*` stands for in the table: a version, then a country's port or the GNU endings.
 _VERSION = r"\d+(\.\d+)*(-[A-Z]{2,3})?(-(no-)?invariants)?(-(only|or-later))?"
+#: What it stands for behind `LicenseRef-`: the name of a contract, a country.
+_NAME = r"[A-Za-z0-9][A-Za-z0-9.-]*"
 
 #: Why a licence is not simply allowed, by class: keys of `explanations.csv`.
 _REASONS = {
@@ -48,6 +54,7 @@ _REASONS = {
     "copyleft": "licence-copyleft",
     "copyleft-document": "licence-copyleft-document",
     "reserved": "licence-reserved",
+    "grant": "licence-grant",
 }
 
 #: What the table may say of a use.
@@ -69,6 +76,7 @@ class Licence:
 
     Attributes:
         entries: what the table says of each use.
+        clause: where the licence says what binds derivatives; empty where nothing does.
         checked_on: ISO date on which somebody last held the line against its source.
     """
 
@@ -77,6 +85,7 @@ class Licence:
     entries: Mapping[Use, Entry]
     obligations: tuple[str, ...]
     note: str
+    clause: str
     source: str
     checked_on: str
     confidence: str
@@ -118,12 +127,21 @@ class Judgement:
         return self.uses[use]
 
 
+@dataclass(frozen=True)
+class Node:
+    """A parsed expression: a canonical identifier, or an operator (AND, OR) over parsed expressions."""
+
+    operator: str
+    identifier: str = ""
+    legs: tuple[Node, ...] = ()
+
+
 def check_expression(expression: str) -> Problem | None:
     """Say what is wrong with an SPDX expression; None where it is well-formed and its ids exist.
 
     A well-formed expression may still be denied: the table may not hold its licence.
     """
-    parsed = _parse(expression, _suggest)
+    parsed = read_expression(expression, _suggest)
     return parsed if isinstance(parsed, Problem) else None
 
 
@@ -134,7 +152,7 @@ def judge_expression(expression: str, policy: Policy) -> Judgement:
     best verdict; among equals the one that is better over all uses, then the one with fewer obligations,
     then the first in alphabetical order. WITH needs a line of its own in the table.
     """
-    parsed = _parse(expression, lambda _: None)
+    parsed = read_expression(expression)
     if isinstance(parsed, Problem):
         denied = UseJudgement("deny", (), expression[:LONGEST_EXPRESSION], "licence-unreadable", ())
         return Judgement(expression, dict.fromkeys(USES, denied))
@@ -167,6 +185,7 @@ def _licence(row: dict[str, str]) -> Licence:
         entries=entries,
         obligations=tuple(sorted(row["obligations"].split())),
         note=row["note"],
+        clause=row["clause"],
         source=row["source"],
         checked_on=row["checked_on"],
         confidence=row["confidence"],
@@ -182,15 +201,19 @@ def _own_lines() -> dict[str, Licence]:
 @functools.cache
 def _version_lines() -> tuple[tuple[re.Pattern[str], Licence], ...]:
     return tuple(
-        (re.compile(re.escape(licence.id).replace(r"\*", _VERSION)), licence)
+        (re.compile(re.escape(licence.id).replace(r"\*", _star(licence.id))), licence)
         for licence in licences()
         if "*" in licence.id
     )
 
 
+def _star(identifier: str) -> str:
+    return _NAME if identifier.startswith("LicenseRef-") else _VERSION
+
+
 @functools.cache
-def _identifiers() -> tuple[dict[str, str], dict[str, str]]:
-    """SPDX licences and SPDX exceptions: lower-case form → canonical form. SPDX ignores case in both."""
+def identifiers() -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Licences and exceptions: lower-case form → canonical form. SPDX ignores case in both."""
     known: dict[str, str] = {}
     exceptions: dict[str, str] = {}
     for entry in license_expression.get_license_index():
@@ -202,22 +225,13 @@ def _identifiers() -> tuple[dict[str, str], dict[str, str]]:
             if _GNU_BEFORE_2018.fullmatch(former):
                 known.setdefault(former.lower(), identifier)
     for licence in licences():
-        if licence.id.startswith("LicenseRef-"):
+        if licence.id.startswith("LicenseRef-") and "*" not in licence.id:
             known[licence.id.lower()] = licence.id
     return known, exceptions
 
 
-@dataclass(frozen=True)
-class _Node:
-    """A parsed expression: an identifier, or an operator (AND, OR) over parsed expressions."""
-
-    operator: str
-    identifier: str = ""
-    legs: tuple[_Node, ...] = ()
-
-
-def _parse(expression: str, suggest: Callable[[str], str | None]) -> _Node | Problem:
-    """Read an expression. `suggest` finds a remedy; it is slow, so who only judges gives an empty one."""
+def read_expression(expression: str, suggest: Callable[[str], str | None] = lambda _: None) -> Node | Problem:
+    """Read an expression. `suggest` finds a remedy; it is slow, so who only judges gives none."""
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in expression[:80].strip())
     if len(expression) > LONGEST_EXPRESSION:
         return Problem(f"“{shown}…” has {len(expression)} characters: a text, not an SPDX expression")
@@ -246,24 +260,24 @@ class _UnknownError(Exception):
         self.what, self.word, self.remedy = what, word, remedy
 
 
-def _resolve(parsed: Any) -> _Node:
+def _resolve(parsed: Any) -> Node:
     """Turn the parser's tree into ours, every identifier canonical. Raises _UnknownError."""
-    known, exceptions = _identifiers()
+    known, exceptions = identifiers()
     if isinstance(parsed, license_expression.AND | license_expression.OR):
         operator = "AND" if isinstance(parsed, license_expression.AND) else "OR"
-        return _Node(operator, legs=tuple(_resolve(leg) for leg in parsed.args))
+        return Node(operator, legs=tuple(_resolve(leg) for leg in parsed.args))
     if isinstance(parsed, license_expression.LicenseWithExceptionSymbol):
         licence = _resolve(parsed.license_symbol).identifier
         named = parsed.exception_symbol.key
         if named.lower() not in exceptions:
             remedy = did_you_mean(named, exceptions.values()) or "Exceptions: https://spdx.org/licenses/."
             raise _UnknownError(f"“{named[:80]}” is no SPDX exception", named, remedy)
-        return _Node("", f"{licence} WITH {exceptions[named.lower()]}")
+        return Node("", f"{licence} WITH {exceptions[named.lower()]}")
     key: str = parsed.key
     if key.lower() in known:
-        return _Node("", known[key.lower()])
+        return Node("", known[key.lower()])
     if _REFERENCE.fullmatch(key):
-        return _Node("", key)
+        return Node("", key)
     if key.lower() in exceptions:
         raise _UnknownError(
             f"“{key[:80]}” is an exception, not a licence", key, "Write LICENCE WITH EXCEPTION."
@@ -273,8 +287,10 @@ def _resolve(parsed: Any) -> _Node:
 
 def _suggest(text: str) -> str:
     """What was probably meant, as a sentence."""
-    known, _ = _identifiers()
+    known, _ = identifiers()
     plain = re.sub(r"[\s_]+", "-", text[:80].strip()).lower()
+    # GPLv3, GPL v3, GPL3+: the letter before a version is no part of an identifier.
+    plain = re.sub(r"(?<=[a-z])-?v\.?(?=\d)|(?<=gpl)(?=\d)", "-", plain).removesuffix("+")
     called = {name.lower(): licence.id for licence in licences() for name in licence.also_called}
     meant = called.get(text.lower()) or called.get(plain) or known.get(plain)
     if meant and "*" not in meant:
@@ -291,7 +307,7 @@ def _suggest(text: str) -> str:
     return did_you_mean(plain, sorted(listed)) or "Identifiers are listed at https://spdx.org/licenses/."
 
 
-def _judge(node: _Node, policy: Policy) -> Judgement:
+def _judge(node: Node, policy: Policy) -> Judgement:
     if not node.operator:
         return _judge_licence(node.identifier, policy)
     legs = sorted((_judge(leg, policy) for leg in node.legs), key=lambda leg: leg.expression)
@@ -314,6 +330,11 @@ def _judge_licence(identifier: str, policy: Policy) -> Judgement:
         verdict, added = policy.resolve(licence.licence_class, use) if entry == "cond" else (entry, ())
         rules = (licence.rule, policy.rule) if entry == "cond" else (licence.rule,)
         held_back = _REASONS.get(licence.licence_class, "licence-review")
+        if entry == "allow" and licence.confidence == "counsel":
+            if licence.rule in policy.confirmed:
+                rules = (licence.rule, policy.rule)
+            else:
+                verdict, held_back = "review", "licence-awaits-counsel"
         reason = "licence-allow" if verdict == "allow" else held_back
         obligations = tuple(sorted({*licence.obligations, *added})) if verdict != "deny" else ()
         uses[use] = UseJudgement(verdict, obligations, identifier, reason, rules)

@@ -1,8 +1,9 @@
 """The policy: what to do where a licence or a fact leaves a choice. Declared, dated, never a code default.
 
 A policy only ever chooses among what the law leaves open. It may forbid more than the default one; it
-cannot allow what is unknown, contested or unattested, because the words it may use there are `review`
-and `deny`.
+cannot allow what is contested, unattested or without a licence, because the words it may use there are
+`review` and `deny`. The one silence it may read as consent, for texts whose licence allows the use anyway,
+is that of opt-out protocols.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from hemicycle.errors import DeclarationError, did_you_mean
 #: What a document may be used for: train a model on it, pass its text on, publish weights made from it.
 Use = Literal["train", "redistribute", "weights"]
 USES: tuple[Use, ...] = get_args(Use)
+
+#: Uses that mine a text: these a holder may reserve.
+MINING: tuple[Use, ...] = ("train", "weights")
 
 #: Three values. Only `allow` ever passes a gate.
 Verdict = Literal["allow", "review", "deny"]
@@ -53,14 +57,22 @@ class Policy:
     Attributes:
         unattested: where nobody answers for having read the licence; `review` or `deny`.
         drift: where origin and distributor disagree; `review` or `deny`.
+        opt_out_unknown: where no protocol says whether mining is reserved.
+        opt_out_age_days: evidence of opt-outs that is older is fetched anew before anything is trained.
+        terms_unread: where nobody read the terms of use of a web source; `review` or `deny`.
         conditional: by class of licence.
+        confirmed: ids of rows of the tables that await a lawyer, and that the project's lawyer confirmed.
     """
 
     name: str
     version: str
     unattested: Verdict
     drift: Verdict
+    opt_out_unknown: Verdict
+    opt_out_age_days: int
+    terms_unread: Verdict
     conditional: Mapping[str, Condition]
+    confirmed: frozenset[str] = frozenset()
 
     @property
     def rule(self) -> str:
@@ -81,6 +93,26 @@ def default_policy() -> Policy:
     return load_policy(Path(__file__).with_name("policy.default.toml"))
 
 
+def policy_path(name: str, project: Path) -> Path:
+    """The file of a policy: one of the package's by its name, or a file of the project's own."""
+    if name.endswith(".toml"):
+        return project / name
+    packaged = {path.name.split(".")[1]: path for path in Path(__file__).parent.glob("policy.*.toml")}
+    if name not in packaged:
+        raise DeclarationError(
+            f"there is no policy “{name}”",
+            place=str(project / "hemicycle.toml"),
+            remedy=did_you_mean(name, packaged)
+            or f"Policies: {', '.join(sorted(packaged))}, or a file ending in .toml.",
+        )
+    return packaged[name]
+
+
+def find_policy(name: str, project: Path) -> Policy:
+    """The policy that a project declares, read and checked."""
+    return load_policy(policy_path(name, project))
+
+
 def load_policy(path: Path) -> Policy:
     """Read and check a policy. Raises DeclarationError on anything unknown, missing or too lenient."""
     try:
@@ -89,9 +121,9 @@ def load_policy(path: Path) -> Policy:
         raise DeclarationError("the policy does not exist", place=str(path)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DeclarationError(f"this is not TOML: {error}", place=str(path)) from None
-    known = ("name", "version", "unattested", "drift", "conditional")
-    _check_keys(data, known, path, "")
-    for key in known:
+    needed = ("name", "version", "unattested", "drift", "terms_unread", "opt_out", "conditional")
+    _check_keys(data, (*needed, "confirmed"), path, "")
+    for key in needed:
         if key not in data:
             raise DeclarationError(f"the key “{key}” is missing", place=str(path))
     name, version = data["name"], data["version"]
@@ -101,12 +133,23 @@ def load_policy(path: Path) -> Policy:
         raise DeclarationError(f"{version!r} is not a date such as 2026-11-22", place=f"{path}, key version")
     if not isinstance(data["conditional"], dict):
         raise DeclarationError("“conditional” is not a table", place=str(path))
+    opt_out = data["opt_out"]
+    if not isinstance(opt_out, dict) or set(opt_out) != {"unknown", "age_days"}:
+        raise DeclarationError("“opt_out” is not a table of unknown and age_days", place=str(path))
+    if not isinstance(opt_out["age_days"], int) or not 0 < opt_out["age_days"] <= 366:
+        raise DeclarationError(
+            "age_days is not a number from 1 to 366", place=f"{path}, key opt_out.age_days"
+        )
     return Policy(
         name=name,
         version=version,
         unattested=_verdict(data["unattested"], path, "unattested", ("review", "deny")),
         drift=_verdict(data["drift"], path, "drift", ("review", "deny")),
+        opt_out_unknown=_verdict(opt_out["unknown"], path, "opt_out.unknown", VERDICTS),
+        opt_out_age_days=opt_out["age_days"],
+        terms_unread=_verdict(data["terms_unread"], path, "terms_unread", ("review", "deny")),
         conditional={key: _condition(value, path, key) for key, value in sorted(data["conditional"].items())},
+        confirmed=frozenset(_words(data.get("confirmed", []), path, "confirmed")),
     )
 
 
@@ -115,13 +158,17 @@ def _condition(table: Any, path: Path, licence_class: str) -> Condition:
     if not isinstance(table, dict):
         raise DeclarationError(f"“{where}” is not a table", place=str(path))
     _check_keys(table, (*USES, "obligations"), path, f"{where}.")
-    obligations = table.get("obligations", [])
-    if not isinstance(obligations, list) or not all(isinstance(o, str) and o for o in obligations):
-        raise DeclarationError("obligations are a list of words", place=f"{path}, key {where}.obligations")
+    obligations = _words(table.get("obligations", []), path, f"{where}.obligations")
     return Condition(
         {use: _verdict(table[use], path, f"{where}.{use}", VERDICTS) for use in USES if use in table},
         tuple(sorted(set(obligations))),
     )
+
+
+def _words(value: Any, path: Path, key: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(word, str) and word for word in value):
+        raise DeclarationError(f"{key} is not a list of words", place=f"{path}, key {key}")
+    return value
 
 
 def _check_keys(table: Mapping[str, Any], known: tuple[str, ...], path: Path, prefix: str) -> None:

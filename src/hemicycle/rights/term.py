@@ -1,80 +1,112 @@
-"""Terms of protection: from which day the authors' rights in a text have ended.
+"""Terms of protection: from which day the rights in one work have ended, by the rows of `terms.csv`.
 
-One rule is here: seventy years after the death of the last surviving author, counted from the following
-1 January. An author who died in 1955 is free on 1 January 2026, so in a year Y those are free who died in
-Y - 71 or before; counting Y - 70 is the common mistake, and it frees people a year too early.
+A term ends with a year: it is counted from the 1 January that follows a death or a publication, so an
+author who died in 1955 is free on 1 January 2026. In a year Y those are free who died in Y - 71 or before;
+counting Y - 70 is the common mistake, and it frees people a year too early. Where a term of older law still
+ran when the present one came (France, 1 July 1995) and ends later, it stands, with the extensions for the
+wars and for authors who died for France. Such extensions have days in them; a part of a month counts whole.
 
-Whatever the rule does not cover is put up for review, never allowed: an unknown death, dates that cannot
-be, a flag (anonymous, collective, dead for France) that calls for a rule of its own, a country without
-one. Nothing is remembered between calls, so no verdict depends on which documents came before.
+Laws have readings. Three days come out of a work: the earliest that anybody could argue, the one this
+engine holds right (`free_from`), and the one on which all readings agree (`safe_from`). Before `free_from`
+the verdict is `deny`; between the two it is `review`, contested; only after `safe_from` is it `allow`, and
+then only if the row that says so does not await a lawyer's confirmation. An unknown year of publication is
+reckoned for every year that could make a difference. What is unknown otherwise is put up for review.
+
+What is kept between calls is what pure functions gave, so no verdict depends on which works came before.
 """
 
 from __future__ import annotations
 
-import csv
+import dataclasses
 import functools
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
+from datetime import date, timedelta
 
-from hemicycle.documents import Author
 from hemicycle.rights.policy import Verdict
+from hemicycle.rights.term_rules import (
+    Facts,
+    Reading,
+    TermRule,
+    WorkKind,
+    find_jurisdiction,
+    term_rules,
+    turning_years,
+)
 
 #: Nobody is known to have lived longer than 122 years; an age past this is a mistake in the record.
 OLDEST = 120
 
-#: Roles that make no work of authorship of the text. Every other role counts, known or not: a translator,
-#: the author of a preface and an editor who wrote notes have rights of their own.
-NOT_AUTHORS = frozenset(
-    "encoder transcriber digitiser digitizer scanner publisher distributor funder sponsor".split()
-)
+#: What lies beyond the calendar: no day of it is late enough.
+NEVER = date.max
 
 
-#: Readers put authority ids among the flags (viaf:7391951, PA1592, Q3816). They name a person and say nothing
-#: of a term; every other flag may, whatever it looks like (mpf:1914). So the list is closed.
-_AUTHORITY_ID = re.compile(
-    r"(?i:viaf|isni|bnf|wikidata|gnd|idref|orcid|lccn):[A-Za-z]{0,3} ?[0-9][0-9 -]*[A-Za-z]?|PA[0-9]+|Q[0-9]+"
-)
+@dataclass(frozen=True, order=True)
+class Lifetime:
+    """The years of one contributor; None where unknown. `nationality` is a country's code."""
+
+    birth: int | None = None
+    death: int | None = None
+    mplf: bool = False
+    nationality: str | None = None
 
 
 @dataclass(frozen=True)
-class TermRule:
-    """One line of `terms.csv`.
+class Work:
+    """What a term depends on.
 
     Attributes:
-        years: after the death, counted from the following 1 January.
-        law: the article for one author; `law_joint` for several, the last survivor counting.
+        kind: `individual` with several contributors is taken as a collaboration.
+        published: year of the first publication.
+        origin: country of the first publication, where a comparison of terms is asked for.
     """
 
-    rule: str
-    jurisdiction: str
-    years: int
-    law: str
-    law_joint: str
-    source: str
-    checked_on: str
-    confidence: str
-    note: str
+    contributors: tuple[Lifetime, ...] = ()
+    kind: WorkKind = "individual"
+    published: int | None = None
+    posthumous: bool = False
+    music: bool = False
+    origin: str | None = None
+
+
+@dataclass(frozen=True)
+class Lengthened:
+    """A former term or an alternative, with what was added to it, and the day it ends on."""
+
+    rule: TermRule
+    added: tuple[TermRule, ...]
+    ends: date
+    stands: bool
+
+
+@dataclass(frozen=True)
+class Reckoning:
+    """How one day came about: the row of the term, the year it is counted from, and what ran beside it."""
+
+    rule: TermRule
+    counted_from: int
+    ends: date
+    beside: tuple[Lengthened, ...]
+    compared: tuple[TermRule, date] | None
+    days: tuple[date, date, date]
 
     @property
-    def id(self) -> str:
-        """The id under which a verdict names this line."""
-        return f"terms/{self.rule}@{self.checked_on}"
+    def rules(self) -> tuple[TermRule, ...]:
+        beside = [r for b in self.beside if b.stands for r in (b.rule, *b.added)]
+        return (self.rule, *beside, *([self.compared[0]] if self.compared else []))
 
 
 @dataclass(frozen=True)
 class TermVerdict:
-    """Whether the authors' term lets a text be used.
+    """Whether a work's term lets it be used.
 
     Attributes:
-        verdict: `allow` once the term is over, `deny` before, `review` where the rule does not reach.
-        free_from: first day of freedom; None where unknown, or where it lies beyond the calendar.
-        safe_from: first day that every reading of the law agrees on. The same day until rules whose
-            reading is contested are here.
+        free_from, safe_from, earliest: see above; None where unknown.
+        rules: ids of the rows used, sorted.
         explanation: key of `explanations.csv`.
+        contested: on the day asked about, readings of the law still disagree on this or a later day.
         changes_on: next day on which this verdict or its explanation becomes another; None for never.
+        reckonings: how the days came about, the shortest and the longest where publication is unknown.
     """
 
     verdict: Verdict
@@ -83,105 +115,204 @@ class TermVerdict:
     rules: tuple[str, ...]
     explanation: str
     changes_on: date | None = None
+    earliest: date | None = None
+    contested: bool = False
+    reckonings: tuple[Reckoning, ...] = ()
 
 
-@functools.cache
-def term_rules() -> Mapping[str, TermRule]:
-    """The rules, by jurisdiction. Raises ValueError where a jurisdiction has two."""
-    rules: dict[str, TermRule] = {}
-    with Path(__file__).with_name("terms.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            years = int(row.pop("years"))
-            rule = TermRule(years=years, **row)
-            if rule.jurisdiction in rules:
-                raise ValueError(f"terms.csv has two rules for {rule.jurisdiction}")
-            rules[rule.jurisdiction] = rule
-    return rules
+def judge(work: Work, jurisdiction: str, on: date, *, confirmed: frozenset[str] = frozenset()) -> TermVerdict:
+    """Judge one work, as of a day. The order of the contributors does not matter.
 
-
-def rule_for(jurisdiction: str) -> TermRule | None:
-    """The rule of a jurisdiction; a part of a country (BE-WAL) has its country's."""
-    rules = term_rules()
-    return rules.get(jurisdiction) or rules.get(jurisdiction.split("-")[0])
-
-
-def counts(author: Author) -> bool:
-    """Whether this contributor's own term binds the text."""
-    return (author.role or "").strip().lower() not in NOT_AUTHORS
-
-
-def relevant(authors: Sequence[Author]) -> tuple[Author, ...]:
-    """What a term depends on: counted authors' dates and flags, each once and sorted, without names.
-
-    `term` of this is `term` of the authors themselves, so that documents of many people with the same
-    dates need one decision.
+    Args:
+        confirmed: ids of rows marked `counsel` that the project's lawyers confirmed.
     """
-    bare = {
-        Author("", "author", a.birth, a.death, tuple(sorted({f for f in a.flags if _says_something(f)})))
-        for a in authors
-        if counts(a)
-    }
-    return tuple(sorted(bare, key=repr))
+    doubt = _implausible(work, on)
+    if doubt is not None:
+        return TermVerdict("review", None, None, (), "implausible-dates", doubt if doubt != NEVER else None)
+    reckoned = _reckon(work, jurisdiction)
+    if isinstance(reckoned, str):
+        return TermVerdict("review", None, None, (), reckoned)
+    return _settle(reckoned, on, confirmed)
 
 
-def _says_something(flag: str) -> bool:
-    return not _AUTHORITY_ID.fullmatch(flag)
+@functools.lru_cache(maxsize=100_000)
+def _settle(reckoned: tuple[Reckoning, ...], on: date, confirmed: frozenset[str]) -> TermVerdict:
+    rules = tuple(sorted({rule.id for r in reckoned for rule in r.rules}))
+    earliest = min(r.days[0] for r in reckoned)
+    free = min(r.days[1] for r in reckoned)
+    safe = max(r.days[2] for r in reckoned)
+    waits = any(r.rule.confidence == "counsel" and r.rule.id not in confirmed for r in reckoned)
+    later = [day for day in (free, safe) if on < day < NEVER]
+    told: tuple[Verdict, str]
+    if on < free or free == NEVER:
+        told = "deny", "protected-until"
+    elif on < safe or safe == NEVER:
+        told = "review", "term-contested"
+    elif waits:
+        told = "review", "rule-awaits-counsel"
+    else:
+        told = "allow", "term-free"
+    contested = free != safe and on < safe
+    changes_on = min(later, default=None)
+    return TermVerdict(told[0], free, safe, rules, told[1], changes_on, earliest, contested, reckoned)
 
 
-def term(authors: Sequence[Author], jurisdiction: str, on: date) -> TermVerdict:
-    """Judge a text by its authors' deaths, as of a day.
-
-    The order of the authors does not matter. `allow` needs every counted author's death to be known and
-    plausible, and the last of them to have ended `years` full calendar years ago.
-    """
-    rule = rule_for(jurisdiction)
-    counted = relevant(authors)
-    now = _on(counted, rule, on)
-    years = {year for a in counted for year in (a.birth, a.death) if year is not None}
-    candidates = {date(year, 1, 1) for year in years if on.year < year <= date.max.year}
-    if now.free_from:
-        candidates.add(now.free_from)
-    for day in sorted(d for d in candidates if d > on):
-        then = _on(counted, rule, day)
-        if (then.verdict, then.explanation) != (now.verdict, now.explanation):
-            return TermVerdict(now.verdict, now.free_from, now.safe_from, now.rules, now.explanation, day)
-    return now
+def _implausible(work: Work, on: date) -> date | None:
+    """From which day the dates can be right: None where they can be today, `NEVER` where they never can."""
+    future = on.year
+    for one in work.contributors:
+        if one.birth is not None:
+            if one.death is not None and not 0 <= one.death - one.birth <= OLDEST:
+                return NEVER
+            if work.published is not None and work.published < one.birth:
+                return NEVER
+        future = max(future, one.birth or 0, one.death or 0)
+    future = max(future, work.published or 0)
+    if future <= on.year:
+        return None
+    return date(future, 1, 1) if future < NEVER.year else NEVER
 
 
-def _on(authors: Sequence[Author], rule: TermRule | None, on: date) -> TermVerdict:
+@functools.lru_cache(maxsize=100_000)
+def _reckon(work: Work, jurisdiction: str) -> tuple[Reckoning, ...] | str:
+    """The reckonings of a work, shortest and longest; or the key of the explanation why there are none."""
+    found = find_jurisdiction(jurisdiction)
+    if found is None or found.rules is None:
+        return "no-term-rule"
+    last = _last_death(work)
+    flags = {"music"} if work.music else set()
+    flags |= {"posthumous"} if work.posthumous else set()
+    flags |= {"mplf"} if any(c.mplf for c in work.contributors) else set()
+    flags |= {"revealed"} if last is not None else set()
+    home = None
+    if _foreign(work):
+        flags |= {"foreign"}
+        at_home = _reckon(dataclasses.replace(work, origin=None), str(work.origin))
+        home = None if isinstance(at_home, str) else max(r.days[1] for r in at_home)
+    kind: WorkKind = work.kind
+    if kind == "individual" and len(work.contributors) > 1:
+        kind = "collaboration"
+    facts = Facts(work.published, last, frozenset(flags))
+    return _reckon_facts(kind, facts, bool(work.contributors), found.rules, home)
+
+
+def _reckon_facts(
+    kind: WorkKind, facts: Facts, named: bool, rules: str, home: date | None
+) -> tuple[Reckoning, ...] | str:
+    """`named`: there are contributors. `home`: when the work is free at home, where that counts."""
+    worlds: Sequence[int | None] = [facts.published]
+    if facts.published is None:
+        worlds = [*turning_years(rules), None]
+        if "posthumous" in facts.flags and facts.death is not None:
+            # It may have come out after its term had ended, when another one began.
+            worlds = [*worlds, facts.death + 200]
+    reckonings = []
+    for published in worlds:
+        world = dataclasses.replace(facts, published=published)
+        reckoned = _reckon_world(kind, world, facts.published, named, term_rules()[rules], home)
+        if isinstance(reckoned, str):
+            return reckoned
+        reckonings.append(reckoned)
+    shortest = min(reckonings, key=lambda r: r.days)
+    longest = max(reckonings, key=lambda r: r.days[::-1])
+    return (shortest,) if shortest.days == longest.days else (shortest, longest)
+
+
+def _reckon_world(
+    kind: WorkKind,
+    facts: Facts,
+    published: int | None,
+    named: bool,
+    rules: tuple[TermRule, ...],
+    home: date | None,
+) -> Reckoning | str:
+    """Reckon where the publication of `facts` may have been put in for an unknown one: it chooses among rows,
+    and nothing is counted from it."""
+
+    def applying(part: str) -> list[TermRule]:
+        return [r for r in rules if r.part == part and r.applies(kind, facts)]
+
+    rule = next(iter(applying("term")), None)
     if rule is None:
-        return TermVerdict("review", None, None, (), "no-term-rule")
-    doubt = _doubt(authors, on)
-    if doubt:
-        return TermVerdict("review", None, None, (rule.id,), doubt)
-    last = max(author.death for author in authors if author.death is not None)
-    year = last + rule.years + 1
-    if year > date.max.year:
-        return TermVerdict("deny", None, None, (rule.id,), "protected-until")
-    free = date(max(year, date.min.year), 1, 1)
-    if on >= free:
-        return TermVerdict("allow", free, free, (rule.id,), "term-free")
-    return TermVerdict("deny", free, free, (rule.id,), "protected-until")
+        counted = {r.counted_from for r in rules if r.part == "term" and kind in (r.kinds or {kind})}
+        if "death" in counted and facts.death is None:
+            return "unknown-death" if named else "no-author"
+        return "unknown-publication" if counted and published is None else "no-term-rule"
+    year = facts.death if rule.counted_from == "death" else published
+    if year is None:
+        if rule.counted_from == "publication":
+            return "unknown-publication"
+        return "unknown-death" if named else "no-author"
+    ends = _ends(year, rule.years, rule.days)
+    beside: list[Lengthened] = []
+    if facts.death is not None:
+        beside = [_lengthen(r, applying("extension"), facts.death, ends) for r in applying("former")]
+        beside += [_lengthen(r, [], facts.death, ends) for r in applying("alternative")]
+    compared = None
+    comparison = next(iter(applying("comparison")), None)
+    if comparison is not None and home is not None:
+        compared = comparison, home
+    readings: tuple[Reading, ...] = ("earliest", "engine", "safe")
+    days = [
+        _read(reading, facts.death, ends, beside, compared, plain=reading == "earliest")
+        for reading in readings
+    ]
+    return Reckoning(rule, year, ends, tuple(beside), compared, (min(days), days[1], max(days)))
 
 
-def _doubt(authors: Sequence[Author], on: date) -> str | None:
-    """Why the rule cannot be applied; the same answer in whatever order the authors come."""
-    if not authors:
-        return "no-author"
-    if any(author.flags for author in authors):
-        return "flagged-author"
-    if any(_implausible(author, on) for author in authors):
-        return "implausible-dates"
-    if any(author.death is None for author in authors):
-        return "unknown-death"
-    return None
+def _lengthen(rule: TermRule, extensions: list[TermRule], death: int, base: date) -> Lengthened:
+    added = tuple(extensions)
+    ends = _ends(death, rule.years + sum(e.years for e in added), rule.days + sum(e.days for e in added))
+    stands = ends > base and (rule.runs_past is None or ends > rule.runs_past)
+    return Lengthened(rule, added, ends, stands)
 
 
-def _implausible(author: Author, on: date) -> bool:
-    if author.birth is not None and author.birth > on.year:
-        return True
-    if author.death is None:
+def _read(
+    reading: Reading,
+    death: int | None,
+    ends: date,
+    beside: list[Lengthened],
+    compared: tuple[TermRule, date] | None,
+    *,
+    plain: bool,
+) -> date:
+    """The day on which the work is free in one reading of the law."""
+    latest = ends
+    for one in beside:
+        if death is None or reading not in one.rule.readings:
+            continue
+        added = [e for e in one.added if reading in e.readings]
+        years = one.rule.years + sum(e.years for e in added)
+        day = _ends(death, years, one.rule.days + sum(e.days for e in added), plain=plain)
+        if one.rule.runs_past is None or day > one.rule.runs_past:
+            latest = max(latest, day)
+    if compared is not None and reading in compared[0].readings:
+        latest = min(latest, compared[1])
+    return latest
+
+
+def _ends(year: int, years: int, days: int = 0, *, plain: bool = False) -> date:
+    """The first day after a term: years from the 1 January that follows `year`, then days; unless `plain`,
+    a part of a month counts as a whole one."""
+    first = year + 1 + years
+    if first > date.max.year - 2:
+        return NEVER
+    day = date(max(first, date.min.year), 1, 1) + timedelta(days)
+    if plain or day.day == 1:
+        return day
+    return date(day.year + day.month // 12, day.month % 12 + 1, 1)
+
+
+def _last_death(work: Work) -> int | None:
+    """The year in which the last survivor died; None where one death is not known, or nobody is named."""
+    deaths = [c.death for c in work.contributors]
+    return None if not deaths or None in deaths else max(d for d in deaths if d is not None)
+
+
+def _foreign(work: Work) -> bool:
+    """Whether the work comes from outside the Union, and no contributor is known or may be of it."""
+    origin = find_jurisdiction(work.origin) if work.origin else None
+    if origin is None or origin.in_union or not work.contributors:
         return False
-    if author.death > on.year:
-        return True
-    return author.birth is not None and not 0 <= author.death - author.birth <= OLDEST
+    homes = [find_jurisdiction(c.nationality) if c.nationality else None for c in work.contributors]
+    return all(home is not None and not home.in_union for home in homes)

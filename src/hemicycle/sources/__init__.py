@@ -21,12 +21,28 @@ if TYPE_CHECKING:
 #: Reader by the name a card gives. Modules are imported only when a source asks for them.
 READERS = {
     "syceron": "hemicycle.sources.syceron",
+    "assemblee-html": "hemicycle.sources.assemblee_html",
+    "dila-debats": "hemicycle.sources.dila_debats",
+    "senat": "hemicycle.sources.senat",
+    "archives-parlementaires": "hemicycle.sources.archives_parlementaires",
     "tei": "hemicycle.sources.tei",
+    "eltec": "hemicycle.sources.eltec",
     "debian": "hemicycle.sources.debian",
     "text": "hemicycle.sources.text",
+    "markdown-frontmatter": "hemicycle.sources.markdown_frontmatter",
+    "html": "hemicycle.sources.html",
+    "web": "hemicycle.sources.web_pages",
     "jsonl": "hemicycle.sources.jsonl",
     "parquet": "hemicycle.sources.parquet",
     "huggingface": "hemicycle.sources.huggingface",
+    "gutenberg": "hemicycle.sources.gutenberg",
+    "wikipedia": "hemicycle.sources.wikimedia",
+    "wikisource": "hemicycle.sources.wikisource",
+    "gallica": "hemicycle.sources.gallica",
+    "legi": "hemicycle.sources.legi",
+    "vie-publique": "hemicycle.sources.vie_publique",
+    "hal": "hemicycle.sources.hal",
+    "europarl": "hemicycle.sources.europarl",
 }
 
 

@@ -31,7 +31,7 @@ def collect(
     local = card.path is not None and not card.path.startswith("hf:")
     if offline and not local:
         raise InputError(
-            f"“{card.title}” was not collected yet, and --offline forbids fetching it",
+            "it was not collected yet, and --offline forbids fetching it",
             remedy="Run `hemicycle collect` once where there is a network.",
         )
     if card.packages:
@@ -39,6 +39,11 @@ def collect(
 
         fetched = fetch_packages(card.packages, out, scratch, progress=progress, pinned=pinned)
         figures["packages"] = {p.name: p.version for p in fetched}
+    elif card.urls and card.reader == "web":
+        from hemicycle.sources.fetch_site import collect_urls
+
+        pages = collect_urls(card.urls, out, scratch, progress=progress)
+        figures |= {"pages": pages.pages, "refused": pages.refused, "failed": pages.failed}
     elif card.urls:
         from hemicycle.sources.download import download
 

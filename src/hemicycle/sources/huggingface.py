@@ -72,7 +72,6 @@ def read(folder: Path, card: Card) -> Iterator[Document]:
     if not found:
         raise InputError(
             "no data file is selected (known: .parquet, .jsonl, .ndjson, .csv)",
-            place=f"“{card.title}”",
             remedy="Check the dataset's folder and `include` in the card.",
         )
 

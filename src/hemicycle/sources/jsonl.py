@@ -51,7 +51,9 @@ def documents_of_file(path: Path, origin: str, card: Card) -> Iterator[Document]
     for number, line in lines(path, origin):
         place = f"{origin}, line {number}"
         if line := line.strip():
-            yield document_of_row(_object(line, place), card, origin=origin, anchor=f"L{number}", place=place)
+            yield document_of_row(
+                json_object(line, place), card, origin=origin, anchor=f"L{number}", place=place
+            )
 
 
 def lines(path: Path, place: str, *, max_bytes: int | None = None) -> Iterator[tuple[int, str]]:
@@ -100,7 +102,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
             yield plain
 
 
-def _object(line: str, place: str) -> dict[str, Any]:
+def json_object(line: str, place: str) -> dict[str, Any]:
     """One JSON object, strictly: no key twice, no NaN, nothing after it."""
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:

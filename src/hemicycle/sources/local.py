@@ -43,36 +43,35 @@ def selection(source: Path, card: Card) -> list[tuple[str, Path]]:
 
     Raises:
         DeclarationError: a pattern of the card leads out of the folder.
-        InputError: there is nothing at `source`, nothing is selected, or a link leads out of the folder.
+        InputError: there is nothing at `source`, nothing is selected, a link leads out of the folder, or a
+            pattern selects a pipe, a socket or a device.
     """
     if source.is_file():
-        return [(_name(source.name, card), source)]
+        return [(_name(source.name), source)]
     if not source.is_dir():
         raise InputError(
             f"{source} does not exist, or cannot be reached",
-            place=f"source “{card.title}”",
             remedy="Put the files there, or correct `path` in the card.",
         )
     for pattern in [*card.include, *card.exclude]:
         if not pattern or pattern.startswith("/") or ".." in pattern.split("/"):
             raise DeclarationError(
                 f"the pattern “{pattern}” does not stay inside the folder",
-                place=f"source “{card.title}”",
                 remedy="Patterns are relative to `path`, such as **/*.txt.",
             )
     try:
         chosen = {p for p in selected_files(source, card) if not _hidden(p.relative_to(source))}
+        _refuse_what_is_no_file(source, card)
     except ValueError as error:
-        raise DeclarationError(str(error), place=f"source “{card.title}”") from None
+        raise DeclarationError(str(error)) from None
     chosen.update(p for name in COMPANIONS.get(card.reader, ()) if (p := source / name).is_file())
     _refuse_links_that_leave(source, card, chosen)
     if not chosen:
         raise InputError(
             f"no file in {source} matches include = {card.include}, exclude = {card.exclude}",
-            place=f"source “{card.title}”",
             remedy="Put files there, or correct the patterns in the card.",
         )
-    return sorted((_name(p.relative_to(source).as_posix(), card), p) for p in chosen)
+    return sorted((_name(p.relative_to(source).as_posix()), p) for p in chosen)
 
 
 def copy_in(source: Path, into: Path, card: Card) -> None:
@@ -93,7 +92,7 @@ def copy_in(source: Path, into: Path, card: Card) -> None:
                 raise
             raise InputError(
                 f"the file cannot be copied: {error.strerror or error}",
-                place=f"source “{card.title}”, {name}",
+                place=name,
             ) from None
 
 
@@ -122,13 +121,11 @@ def fingerprint(source: Path, card: Card, cache: Path, *, now: Callable[[], int]
                 if _state(path) != before:
                     raise InputError(
                         "the file changes while it is read",
-                        place=f"source “{card.title}”, {name}",
+                        place=name,
                         remedy="Wait until it is finished, then run again.",
                     )
         except OSError as error:
-            raise InputError(
-                f"the file cannot be read: {error.strerror or error}", place=f"source “{card.title}”, {name}"
-            ) from None
+            raise InputError(f"the file cannot be read: {error.strerror or error}", place=name) from None
         size, mtime, ctime, _ = before
         if max(mtime, ctime) + COARSEST_STEP_NS < now() or known.get(key, [])[:-1] == before:
             fresh[key] = [*before, digest]
@@ -167,16 +164,30 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _name(name: str, card: Card) -> str:
+def _name(name: str) -> str:
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
         raise InputError(
             f"the file name {name.encode('utf-8', 'surrogateescape')!r} is not UTF-8",
-            place=f"source “{card.title}”",
             remedy="Rename the file.",
         ) from None
     return name
+
+
+def _refuse_what_is_no_file(source: Path, card: Card) -> None:
+    """Refuse a pipe, a socket or a device that the patterns select: it cannot be copied in."""
+    excluded = {p for pattern in card.exclude for p in source.glob(pattern)}
+    for pattern in card.include:
+        for path in source.glob(pattern):
+            if path.is_file() or path.is_dir() or not path.exists() or path in excluded:
+                continue
+            if not _hidden(path.relative_to(source)):
+                raise InputError(
+                    "this is no ordinary file, but a pipe, a socket or a device",
+                    place=path.relative_to(source).as_posix(),
+                    remedy="Take it away, or name it in `exclude` in the card.",
+                )
 
 
 def _refuse_links_that_leave(source: Path, card: Card, chosen: set[Path]) -> None:
@@ -188,7 +199,6 @@ def _refuse_links_that_leave(source: Path, card: Card, chosen: set[Path]) -> Non
     def unreadable(error: OSError) -> None:
         raise InputError(
             f"the folder {error.filename} cannot be read: {error.strerror}",
-            place=f"source “{card.title}”",
             remedy="Give yourself the right to read it, or name it in `exclude` in the card.",
         )
 
@@ -209,6 +219,6 @@ def _refuse_links_that_leave(source: Path, card: Card, chosen: set[Path]) -> Non
             where = f"out of the folder, to {target}" if target.exists() else f"nowhere ({target})"
             raise InputError(
                 f"the link leads {where}",
-                place=f"source “{card.title}”, {path.relative_to(source).as_posix()}",
+                place=path.relative_to(source).as_posix(),
                 remedy="Put the file itself there, or name the link in `exclude` in the card.",
             )

@@ -172,21 +172,37 @@ class _Walk:
         if handler is not None:
             handler(e)
         elif role in _SIGNS:
-            self._line.append(_SIGNS[role].join(t for t in (self.flat(c) for c in self.elements(e)) if t))
+            pieces = (_plain(p) if isinstance(p, str) else self.flat(p) for p in self._inside(e))
+            self._line.append(_SIGNS[role].join(filter(None, pieces)))
         else:
             self.children(e)
 
     def children(self, e: etree._Element) -> None:
         self._line.append(e.text or "")
         for child in e:
-            if child.tag is etree.Entity:
-                raise InputError(
-                    f"the page uses the entity {child.text}, which is not expanded",
-                    place=f"{self.place}, line {child.sourceline}",
-                )
+            self._refuse_entity(child)
             if isinstance(child.tag, str):
                 self.element(child)
             self._line.append(child.tail or "")
+
+    def _inside(self, e: etree._Element) -> Iterator[etree._Element | str]:
+        """The elements in an element that should hold nothing else, and the words that stand between them all
+        the same."""
+        if (e.text or "").strip():
+            yield e.text or ""
+        for child in e:
+            self._refuse_entity(child)
+            if isinstance(child.tag, str):
+                yield child
+            if (child.tail or "").strip():
+                yield child.tail or ""
+
+    def _refuse_entity(self, e: etree._Element) -> None:
+        if e.tag is etree.Entity:
+            raise InputError(
+                f"the page uses the entity {e.text}, which is not expanded",
+                place=f"{self.place}, line {e.sourceline}",
+            )
 
     def flush(self) -> None:
         """End the paragraph under way."""
@@ -304,26 +320,35 @@ class _Walk:
         self.flush()
         self._lists += 1
         definitions = self.role(e) == "definitions"
-        for child in self.elements(e):
-            if self.role(child) != "item":
+        for child in self._inside(e):
+            if isinstance(child, str):
+                self._line.append(child)
+            elif self.role(child) != "item":
                 self.element(child)
             elif definitions:
                 self._definition_item(child)
             else:
                 self._item(child, "- " if number is None else f"{number}. ")
                 number = None if number is None else number + 1
+        self.flush()
         self._lists -= 1
 
     def _definition_item(self, e: etree._Element) -> None:
         """Mallard's item of terms: titles first, then what they mean."""
-        for child in self.elements(e):
-            if self.role(child) == "term":
-                self._do_term(child)
-            else:
-                with_indent, self._indent = self._indent, self._indent + "    "
-                self.element(child)
+        self.flush()
+        indent, self._indent = self._indent, self._indent + "    "
+        for child in self._inside(e):
+            if isinstance(child, str):
+                self._line.append(child)
+            elif self.role(child) == "term":
                 self.flush()
-                self._indent = with_indent
+                self._indent = indent
+                self._do_term(child)
+                self._indent = indent + "    "
+            else:
+                self.element(child)
+        self.flush()
+        self._indent = indent
 
     def _do_item(self, e: etree._Element) -> None:
         self._item(e, "- ")
@@ -343,6 +368,7 @@ class _Walk:
             self.writing.paragraph(text, _identity(e), indent=self._indent, listed=True)
 
     def _do_definition(self, e: etree._Element) -> None:
+        self.flush()
         indent, self._indent = self._indent, self._indent + "    "
         self._do_paragraph(e)
         self._indent = indent
@@ -435,27 +461,56 @@ class _Walk:
 
         with self.writing.section():
             for row in self._rows(e):
-                cells = [c for c in self.elements(row) if self.role(c) == "cell"]
-                texts = [] if any(self._is_rich(c) for c in cells) else [self.flat(c) for c in cells]
-                if self._flat:
-                    self._line.append(" ".join(texts or [self.flat(c) for c in cells]) + " ")
-                elif sum(map(bool, texts)) > 1:
+                texts = [] if self._flat else self._cell_texts(row)
+                if sum(map(bool, texts)) > 1:
                     lines.append(" | ".join(texts).rstrip())
-                else:
+                    continue
+                if not self._flat:
                     end_lines()
-                    for cell in cells or [row]:
-                        self._do_block(cell)
+                for piece in row:
+                    if isinstance(piece, str):
+                        self._line.append(piece)
+                    elif self.role(piece) in ("cell", "heading", "paragraph"):
+                        self._do_block(piece)
+                    else:
+                        self.element(piece)
+                self.flush()
             if not self._flat:
                 end_lines()
 
-    def _rows(self, e: etree._Element) -> Iterator[etree._Element]:
-        """Rows of a table, and as rows without cells what else stands in it (its title)."""
-        for child in self.elements(e):
-            role = self.role(child)
+    def _rows(self, e: etree._Element) -> Iterator[list[etree._Element | str]]:
+        """What stands in each row of a table, and as rows without cells what stands outside the rows: its
+        title, loose words."""
+        loose: list[etree._Element | str] = []
+        for piece in self._inside(e):
+            role = "" if isinstance(piece, str) else self.role(piece)
+            if isinstance(piece, str) or role not in ("rows", "row"):
+                loose += [piece] * (role != "drop")
+                continue
+            if loose:
+                yield loose
+            loose = []
             if role == "rows":
-                yield from self._rows(child)
-            elif role in ("row", "heading", "paragraph"):
-                yield child
+                yield from self._rows(piece)
+            else:
+                yield [p for p in self._inside(piece) if isinstance(p, str) or self.role(p) != "drop"]
+        if loose:
+            yield loose
+
+    def _cell_texts(self, row: list[etree._Element | str]) -> list[str]:
+        """The text of each cell; empty where the row is no line of a table: a cell holds more than a
+        paragraph, or words stand outside the cells."""
+        texts = []
+        for piece in row:
+            if isinstance(piece, str):
+                return []
+            if self.role(piece) == "cell":
+                if self._is_rich(piece):
+                    return []
+                texts.append(self.flat(piece))
+            elif any(str(words).strip() for words in piece.itertext()):
+                return []
+        return texts
 
     def _is_rich(self, cell: etree._Element) -> bool:
         """Whether a cell holds more than one paragraph, so that the table is one of layout."""

@@ -19,10 +19,11 @@ def read_source(
 ) -> dict[str, Any]:
     """Write `documents.parquet`; what the card says of all documents fills what a file leaves open.
 
-    Returns counts. Raises InputError naming source, file and place; nothing is left half-written, because
+    Returns counts and, of web pages, when the oldest was `retrieved`. Raises InputError naming source, file
+    and place; nothing is left half-written, because
     `out` becomes visible only as a whole.
     """
-    counts = {"documents": 0, "characters": 0, "parts": 0}
+    counts: dict[str, Any] = {"documents": 0, "characters": 0, "parts": 0}
 
     def completed() -> Iterator[Document]:
         with progress.start(f"read {name}", None, "characters") as bar:
@@ -30,6 +31,8 @@ def read_source(
                 counts["documents"] += 1
                 counts["characters"] += len(document.text)
                 counts["parts"] += len(document.parts)
+                if document.retrieved:
+                    counts["retrieved"] = min(counts.get("retrieved", document.retrieved), document.retrieved)
                 bar.advance(len(document.text))
                 yield dataclasses.replace(
                     document,

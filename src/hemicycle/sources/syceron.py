@@ -16,22 +16,20 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hemicycle.documents import Author, Document, Part
+from hemicycle.documents import Document, Part
 from hemicycle.errors import InputError
-from hemicycle.sources.printed import closing, is_chair, is_parenthesis, iso_date, superscript
-from hemicycle.sources.xml import BREAK, Assembly, Element, name_of, parse, place_of, squeeze, words_of
+from hemicycle.sources.debate import Debate, Runs, Speaker
+from hemicycle.sources.printed import is_chair, is_parenthesis, iso_date, superscript
+from hemicycle.sources.xml import BREAK, Element, name_of, parse, place_of, squeeze, words_of
 from hemicycle.sources.zipped import XmlFile, xml_files
 
 if TYPE_CHECKING:
     from hemicycle.project import Card
-
-#: The id under which the publisher files several voices at once.
-SEVERAL_VOICES = "PA0"
 
 _SUPERSCRIPT = {"exposant", "sup"}
 _ITALIC = {"italique", "i", "em"}
@@ -74,15 +72,13 @@ def sitting(file: XmlFile) -> Document:
     uid = words_of(_child(root, "uid")) or None
     report = _Report(file.place)
     report.container(content, _Section())
-    text, parts = report.text.finish()
+    text, parts = report.debate.text.finish()
     return Document(
         origin=f"{file.path}#{uid or file.member}" if file.member else file.path,
         text=text,
         parts=parts,
         title=_title(root, uid),
-        authors=tuple(
-            Author(name, role="speaker", flags=(identity,)) for identity, name in report.speakers.items()
-        ),
+        authors=report.debate.authors,
         date=_date(root, file.place),
         kind="debate",
         id=uid,
@@ -159,76 +155,27 @@ class _Section:
         return title if not self.bill or self.bill in title else f"{title} {self.bill}"
 
 
-@dataclass(frozen=True)
-class _Speaker:
-    name: str | None = None
-    office: str | None = None
-    identities: tuple[str, ...] = ()
-    chair: bool = False
+def _runs(element: Element, leave_out: str = "") -> Runs:
+    """The words of one paragraph; `leave_out` names the child that holds the speakers."""
+    runs = Runs()
 
-    @property
-    def role(self) -> str | None:
-        if self.chair:
-            return "chair"
-        return "several" if SEVERAL_VOICES in self.identities else self.office
+    def add(text: str | None, italic: bool) -> None:
+        runs.add(brackets(text or "", runs.ending), italic)
 
-    @property
-    def label(self) -> str:
-        """As printed before the words."""
-        return ", ".join(filter(None, (self.name, self.office))) + ". – "
-
-
-class _Runs:
-    """The words of one paragraph, and which of its characters are in italics."""
-
-    def __init__(self, element: Element, leave_out: str = "") -> None:
-        self.text = ""
-        self.italic: list[bool] = []
-        self._walk(element, False, leave_out)
-
-    def _add(self, text: str | None, italic: bool) -> None:
-        words = brackets(text or "", self.text)
-        self.text += words
-        self.italic += [italic] * len(words)
-
-    def _walk(self, element: Element, italic: bool, leave_out: str) -> None:
-        self._add(element.text, italic)
+    def walk(element: Element, italic: bool, leave_out: str) -> None:
+        add(element.text, italic)
         for child in element:
             name = name_of(child)
             if name == "br":
-                self._add(BREAK, italic)
+                add(BREAK, italic)
             if name in _SUPERSCRIPT and not len(child):
-                self._add(superscript(self.text, child.text or ""), italic)
+                add(superscript(runs.ending, child.text or ""), italic)
             elif name != leave_out:
-                self._walk(child, italic or name in _ITALIC, "")
-            self._add(child.tail, italic)
+                walk(child, italic or name in _ITALIC, "")
+            add(child.tail, italic)
 
-    def stages(self) -> list[tuple[int, int]]:
-        """Where the stage directions stand: what is in parentheses and begins in italics.
-
-        Parentheses inside a longer italic stretch (the title of a newspaper) are not a direction.
-        """
-        found: list[tuple[int, int]] = []
-        position = self.text.find("(")
-        while position >= 0:
-            end = position + 1
-            if self._begins_in_italics(position):
-                end = closing(self.text, position) or self._end_of_italics(position)
-                found.append((position, end))
-            position = self.text.find("(", end)
-        return found
-
-    def _begins_in_italics(self, position: int) -> bool:
-        before = len(self.text[:position].rstrip())
-        if before and self.italic[before - 1] and self.italic[position] and self.text[before - 1] != ")":
-            return False
-        return self.italic[position] or any(self.italic[position + 1 : position + 2])
-
-    def _end_of_italics(self, position: int) -> int:
-        end = position + 1
-        while end < len(self.text) and self.italic[end]:
-            end += 1
-        return end
+    walk(element, False, leave_out)
+    return runs
 
 
 def brackets(text: str, before: str = "") -> str:
@@ -245,10 +192,7 @@ class _Report:
 
     def __init__(self, place: str) -> None:
         self.place = place
-        self.text = Assembly()
-        #: Name by id, in the order of their first words.
-        self.speakers: dict[str, str] = {}
-        self._last: _Speaker | None = None
+        self.debate = Debate()
         #: The number of a bill, to be printed behind the title that comes next.
         self._number = ""
 
@@ -264,7 +208,7 @@ class _Report:
                 self._number = _number(child)
                 self.container(child, _inherit(child, section))
             elif all(name_of(inner) in _INLINE for inner in child.iterdescendants()):
-                self._heading(_Runs(child).text, section, child.get("id_syceron") or anchor)
+                self._heading(_runs(child).text, section, child.get("id_syceron") or anchor)
             else:
                 self.container(child, section, anchor if name == "titreStruct" else None)
             self._heading(child.tail or "", section, anchor)
@@ -272,41 +216,19 @@ class _Report:
     def _heading(self, words: str, section: _Section, anchor: str | None) -> None:
         if not words.strip():
             return
-        self.text.separate("\n\n")
-        with self.text.part(Part(0, 0, anchor, "heading", title=section.title)):
-            self.text.add(f"{words.replace(BREAK, ' ')} {self._number}")
+        self.debate.heading(f"{words.replace(BREAK, ' ')} {self._number}", anchor, section.title)
         self._number = ""
-        self._last = None
 
     def _paragraph(self, element: Element, section: _Section) -> None:
-        runs, speaker = _Runs(element, leave_out="orateurs"), self._speaker(element)
+        runs, speaker = _runs(element, leave_out="orateurs"), self._speaker(element)
         if not runs.text.strip():
             return
         self._number = ""
-        self.text.separate("\n\n")
         part = Part(0, 0, element.get("id_syceron"), time=self._time(element), title=section.title)
-        unspoken = speaker.name is None and element.get("code_style") == "Info Italiques"
-        if unspoken or is_parenthesis(runs.text):
-            with self.text.part(replace(part, kind="stage")):
-                self.text.add(runs.text)
-            return
-        if speaker.name is None:
-            part = replace(part, kind="paragraph")
-        else:
-            part = replace(part, kind="turn", speaker=speaker.name, role=speaker.role)
-            if speaker != self._last:
-                self.text.add(speaker.label)
-        self._last = speaker
-        with self.text.part(part):
-            position = 0
-            for start, end in runs.stages():
-                self.text.add(runs.text[position:start])
-                with self.text.part(Part(0, 0, part.anchor, "stage", title=part.title)):
-                    self.text.add(runs.text[start:end])
-                position = end
-            self.text.add(runs.text[position:])
+        unspoken = speaker is None and element.get("code_style") == "Info Italiques"
+        self.debate.paragraph(runs, speaker, part, stage=unspoken)
 
-    def _speaker(self, paragraph: Element) -> _Speaker:
+    def _speaker(self, paragraph: Element) -> Speaker | None:
         """Who speaks, as printed; where only the id is given, the name that stood with it before."""
         names, offices, identities = [], [], []
         speakers = _child(paragraph, "orateurs")
@@ -319,17 +241,14 @@ class _Report:
         if not identities:
             identities = [i for i in (person_id(paragraph.get("id_acteur")),) if i]
         if not names:
-            names = [self.speakers.get(identity, identity) for identity in identities]
+            names = [self.debate.speakers.get(identity, identity) for identity in identities]
         if not names:
-            return _Speaker()
+            return None
         name, office = " et ".join(names), ", ".join(offices)
         chair = takes_the_chair(name, office, paragraph.get("roledebat") or "")
         if len(names) == len(identities):
-            for identity, printed in zip(identities, names, strict=True):
-                known = self.speakers.get(identity)
-                if identity != SEVERAL_VOICES and (known is None or is_chair(known)):
-                    self.speakers[identity] = printed
-        return _Speaker(name, office or None, tuple(identities), chair)
+            self.debate.met(names, identities)
+        return Speaker(name, office or None, tuple(identities), chair)
 
     def _time(self, paragraph: Element) -> float | None:
         """Seconds from the start of the recording, where the publisher has added them."""
@@ -358,6 +277,6 @@ def _inherit(point: Element, section: _Section) -> _Section:
     titled = _child(point, "texte")
     if titled is None:
         titled = _child(point, "titreStruct")
-    heading = squeeze(_Runs(titled).text.replace(BREAK, " ")) if titled is not None else ""
+    heading = squeeze(_runs(titled).text.replace(BREAK, " ")) if titled is not None else ""
     bill, article = (squeeze(brackets(point.get(key) or "")) for key in ("bibard", "art"))
     return _Section(heading or section.heading, article or section.article, bill or section.bill)

@@ -10,22 +10,31 @@ that know only ``p``; `choice` and `app` hold the same words twice; a note stand
 sentence it comments on; one edition keeps its stage directions in attributes of a namespace of its own
 (``mpt:interruption/@text``); an element with an unknown name may hold a whole speech. So no element is
 skipped because its name is unknown: what holds blocks is walked, what holds words is read.
+
+In debates (ParlaMint) those who speak are authors, each once, with the years of the list of persons where
+there is one: in the file, or in a file of its own (``…-listPerson.xml``) that the card selects too. A sitting
+in several languages is a document a language, see `hemicycle.sources.tei_languages`. Where no utterance says
+who speaks (the Chambre of 1889 in AGODA), the name is what is printed before the first full stop.
 """
 
 from __future__ import annotations
 
+import glob
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hemicycle.documents import Document, Part
+from hemicycle.documents import Author, Document, Part
 from hemicycle.errors import InputError
+from hemicycle.sources import selected_files
+from hemicycle.sources.debate import TITLED
 from hemicycle.sources.printed import is_chair, is_parenthesis, superscript
-from hemicycle.sources.tei_header import read_header
+from hemicycle.sources.tei_header import people, read_header
+from hemicycle.sources.tei_languages import by_language
 from hemicycle.sources.xml import Assembly, Element, name_of, parse, place_of, squeeze, words_of
-from hemicycle.sources.zipped import XmlFile, xml_files
+from hemicycle.sources.zipped import XmlFile, member_names, xml_files
 
 if TYPE_CHECKING:
     from hemicycle.project import Card
@@ -77,46 +86,88 @@ def read(folder: Path, card: Card) -> Iterator[Document]:
     Raises:
         InputError: a file is not well-formed or not TEI.
     """
+    known = _listed(folder, card)
     for file in xml_files(folder, card):
         root = parse(file.data, file.place)
         origin = f"{file.path}#{file.member}" if file.member else file.path
         if name_of(root) in _ROOTS:
-            yield _document(root, file, origin)
+            yield from _documents(root, file, origin, known, card)
         elif name_of(root) == "teiCorpus":
             found = [e for e in root.iterdescendants() if name_of(e) in _ROOTS]
+            persons = {**known, **people(root)}
             for number, tei in enumerate(found, 1):
-                yield _document(tei, file, f"{origin}#{tei.get(_ID) or number}")
-        else:
+                yield from _documents(tei, file, f"{origin}#{tei.get(_ID) or number}", persons, card)
+        elif name_of(root) != "listPerson":
             raise InputError(
-                f"the root element is “{name_of(root)}”, not “TEI” or “teiCorpus”",
+                f"the root element is “{name_of(root)}”, not “TEI”, “teiCorpus” or “listPerson”",
                 place=place_of(root, file.place),
                 remedy="Choose another reader in the source card, or leave the file out with `exclude`.",
             )
 
 
-def _document(tei: Element, file: XmlFile, origin: str) -> Document:
+def _listed(folder: Path, card: Card) -> dict[str, Author]:
+    """The persons of lists that are files of their own, read before the texts that refer to them."""
+    found: dict[str, Author] = {}
+    for path in selected_files(folder, card):
+        origin = path.relative_to(folder).as_posix()
+        names = member_names(path, origin) if path.suffix.lower() == ".zip" else [origin]
+        if any(map(_is_list, names)):
+            only = card.model_copy(update={"include": [glob.escape(origin)], "exclude": []})
+            for file in xml_files(folder, only):
+                if _is_list(file.member or file.path):
+                    found.update(people(parse(file.data, file.place)))
+    return found
+
+
+def _is_list(name: str) -> bool:
+    return "listperson" in name.rpartition("/")[2].lower()
+
+
+def _documents(
+    tei: Element, file: XmlFile, origin: str, known: dict[str, Author], card: Card
+) -> Iterator[Document]:
     header = read_header(tei, file.place)
     corpus = tei.getparent()
     while corpus is not None and not header.licences:
         header = replace(header, licences=read_header(corpus, file.place).licences)
         corpus = corpus.getparent()
-    page = _Page(header.persons)
-    for text in (child for child in tei if name_of(child) == "text"):
-        page.block(text, _Here())
-    words, parts = page.out.finish()
     author = header.authors[0] if header.authors else None
     dated = author is not None and (author.birth or author.death)
-    return Document(
-        origin=origin,
-        text=words,
-        parts=parts,
-        title=header.title,
-        authors=header.authors,
-        date=header.date,
-        language=header.language,
-        licences=header.licences,
-        group=f"author:{author.name}" if author and dated else None,
-    )
+    group = f"author:{author.name}" if author and dated else None
+    spoken: dict[str | None, _Page] = {}
+    for text in (child for child in tei if name_of(child) == "text"):
+        for language, part in by_language(text):
+            page = spoken.setdefault(language, _Page({**known, **header.persons}))
+            page.read(part)
+    for language, page in (spoken or {None: _Page({})}).items():
+        words, parts = page.out.finish()
+        several = len(spoken) > 1
+        yield Document(
+            origin=f"{origin}{'/' if '#' in origin else '#'}{language or 'other'}" if several else origin,
+            text=words,
+            parts=parts,
+            title=header.title,
+            authors=(*header.authors, *page.speakers.values()),
+            date=header.date,
+            language=language or header.language,
+            variety=_variety(language, card) if several else None,
+            licences=header.licences,
+            group=group or (f"sitting:{tei.get(_ID) or origin}" if several else None),
+        )
+
+
+def _variety(language: str | None, card: Card) -> str | None:
+    """The variety of one of a file's languages: that of the card is of one language only."""
+    region = (card.variety or "").partition("-")[2]
+    return f"{language}-{region}" if language and region and "-" not in language else language
+
+
+def words_and_parts(elements: Iterable[Element]) -> tuple[str, tuple[Part, ...]]:
+    """What is printed of some elements of a text, for readers of editions of their own."""
+    page = _Page({})
+    for element in elements:
+        page.read(element)
+    return page.out.finish()
 
 
 @dataclass(frozen=True)
@@ -172,6 +223,19 @@ def _is_blank(items: list[Element | str]) -> bool:
     )
 
 
+def _taken_name(utterance: Element) -> str:
+    """Take the printed name from the first words of an utterance: what stands before the first full stop."""
+    first = next((e for e in utterance.iter() if (e.text or "").strip()), utterance)
+    if name_of(first) not in ("u", "seg", "p", "hi", "persName", "name"):
+        return ""
+    text = first.text or ""
+    match = re.match(r"\s*((?:[^.;:!?…]|(?<=\bMM)\.|(?<=\b[A-Z])\.){1,100})\.(?!\.)(?:\s+|$)", text)
+    if not match or not TITLED.match(match[1]):
+        return ""
+    first.text = text[match.end() :]
+    return squeeze(match[1])
+
+
 class _Page:
     """The walk through one `text` element.
 
@@ -179,9 +243,13 @@ class _Page:
     the mixed content of one.
     """
 
-    def __init__(self, persons: dict[str, str]) -> None:
+    def __init__(self, persons: dict[str, Author]) -> None:
         self.out = Assembly()
         self.persons = persons
+        #: Who speaks in utterances, by id, in the order of their first words.
+        self.speakers: dict[str, Author] = {}
+        #: No utterance says who speaks: the names are among the words.
+        self._unnamed = False
         self._notes: list[tuple[Element, _Here]] = []
         #: A name printed in a note of its own, whose speech has not come yet.
         self._announced = ""
@@ -189,6 +257,13 @@ class _Page:
         self._after_name = False
         #: The full stop behind the printed name may stand before the first word by mistake.
         self._after_stop = False
+
+    def read(self, text: Element) -> None:
+        """Read a text, or a part of one, from its beginning to its end."""
+        utterances = list(text.iter("{*}u"))
+        self._unnamed = bool(utterances) and not any(u.get("who") for u in utterances)
+        self.block(text, _Here())
+        self._speaker_alone(_Here())
 
     def block(self, element: Element, here: _Here) -> None:
         name = name_of(element)
@@ -233,7 +308,7 @@ class _Page:
             elif name_of(segment) == "l":
                 verse.append(segment)
                 continue
-            elif name_of(segment) != "speaker" or name_of(element) != "sp":
+            elif name_of(segment) != "speaker" or name_of(element) not in ("sp", "u"):
                 self._lines(verse, element, here, loose, begun)
                 self.block(segment, here)
             begun = True
@@ -331,6 +406,8 @@ class _Page:
         """One speech: the printed name, then the words, which are the part."""
         printed = " ".join(words_of(c) for c in element if name_of(c) == "speaker") or self._announced
         self._announced = ""
+        if self._unnamed and name_of(element) == "u" and not printed:
+            printed = _taken_name(element)
         about = next((c for c in element if c.get("interventiontype")), None)
         name, office = printed.rstrip(" .,:"), ""
         if about is not None or name_of(element) == "u":
@@ -341,7 +418,7 @@ class _Page:
         stated = (element.get("ana") or "").lstrip("#") if name_of(element) == "u" else ""
         link = "" if about is None else (about.get("corresp") or "").partition("#")[2]
         who = element.get("who") or ""
-        person = self.persons.get(who.lstrip("#"), who.lstrip("#")) if who.startswith("#") else None
+        person = self._met(who[1:], name, chair) if who.startswith("#") else None
         self.out.separate("\n\n")
         if name:
             self.out.add(", ".join(filter(None, (name, office))) + ". – ")
@@ -350,6 +427,18 @@ class _Page:
         with self.out.part(replace(part, role="chair" if chair else office or stated or None)):
             self.flow(element, replace(here, spoken=True))
         self._after_name = self._after_stop = False
+
+    def _met(self, identity: str, printed: str, chair: bool) -> str:
+        """Keep who speaks, and return the name they are known by."""
+        listed = self.persons.get(identity)
+        if listed is None:
+            flags = (identity,) if re.fullmatch(r"PA[0-9]+", identity) else ()
+            known = self.speakers.get(identity)
+            better = printed and not chair and (known is None or known.name == identity)
+            name = printed if better else known.name if known else identity
+            listed = Author(name, role="speaker", flags=flags)
+        self.speakers[identity] = listed
+        return listed.name
 
     def _speaker_alone(self, here: _Here) -> None:
         """Print a name that was announced and that no speech followed."""

@@ -9,19 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hemicycle.documents import Author, StatedLicence
 from hemicycle.sources.printed import iso_date
+from hemicycle.sources.tei_languages import language_tag
 from hemicycle.sources.xml import Element, name_of, place_of, squeeze, words_of
 
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-
-#: ISO 639-2 codes that headers use where BCP 47 wants the two letters of ISO 639-1.
-_TWO_LETTERS = {
-    "fra": "fr", "fre": "fr", "eng": "en", "nld": "nl", "dut": "nl",
-    "deu": "de", "ger": "de", "ita": "it", "spa": "es", "por": "pt",
-}  # fmt: skip
 
 #: Contributors beside the authors whose own term of protection counts, by the words for what they did.
 _CONTRIBUTIONS = {
@@ -52,7 +47,7 @@ class Header:
 
     Attributes:
         date: of the sitting or the first publication, ISO 8601, as precise as stated.
-        persons: printed names by `xml:id`, from the header's list of persons.
+        persons: by `xml:id`, from the list of persons.
     """
 
     title: str | None
@@ -60,7 +55,7 @@ class Header:
     date: str | None
     language: str | None
     licences: tuple[StatedLicence, ...]
-    persons: dict[str, str]
+    persons: dict[str, Author]
 
 
 def read_header(tei: Element, file: str) -> Header:
@@ -68,13 +63,17 @@ def read_header(tei: Element, file: str) -> Header:
     header = next((child for child in tei if name_of(child) == "teiHeader"), None)
     if header is None:
         return Header(None, (), None, _language(tei, None), (), {})
+    first = _first_edition(header)
     return Header(
         title=_title(header),
-        authors=tuple(_authors(header)),
-        date=_date(tei, header),
+        authors=tuple(
+            replace(author, published=first) if author.role == "author" else author
+            for author in _authors(header)
+        ),
+        date=str(first) if first else _date(tei, header),
         language=_language(tei, header),
         licences=tuple(_licences(header, file)),
-        persons=_persons(tei),
+        persons=people(tei),
     )
 
 
@@ -158,17 +157,19 @@ def _year(stated: str | None) -> int | None:
     return int(match[1]) if match else None
 
 
-def _date(tei: Element, header: Element) -> str | None:
-    """The day of the sitting or the year of first publication; never the date of the encoding.
-
-    A first edition over several years (a serial) counts from the last one, when the work was complete.
-    """
+def _first_edition(header: Element) -> int | None:
+    """The year of first publication; a serial counts from its last year, when it was whole."""
     for edition in header.iter("{*}bibl"):
         if edition.get("type") == "firstEdition":
             for stated in _find(edition, "date"):
                 years = re.findall(r"\b\d{4}\b", stated.get("when") or words_of(stated))
                 if years:
-                    return str(max(years))
+                    return int(max(years))
+    return None
+
+
+def _date(tei: Element, header: Element) -> str | None:
+    """The day of the sitting or of the making; never the date of the encoding."""
     candidates = [
         *_find(header, "profileDesc/settingDesc/setting/date"),
         *_find(header, "profileDesc/creation/date"),
@@ -191,16 +192,21 @@ def _language(tei: Element, header: Element | None) -> str | None:
     used = _find(header, "profileDesc/langUsage/language") if header is not None else []
     if not stated and len(used) == 1:
         stated = used[0].get("ident")
-    return _TWO_LETTERS.get(stated.lower(), stated) if stated else None
+    return language_tag(stated)
 
 
-def _persons(tei: Element) -> dict[str, str]:
+def people(element: Element) -> dict[str, Author]:
+    """The persons of every list inside an element, by their `xml:id`, as speakers."""
     found = {}
-    for one in tei.iter("{*}person"):
+    for one in element.iter("{*}person"):
         key = one.get("{http://www.w3.org/XML/1998/namespace}id")
-        name = next((words_of(n) for n in _find(one, "persName")), "")
-        if key and name:
-            found[key] = name
+        named = next(iter(_find(one, "persName")), None)
+        if key and named is not None and words_of(named):
+            stated = person(one, "speaker")
+            pieces = [words_of(e) for name in ("forename", "nameLink", "surname") for e in _find(named, name)]
+            # Ids of other kinds than the Assemblée's would be taken for a flag that bears on a term.
+            flags = (key,) if re.fullmatch(r"PA[0-9]+", key) else ()
+            found[key] = replace(stated, name=" ".join(pieces) or words_of(named), flags=flags)
     return found
 
 

@@ -5,9 +5,10 @@ guessed: a wrong guess turns every accent of a French text into noise that no la
 the author's own. Files are checked piece by piece, so a refusal costs no more memory than what was read.
 
 A Markdown file may begin with a simple header (`key: value` between two lines of `---`), from which the
-title, the date, the authors, the language and the licence are taken. It is read without a YAML library:
-a header that needs one is left in the text, unless a line of it seems to state a licence. Then the file is
-refused: a statement passed over would let a more generous one, the card's, stand in its place.
+title, the date, the authors, the language, the licence and a reservation of all rights are taken. It is read
+without a YAML library: a header that needs one is left in the text, unless a line of it seems to state a
+licence. Then the file is refused: a statement passed over would let a more generous one, the card's, stand
+in its place.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import codecs
 import datetime
 import io
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +36,18 @@ PLAIN = (".txt", ".text")
 MAX_HEADER_LINES = 200
 
 LICENCE_KEYS = ("license", "licence", "licenses", "licences")
+#: Keys under which rights may be reserved; whatever else stands there states no licence and refuses none.
+RIGHTS_KEYS = ("copyright", "rights", "right", "droits", "droit")
+RESERVED = "LicenseRef-all-rights-reserved"
+#: “Some rights reserved” and “no rights reserved” are others' words for licences, and must not be met.
+_RESERVED = re.compile(
+    r"\ball\s+rights?\b[^.;]{0,80}?\breserved\b|^\W*rights?\s+reserved\b"
+    r"|\b(?:tous|tout)\s+(?:les\s+)?droits?\b[^.;]{0,120}?\bréserv|^\W*droits?\s+réserv",
+    re.IGNORECASE,
+)
+_RIGHTS_LINE = re.compile(
+    rf"(?:^|[{{,])\s*(?:[-?]\s+)*[\"']?({'|'.join(RIGHTS_KEYS)})[\"']?\s*:\s*(.*)", re.IGNORECASE
+)
 #: A line that gives a licence under its own key, at any depth, also inside braces.
 _LICENCE_LINE = re.compile(r"(?:^|[{,])\s*(?:[-?]\s+)*[\"']?licen[sc]es?[\"']?\s*:", re.IGNORECASE)
 _HEADER_START = re.compile(r"---[ \t]*\n")
@@ -44,13 +58,15 @@ class Header:
     """A file's header: values by lower-case key, the line of each key, and the text after it.
 
     `unread_licence` is the first line that states something of a licence and went into no value: a key in a
-    nested table, a list of tables, a second line of text.
+    nested table, a list of tables, a second line of text. `reserved` is the first line that reserves all
+    rights.
     """
 
     values: dict[str, tuple[str, ...]]
     lines: dict[str, int]
     body: str
     unread_licence: int | None = None
+    reserved: int | None = None
 
     def one(self, *keys: str) -> str | None:
         """The first value of the first of `keys` that has one."""
@@ -151,11 +167,19 @@ def _markdown(origin: str, text: str) -> Document:
         authors=tuple(Author(name) for name in header.all("authors", "author", "auteurs", "auteur")),
         date=iso_date(header.one("date")),
         language=bcp47(header.one("language", "lang", "langue")),
-        licences=tuple(
-            StatedLicence("file", expression, f"{origin}, line {header.line(*LICENCE_KEYS)}")
-            for expression in header.all(*LICENCE_KEYS)
-        ),
+        licences=_stated(header, origin),
     )
+
+
+def _stated(header: Header, origin: str) -> tuple[StatedLicence, ...]:
+    """What a header states of the licence; a reservation of all rights stands beside what else it says."""
+    stated = [
+        StatedLicence("file", expression, f"{origin}, line {header.line(*LICENCE_KEYS)}")
+        for expression in header.all(*LICENCE_KEYS)
+    ]
+    if header.reserved is not None:
+        stated.append(StatedLicence("file", RESERVED, f"{origin}, line {header.reserved}"))
+    return tuple(stated)
 
 
 def front_matter(text: str, *, max_lines: int = MAX_HEADER_LINES) -> Header | None:
@@ -171,6 +195,7 @@ def front_matter(text: str, *, max_lines: int = MAX_HEADER_LINES) -> Header | No
     values: dict[str, list[str]] = {}
     lines: dict[str, int] = {}
     unread: list[int] = []
+    reserved: list[int] = []
     key: str | None = None
     position = start.end()
     for number in range(2, max_lines + 2):
@@ -180,20 +205,25 @@ def front_matter(text: str, *, max_lines: int = MAX_HEADER_LINES) -> Header | No
         line, position = text[position:end].rstrip(), end + 1
         if line in ("---", "..."):
             read = {k: tuple(v) for k, v in values.items()}
-            return Header(read, lines, text[position:].lstrip("\n"), min(unread, default=None))
+            body = text[position:].lstrip("\n")
+            return Header(read, lines, body, min(unread, default=None), min(reserved, default=None))
         pair = re.fullmatch(r"([^\s:#\-{\[&*!|>%@`][^:]{0,63}?)\s*:(?:\s+(.*))?", line)
         if pair:
             key = pair[1].strip("\"'").lower()
             values.setdefault(key, []).extend(_values(pair[2] or ""))
             lines.setdefault(key, number)
-            if key not in LICENCE_KEYS and _LICENCE_LINE.search(line):
+            if key in RIGHTS_KEYS and _reserves(key, pair[2] or ""):
+                reserved.append(number)
+            elif key not in LICENCE_KEYS and _states_licence(line):
                 unread.append(number)
         elif not line or line.lstrip().startswith("#"):
             pass
+        elif key in RIGHTS_KEYS and _reserves(key, line.strip(" \t-")):
+            reserved.append(number)
         elif key and (below := _below(line, values[key])) is not None:
             values[key] += below
         elif line.startswith((" ", "\t")) or (key and line.startswith("- ")):
-            if key in LICENCE_KEYS or _LICENCE_LINE.search(line):
+            if key in LICENCE_KEYS or _states_licence(line):
                 unread.append(number)
         else:
             return None
@@ -204,7 +234,7 @@ def front_matter(text: str, *, max_lines: int = MAX_HEADER_LINES) -> Header | No
 
 def _below(line: str, before: list[str]) -> list[str] | None:
     """The values that a line below a key gives it, or None where it belongs to a nested table."""
-    if _LICENCE_LINE.search(line):
+    if _states_licence(line):
         return None
     if item := re.fullmatch(r"\s*-\s+(.*)", line):
         return None if ": " in item[1] or item[1].endswith(":") else _values(item[1])
@@ -220,9 +250,22 @@ def _licence_line(text: str) -> int | None:
     for number, line in enumerate(io.StringIO(text), 1):
         if number > 1 and line.rstrip() in ("---", "..."):
             break
-        if _LICENCE_LINE.search(line):
+        if _states_licence(line):
             return number
     return None
+
+
+def _states_licence(line: str) -> bool:
+    """Whether a line gives a licence, or reserves all rights, under a key of its own at any depth."""
+    if _LICENCE_LINE.search(line):
+        return True
+    return any(_reserves(found[1], found[2]) for found in _RIGHTS_LINE.finditer(line))
+
+
+def _reserves(key: str, written: str) -> bool:
+    """Whether all rights are reserved in what stands under a key; `droits: réservés` is said with its key."""
+    plain = unicodedata.normalize("NFC", written).strip("\"' ")
+    return bool(_RESERVED.search(plain) or _RESERVED.search(f"{key} {plain}"))
 
 
 def _values(written: str) -> list[str]:

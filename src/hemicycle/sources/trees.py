@@ -18,6 +18,10 @@ from hemicycle.errors import InputError
 MAX_PAGE = 32 << 20
 MAX_DEPTH = 150
 
+_WINDOWS = {
+    byte: letter for byte in range(0x80, 0xA0) if (letter := bytes([byte]).decode("cp1252", "ignore"))
+}
+
 _TOO_DEEP = f"boolean({'/*' * (MAX_DEPTH + 1)})"
 
 _ENCODING = re.compile(
@@ -60,6 +64,27 @@ def decoded_as(data: bytes, encoding: str, place: str) -> str:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise InputError("the page holds a NUL", place=f"{place}, line {line}")
     return text
+
+
+def latin_text(data: bytes, place: str) -> str:
+    """The text of a page of an old site; UTF-8 that is declared as Latin-1 is refused: it reads as noise."""
+    text = decoded(data, place)
+    if not data.isascii() and text == data.decode("latin-1"):
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError:
+            return text
+        raise InputError(
+            "the page says that it is in ISO-8859-1, but its bytes are UTF-8",
+            place=place,
+            remedy="Fetch it again, or correct the encoding that its head declares.",
+        )
+    return text
+
+
+def windows_letters(text: str) -> str:
+    """What browsers show for the control characters of ISO-8859-1: the letters of Windows-1252."""
+    return text.translate(_WINDOWS)
 
 
 def html_root(text: str, place: str) -> etree._Element:

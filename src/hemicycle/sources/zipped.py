@@ -79,12 +79,28 @@ def xml_files(folder: Path, card: Card, limit: int = FILE_LIMIT) -> Iterator[Xml
             )
 
 
-def _members(path: Path, origin: str, limit: int) -> Iterator[XmlFile]:
+def open_zip(path: Path, origin: str) -> zipfile.ZipFile:
+    """The zip file at a path. Raises InputError where it is none."""
     try:
-        archive = zipfile.ZipFile(path)
+        return zipfile.ZipFile(path)
     except _DAMAGE as error:
         raise _damaged(origin, error) from None
-    with archive:
+
+
+def member_names(path: Path, origin: str) -> list[str]:
+    """The names that a zip file says its members have, without reading any. Raises InputError as above."""
+    with open_zip(path, origin) as archive:
+        return archive.namelist()
+
+
+def inflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str, limit: int) -> bytes:
+    """The bytes of one member of any kind. Raises InputError: damaged, hostile or above `limit`."""
+    _check_member(info, place, limit)
+    return _inflate(archive, info, place, limit)
+
+
+def _members(path: Path, origin: str, limit: int) -> Iterator[XmlFile]:
+    with open_zip(path, origin) as archive:
         infos = [info for info in archive.infolist() if not info.is_dir()]
         names = Counter(info.filename for info in infos)
         for info in sorted(infos, key=lambda info: info.filename):
@@ -93,22 +109,31 @@ def _members(path: Path, origin: str, limit: int) -> Iterator[XmlFile]:
 
 
 def _check(info: zipfile.ZipInfo, place: str, names: Counter[str], limit: int) -> None:
-    """Refuse what the directory of the zip already gives away."""
-    name = info.filename
-    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name or ":" in name:
-        raise InputError(
-            "the name of this member climbs out of the zip file",
-            place=place,
-            remedy="Do not use this file; ask its publisher for a clean one.",
-        )
-    if not name.lower().endswith(".xml"):
+    """Refuse what the directory of the zip already gives away of a member that should be XML."""
+    if not _climbs_out(info.filename) and not info.filename.lower().endswith(".xml"):
         raise InputError(
             "the zip file holds something that is not XML",
             place=place,
             remedy="Unpack it, and say in the source card which files are meant.",
         )
-    if names[name] > 1:
+    if names[info.filename] > 1:
         raise InputError("the zip file holds two members of this name", place=place)
+    _check_member(info, place, limit)
+
+
+def _climbs_out(name: str) -> bool:
+    return (
+        PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name or ":" in name
+    )
+
+
+def _check_member(info: zipfile.ZipInfo, place: str, limit: int) -> None:
+    if _climbs_out(info.filename):
+        raise InputError(
+            "the name of this member climbs out of the zip file",
+            place=place,
+            remedy="Do not use this file; ask its publisher for a clean one.",
+        )
     if info.flag_bits & 1:
         raise InputError("the member is encrypted", place=place, remedy="Unpack it with its password first.")
     if info.file_size > limit:

@@ -1,8 +1,9 @@
 """Project templates: what `hemicycle new` writes.
 
 `petit` is a skeleton for texts of one's own; `french` names the official French archives. A template is a
-folder of data files beside this one. In none of them is `attested_by` filled in: whoever makes the project
-reads the licences and answers for them, and until then the gate says no.
+folder of data files beside this one. `cards/` holds source cards ready for use, one a publisher's
+collection. In none of them is `attested_by` filled in: whoever makes the project reads the licences and
+answers for them, and until then the gate says no.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from hemicycle.errors import DeclarationError, InputError, did_you_mean
-from hemicycle.project import DECLARATION
+from hemicycle.project import DECLARATION, Card, load_card
 from hemicycle.store import write_aside
 
 #: Stands for the project's name in a template's files.
@@ -63,6 +64,30 @@ def create_project(folder: Path, template: str, name: str | None = None) -> list
     except OSError as error:
         raise InputError(f"the project cannot be written: {error.strerror}", place=str(folder)) from None
     return sorted(written)
+
+
+def cards() -> dict[str, Card]:
+    """Name → card, of every card that is ready for use."""
+    with resources.as_file(_home() / "cards") as folder:
+        return {path.stem: load_card(path) for path in sorted(folder.glob("*.toml"))}
+
+
+def add_card(project: Path, name: str) -> Path:
+    """Write a ready card into a project's `sources/` and return its path.
+
+    Raises DeclarationError where there is no such card, or the project has one of that name.
+    """
+    known = cards()
+    if name not in known:
+        raise DeclarationError(
+            f"there is no card “{name}”",
+            remedy=did_you_mean(name, known) or "`hemicycle new --cards` lists them.",
+        )
+    path = project / "sources" / f"{name}.toml"
+    if path.exists():
+        raise DeclarationError("the project has a card of this name already", place=str(path))
+    write_aside(path, (_home() / "cards" / f"{name}.toml").read_bytes())
+    return path
 
 
 def _home() -> Traversable:

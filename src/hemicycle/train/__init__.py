@@ -5,7 +5,7 @@ exact: killed at any step and started again, it ends in the same bits. What is h
 torch, so that a look at a project stays quick.
 """
 
-from hemicycle.train.budget import resolve_run
+from hemicycle.train.budget import few_steps, resolve_run
 from hemicycle.train.settings import Run, Shape, derive_shape
 
-__all__ = ["Run", "Shape", "derive_shape", "resolve_run"]
+__all__ = ["Run", "Shape", "derive_shape", "few_steps", "resolve_run"]

@@ -48,10 +48,13 @@ def train(
     *,
     shape: Shape,
     run: Run,
+    name: str = "",
     cache: Path | None = None,
     progress: Progress = QUIET,
 ) -> dict[str, Any]:
     """Train over the whole plan, resuming from `scratch`, and write a model folder to `out`.
+
+    `name` is what the model is called when a resumption is told.
 
     Returns figures for the statement. Raises HemicycleError on a loss that is not a number, before the
     update that would spread it; the last checkpoint stays.
@@ -71,6 +74,7 @@ def train(
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         figures = state["figures"]
+        progress.say(f"resuming model {name} at step {first} of {order.steps}")
     learner = Learner(model, run, cache)
     tokens_a_step = order.batch_rows * order.context
 

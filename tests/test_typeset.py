@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 
 from hemicycle.release import cards
 from hemicycle.release.attribution import duty_words, licence_link, licence_url
-from hemicycle.release.typeset import (
+from hemicycle.typeset import (
     NARROW,
     Language,
     code,

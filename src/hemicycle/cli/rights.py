@@ -1,0 +1,305 @@
+"""`hemicycle rights`: explain a term, a document, a foreign table of licences or a page's opt-outs."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hemicycle.cli.rights_audit import command as audit
+from hemicycle.cli.rights_optout import optout
+from hemicycle.cli.session import Session, json_option, print_json, project_option
+from hemicycle.cli.tables import cell
+from hemicycle.errors import DeclarationError, did_you_mean
+
+DAY = click.DateTime(formats=["%Y-%m-%d"])
+
+
+@click.group("rights")
+def command() -> None:
+    """Explain rights: a work's term, a document's verdicts, a foreign table of licences, a page's opt-outs.
+
+    None of it is legal advice: it says which rule, evidence and person stand behind a verdict.
+
+    \b
+    Examples:
+      hemicycle rights term --death 1944 --published 1943 --mplf --in FR,BE,CA-QC
+      hemicycle rights explain CRSINV1L1S2031O1N001
+      hemicycle rights audit datasets.csv --column licence="License" --umbrella Apache-2.0
+      hemicycle rights optout page.html --robots robots.txt
+    """
+
+
+command.add_command(audit)
+command.add_command(optout)
+
+
+@command.command()
+@click.option(
+    "--death", "deaths", multiple=True, metavar="YEAR", help="Year of death; once a co-author. `?`: unknown."
+)
+@click.option(
+    "--birth", "births", multiple=True, metavar="YEAR", help="Year of birth, in the order of --death."
+)
+@click.option("--published", type=int, metavar="YEAR", help="Year of the first publication.")
+@click.option("--mplf", is_flag=True, help="The author is “mort pour la France”.")
+@click.option(
+    "--kind",
+    default="individual",
+    show_default=True,
+    type=click.Choice(
+        ["individual", "collaboration", "collective", "anonymous", "pseudonymous", "audiovisual"]
+    ),
+    help="Kind of work; several --death make an individual work a collaboration.",
+)
+@click.option("--posthumous", is_flag=True, help="First published after the author's death.")
+@click.option("--music", is_flag=True, help="A musical composition.")
+@click.option(
+    "--origin", metavar="COUNTRY", help="Country of the first publication, for the comparison of terms."
+)
+@click.option("--nationality", metavar="COUNTRY", help="Of the authors, for the comparison of terms.")
+@click.option("--in", "countries", required=True, metavar="CODES", help="Countries, as FR,BE,CA-QC.")
+@click.option("--on", "day", type=DAY, help="The day to judge for; today, if none is given.")
+@click.option("--language", type=click.Choice(["en", "fr"]), default="en", help="Of the explanation.")
+@json_option
+def term(
+    deaths: tuple[str, ...],
+    births: tuple[str, ...],
+    published: int | None,
+    mplf: bool,
+    kind: str,
+    posthumous: bool,
+    music: bool,
+    origin: str | None,
+    nationality: str | None,
+    countries: str,
+    day: datetime | None,
+    language: str,
+    as_json: bool,
+) -> None:
+    """Say when the rights in one work end, country by country, and how that is reckoned.
+
+    Where laws can be read in several ways, two days are given: the one held right, and the one on which all
+    readings agree. Between them the work is contested, and stays blocked.
+
+    \b
+    Examples:
+      hemicycle rights term --death 1944 --published 1943 --mplf --in FR,BE,CA-QC
+      hemicycle rights term --kind collective --published 1954 --in FR --json
+      hemicycle rights term --death 1937 --death 1954 --music --published 1925 --in FR
+    """
+    from hemicycle.rights.term import Lifetime, Work, judge
+    from hemicycle.rights.term_words import tell
+
+    contributors = tuple(
+        Lifetime(_year(birth, "--birth"), _year(death, "--death"), mplf, nationality)
+        for death, birth in zip(deaths, [*births, *["?"] * len(deaths)], strict=False)
+    )
+    if len(births) > len(deaths):
+        raise DeclarationError(
+            "there are more --birth than --death", remedy="Give --death ? for who is alive."
+        )
+    if not contributors and kind in ("individual", "collaboration", "audiovisual"):
+        contributors = (Lifetime(None, None, mplf, nationality),)
+    work = Work(contributors, kind, published, posthumous, music, _country(origin) if origin else None)  # type: ignore[arg-type]
+    on = day.date() if day else date.today()
+    judged = {code: judge(work, code, on) for code in _countries(countries)}
+    if as_json:
+        print_json(
+            {
+                "on": on,
+                "work": _work_json(work),
+                "jurisdictions": {
+                    code: {
+                        "verdict": v.verdict,
+                        "free_from": v.free_from,
+                        "safe_from": v.safe_from,
+                        "earliest": v.earliest,
+                        "contested": v.contested,
+                        "rules": list(v.rules),
+                        "reason": v.explanation,
+                        "explanation": tell(v, "en"),
+                        "explanation_fr": tell(v, "fr"),
+                    }
+                    for code, v in judged.items()
+                },
+            }
+        )
+        return
+    for code, v in judged.items():
+        contested = ", contested" if v.contested else ""
+        click.echo(click.style(f"{code}  {v.verdict}{contested}", bold=True))
+        click.echo(click.wrap_text(tell(v, language), 100, "  ", "  "))  # type: ignore[arg-type]
+
+
+@command.command()
+@click.argument("document")
+@click.option("--language", type=click.Choice(["en", "fr"]), default="en", help="Of the explanations.")
+@project_option
+@json_option
+def explain(document: str, language: str, folder: Path, as_json: bool) -> None:
+    """Say for DOCUMENT, by its id, what its verdicts are in each country and what they rest on.
+
+    \b
+    Examples:
+      hemicycle rights explain CRSINV1L1S2031O1N001 --project examples/petit-hemicycle
+    """
+    from hemicycle.project import AUTHORS
+    from hemicycle.rights.authority import load_authority
+    from hemicycle.rights.policy import find_policy
+    from hemicycle.rights.report import find_document, report
+
+    session = Session(folder)
+    names = list(session.project.cards)
+    steps = [session.flow.rights(name) for name in names]
+    outcomes = {(o.step.stage, o.step.name): o for o in session.pipeline().look(steps)}
+    standing = {
+        name: (documents.folder, rights.folder)
+        for name in names
+        if (documents := outcomes["documents", name]).folder and (rights := outcomes["rights", name]).folder
+    }
+    found = find_document(document, standing)
+    project = session.project
+    known = project.folder / AUTHORS
+    told = report(
+        found,
+        project.cards[found.source],
+        find_policy(project.declaration.project.policy, project.folder),
+        load_authority(known) if known.is_file() else None,
+    )
+    if as_json:
+        print_json(told)
+        return
+    click.echo(click.style(f"{cell(found.id)}  ({cell(told['title'] or '–')})", bold=True))
+    for row in told["verdicts"]:
+        click.echo(
+            f"{row['jurisdiction']} {', '.join(row['uses'])}: " + click.style(row["verdict"], bold=True)
+        )
+        click.echo(click.wrap_text(cell(row[f"explanation_{language}"]), 100, "  ", "  "))
+        for key in ("licence", "free_from", "safe_from", "obligations", "rules", "statements"):
+            value = row[key]
+            if value:
+                shown = ", ".join(value) if isinstance(value, list) else value
+                click.echo(f"  {key.replace('_', ' ')}: {cell(shown)}")
+    for reservation in told["reservations"]:
+        click.echo(
+            f"  opt-out, {cell(reservation['protocol'])}: {cell(reservation['value'])} "
+            f"({cell(reservation['place'])})"
+        )
+
+
+@command.command()
+@click.argument("declared", metavar="LICENCE")
+@click.option("--source", "sources", multiple=True, metavar="NAME=SPDX", help="A text that was trained on.")
+@click.option("--base-model", "bases", multiple=True, metavar="NAME=SPDX", help="A model that was continued.")
+@click.option(
+    "--generator", "generators", multiple=True, metavar="NAME=SPDX", help="A model that wrote text."
+)
+@json_option
+def release(
+    declared: str,
+    sources: tuple[str, ...],
+    bases: tuple[str, ...],
+    generators: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Say whether weights may go out under LICENCE, given what they were made of; exit code 3 if not.
+
+    `hemicycle release` asks the same of a project. NAME= without a licence stands for one that is not known.
+
+    \b
+    Examples:
+      hemicycle rights release Apache-2.0 --source debats=etalab-2.0 --source wiki=CC-BY-SA-4.0
+      hemicycle rights release Apache-2.0 \\
+          --base-model bloom=LicenseRef-scancode-bigscience-rail-1.0
+    """
+    from hemicycle.rights.aggregate import Kind, Part, follows, manifest
+    from hemicycle.rights.policy import default_policy
+
+    kinds: list[tuple[Kind, tuple[str, ...]]] = [
+        ("source", sources),
+        ("base-model", bases),
+        ("generator", generators),
+    ]
+    parts = []
+    for kind, given in kinds:
+        for one in given:
+            name, licence = _named(one, f"--{kind}")
+            parts.append(Part(name, kind, licence))
+    blockers = follows(declared, parts, default_policy())
+    texts = [part.licence for part in parts if part.kind == "source" and part.licence]
+    corpus = manifest(texts) if texts and not blockers else None
+    if as_json:
+        print_json(
+            {
+                "licence": declared,
+                "follows": not blockers,
+                "corpus": corpus,
+                "blockers": [
+                    {
+                        "name": b.part.name,
+                        "kind": b.part.kind,
+                        "licence": b.part.licence,
+                        "reason": b.reason,
+                        "clause": b.clause or None,
+                        "explanation": b.en,
+                        "explanation_fr": b.fr,
+                    }
+                    for b in blockers
+                ],
+            }
+        )
+    else:
+        click.echo(f"weights under {cell(declared)}: " + ("follows" if not blockers else "does not follow"))
+        for blocker in blockers:
+            click.echo(f"  {cell(blocker.en)}")
+        if corpus:
+            click.echo(f"  the texts, each under its own: {cell(corpus)}")
+    if blockers:
+        raise click.exceptions.Exit(3)
+
+
+def _named(given: str, option: str) -> tuple[str, str | None]:
+    name, equals, licence = given.partition("=")
+    if not name or not equals:
+        raise DeclarationError(f"{option}: “{cell(given)}” is not NAME=SPDX")
+    return name, licence or None
+
+
+def _year(given: str, option: str) -> int | None:
+    if given == "?":
+        return None
+    try:
+        return int(given)
+    except ValueError:
+        raise DeclarationError(
+            f"{option}: “{cell(given)}” is not a year", remedy="Write it as 1944, or ? where it is not known."
+        ) from None
+
+
+def _countries(given: str) -> list[str]:
+    return list(dict.fromkeys(_country(code) for code in given.split(",") if code.strip()))
+
+
+def _country(given: str) -> str:
+    from hemicycle.rights.term_rules import find_jurisdiction, jurisdictions
+
+    code = given.strip().upper()
+    if find_jurisdiction(code) is None:
+        raise DeclarationError(
+            f"there is no jurisdiction “{cell(code)}”",
+            remedy=did_you_mean(code, jurisdictions()) or f"Known: {', '.join(jurisdictions())}.",
+        )
+    return code
+
+
+def _work_json(work: Any) -> dict[str, Any]:
+    import dataclasses
+
+    told = dataclasses.asdict(work)
+    told["contributors"] = [
+        {k: v for k, v in c.items() if v not in (None, False)} for c in told["contributors"]
+    ]
+    return {k: v for k, v in told.items() if v not in (None, False)}

@@ -1,0 +1,240 @@
+"""Admission: decisions and signatures enter the journal, and only there do they begin to count.
+
+An SSH signature carries no time that could be trusted, so whether its signer held the role is judged on the
+day it enters. Nothing that is refused enters; each refusal says why, and the file may be mended and tried
+again. What has entered is checked by digest ever after.
+
+The file of people enters too. The first one founds the project; a later one needs a decision, signed by those
+whom the one before it names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from hemicycle.digests import sha256_bytes
+from hemicycle.errors import HemicycleError, IntegrityError, RightsError
+from hemicycle.governance.decisions import (
+    Decision,
+    DecisionFile,
+    SignatureFile,
+    list_approvals,
+    namespace,
+    read_decision,
+)
+from hemicycle.governance.people import GOVERNANCE, Governance, Person, parse_governance
+from hemicycle.governance.rules import SIGNING_RANKS, load_rules
+from hemicycle.governance.sshsig import Sshsig, parse_sshsig
+from hemicycle.governance.standing import read_entries, standings
+from hemicycle.ledger import Journal, Ledger
+
+#: Where the ledger keeps every file of people that was ever in force.
+KEPT = "governance"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A file of `approvals/` that did not enter, and why."""
+
+    file: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.why}"
+
+
+def admit_governance(ledger: Ledger, path: Path, folder: Path, now: datetime) -> Governance:
+    """Enter the file of people if it is new, and return it.
+
+    Raises RightsError where it is another than the journal's last and no standing decision says so.
+    """
+    data = path.read_bytes()
+    governance = parse_governance(data, str(path))
+    digest = sha256_bytes(data)
+    lines = ledger.journal.lines()
+    last = next((str(x.content["sha256"]) for x in reversed(lines) if x.kind == "governance"), None)
+    if last == digest:
+        return governance
+    if last is not None:
+        rules = load_rules(parse_governance(kept_governance(ledger, last), f"{KEPT}/{last[:16]}.toml").rules)
+        told = standings(read_entries(lines, folder), rules, now)
+        allowed = {
+            s.decision.covers.get("governance")
+            for s in told
+            if s.decision.kind == "governance" and s.state == "standing"
+        }
+        if digest not in allowed:
+            raise RightsError(
+                f"{GOVERNANCE} was changed, and no standing decision says so",
+                place=str(path),
+                remedy="Two leads of governance sign it with `hemicycle govern sign`; or take it back.",
+            )
+    file = f"{KEPT}/{digest[:16]}.toml"
+    ledger.keep(file, data)
+    ledger.enter("governance", {"file": file, "sha256": digest, "entered": _iso(now)})
+    return governance
+
+
+def governance_in_force(ledger: Ledger) -> Governance | None:
+    """The people whom the journal's last file of people names; None before there is one."""
+    lines = ledger.journal.lines()
+    last = next((str(x.content["sha256"]) for x in reversed(lines) if x.kind == "governance"), None)
+    return (
+        None if last is None else parse_governance(kept_governance(ledger, last), f"{KEPT}/{last[:16]}.toml")
+    )
+
+
+def kept_governance(ledger: Ledger, sha256: str) -> bytes:
+    """A file of people that was in force. Raises IntegrityError where it is not as it entered."""
+    path = ledger.folder / KEPT / f"{sha256[:16]}.toml"
+    data = path.read_bytes() if path.is_file() else b""
+    if sha256_bytes(data) != sha256:
+        raise IntegrityError("the file of people the journal names is missing or changed", place=str(path))
+    return data
+
+
+def admit_decisions(
+    ledger: Ledger, folder: Path, governance: Governance, now: datetime, *, enter: bool = True
+) -> list[Refusal]:
+    """Enter every decision and signature of `approvals/` that is new and sound; return what was refused.
+
+    Without `enter` nothing is written: only what would be refused is told. Raises IntegrityError where a file
+    that had entered was changed or taken away.
+    """
+    entered = entered_files(ledger.journal)
+    check_entered(folder, entered)
+    decisions, signatures, others = list_approvals(folder)
+    refused = [Refusal(path.name, "this is neither a decision nor a signature") for path in others]
+    heads = {line.digest for line in ledger.journal.lines()}
+    sound: dict[str, DecisionFile] = {}
+    for path in decisions:
+        try:
+            file = read_decision(path)
+            if file.path.name not in entered and file.decision.head not in heads:
+                raise IntegrityError("it was made on a head that this journal never had", place=str(path))
+        except HemicycleError as error:
+            refused.append(Refusal(path.name, error.what))
+            continue
+        sound[path.stem] = file
+        if enter and path.name not in entered:
+            content = {"file": path.name, "sha256": file.sha256, "entered": _iso(now)}
+            ledger.enter("decision", content)
+    for signature in signatures:
+        if signature.path.name in entered:
+            continue
+        try:
+            data = signature.path.read_bytes()
+            person = check_signature(signature, data, sound, governance, now, entered)
+        except HemicycleError as error:
+            refused.append(Refusal(signature.path.name, error.what))
+            continue
+        content = {
+            "file": signature.path.name,
+            "sha256": sha256_bytes(data),
+            "decision": f"{signature.stem}.json",
+            "person": person.id,
+            "role": signature.role,
+            "entered": _iso(now),
+        }
+        if enter:
+            ledger.enter("signature", content)
+        entered[signature.path.name] = content["sha256"]
+    return refused
+
+
+def check_signature(
+    file: SignatureFile,
+    data: bytes,
+    decisions: dict[str, DecisionFile],
+    governance: Governance,
+    now: datetime,
+    entered: dict[str, str] | None = None,
+) -> Person:
+    """Whose signature this is. Raises IntegrityError or RightsError, each with its own sentence, unless it is
+    a good signature of somebody who may sign this decision in this role today."""
+    place = str(file.path)
+    decision = decisions.get(file.stem)
+    if decision is None:
+        raise IntegrityError("the decision it signs is not here, or was refused", place=place)
+    signature = parse_sshsig(data, place)
+    try:
+        signature.check(decision.data, namespace(file.role), place)
+    except IntegrityError as error:
+        for other in decisions.values():
+            if other is not decision and _fits(signature, other.data, signature.namespace):
+                raise IntegrityError(
+                    f"it is a signature of another decision, {other.path.name}, copied here", place=place
+                ) from None
+        raise error
+    person = governance.holder(signature.public_key)
+    if person is None:
+        raise RightsError(
+            f"the key {signature.public_key.fingerprint} is nobody's in {GOVERNANCE}", place=place
+        )
+    if person.id != file.person:
+        raise RightsError(f"the file says {file.person}, and the key is that of {person.id}", place=place)
+    check_signer(person, file.role, decision.decision, now, place)
+    if any(name.startswith(f"{file.stem}.{person.id}.") for name in entered or ()):
+        raise RightsError(f"{person.id} has signed this decision already; one person signs once", place=place)
+    return person
+
+
+def check_signer(person: Person, role: str, decision: Decision, now: datetime, place: str) -> None:
+    """Raise RightsError unless this person may sign this decision in this role today."""
+    rank = person.holds(role, now)
+    if rank not in SIGNING_RANKS:
+        what = f"holds the role “{role}” as {rank} only" if rank else f"does not hold the role “{role}”"
+        raise RightsError(f"{person.id} {what} on {now.date()}", place=place)
+    if decision.author is not None and decision.author in (person.id, person.name):
+        raise RightsError(
+            f"{person.id} is the author of what is decided, and authors do not sign", place=place
+        )
+    if _folded(person.organisation) in map(_folded, decision.parties):
+        raise RightsError(
+            f"{person.id} is of {person.organisation}, which this decision is about", place=place
+        )
+
+
+def entered_files(journal: Journal) -> dict[str, str]:
+    """File of `approvals/` → its digest, as the journal has them."""
+    return {
+        str(line.content.get("file")): str(line.content.get("sha256"))
+        for line in journal.lines()
+        if line.kind in ("decision", "signature")
+    }
+
+
+def check_entered(folder: Path, entered: dict[str, str]) -> None:
+    """Raise IntegrityError unless every file that entered is there, unchanged."""
+    for name, sha256 in entered.items():
+        path = folder / name
+        if not path.is_file() or path.is_symlink():
+            raise IntegrityError(
+                "the journal names this file; it is missing",
+                place=str(path),
+                remedy="Take it back from version control.",
+            )
+        if sha256_bytes(path.read_bytes()) != sha256:
+            raise IntegrityError(
+                "the file was changed after it entered the journal",
+                place=str(path),
+                remedy="Take it back from version control.",
+            )
+
+
+def _fits(signature: Sshsig, data: bytes, purpose: str) -> bool:
+    try:
+        signature.check(data, purpose, "")
+    except IntegrityError:
+        return False
+    return True
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+def _iso(now: datetime) -> str:
+    return now.isoformat(timespec="seconds")

@@ -1,0 +1,212 @@
+"""Decisions: what somebody decided on a source, in a file of its own, beside the signatures on it.
+
+    approvals/
+    ├── clear-sittings-3f2a91c07d5e.json                the decision; its name ends in its digest
+    ├── clear-sittings-3f2a91c07d5e.claire.legal.sig    an SSH signature on that file, one a person and role
+    └── clear-sittings-3f2a91c07d5e.amir.data.sig
+
+A decision says what it covers by digest, so that it stands for what its signers saw and for nothing that came
+later, and it names the head of the journal it was made on, so that it cannot be older or younger than it says
+by more than the journal allows. The namespace of a signature is its role: what was signed as `data` cannot be
+shown as `legal`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from hemicycle.digests import canonical_json, sha256_bytes
+from hemicycle.errors import IntegrityError
+from hemicycle.governance.people import ROLES, Role
+from hemicycle.governance.rules import KINDS, DecisionKind
+from hemicycle.store import write_aside
+
+APPROVALS = "approvals"
+#: A decision with the figures it rests on has a few kilobytes.
+LARGEST = 1 << 20
+
+_DECISION_FILE = re.compile(
+    r"(clear|override|revoke|governance)-([a-z0-9][a-z0-9_-]{0,63})-([0-9a-f]{12})\.json"
+)
+_SIGNATURE_FILE = re.compile(
+    r"((?:clear|override|revoke|governance)-[a-z0-9_-]+-[0-9a-f]{12})\.([a-z0-9][a-z0-9_-]{0,63})\.([a-z]+)\.sig"
+)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision.
+
+    Attributes:
+        subject: name of the source, or `project` for the governance file.
+        covers: what was seen, by digest (`verdicts`, `card`, `governance`), and what an override lifts.
+        author: who wrote what is decided on (the person who attests the card); cannot sign.
+        parties: organisations it is about; their people do not count.
+        head: digest of the journal's last line when it was made.
+        made: ISO 8601 time in UTC; what the maker's clock said.
+        expires: ISO date of the first day on which it no longer holds.
+        summary: figures that its signers saw, for `clear diff`.
+    """
+
+    kind: DecisionKind
+    subject: str
+    covers: Mapping[str, Any]
+    author: str | None
+    parties: tuple[str, ...]
+    reason: str
+    head: str
+    made: str
+    expires: str | None = None
+    summary: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        body = {
+            "type": self.kind,
+            "subject": self.subject,
+            "covers": dict(self.covers),
+            "author": self.author,
+            "parties": list(self.parties),
+            "reason": self.reason,
+            "head": self.head,
+            "made": self.made,
+            "expires": self.expires,
+            "summary": dict(self.summary),
+        }
+        return (
+            json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        )
+
+    @property
+    def stem(self) -> str:
+        return f"{self.kind}-{self.subject}-{sha256_bytes(self.to_bytes())[:12]}"
+
+    @classmethod
+    def from_bytes(cls, data: bytes, place: str) -> Decision:
+        """Read a decision. Raises IntegrityError on whatever is not exactly what `to_bytes` writes."""
+        what = "this is not a decision"
+        try:
+            body = json.loads(data)
+            decision = cls(
+                kind=body["type"],
+                subject=body["subject"],
+                covers=body["covers"],
+                author=body["author"],
+                parties=tuple(body["parties"]),
+                reason=body["reason"],
+                head=body["head"],
+                made=body["made"],
+                expires=body["expires"],
+                summary=body["summary"],
+            )
+            same = decision.to_bytes() == data
+            words = [decision.kind, decision.subject, decision.reason, decision.head, decision.made]
+            words += [*decision.parties, decision.author or "", decision.expires or ""]
+            sound = (
+                all(isinstance(word, str) for word in words)
+                and isinstance(decision.covers, dict)
+                and isinstance(decision.summary, dict)
+                and datetime.fromisoformat(decision.made).tzinfo is not None
+                and (decision.expires is None or bool(date.fromisoformat(decision.expires)))
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise IntegrityError(f"{what} ({type(error).__name__})", place=place) from None
+        if not sound or decision.kind not in KINDS:
+            raise IntegrityError(what, place=place)
+        if not same:
+            raise IntegrityError("the decision is not written as decisions are", place=place)
+        return decision
+
+
+@dataclass(frozen=True)
+class DecisionFile:
+    """A decision as it lies in `approvals/`."""
+
+    path: Path
+    decision: Decision
+    data: bytes
+
+    @property
+    def sha256(self) -> str:
+        return sha256_bytes(self.data)
+
+
+@dataclass(frozen=True)
+class SignatureFile:
+    """A signature as it lies in `approvals/`: of which decision, whose and for which role its name says."""
+
+    path: Path
+    stem: str
+    person: str
+    role: Role
+
+
+def now_utc() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def write_decision(folder: Path, decision: Decision) -> Path:
+    """Write a decision under the name that holds its digest; the same decision is the same file."""
+    path = folder / f"{decision.stem}.json"
+    if not path.exists():
+        write_aside(path, decision.to_bytes())
+    return path
+
+
+def read_decision(path: Path) -> DecisionFile:
+    """Read one file. Raises IntegrityError where it is none, or was changed after it was named."""
+    named = _DECISION_FILE.fullmatch(path.name)
+    if named is None:
+        raise IntegrityError(
+            "the name is not that of a decision",
+            place=str(path),
+            remedy="Names are KIND-SUBJECT-DIGEST.json.",
+        )
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST:
+        raise IntegrityError("this is no plain file of a decision's size", place=str(path))
+    data = path.read_bytes()
+    if sha256_bytes(data)[:12] != named[3]:
+        raise IntegrityError(
+            "the decision was changed after it was written: its name holds another digest",
+            place=str(path),
+            remedy="Take the file back from version control; a new decision is a new file.",
+        )
+    decision = Decision.from_bytes(data, str(path))
+    if (decision.kind, decision.subject) != (named[1], named[2]):
+        raise IntegrityError("the decision is about something else than its name says", place=str(path))
+    return DecisionFile(path, decision, data)
+
+
+def signature_path(folder: Path, stem: str, person: str, role: str) -> Path:
+    return folder / f"{stem}.{person}.{role}.sig"
+
+
+def list_approvals(folder: Path) -> tuple[list[Path], list[SignatureFile], list[Path]]:
+    """Files of `approvals/`: decisions, signatures, and what is neither, each sorted by name."""
+    decisions: list[Path] = []
+    signatures: list[SignatureFile] = []
+    others: list[Path] = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        named = _SIGNATURE_FILE.fullmatch(path.name)
+        if _DECISION_FILE.fullmatch(path.name):
+            decisions.append(path)
+        elif named and named[3] in ROLES:
+            signatures.append(SignatureFile(path, named[1], named[2], cast(Role, named[3])))
+        elif not path.name.startswith("."):
+            others.append(path)
+    return decisions, signatures, others
+
+
+def namespace(role: str) -> str:
+    """The SSH signature namespace of a role."""
+    return f"hemicycle-{role}"
+
+
+def card_digest(rights: Mapping[str, Any]) -> str:
+    """Of what a card says of rights, so that a changed licence or attestation shows."""
+    return sha256_bytes(canonical_json(dict(rights)))

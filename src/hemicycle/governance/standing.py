@@ -1,0 +1,213 @@
+"""Standing: what the decisions of a journal mean on a day, read from the journal and the files it names.
+
+    proposed   signatures are missing
+    cooling    complete, and its waiting time has not passed yet
+    standing   in force
+    expired    its last day has passed
+    revoked    a later decision took it back
+
+Nothing else is looked at: neither who could sign, nor what a signer's clock said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from hemicycle.errors import IntegrityError
+from hemicycle.governance.decisions import Decision, read_decision
+from hemicycle.governance.people import Role
+from hemicycle.governance.rules import Rules
+from hemicycle.ledger import Line
+
+State = Literal["proposed", "cooling", "standing", "expired", "revoked"]
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A signature that entered the journal."""
+
+    person: str
+    role: Role
+    entered: datetime
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A decision that entered the journal, with the signatures that followed it."""
+
+    file: str
+    decision: Decision
+    entered: datetime
+    signed: tuple[Signed, ...]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a decision has come to.
+
+    Attributes:
+        missing: roles that have yet to sign.
+        effective: from when it holds; None while signatures are missing.
+        ratify_by: until when the roles that clear must sign it too; None where they have, or need not.
+    """
+
+    entry: Entry
+    state: State
+    missing: tuple[Role, ...]
+    effective: datetime | None
+    ratify_by: date | None = None
+
+    @property
+    def decision(self) -> Decision:
+        return self.entry.decision
+
+
+def read_entries(lines: Iterable[Line], folder: Path) -> list[Entry]:
+    """The decisions that the lines name, in their order.
+
+    Raises IntegrityError where a file is not what entered.
+    """
+    found: dict[str, tuple[Decision, datetime]] = {}
+    signed: dict[str, list[Signed]] = {}
+    for line in lines:
+        content: Mapping[str, Any] = line.content
+        if line.kind not in ("decision", "signature"):
+            continue
+        try:
+            file, entered = str(content["file"]), datetime.fromisoformat(content["entered"])
+            if line.kind == "decision":
+                read = read_decision(folder / file)
+                if read.sha256 != content["sha256"]:
+                    raise IntegrityError(
+                        "the decision was changed after it entered the journal", place=str(read.path)
+                    )
+                found.setdefault(file, (read.decision, entered))
+            else:
+                signed.setdefault(str(content["decision"]), []).append(
+                    Signed(str(content["person"]), content["role"], entered)
+                )
+        except (KeyError, ValueError, TypeError):
+            raise IntegrityError(
+                "this line of the journal does not say what a decision's line says",
+                place=f"line {line.number}",
+            ) from None
+    return [
+        Entry(file, decision, entered, tuple(signed.get(file, ())))
+        for file, (decision, entered) in found.items()
+    ]
+
+
+def standings(entries: Iterable[Entry], rules: Rules, now: datetime) -> list[Standing]:
+    """What each decision has come to by `now`, in the order of their entry."""
+    told: list[Standing] = []
+    for entry in entries:
+        missing, complete = _complete(entry, rules)
+        if complete is None:
+            told.append(Standing(entry, "proposed", missing, None))
+            continue
+        wait = timedelta(hours=rules[entry.decision.kind].cooldown_hours)
+        effective = max(complete, entry.entered + wait)
+        state: State = "standing" if now >= effective else "cooling"
+        if _expired(entry, rules, now):
+            state = "expired"
+        told.append(Standing(entry, state, (), effective, _ratify_by(entry, rules)))
+    return [_after_revocations(one, told) for one in told]
+
+
+def _ratify_by(entry: Entry, rules: Rules) -> date | None:
+    days = rules[entry.decision.kind].ratify_days
+    if days is None or set(rules.clear.needs) <= {signature.role for signature in entry.signed}:
+        return None
+    return (entry.entered + timedelta(days=days)).date()
+
+
+def _complete(entry: Entry, rules: Rules) -> tuple[tuple[Role, ...], datetime | None]:
+    """The roles still missing, and when the last of those needed signed. One person fills one role."""
+    missing: list[Role] = []
+    used: set[str] = set()
+    last = entry.entered
+    for role in rules[entry.decision.kind].needs:
+        signature = next((s for s in entry.signed if s.role == role and s.person not in used), None)
+        if signature is None:
+            missing.append(role)
+        else:
+            used.add(signature.person)
+            last = max(last, signature.entered)
+    return tuple(missing), None if missing else last
+
+
+def _expired(entry: Entry, rules: Rules, now: datetime) -> bool:
+    days = rules[entry.decision.kind].expires_days
+    longest = (entry.entered + timedelta(days=days)).date() if days else None
+    stated = date.fromisoformat(entry.decision.expires) if entry.decision.expires else None
+    ends = min((day for day in (longest, stated) if day is not None), default=None)
+    return ends is not None and now.date() >= ends
+
+
+def _after_revocations(one: Standing, every: list[Standing]) -> Standing:
+    """A clearance or override that a revocation of the same source followed is revoked."""
+    if one.decision.kind not in ("clear", "override") or one.state == "proposed":
+        return one
+    for other in every:
+        follows = every.index(other) > every.index(one)
+        in_force = other.decision.kind == "revoke" and other.state == "standing"
+        if follows and in_force and other.decision.subject == one.decision.subject:
+            return Standing(one.entry, "revoked", (), one.effective)
+    return one
+
+
+@dataclass(frozen=True)
+class Clearance:
+    """Whether a source may be used.
+
+    Attributes:
+        explanation: key of the room of rights' explanations; ``cleared`` where it may.
+        lifts: explanations of verdicts `review` that a standing override lifts, with the documents it names
+            (None: all).
+    """
+
+    explanation: str
+    decision: str | None = None
+    lifts: tuple[tuple[str, tuple[str, ...] | None], ...] = ()
+
+
+def clearance(source: str, covers: Mapping[str, str], told: Iterable[Standing]) -> Clearance:
+    """What the decisions on a source allow for what it covers today (digests of its verdicts and its card).
+
+    The latest clearance that covers it decides; one that covers something else was outrun by the facts.
+    """
+    own = [s for s in told if s.decision.subject == source]
+    cleared = [s for s in own if s.decision.kind == "clear"]
+    lifts = tuple(
+        (str(code), _names(s.decision.covers.get("documents")))
+        for s in own
+        if s.decision.kind == "override" and s.state == "standing"
+        for code in s.decision.covers.get("lifts", ())
+    )
+    for one in reversed(cleared):
+        if one.state == "standing" and _covers(one, covers):
+            return Clearance("cleared", one.entry.file, lifts)
+    last = cleared[-1] if cleared else None
+    revoked = [s for s in own if s.decision.kind == "revoke" and s.state == "standing"]
+    if last is None:
+        return Clearance("clearance-revoked" if revoked else "clearance-missing")
+    explanation = {
+        "proposed": "clearance-incomplete",
+        "cooling": "clearance-cooling",
+        "expired": "clearance-expired",
+        "revoked": "clearance-revoked",
+        "standing": "clearance-outrun",
+    }[last.state]
+    return Clearance(explanation, last.entry.file)
+
+
+def _covers(one: Standing, covers: Mapping[str, str]) -> bool:
+    return all(one.decision.covers.get(key) == digest for key, digest in covers.items())
+
+
+def _names(value: object) -> tuple[str, ...] | None:
+    return tuple(map(str, value)) if isinstance(value, list) else None

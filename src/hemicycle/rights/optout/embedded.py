@@ -1,0 +1,88 @@
+"""Metadata inside EPUB and PDF files, as far as TDMRep has its words there.
+
+An EPUB is a zip whose package file holds `<meta property="tdm:reservation">1</meta>`. A PDF holds XMP, a
+piece of XML that may stand in it uncompressed; it is searched for, so no PDF library is needed, and a packet
+that is compressed is not found. What cannot be read gives an empty mapping, which allows nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+import zlib
+
+from lxml import etree
+
+from hemicycle.errors import InputError
+from hemicycle.sources.xml import name_of, parse, words_of
+
+#: Bytes of a file that are searched, of one member of a zip, and of one XMP packet.
+FILE_LIMIT = 256 * 2**20
+MEMBER_LIMIT = 4 * 2**20
+MOST_PACKETS = 100
+
+_TDM = "{http://www.w3.org/ns/tdmrep#}"
+_TERMS = ("reservation", "policy")
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError)
+
+
+def epub_metadata(data: bytes) -> dict[str, str]:
+    """`tdm:reservation` and `tdm:policy` of an EPUB's package file, in either of EPUB's two ways."""
+    if len(data) > FILE_LIMIT:
+        return {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            container = _member(archive, "META-INF/container.xml")
+            package = next((e.get("full-path") for e in container.iter("{*}rootfile")), None)
+            root = _member(archive, package or "")
+    except (InputError, KeyError, *_DAMAGE):
+        return {}
+    found: dict[str, str] = {}
+    for meta in root.iter("{*}meta"):
+        key = (meta.get("property") or meta.get("name") or "").strip().lower()
+        if key.partition(":")[2] in _TERMS and key.startswith("tdm:"):
+            _add(found, key, meta.get("content") or words_of(meta))
+    return found
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> etree._Element:
+    with archive.open(name) as member:
+        content = member.read(MEMBER_LIMIT + 1)
+    if len(content) > MEMBER_LIMIT:
+        raise ValueError("too big")
+    return parse(content, name)
+
+
+def pdf_metadata(data: bytes) -> dict[str, str]:
+    """`tdm:reservation` and `tdm:policy` of the uncompressed XMP packets of a PDF."""
+    found: dict[str, str] = {}
+    at = 0
+    for _ in range(MOST_PACKETS):
+        start = data.find(b"<x:xmpmeta", at, FILE_LIMIT)
+        end = data.find(b"</x:xmpmeta>", start, start + MEMBER_LIMIT) if start >= 0 else -1
+        if start < 0:
+            break
+        if end < 0:
+            at = start + 1
+            continue
+        at = end
+        try:
+            root = parse(data[start : end + len(b"</x:xmpmeta>")], "XMP")
+        except InputError:
+            continue
+        for element in root.iter(etree.Element):
+            for name in _TERMS:
+                if element.get(_TDM + name) is not None:
+                    _add(found, f"tdm:{name}", element.get(_TDM + name) or "")
+                if element.tag == _TDM + name or (
+                    name_of(element) == name and etree.QName(element).namespace == _TDM[1:-1]
+                ):
+                    _add(found, f"tdm:{name}", words_of(element))
+    return found
+
+
+def _add(found: dict[str, str], key: str, value: str) -> None:
+    """Several values are kept, so that the more restrictive can win."""
+    value = re.sub(r"\s+", " ", value).strip()
+    found[key] = f"{found[key]},{value}" if key in found else value

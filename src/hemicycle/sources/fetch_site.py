@@ -1,0 +1,356 @@
+"""Pages from the web, each after what its site says about being fetched and mined.
+
+Of every site first robots.txt, `/.well-known/tdmrep.json` and the RSL files that robots.txt names; a page
+only if robots.txt lets this program fetch it, at every address a redirect leads through. Everything that was
+asked and answered goes into WARC files, refusals and failures as notes, so that the evidence for a later
+decision is what the servers really said. A page that cannot be had stops nothing; that none can be had does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+
+from hemicycle import __version__
+from hemicycle.documents import Reservation
+from hemicycle.errors import DeclarationError, InputError
+from hemicycle.progress import QUIET, Progress
+from hemicycle.rights.optout import (
+    Fetched,
+    may_visit,
+    named_by_robots,
+    robots_address,
+    site_signals,
+    tdmrep_address,
+    wanted_files,
+)
+from hemicycle.rights.optout.paths import site_of
+from hemicycle.rights.optout.robots import ROBOTS_LIMIT
+from hemicycle.rights.optout.signals import stamp
+from hemicycle.sources.unpack import BODY_LIMIT, unpacked
+from hemicycle.sources.warc import WarcWriter
+from hemicycle.sources.web import (
+    LONGEST_RETRY_AFTER,
+    MAX_REDIRECTS,
+    PASSING,
+    TIMEOUT,
+    TryAgainError,
+    Visit,
+    check_address,
+    is_private,
+    redirected,
+    retry_after,
+)
+
+#: The name sites know us by; its first word is the one robots.txt speaks to.
+SITE_AGENT = f"hemicycle/{__version__} (+https://github.com/OpenLLM-France/hemicycle)"
+#: Bytes of a site's own files, of which one more than is read shows that there are more.
+SITE_FILE_BYTES = 2**20
+TRIES = 3
+
+Sleep = Callable[[float], None]
+Now = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a visit brought in.
+
+    Attributes:
+        pages: addresses that were fetched, as they were asked for.
+        refused: address and the rule of robots.txt that shuts it to us.
+        failed: address and what went wrong.
+        files: names of the WARC files.
+    """
+
+    pages: tuple[str, ...]
+    refused: tuple[tuple[str, str], ...]
+    failed: tuple[tuple[str, str], ...]
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Site:
+    robots: Fetched
+    tdmrep: Fetched
+    rsl: tuple[str, ...]
+
+
+class _RefusedError(Exception):
+    """A page that robots.txt shuts to us; its text is the rule."""
+
+
+class _FailedError(Exception):
+    """A page that cannot be had; its text is why."""
+
+
+def collect_urls(
+    urls: Sequence[str],
+    out: Path,
+    scratch: Path,
+    *,
+    progress: Progress = QUIET,
+    client: httpx.Client | None = None,
+    sleep: Sleep = time.sleep,
+    now: Now = lambda: datetime.now(UTC),
+) -> Collected:
+    """Fetch pages and the files of their sites into `pages-00000.warc.gz` and its successors in `out`.
+
+    Begun again, it fetches everything again: a crawl of two days is two crawls.
+
+    Raises:
+        DeclarationError: an address is none of the web, or is given twice.
+        InputError: not one page could be fetched.
+    """
+    for url in urls:
+        _check(url)
+    if len(set(urls)) != len(urls):
+        twice = Counter(urls).most_common(1)[0][0]
+        raise DeclarationError("the address is given twice", place=twice)
+    work = scratch / "warc"
+    shutil.rmtree(work, ignore_errors=True)
+    pages: list[str] = []
+    refused: list[tuple[str, str]] = []
+    failed: list[tuple[str, str]] = []
+    with (
+        _crawl(work, "pages", client, sleep, now) as crawl,
+        progress.start("fetching pages", len(urls), "pages") as bar,
+    ):
+        for url in urls:
+            try:
+                crawl.page(url)
+                pages.append(url)
+            except _RefusedError as error:
+                refused.append((url, str(error)))
+            except _FailedError as error:
+                failed.append((url, str(error)))
+            bar.advance(1)
+        names = tuple(crawl.writer.names)
+    if not pages:
+        first = (refused or failed or [("", "the card names no address")])[0]
+        raise InputError(
+            f"not one page could be fetched; {first[1]}",
+            place=first[0],
+            remedy="What robots.txt shuts stays shut; correct the other addresses in the card.",
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        shutil.move(work / name, out / name)
+    return Collected(tuple(pages), tuple(refused), tuple(failed), names)
+
+
+def recheck(
+    urls: Iterable[str],
+    out: Path,
+    *,
+    progress: Progress = QUIET,
+    client: httpx.Client | None = None,
+    sleep: Sleep = time.sleep,
+    now: Now = lambda: datetime.now(UTC),
+) -> dict[str, tuple[Reservation, ...]]:
+    """What the sites of pages say of them now; the pages themselves are not fetched.
+
+    The answers go into `recheck-00000.warc.gz` and its successors in `out`.
+
+    Raises:
+        DeclarationError: an address is none of the web.
+    """
+    wanted = list(dict.fromkeys(urls))
+    for url in wanted:
+        _check(url)
+    found: dict[str, tuple[Reservation, ...]] = {}
+    with (
+        _crawl(out, "recheck", client, sleep, now) as crawl,
+        progress.start("asking sites again", len(wanted), "pages") as bar,
+    ):
+        for url in wanted:
+            site = crawl.site(url)
+            found[url] = site_signals(url, robots=site.robots, tdmrep_file=site.tdmrep, rsl_files=crawl.rsl)
+            bar.advance(1)
+    return found
+
+
+def _check(url: str) -> None:
+    check_address(url)
+    try:
+        site_of(url)
+    except ValueError as error:
+        raise DeclarationError(f"this is not an address of the web ({error})", place=url) from None
+
+
+@contextlib.contextmanager
+def _crawl(folder: Path, stem: str, client: httpx.Client | None, sleep: Sleep, now: Now) -> Iterator[_Crawl]:
+    with contextlib.ExitStack() as stack:
+        if client is None:
+            limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+            client = stack.enter_context(httpx.Client(timeout=TIMEOUT, limits=limits))
+        writer = stack.enter_context(WarcWriter(folder, stem))
+        yield _Crawl(_Hops(client, sleep), writer, now)
+
+
+class _Hops(Visit):
+    """Visits that show each redirect instead of following it, so that each can be judged and recorded."""
+
+    @contextlib.contextmanager
+    def one(self, url: httpx.URL) -> Iterator[httpx.Response]:
+        """The answer to one GET, its body not yet read. Raises TryAgainError."""
+        sent = {"User-Agent": SITE_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
+        try:
+            self._pause(url.host)
+            with self.client.stream("GET", url, headers=sent, follow_redirects=False) as response:
+                try:
+                    yield response
+                finally:
+                    self._last[url.host] = time.monotonic()
+        except httpx.TransportError as error:
+            raise TryAgainError(str(error) or type(error).__name__) from error
+
+
+class _Crawl:
+    """One visit to many sites: what was learnt of each, and where it is recorded."""
+
+    def __init__(self, visit: _Hops, writer: WarcWriter, now: Now) -> None:
+        self.visit, self.writer, self.now = visit, writer, now
+        self.rsl: dict[str, Fetched] = {}
+        self._sites: dict[str, _Site] = {}
+
+    def site(self, url: str) -> _Site:
+        """What the site of an address says; asked once."""
+        key = site_of(url)
+        if key not in self._sites:
+            robots = self._file(robots_address(url), ROBOTS_LIMIT + 1)
+            tdmrep = self._file(tdmrep_address(url), SITE_FILE_BYTES + 1)
+            named = named_by_robots(robots)
+            self._sites[key] = _Site(robots, tdmrep, named)
+            self._fetch_rsl(named, url)
+        return self._sites[key]
+
+    def page(self, url: str) -> None:
+        """Fetch and record one page, and the RSL files it names."""
+        origin = at = httpx.URL(url)
+        for _ in range(MAX_REDIRECTS + 1):
+            try:
+                why = may_visit(str(at), self.site(str(at)).robots)
+            except ValueError as error:
+                raise _FailedError(f"{at} is not an address: {error}") from None
+            if why is not None:
+                self.writer.note(str(at), self.now(), f"not fetched: {why}")
+                raise _RefusedError(why)
+            answer = self._answer(at, BODY_LIMIT, whole=True)
+            target = _target(origin, at, answer)
+            if target is None:
+                if not answer.ok:
+                    raise _FailedError(answer.why_not())
+                self._fetch_rsl(self._named(answer, str(at)), str(at))
+                return
+            at = target
+        raise _FailedError(f"more than {MAX_REDIRECTS} redirects")
+
+    @staticmethod
+    def _named(answer: Fetched, url: str) -> tuple[str, ...]:
+        is_html = any(k.lower() == "content-type" and "html" in v.lower() for k, v in answer.headers)
+        return wanted_files(url, answer.body if is_html else None, answer.headers)
+
+    def _fetch_rsl(self, addresses: Iterable[str], page: str) -> None:
+        """The RSL files a page or its site names. A public site does not make us ask a private one."""
+        for address in addresses:
+            if address in self.rsl:
+                continue
+            try:
+                check_address(address)
+                host = httpx.URL(address).host
+                if is_private(host) and not is_private(httpx.URL(page).host):
+                    raise DeclarationError("a private address", place=address)
+            except DeclarationError:
+                self.writer.note(address, self.now(), "not fetched: this is not a public address of the web")
+                continue
+            self.rsl[address] = self._file(address, SITE_FILE_BYTES + 1)
+
+    def _file(self, url: str, limit: int) -> Fetched:
+        """A file of a site, redirects followed; whatever goes wrong, what is known of it."""
+        origin = at = httpx.URL(url)
+        for _ in range(MAX_REDIRECTS + 1):
+            try:
+                answer = self._answer(at, limit)
+                target = _target(origin, at, answer)
+            except _FailedError:
+                break
+            if target is None:
+                return replace(answer, url=url)
+            at = target
+        return Fetched(url, None, retrieved=stamp(self.now()))
+
+    def _answer(self, url: httpx.URL, limit: int, *, whole: bool = False) -> Fetched:
+        """One answer, recorded, of at most `limit` bytes; tried again where a failure may pass.
+
+        Where the answer must be `whole`, a longer one is noted instead: half a page is no page.
+        """
+        why = ""
+        for attempt in range(1, TRIES + 1):
+            wait: float | None = None
+            try:
+                with self.visit.one(url) as response:
+                    body, truncated = _read(response, limit)
+                    if truncated and whole:
+                        self.writer.note(str(url), self.now(), f"longer than {limit} bytes")
+                        raise _FailedError(f"longer than {limit} bytes")
+                    wait = retry_after(response.headers)
+                    last = attempt == TRIES or (wait or 0.0) > LONGEST_RETRY_AFTER
+                    if last or response.status_code not in PASSING:
+                        return self._recorded(url, response, body, truncated)
+            except TryAgainError as error:
+                why = str(error)
+            if attempt < TRIES:
+                self.visit.sleep(wait if wait is not None else 2.0 ** (attempt - 1))
+        self.writer.note(str(url), self.now(), f"no answer: {why}")
+        raise _FailedError(f"the server gave no answer: {why}")
+
+    def _recorded(self, url: httpx.URL, response: httpx.Response, body: bytes, truncated: bool) -> Fetched:
+        on = self.now()
+        headers = tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers.raw)
+        # The chunks were joined on arrival, so the stored body no longer has the encoding this names.
+        kept = [(f"X-Crawler-{k}" if k.lower() == "transfer-encoding" else k, v) for k, v in headers]
+        first = f"HTTP/1.1 {response.status_code} {response.reason_phrase}".rstrip()
+        head = f"{first}\r\n" + "".join(f"{k}: {v}\r\n" for k, v in kept) + "\r\n"
+        self.writer.response(str(url), on, head.encode("latin-1", "replace"), body, truncated=truncated)
+        asked = response.request
+        lines = "".join(f"{k.decode('latin-1')}: {v.decode('latin-1')}\r\n" for k, v in asked.headers.raw)
+        target = asked.url.raw_path.decode("latin-1")
+        self.writer.request(
+            str(url), on, f"GET {target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1", "replace")
+        )
+        try:
+            content = unpacked(body, kept, str(url))
+        except InputError as error:
+            raise _FailedError(error.what) from None
+        return Fetched(str(url), response.status_code, content, headers, stamp(on), truncated)
+
+
+def _read(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
+    """At most `limit` bytes of a body as they come, and whether there were more."""
+    pieces, size = [], 0
+    for piece in response.iter_raw():
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            return b"".join(pieces)[:limit], True
+    return b"".join(pieces), False
+
+
+def _target(origin: httpx.URL, at: httpx.URL, answer: Fetched) -> httpx.URL | None:
+    """Where an answer leads on; None where it leads nowhere. Raises _FailedError where we must not follow."""
+    location = next((v for k, v in answer.headers if k.lower() == "location"), "")
+    if answer.status not in (301, 302, 303, 307, 308) or not location:
+        return None
+    try:
+        return redirected(origin, at, location)
+    except InputError as error:
+        raise _FailedError(error.what) from None

@@ -1,0 +1,257 @@
+"""A project that several people govern: what their decisions let through, and what closes the gate again."""
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner
+
+from hemicycle.cli import cli
+from hemicycle.errors import HemicycleError, IntegrityError
+from hemicycle.governance import decisions
+from tests.flow.small import DECLARATION, make_project
+from tests.governance.signing import armour, private_key, public_line, sign
+
+START = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
+
+PEOPLE = f"""
+rules = "default"
+
+[people.claire]
+name = "Claire Martin"
+organisation = "Université de Lorraine"
+keys = ["{public_line("claire")}"]
+roles = [{{ role = "legal", from = 2026-01-01 }}]
+
+[people.amir]
+name = "Amir Benali"
+organisation = "Ville de Lyon"
+keys = ["{public_line("amir")}"]
+roles = [{{ role = "data", from = 2026-01-01 }}]
+"""
+
+
+class Project:
+    """A governed project, a clock that is moved by hand, and people who sign without ssh-keygen."""
+
+    def __init__(self, folder, monkeypatch):
+        corpora = DECLARATION.replace(
+            'license = "Apache-2.0"', 'license = "Apache-2.0"\ngovernance = "declared"'
+        )
+        self.folder = make_project(folder, corpora)
+        (self.folder / "governance.toml").write_text(PEOPLE, "utf-8")
+        self.now = START
+        monkeypatch.setattr(decisions, "now_utc", lambda: self.now)
+
+        def keygen(key, namespace, file):
+            return armour(sign(file.read_bytes(), namespace.encode(), key=private_key(key.stem)))
+
+        monkeypatch.setattr("hemicycle.cli.signing.sign_with_ssh_keygen", keygen)
+
+    def run(self, *words):
+        done = CliRunner().invoke(
+            cli, [*words, "--project", str(self.folder), "--json"], standalone_mode=False
+        )
+        if isinstance(done.exception, HemicycleError):
+            raise done.exception
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return json.loads(done.stdout)
+
+    def signed(self, verb, who, role, *words, source="sittings"):
+        key = self.folder.parent / who
+        key.touch()
+        return self.run("clear", verb, source, "--role", role, "--key", str(key), *words)
+
+    def cleared(self):
+        self.run("clear")
+        self.signed("sign", "amir", "data")
+        self.signed("sign", "claire", "legal")
+        self.now += timedelta(days=3)
+
+    def admitted(self):
+        return self.run("clear")["sources"][0]["admitted"]
+
+    def state(self):
+        (row,) = self.run("clear", "status")["sources"]
+        return row["state"]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    return Project(tmp_path / "essai", monkeypatch)
+
+
+def test_nothing_passes_before_two_people_of_two_roles_have_signed_and_three_days_have_gone(project):
+    assert project.admitted() == 0
+    said = project.signed("sign", "amir", "data")
+    assert (said["state"], said["missing"]) == ("proposed", ["legal"])
+    assert project.admitted() == 0
+    assert project.signed("sign", "claire", "legal")["state"] == "cooling"
+    assert project.admitted() == 0
+    project.now += timedelta(days=3)
+    assert project.admitted() == 8
+
+
+def test_a_signature_a_new_day_or_another_decision_rebuilds_nothing_that_stands_on_the_same_documents(
+    project,
+):
+    project.cleared()
+    first = {s["stage"]: s for s in project.run("curate")["steps"]}
+    project.signed("sign", "claire", "legal", "--reason", "once more")
+    project.now += timedelta(days=400)
+    again = {s["stage"]: s for s in project.run("curate")["steps"]}
+    assert again["corpus"]["state"] == "fresh"
+    assert again["corpus"]["digest"] == first["corpus"]["digest"]
+
+
+@pytest.mark.parametrize("what", ["card", "texts"])
+def test_another_card_or_other_texts_close_the_gate_and_the_difference_is_told(project, what):
+    project.cleared()
+    assert project.admitted() == 8
+    if what == "card":
+        card = project.folder / "sources" / "sittings.toml"
+        card.write_text(card.read_text("utf-8").replace("CC0-1.0", "CC-BY-4.0"), "utf-8")
+    else:
+        (project.folder / "sittings" / "CRSINV1L1S2031O1N008.xml").unlink()
+    assert project.admitted() == 0
+    assert project.state() == "outrun"
+    (row,) = project.run("clear", "diff")["sources"]
+    assert any("because of evidence" in change for change in row["changes"])
+    project.signed("sign", "amir", "data")
+    project.signed("sign", "claire", "legal")
+    project.now += timedelta(days=3)
+    assert project.admitted() == (8 if what == "card" else 7)
+    assert project.run("clear", "diff")["sources"][0]["changes"] == []
+
+
+def test_a_revoked_source_closes_the_gate_at_once_and_what_stands_on_it_is_named(project):
+    project.cleared()
+    project.run("curate")
+    said = project.signed("revoke", "claire", "legal", "--reason", "a notice of the holder")
+    assert said["state"] == "standing"
+    assert said["stands_on_it"] == ["corpus debats"]
+    assert project.admitted() == 0
+    assert project.state() == "revoked"
+    with pytest.raises(HemicycleError, match="no document of corpus") as refused:
+        project.run("curate")
+    assert refused.value.exit_code == 3
+
+
+def test_an_attester_cannot_clear_their_own_card(project):
+    card = project.folder / "sources" / "sittings.toml"
+    card.write_text(
+        card.read_text("utf-8").replace("The Hemicycle authors, who wrote them", "Claire Martin"), "utf-8"
+    )
+    project.run("clear")
+    with pytest.raises(HemicycleError, match="authors do not sign"):
+        project.signed("sign", "claire", "legal")
+    assert not list((project.folder / "approvals").glob("*.sig"))
+
+
+def test_a_decision_tampered_with_after_it_entered_stops_the_run_as_an_integrity_error(project):
+    project.cleared()
+    project.admitted()
+    (decision,) = (project.folder / "approvals").glob("*.json")
+    decision.write_bytes(decision.read_bytes().replace(b'"reason": ""', b'"reason": "x"'))
+    with pytest.raises(IntegrityError, match="changed after it entered"):
+        project.run("clear")
+
+
+def test_what_would_be_signed_must_have_been_computed(project):
+    with pytest.raises(HemicycleError, match="not computed") as refused:
+        project.signed("sign", "claire", "legal")
+    assert refused.value.exit_code == 3
+
+
+def test_a_declared_governance_without_its_file_and_a_file_in_a_solo_project_are_refused(project):
+    (project.folder / "governance.toml").rename(project.folder / "elsewhere")
+    with pytest.raises(HemicycleError, match=r"there is no governance\.toml"):
+        project.run("clear")
+    (project.folder / "elsewhere").rename(project.folder / "governance.toml")
+    declaration = project.folder / "hemicycle.toml"
+    declaration.write_text(declaration.read_text("utf-8").replace('governance = "declared"', ""), "utf-8")
+    with pytest.raises(HemicycleError, match="declares itself solo"):
+        project.run("clear")
+
+
+def test_a_change_of_people_is_decided_while_the_new_file_lies_there(project):
+    people = PEOPLE.replace('role = "legal"', 'role = "legal", from = 2026-01-01 }, { role = "governance"')
+    people = people.replace('role = "data"', 'role = "data", from = 2026-01-01 }, { role = "governance"')
+    (project.folder / "governance.toml").write_text(people, "utf-8")
+    project.run("clear")
+    changed = people.replace("Ville de Lyon", "Métropole de Lyon")
+    (project.folder / "governance.toml").write_text(changed, "utf-8")
+    with pytest.raises(HemicycleError, match="no standing decision says so"):
+        project.run("clear")
+    for who in ("claire", "amir"):
+        (project.folder.parent / who).touch()
+        key = str(project.folder.parent / who)
+        said = project.run("govern", "sign", "--role", "governance", "--key", key, "--reason", "a new name")
+    assert said["state"] == "cooling"
+    project.now += timedelta(days=9)
+    with pytest.raises(HemicycleError, match="no standing decision says so"):
+        project.run("clear")
+    project.now += timedelta(days=1)
+    project.run("clear")
+    assert project.run("govern", "check")["wrong"] == []
+
+
+def test_one_source_alone_is_shown_as_decisions_leave_it(project):
+    project.run("clear")
+    assert project.run("clear", "sittings")["sources"][0]["admitted"] == 0
+    project.cleared()
+    assert project.run("clear", "sittings")["sources"][0]["admitted"] == 8
+
+
+def test_a_revocation_holds_while_it_waits_to_be_ratified(project):
+    project.cleared()
+    project.signed("revoke", "claire", "legal", "--reason", "a notice")
+    (row,) = project.run("clear", "status")["sources"]
+    assert (row["state"], row["ratify_by"]) == (
+        "revoked",
+        (project.now + timedelta(days=14)).date().isoformat(),
+    )
+    project.signed("revoke", "amir", "data", "--reason", "a notice")
+    (row,) = project.run("clear", "status")["sources"]
+    assert (row["state"], "ratify_by" in row) == ("revoked", False)
+
+
+def test_verify_names_a_decision_that_is_no_longer_what_entered(project):
+    project.cleared()
+    project.admitted()
+    (decision,) = (project.folder / "approvals").glob("*.json")
+    decision.write_bytes(decision.read_bytes().replace(b'"reason": ""', b'"reason": "x"'))
+    done = CliRunner().invoke(cli, ["verify", str(project.folder), "--json"])
+    assert done.exit_code == 1
+    assert decision.name in {f["file"].rpartition("/")[2] for f in json.loads(done.stdout)["findings"]}
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+def test_people_are_entered_and_sign_with_their_own_keys(tmp_path):
+    import subprocess
+
+    declaration = DECLARATION.replace(
+        'license = "Apache-2.0"', 'license = "Apache-2.0"\ngovernance = "declared"'
+    )
+    folder = make_project(tmp_path / "essai", declaration)
+
+    def run(*words):
+        done = CliRunner().invoke(cli, [*words, "--project", str(folder)], standalone_mode=False)
+        if done.exception:
+            raise done.exception
+        return done.stdout
+
+    run("govern", "init")
+    for who, role in (("claire", "legal"), ("amir", "data:colead")):
+        key = tmp_path / who
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+        run("govern", "add", who, "--name", who.title(), "--organisation", f"of {who}",
+            "--key", f"{key}.pub", "--role", role)  # fmt: skip
+    run("clear")
+    assert "still to sign: legal" in run(
+        "clear", "sign", "sittings", "--role", "data", "--key", str(tmp_path / "amir")
+    )
+    said = run("clear", "sign", "sittings", "--role", "legal", "--key", str(tmp_path / "claire"))
+    assert "cooling from" in said
+    assert "every decision in the journal holds" in run("govern", "check")

@@ -1,0 +1,159 @@
+"""A web source from its sites to the gate: evidence of opt-outs, and what a later look changes."""
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from hemicycle.cli.session import Session
+from hemicycle.errors import HemicycleError
+from tests.sources.site import running
+
+TODAY = datetime.now(UTC).date()
+WORDS = "La séance est ouverte et le rapporteur présente les conclusions de la commission des finances. " * 12
+
+OPEN = "User-agent: CCBot\nAllow: /\n\nUser-agent: *\nDisallow: /prive/\n"
+SHUT = "User-agent: CCBot\nDisallow: /\n\nUser-agent: *\nAllow: /\n"
+
+DECLARATION = """
+[project]
+name = "toile"
+jurisdictions = ["FR"]
+license = "Apache-2.0"
+
+[corpora.pages]
+sources = ["site"]
+held_out = 0.0
+"""
+
+CARD = """
+title = "Un site"
+reader = "web"
+urls = ["{site}/un.html", "{site}/deux.html"]
+kind = "web"
+
+[rights]
+licence = "CC-BY-4.0"
+attested_by = "A. Tester"
+evidence = ["read on the site"]
+
+[rights.terms]
+url = "{site}/cgu.html"
+read_on = 2026-11-20
+verdict = "allow"
+by = "A. Tester"
+"""
+
+
+@pytest.fixture
+def site():
+    with running() as site:
+        site.file("/robots.txt", OPEN)
+        for number, name in enumerate(("un", "deux")):
+            head = f"<html lang='fr'><head><title>{name}</title></head>"
+            site.html(f"/{name}.html", f"{head}<body><h1>{name}</h1><p>{WORDS} {number}</p></body></html>")
+        yield site
+
+
+@pytest.fixture
+def folder(site, tmp_path):
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "hemicycle.toml").write_text(DECLARATION, "utf-8")
+    (tmp_path / "sources" / "site.toml").write_text(CARD.format(site=site.address), "utf-8")
+    return tmp_path
+
+
+def run(folder, day=TODAY, *, verb="curate", offline=False):
+    """State of each stage, and how many documents the gate let through."""
+    session = Session(folder)
+    pipeline = session.pipeline(offline=offline)
+    pipeline.today = lambda: day
+    outcomes = pipeline.run(session.flow.up_to(verb))
+    states = {o.step.stage: o.state for o in outcomes}
+    admitted = next(o.statement.figures["admitted"] for o in outcomes if o.step.stage == "admitted")
+    return states, admitted
+
+
+def reasons(folder):
+    path = max((folder / "build" / "rights").iterdir(), key=lambda p: p.stat().st_mtime) / "rights.parquet"
+    return set(pl.read_parquet(path).filter(use="train")["explanation"])
+
+
+def test_pages_that_their_sites_let_in_pass_with_evidence_and_nothing_is_asked_again_for_a_month(
+    site, folder
+):
+    states, admitted = run(folder)
+    assert (states["corpus"], admitted) == ("built", 2)
+    asked = len(site.asked)
+    states, _ = run(folder, TODAY + timedelta(days=29), offline=True)
+    assert set(states.values()) == {"fresh"}
+    assert len(site.asked) == asked
+
+
+def test_a_reservation_made_later_closes_the_gate_at_the_next_look(site, folder):
+    run(folder)
+    site.file("/robots.txt", SHUT)
+    with pytest.raises(HemicycleError, match="no document of corpus"):
+        run(folder, TODAY + timedelta(days=30))
+    assert reasons(folder) == {"opt-out-reserved"}
+    evidence = list((folder / "build" / "optout").glob("*/recheck-*.warc.gz"))
+    assert len(evidence) == 1
+
+
+def test_another_byte_of_robots_txt_that_changes_no_verdict_rebuilds_no_corpus(site, folder):
+    run(folder)
+    site.file("/robots.txt", OPEN + "\n# a comment\n")
+    states, admitted = run(folder, TODAY + timedelta(days=30))
+    assert (states["optout"], states["corpus"], admitted) == ("built", "fresh", 2)
+    assert "/un.html" not in site.asked[-3:], "pages are not fetched again"
+
+
+def test_evidence_that_is_too_old_and_may_not_be_fetched_stops_the_run(folder):
+    run(folder)
+    with pytest.raises(HemicycleError, match="older than the 30 days") as stopped:
+        run(folder, TODAY + timedelta(days=30), offline=True)
+    assert stopped.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("robots", "why"),
+    [("User-agent: *\nDisallow: /prive/\n", "opt-out-unknown"), (None, "opt-out-unknown")],
+)
+def test_a_site_that_says_nothing_of_mining_is_excluded(site, folder, robots, why):
+    if robots is None:
+        del site.answers["/robots.txt"]
+    else:
+        site.file("/robots.txt", robots)
+    with pytest.raises(HemicycleError, match="no document of corpus"):
+        run(folder)
+    assert reasons(folder) == {why}
+
+
+@pytest.mark.parametrize(
+    ("terms", "why"), [("deny", "terms-of-use"), ("review", "terms-of-use"), (None, "terms-not-read")]
+)
+def test_terms_of_use_count_as_a_person_read_them_and_unread_ones_hold_everything(folder, terms, why):
+    card = folder / "sources" / "site.toml"
+    text = card.read_text("utf-8")
+    text = text.split("[rights.terms]")[0] if terms is None else text.replace('"allow"', f'"{terms}"')
+    card.write_text(text, "utf-8")
+    with pytest.raises(HemicycleError, match="no document of corpus"):
+        run(folder)
+    assert reasons(folder) == {why}
+
+
+def test_a_policy_of_the_project_may_read_silence_otherwise(site, folder):
+    from pathlib import Path
+
+    import hemicycle.rights
+
+    default = Path(hemicycle.rights.__file__).with_name("policy.default.toml").read_text("utf-8")
+    del site.answers["/robots.txt"]
+    policy = default.replace('unknown = "deny"', 'unknown = "allow"').replace('"default"', '"ours"')
+    (folder / "policy.toml").write_text(policy, "utf-8")
+    declaration = folder / "hemicycle.toml"
+    text = declaration.read_text("utf-8").replace(
+        'license = "Apache-2.0"', 'license = "Apache-2.0"\npolicy = "policy.toml"'
+    )
+    declaration.write_text(text, "utf-8")
+    assert run(folder)[1] == 2
