@@ -176,8 +176,8 @@ def let_threads_sleep() -> None:
     """Have threads that wait for each other fall asleep soon, unless the caller's environment says how.
 
     By default they spin for milliseconds, and on a machine that others use too the one that spins keeps the
-    one it waits for from its core: beside two busy processes a step took several times as long.
-    Never to spin (OMP_WAIT_POLICY=PASSIVE) made it twice as slow again. libgomp reads this when torch loads.
+    one it waits for from its core. A step of the demo's model on two cores, beside two busy loops: 1.1 s, and
+    several seconds by default; alone, 0.43 s with either. libgomp reads this when torch is loaded.
     """
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
         os.environ["GOMP_SPINCOUNT"] = "10000"
