@@ -8,7 +8,6 @@ import sys
 
 import pytest
 
-from hemicycle.cli import main
 from tests.flow.small import make_project
 
 
@@ -49,16 +48,3 @@ def built(tmp_path_factory):
 def copy(built, tmp_path):
     shutil.copytree(built[0], tmp_path / "essai")
     return tmp_path / "essai"
-
-
-@pytest.fixture
-def call(capsys, monkeypatch):
-    """Run the command line in this process; returns exit code, stdout, stderr."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["hemicycle", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        return left.value.code, *capsys.readouterr()
-
-    return run

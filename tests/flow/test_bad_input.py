@@ -374,6 +374,7 @@ def test_a_folder_that_is_not_there_is_not_looked_for_further_up(call, monkeypat
 MEASURED = """
 import atexit, re, sys
 from pathlib import Path
+from hemicycle.cli import main
 peak = lambda: re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
 atexit.register(lambda: print("peak", peak(), "kB", file=sys.stderr))
 main()

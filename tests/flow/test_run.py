@@ -1,7 +1,6 @@
 """The whole flow on a small project: built, asked, verified, and left alone when nothing changed."""
 
 import json
-import os
 import random
 import re
 import shutil
@@ -13,7 +12,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from hemicycle.cli.session import Session, let_threads_sleep
+from hemicycle.cli.session import Session
 from hemicycle.train import Run
 from tests.flow.conftest import digests, hemicycle
 from tests.flow.small import DECLARATION, make_project
@@ -228,14 +227,6 @@ def test_a_value_in_the_lock_that_cannot_be_is_refused_by_a_look_too(copy, call)
     code, _, err = call("run", copy, "--dry-run")
     assert code == 2
     assert err.startswith(f"error: {lock}, line {line}: model.petit.steps")
-
-
-@pytest.mark.parametrize("given", [{}, {"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "10"}])
-def test_waiting_threads_soon_sleep_unless_the_environment_says_how(given, monkeypatch):
-    environment = dict(given)
-    monkeypatch.setattr(os, "environ", environment)
-    let_threads_sleep()
-    assert environment == (given or {"GOMP_SPINCOUNT": "10000"})
 
 
 def test_an_error_is_json_too_when_asked(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -172,17 +171,6 @@ def work_options(function: F) -> F:
     )
 
 
-def let_threads_sleep() -> None:
-    """Have threads that wait for each other fall asleep soon, unless the caller's environment says how.
-
-    By default they spin for milliseconds, and on a machine that others use too the one that spins keeps the
-    one it waits for from its core. A step of the demo's model on two cores, beside two busy loops: 1.1 s, and
-    several seconds by default; alone, 0.43 s with either. libgomp reads this when torch is loaded.
-    """
-    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
-        os.environ["GOMP_SPINCOUNT"] = "10000"
-
-
 def build(
     session: Session,
     steps: list[Step],
@@ -195,7 +183,6 @@ def build(
     """Run the steps, or only look at them; a dry run is printed here."""
     pipeline = session.pipeline(offline=offline, keep_going=keep_going)
     if not dry_run:
-        let_threads_sleep()
         return pipeline.run(steps, force=force)
     outcomes = pipeline.look(steps, force=force)
     for outcome in outcomes:
