@@ -286,7 +286,7 @@ class Flow:
             locked = at.lock.get("optout", name) or {}
             checked = date.fromisoformat(locked.get("checked", collected.isoformat()))
             last = max(checked, collected)
-            if (at.today - last).days < policy.opt_out_age_days:
+            if 0 <= (at.today - last).days < policy.opt_out_age_days:
                 return {"checked": None if last == collected else last.isoformat()}
             return {"checked": at.today.isoformat()}
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hemicycle.errors import DeclarationError
+from hemicycle.errors import DeclarationError, IntegrityError, RightsError
 from hemicycle.governance import (
     GOVERNANCE,
     Clearance,
@@ -31,6 +31,7 @@ from hemicycle.governance import (
     standings,
 )
 from hemicycle.governance.admission import governance_in_force
+from hemicycle.governance.check import check_decisions
 from hemicycle.governance.decisions import APPROVALS, card_digest
 from hemicycle.governance.rules import Rules
 from hemicycle.ledger import Ledger, Statement
@@ -63,6 +64,13 @@ class Gate:
                 place=place,
                 remedy='Write governance = "declared" under [project], or delete the file.',
             )
+        if not declared and any(line.kind == "governance" for line in self.ledger.journal.read()[0]):
+            raise RightsError(
+                "several people govern this project, and its declaration says that one does",
+                place=place,
+                remedy='Write governance = "declared" under [project], and take the file of people back. A '
+                "project of one person begins with a ledger of its own.",
+            )
         return declared
 
     @functools.cached_property
@@ -89,7 +97,11 @@ class Gate:
             admit_decisions(self.ledger, self.approvals, before, now)
         governance = admit_governance(self.ledger, self.people_file, self.approvals, now)
         self.__dict__.pop("governance", None)
-        return admit_decisions(self.ledger, self.approvals, governance, now)
+        refused = admit_decisions(self.ledger, self.approvals, governance, now)
+        # What the journal says of signers is believed only after the signatures themselves.
+        for finding in check_decisions(self.ledger, self.approvals):
+            raise IntegrityError(finding.why, place=str(self.approvals / finding.file))
+        return refused
 
     def refusals(self) -> list[Refusal]:
         """What `admit` would refuse today; nothing is written."""
@@ -101,8 +113,13 @@ class Gate:
 
     def covers(self, source: str, rights: Statement) -> dict[str, str]:
         """What a decision on a source must have seen: verdicts, texts, and what its card says of rights."""
-        card = self.project.cards[source].rights.model_dump(mode="json")
-        return {"verdicts": str(rights.figures["verdicts_digest"]), "card": card_digest(card)}
+        card = self.project.cards[source]
+        return {
+            "verdicts": str(rights.figures["verdicts_digest"]),
+            "card": card_digest(card.rights.model_dump(mode="json")),
+            "author": card.rights.attested_by or "",
+            "publisher": card.publisher or "",
+        }
 
     def clearances(self, rights: Mapping[str, Statement]) -> dict[str, Clearance]:
         """Source → whether decisions let it pass, given the statement about its verdicts."""

@@ -224,7 +224,7 @@ class Pipeline:
                 for role, s in sorted(statements.items())
             },
             dict(figures),
-            _made(started, time.monotonic() - began),
+            _made(started, time.monotonic() - began, self.ledger.governance),
         )
         write_aside(staging / "statement.json", statement.to_bytes())
         self._checked.add((str(statement.subject), statement.digest))
@@ -378,7 +378,7 @@ def _why(
     return "the stage itself is of a newer version"
 
 
-def _made(started: datetime, seconds: float) -> dict[str, Any]:
+def _made(started: datetime, seconds: float, governance: str) -> dict[str, Any]:
     """Who and what made an artefact: versions, times, the class of machine, never its name."""
     libraries = {}
     for name in LIBRARIES:
@@ -392,5 +392,5 @@ def _made(started: datetime, seconds: float) -> dict[str, Any]:
         "started": started.isoformat(timespec="seconds"),
         "ended": datetime.now(UTC).isoformat(timespec="microseconds"),
         "seconds": round(seconds, 3),
-        "governance": "solo",
+        "governance": governance,
     }

@@ -217,6 +217,56 @@ def test_a_revocation_holds_while_it_waits_to_be_ratified(project):
     assert (row["state"], "ratify_by" in row) == ("revoked", False)
 
 
+def test_a_second_notice_after_a_new_clearance_revokes_again(project):
+    project.cleared()
+    for _ in range(2):
+        project.signed("revoke", "claire", "legal", "--reason", "a notice")
+        assert project.state() == "revoked"
+        project.signed("sign", "amir", "data", "--reason", f"settled on {project.now}")
+        project.signed("sign", "claire", "legal", "--reason", f"settled on {project.now}")
+        project.now += timedelta(days=3)
+        assert project.state() == "cleared"
+    assert project.admitted() == 8
+
+
+def test_one_person_cannot_declare_the_project_their_own_again(project):
+    project.cleared()
+    (project.folder / "governance.toml").unlink()
+    declaration = project.folder / "hemicycle.toml"
+    text = declaration.read_text("utf-8").replace('governance = "declared"', 'governance = "solo"')
+    declaration.write_text(text, "utf-8")
+    with pytest.raises(HemicycleError, match="several people govern") as refused:
+        project.run("clear")
+    assert refused.value.exit_code == 3
+
+
+def test_signatures_that_are_none_stop_the_run_although_the_journal_names_their_signers(project):
+    from hemicycle.cli.session import Session
+    from hemicycle.digests import sha256_bytes
+
+    project.run("clear")
+    project.signed("sign", "amir", "data")
+    session = Session(project.folder)
+    (decision,) = session.flow.gate.approvals.glob("*.json")
+    path = session.flow.gate.approvals / f"{decision.stem}.claire.legal.sig"
+    path.write_bytes(b"nothing")
+    content = {"file": path.name, "sha256": sha256_bytes(b"nothing"), "decision": decision.name}
+    more = {"person": "claire", "role": "legal", "entered": project.now.isoformat()}
+    session.ledger.enter("signature", content | more)
+    project.now += timedelta(days=3)
+    with pytest.raises(IntegrityError, match=r"not an SSH signature|armour"):
+        project.run("clear")
+
+
+def test_what_a_governed_project_makes_says_so(project):
+    project.cleared()
+    project.run("curate")
+    from hemicycle.cli.session import Session
+
+    made = {s.made["governance"] for s in Session(project.folder).ledger.current().values()}
+    assert made == {"declared"}
+
+
 def test_verify_names_a_decision_that_is_no_longer_what_entered(project):
     project.cleared()
     project.admitted()

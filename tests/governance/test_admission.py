@@ -1,11 +1,16 @@
 """What enters the journal of decisions and signatures, and what is refused, each with its own words."""
 
+import json
+import os
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from hemicycle.digests import sha256_bytes
 from hemicycle.errors import IntegrityError, RightsError
 from hemicycle.governance.admission import admit_decisions, admit_governance, entered_files
 from hemicycle.governance.check import check_decisions
@@ -48,6 +53,15 @@ roles = [
     {{ role = "governance", from = 2026-01-01 }},
 ]
 """
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=20)
+KEYS = "type subject covers author parties reason head made expires summary lifts documents".split()
+JSON = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=10),
+    max_leaves=20,
+)
 
 
 class Desk:
@@ -270,6 +284,61 @@ def test_a_revocation_takes_effect_at_once_and_a_new_clearance_after_it_holds(de
     desk.sign(again, "claire", "legal")
     assert desk.admit(later) == {}
     assert desk.clearance(later + timedelta(days=3)) == "cleared"
+
+
+def test_a_clearance_made_before_a_revocation_is_revoked_however_late_it_was_signed(desk):
+    early = desk.decide()
+    revoke = desk.decide("revoke", covers={}, author=None, reason="a notice")
+    desk.sign(revoke, "claire", "legal")
+    assert desk.admit() == {}
+    desk.sign(early, "amir", "data")
+    desk.sign(early, "claire", "legal")
+    assert desk.admit() == {}
+    assert desk.clearance(NOW + timedelta(days=9)) == "clearance-revoked"
+
+
+def test_a_line_of_the_journal_without_a_signature_behind_it_is_found(desk):
+    decision = desk.decide()
+    desk.admit()
+    for who, role in (("amir", "data"), ("claire", "legal")):
+        path = desk.approvals / f"{decision.stem}.{who}.{role}.sig"
+        path.write_bytes(b"nothing")
+        content = {"file": path.name, "sha256": sha256_bytes(b"nothing"), "decision": decision.name}
+        desk.ledger.enter("signature", {**content, "person": who, "role": role, "entered": NOW.isoformat()})
+    assert len(check_decisions(desk.ledger, desk.approvals)) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "covers", "more"),
+    [
+        ("clear", {**SEEN, "author": "Claire Martin"}, {"author": None}),
+        ("clear", {**SEEN, "publisher": "Ville de Lyon"}, {}),
+        ("clear", {"verdicts": 5}, {}),
+        ("override", {"lifts": 5, "documents": None}, {}),
+        ("override", {"lifts": ["term-contested"], "documents": "doc-1"}, {}),
+        ("revoke", {}, {"expires": "2027-01-01"}),
+    ],
+)
+def test_a_decision_that_contradicts_itself_or_covers_what_it_cannot_is_refused(desk, kind, covers, more):
+    decision = desk.decide(kind, covers=covers, **more)
+    assert desk.admit() == {decision.name: "this is not a decision"}
+
+
+def test_a_folder_by_the_name_of_a_signature_is_refused(desk):
+    decision = desk.decide()
+    folder = desk.approvals / f"{decision.stem}.claire.legal.sig"
+    folder.mkdir()
+    assert desk.admit() == {folder.name: "this is neither a decision nor a signature"}
+
+
+@settings(max_examples=int(os.environ.get("HEMICYCLE_FUZZ", "200")), deadline=None)
+@given(st.one_of(st.binary(max_size=300), JSON.map(lambda value: json.dumps(value).encode())))
+def test_no_bytes_make_anything_but_a_decision_or_an_integrity_error(data):
+    try:
+        written = Decision.from_bytes(data, "somewhere").to_bytes()
+    except IntegrityError:
+        written = data
+    assert written == data
 
 
 def test_an_override_lifts_its_reasons_until_its_day(desk):

@@ -17,7 +17,7 @@ ROOM = Path(hemicycle.rights.__file__).parent
 def test_every_code_that_the_rules_give_has_both_sentences_and_no_sentence_is_left_over():
     source = "".join(
         (ROOM / f"{name}.py").read_text("utf-8")
-        for name in ("licences", "layers", "term", "finding", "admit")
+        for name in ("licences", "layers", "term", "finding", "admit", "policy")
     )
     source += "".join(f'"{rule.reason}"' for rule in release_rules()) + '"release-unversioned"'
     given = {code for code in re.findall(r'"([a-z]+(?:-[a-z]+)+)"', source)} - {*LAYERS, *FLAGS} | {"blocked"}

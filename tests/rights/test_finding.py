@@ -247,3 +247,18 @@ def test_one_more_closed_statement_never_opens(statements, licence, distributor,
     for who in ("edition", "file", "uploader"):
         closed = found([*statements, (who, "CC-BY-NC-4.0")], [SAND], **card)
         assert SEVERITY[closed.verdict] == SEVERITY["deny"]
+
+
+def test_a_reason_that_a_decision_can_lift_hides_none_that_none_can():
+    finding = found(licence="GFDL-1.3-only", attested_by=None)
+    assert (finding.verdict, finding.explanation) == ("review", "not-attested")
+
+
+def test_of_several_reasons_that_decisions_can_lift_one_decision_lifts_none():
+    assert told(licence="GFDL-1.3-only") == ("review", "licence-copyleft-document")
+    assert told(licence="GFDL-1.3-only AND EPL-2.0") == ("review", "several-reasons")
+
+
+def test_a_text_whose_term_is_contested_says_so_where_no_licence_is_stated():
+    contested = Author("A", death=1930, flags=("mplf",), published=1910)
+    assert told(authors=[contested]) == ("review", "term-contested")

@@ -54,7 +54,7 @@ def test_novels_pass_by_their_authors_deaths_and_the_licence_of_their_encoding(n
     admitted, refused = gate(novels, tmp_path, licence="CC-BY-4.0", covers="edition")
     assert len(admitted) + len(refused) == 20
     assert {"s:FRA03702_Sand.xml", "s:FRA07401_Leblanc.xml"} <= set(admitted)
-    assert set(refused.values()) <= {"unknown-death", "implausible-dates", "flagged-author"}
+    assert set(refused.values()) <= {"unknown-death", "implausible-dates", "no-term-rule"}
 
 
 @pytest.mark.parametrize(

@@ -227,11 +227,17 @@ def override(
           --until 2027-06-30 --reason "Opinion of counsel of 3 November 2026: L.123-10 adds to fifty years"
     """
     from hemicycle.rights.explanations import explain
+    from hemicycle.rights.policy import LIFTABLE
 
     session = _governed(folder)
     card = _card(session, source)
     for code in codes:
         explain(code, "en")
+        if code not in LIFTABLE:
+            raise DeclarationError(
+                f"“{cell(code)}” is for no decision to lift: it takes a fact",
+                remedy=f"To be lifted: {', '.join(sorted(LIFTABLE))}.",
+            )
     rules = session.flow.gate.rules
     last = now_utc().date() + timedelta(days=rules.override.expires_days or 365)
     ends = until.date() if until else last

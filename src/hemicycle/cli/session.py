@@ -68,7 +68,9 @@ class Session:
 
 def open_store(folder: Path, project: Project) -> tuple[Store, Ledger]:
     store = Store(project.build, folder / "releases")
-    return store, Ledger(project.ledger, folder / ".hemicycle" / "solo.key")
+    return store, Ledger(
+        project.ledger, folder / ".hemicycle" / "solo.key", project.declaration.project.governance
+    )
 
 
 def say_waiting(holder: str) -> None:

@@ -11,7 +11,7 @@ import click
 
 from hemicycle.cli.session import Session, print_json
 from hemicycle.errors import RightsError
-from hemicycle.governance import Decision, write_decision
+from hemicycle.governance import Decision, Standing, write_decision
 from hemicycle.governance.admission import check_signature
 from hemicycle.governance.decisions import (
     DecisionFile,
@@ -113,10 +113,21 @@ def take_signature(
         click.echo(f"  {name} stands on it")
 
 
+def _clears(standing: Standing, source: str) -> bool:
+    return (standing.decision.kind, standing.decision.subject) == ("clear", source)
+
+
 def _waiting(session: Session, decision: Decision) -> DecisionFile | None:
     """The decision of the same kind on the same thing that still lacks a signature, if there is one."""
     gate = session.flow.gate
-    complete = {s.entry.file for s in gate.standings() if s.state != "proposed" and s.ratify_by is None}
+    told = gate.standings()
+    cleared = max((s.entry.made_after for s in told if _clears(s, decision.subject)), default=0)
+    complete = {
+        s.entry.file
+        for s in told
+        # A revocation that a later clearance followed is done with; another notice is another revocation.
+        if s.state != "proposed" and (s.ratify_by is None or s.entry.made_after < cleared)
+    }
     for path in reversed(list_approvals(gate.approvals)[0]):
         if path.name in complete:
             continue

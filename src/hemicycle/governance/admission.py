@@ -187,7 +187,7 @@ def check_signer(person: Person, role: str, decision: Decision, now: datetime, p
     if rank not in SIGNING_RANKS:
         what = f"holds the role “{role}” as {rank} only" if rank else f"does not hold the role “{role}”"
         raise RightsError(f"{person.id} {what} on {now.date()}", place=place)
-    if decision.author is not None and decision.author in (person.id, person.name):
+    if decision.author is not None and _folded(decision.author) in (person.id, _folded(person.name)):
         raise RightsError(
             f"{person.id} is the author of what is decided, and authors do not sign", place=place
         )

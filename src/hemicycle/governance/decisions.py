@@ -116,11 +116,25 @@ class Decision:
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise IntegrityError(f"{what} ({type(error).__name__})", place=place) from None
-        if not sound or decision.kind not in KINDS:
+        if not sound or decision.kind not in KINDS or not _covers_soundly(decision):
             raise IntegrityError(what, place=place)
         if not same:
             raise IntegrityError("the decision is not written as decisions are", place=place)
         return decision
+
+
+def _covers_soundly(decision: Decision) -> bool:
+    """Whether a decision covers what its kind must, and says the same of author and holder in both places."""
+    covers = decision.covers
+    if decision.kind == "clear":
+        stated = (covers.get("author", decision.author or ""), covers.get("publisher", ""))
+        same = stated[0] == (decision.author or "") and stated[1] in ("", *decision.parties)
+        return same and all(isinstance(digest, str) for digest in covers.values())
+    if decision.kind == "override":
+        lifts, documents = covers.get("lifts"), covers.get("documents")
+        lists = [lifts] if documents is None else [lifts, documents]
+        return all(isinstance(words, list) and all(isinstance(w, str) for w in words) for words in lists)
+    return decision.expires is None
 
 
 @dataclass(frozen=True)
@@ -193,7 +207,9 @@ def list_approvals(folder: Path) -> tuple[list[Path], list[SignatureFile], list[
     others: list[Path] = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         named = _SIGNATURE_FILE.fullmatch(path.name)
-        if _DECISION_FILE.fullmatch(path.name):
+        if path.is_symlink() or not path.is_file():
+            others.append(path)
+        elif _DECISION_FILE.fullmatch(path.name):
             decisions.append(path)
         elif named and named[3] in ROLES:
             signatures.append(SignatureFile(path, named[1], named[2], cast(Role, named[3])))

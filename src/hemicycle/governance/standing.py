@@ -12,7 +12,7 @@ Nothing else is looked at: neither who could sign, nor what a signer's clock sai
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -33,16 +33,22 @@ class Signed:
     person: str
     role: Role
     entered: datetime
+    line: int
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A decision that entered the journal, with the signatures that followed it."""
+    """A decision that entered the journal, with the signatures that followed it.
+
+    `made_after` is the number of the journal's last line when the decision was made; a signature's `line` is
+    that of its entry.
+    """
 
     file: str
     decision: Decision
     entered: datetime
     signed: tuple[Signed, ...]
+    made_after: int
 
 
 @dataclass(frozen=True)
@@ -71,9 +77,11 @@ def read_entries(lines: Iterable[Line], folder: Path) -> list[Entry]:
 
     Raises IntegrityError where a file is not what entered.
     """
-    found: dict[str, tuple[Decision, datetime]] = {}
+    found: dict[str, tuple[Decision, datetime, int]] = {}
     signed: dict[str, list[Signed]] = {}
+    numbers: dict[str, int] = {}
     for line in lines:
+        numbers[line.digest] = line.number
         content: Mapping[str, Any] = line.content
         if line.kind not in ("decision", "signature"):
             continue
@@ -85,10 +93,10 @@ def read_entries(lines: Iterable[Line], folder: Path) -> list[Entry]:
                     raise IntegrityError(
                         "the decision was changed after it entered the journal", place=str(read.path)
                     )
-                found.setdefault(file, (read.decision, entered))
+                found.setdefault(file, (read.decision, entered, numbers[read.decision.head]))
             else:
                 signed.setdefault(str(content["decision"]), []).append(
-                    Signed(str(content["person"]), content["role"], entered)
+                    Signed(str(content["person"]), content["role"], entered, line.number)
                 )
         except (KeyError, ValueError, TypeError):
             raise IntegrityError(
@@ -96,8 +104,8 @@ def read_entries(lines: Iterable[Line], folder: Path) -> list[Entry]:
                 place=f"line {line.number}",
             ) from None
     return [
-        Entry(file, decision, entered, tuple(signed.get(file, ())))
-        for file, (decision, entered) in found.items()
+        Entry(file, decision, entered, tuple(signed.get(file, ())), made_after)
+        for file, (decision, entered, made_after) in found.items()
     ]
 
 
@@ -115,7 +123,7 @@ def standings(entries: Iterable[Entry], rules: Rules, now: datetime) -> list[Sta
         if _expired(entry, rules, now):
             state = "expired"
         told.append(Standing(entry, state, (), effective, _ratify_by(entry, rules)))
-    return [_after_revocations(one, told) for one in told]
+    return [_after_revocations(one, told, rules) for one in told]
 
 
 def _ratify_by(entry: Entry, rules: Rules) -> date | None:
@@ -148,15 +156,17 @@ def _expired(entry: Entry, rules: Rules, now: datetime) -> bool:
     return ends is not None and now.date() >= ends
 
 
-def _after_revocations(one: Standing, every: list[Standing]) -> Standing:
-    """A clearance or override that a revocation of the same source followed is revoked."""
+def _after_revocations(one: Standing, every: list[Standing], rules: Rules) -> Standing:
+    """A clearance or override made before a revocation of its source was in the journal is revoked by it,
+    it, whenever its own signatures came in."""
     if one.decision.kind not in ("clear", "override") or one.state == "proposed":
         return one
     for other in every:
-        follows = every.index(other) > every.index(one)
         in_force = other.decision.kind == "revoke" and other.state == "standing"
-        if follows and in_force and other.decision.subject == one.decision.subject:
-            return Standing(one.entry, "revoked", (), one.effective)
+        if in_force and other.decision.subject == one.decision.subject:
+            needed = [s.line for s in other.entry.signed if s.role in rules.revoke.needs]
+            if one.entry.made_after < min(needed):
+                return replace(one, state="revoked")
     return one
 
 

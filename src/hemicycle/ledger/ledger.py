@@ -50,8 +50,9 @@ class SignedHead:
 class Ledger:
     """Statements, journal and signed head below one folder."""
 
-    def __init__(self, folder: Path, private_key: Path | None = None) -> None:
+    def __init__(self, folder: Path, private_key: Path | None = None, governance: str = "solo") -> None:
         self.folder = folder
+        self.governance = governance
         self.journal = Journal(folder / "journal.jsonl")
         self._private_key = private_key
         self._by_key: dict[str, Statement] | None = None
@@ -220,6 +221,6 @@ class Ledger:
             "lines": len(lines) + len(coming),
             "coming": [line.raw.decode("utf-8") for line in coming],
             "signed": datetime.now(UTC).isoformat(timespec="seconds"),
-            "governance": "solo",
+            "governance": self.governance,
         }
         write_aside(self.folder / "head.json", self.signing_key.seal(payload, HEAD_TYPE))

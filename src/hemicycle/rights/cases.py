@@ -99,7 +99,8 @@ class Cases:
         frame = pl.DataFrame({"id": pl.Series(batch["id"].to_pylist(), dtype=pl.String), "said": said})
         later = frame.join(self._rechecked.select("id", "value"), on="id", how="left", maintain_order="left")
         either = pl.concat_list("said", pl.col("value").fill_null(""))
-        order = ["reserved", "allowed", "unknown", ""]
+        # What was allowed when it was collected and is not said any more is not allowed now.
+        order = ["reserved", "unknown", "allowed", ""]
         return later.select(
             pl.coalesce(*(pl.when(either.list.contains(word)).then(pl.lit(word)) for word in order)).alias(
                 "said"

@@ -22,7 +22,7 @@ from typing import Literal
 from hemicycle.project import CardRights
 from hemicycle.rights.cases import Case
 from hemicycle.rights.licences import LONGEST_EXPRESSION, Judgement
-from hemicycle.rights.policy import MINING, SEVERITY, USES, Policy, Use, Verdict, worst
+from hemicycle.rights.policy import MINING, SEVERITY, USES, Policy, Use, Verdict, reason_of, worst
 from hemicycle.rights.term import TermVerdict
 
 #: What a verdict rests on.
@@ -176,7 +176,7 @@ def _find_use(
         if term.verdict == "allow":
             # A free text: a distributor's statement can only be about his edition of it.
             layers += [_licence_layer(expression, judge, use) for expression in stated.distributor]
-        elif rights.covers == "text" and term.explanation != "protected-until":
+        elif rights.covers == "text" and term.free_from is None:
             layers = [_Layer("deny", "distributor-only" if stated.distributor else "no-licence")]
     finding = _combine([*layers, *generated], term, stated.quoted)
     loosened = any(_gives_more(stated.specific, group, judge, use) for group in stated.general)
@@ -195,7 +195,8 @@ def _combine(layers: Sequence[_Layer], term: TermVerdict, quoted: tuple[str, ...
     verdict = worst(*(layer.verdict for layer in layers))
     by_term = any(layer.term for layer in layers)
     relied = list(dict.fromkeys(layer.licence for layer in layers if layer.licence is not None))
-    explanation = next(layer.explanation for layer in layers if layer.verdict == verdict)
+    reasons = [layer.explanation for layer in layers if layer.verdict == verdict]
+    explanation = reason_of(reasons) if verdict == "review" else reasons[0]
     basis: Basis = "none"
     if relied:
         basis = "licence+term" if by_term else "licence"
@@ -248,7 +249,10 @@ def _meaning(
 
 
 def _at_most(finding: Finding, ceiling: Verdict, explanation: str, policy: Policy) -> Finding:
-    """Lower a finding to what the policy grants at most; a worse one stays as it is."""
+    """Lower a finding to what the policy grants at most; a worse one stays as it is, and of two reasons for a
+    `review` none hides behind the other."""
+    if finding.verdict == ceiling == "review":
+        return dataclasses.replace(finding, explanation=reason_of([finding.explanation, explanation]))
     if SEVERITY[finding.verdict] >= SEVERITY[ceiling]:
         return finding
     return dataclasses.replace(

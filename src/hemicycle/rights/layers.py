@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from hemicycle.documents import Author
-from hemicycle.rights.policy import SEVERITY
+from hemicycle.rights.policy import SEVERITY, reason_of
 from hemicycle.rights.term import OLDEST, Lifetime, TermVerdict, Work, judge
 from hemicycle.rights.term_rules import WorkKind
 
@@ -118,6 +118,9 @@ def judge_works(
 def _together(works: tuple[Work, ...], jurisdiction: str, on: date, confirmed: frozenset[str]) -> TermVerdict:
     judged = [judge(work, jurisdiction, on, confirmed=confirmed) for work in works]
     decides = max(judged, key=lambda v: SEVERITY[v.verdict])
+    if decides.verdict == "review":
+        why = reason_of([v.explanation for v in judged if v.verdict == "review"])
+        decides = dataclasses.replace(decides, explanation=why)
     changes = [v.changes_on for v in judged if v.changes_on is not None]
     return dataclasses.replace(
         decides,
@@ -148,6 +151,9 @@ def works_of(counted: tuple[Author, ...]) -> tuple[Work, ...] | str:
     for number, author in enumerate(counted):
         name = f"speech {number}" if author.role == "speech" else author.role
         layers.setdefault(name, []).append(author)
+    if not any(name == "text" or name.startswith("speech ") for name in layers):
+        # A translator or an illustrator is known, and who wrote what they worked on is not.
+        return "no-author"
     return tuple(_work(layer) for layer in layers.values())
 
 

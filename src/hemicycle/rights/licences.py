@@ -30,7 +30,7 @@ from typing import Any, Literal, cast, get_args
 import license_expression
 
 from hemicycle.errors import did_you_mean
-from hemicycle.rights.policy import SEVERITY, USES, Policy, Use, Verdict, worst
+from hemicycle.rights.policy import SEVERITY, USES, Policy, Use, Verdict, reason_of, worst
 
 #: Longer than any expression a person wrote; bounds the depth of nesting too.
 LONGEST_EXPRESSION = 1_000
@@ -350,10 +350,14 @@ def _all_of(legs: list[Judgement], use: Use) -> UseJudgement:
         verdict,
         tuple(sorted({o for part in parts for o in part.obligations})) if verdict != "deny" else (),
         " AND ".join(elected),
-        next(part.reason for part in parts if part.verdict == verdict),
+        _reason([part.reason for part in parts if part.verdict == verdict], verdict),
         tuple(sorted({rule for part in parts for rule in part.rules})),
         "; ".join(part.why for part in parts if part.why) or None,
     )
+
+
+def _reason(reasons: list[str], verdict: Verdict) -> str:
+    return reason_of(reasons) if verdict == "review" else reasons[0]
 
 
 def _one_of(legs: list[Judgement], use: Use) -> UseJudgement:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -31,6 +31,22 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 #: How bad a verdict is. `worst` is what a whole made of several layers gets.
 SEVERITY: Mapping[Verdict, int] = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
+
+
+#: Reasons for a `review` that people may settle by a signed decision. Whatever is unknown, unattested or not
+#: evidenced is none of them: that takes a fact, not a decision.
+LIFTABLE = frozenset(
+    "term-contested rule-awaits-counsel licence-awaits-counsel licence-copyleft licence-copyleft-document "
+    "licence-share-alike licence-review licence-grant licence-drift terms-of-use".split()
+)
+
+
+def reason_of(reasons: Sequence[str]) -> str:
+    """The one reason told for a `review` that has several: what nobody can lift stands before what somebody
+    can, and a decision on one of several lifts none of the others."""
+    distinct = list(dict.fromkeys(reasons))
+    held = [reason for reason in distinct if reason not in LIFTABLE]
+    return held[0] if held else distinct[0] if len(distinct) == 1 else "several-reasons"
 
 
 def worst(*verdicts: Verdict) -> Verdict:

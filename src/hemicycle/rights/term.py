@@ -181,7 +181,8 @@ def _reckon(work: Work, jurisdiction: str) -> tuple[Reckoning, ...] | str:
         return "no-term-rule"
     last = _last_death(work)
     flags = {"music"} if work.music else set()
-    flags |= {"posthumous"} if work.posthumous else set()
+    late = last is not None and work.published is not None and work.published > last
+    flags |= {"posthumous"} if work.posthumous or late else set()
     flags |= {"mplf"} if any(c.mplf for c in work.contributors) else set()
     flags |= {"revealed"} if last is not None else set()
     home = None
