@@ -158,7 +158,7 @@ def _expired(entry: Entry, rules: Rules, now: datetime) -> bool:
 
 def _after_revocations(one: Standing, every: list[Standing], rules: Rules) -> Standing:
     """A clearance or override made before a revocation of its source was in the journal is revoked by it,
-    it, whenever its own signatures came in."""
+    whenever its own signatures came in."""
     if one.decision.kind not in ("clear", "override") or one.state == "proposed":
         return one
     for other in every:
