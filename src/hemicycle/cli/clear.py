@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from hemicycle.cli.tables import cell, print_table
 from hemicycle.errors import DeclarationError, RightsError
 from hemicycle.governance import Decision, Standing
 from hemicycle.governance.decisions import now_utc
+from hemicycle.governance.rules import DecisionKind
 from hemicycle.ledger import Statement
 from hemicycle.ledger.lineage import descendants
 
@@ -181,17 +183,8 @@ def sign(source: str, role: str, key: Path, reason: str, folder: Path, as_json: 
     from hemicycle.gate import summary_of
 
     covers = gate.covers(source, statement)
-    decision = Decision(
-        kind="clear",
-        subject=source,
-        covers=covers,
-        author=card.rights.attested_by,
-        parties=(card.publisher,) if card.publisher else (),
-        reason=reason,
-        head=session.ledger.journal.head,
-        made=now_utc().isoformat(),
-        summary=summary_of(statement),
-    )
+    decision = _draft(session, "clear", source, covers, card.rights.attested_by, reason)
+    decision = replace(decision, summary=summary_of(statement))
     take_signature(session, decision, role, key, as_json=as_json)
 
 
@@ -244,17 +237,8 @@ def override(
     if ends > last:
         raise DeclarationError(f"an override holds until {last} at most", remedy="Give an earlier --until.")
     covers: dict[str, Any] = {"lifts": sorted(codes), "documents": sorted(documents) or None}
-    decision = Decision(
-        kind="override",
-        subject=source,
-        covers=covers,
-        author=card.rights.attested_by,
-        parties=(card.publisher,) if card.publisher else (),
-        reason=reason,
-        head=session.ledger.journal.head,
-        made=now_utc().isoformat(),
-        expires=ends.isoformat(),
-    )
+    decision = _draft(session, "override", source, covers, card.rights.attested_by, reason)
+    decision = replace(decision, expires=ends.isoformat())
     take_signature(session, decision, role, key, as_json=as_json)
 
 
@@ -272,17 +256,8 @@ def revoke(source: str, role: str, key: Path, reason: str, folder: Path, as_json
       hemicycle clear revoke sittings --role legal --key ~/.ssh/id_ed25519 --reason "Notice of 3 March"
     """
     session = _governed(folder)
-    card = _card(session, source)
-    decision = Decision(
-        kind="revoke",
-        subject=source,
-        covers={},
-        author=None,
-        parties=(card.publisher,) if card.publisher else (),
-        reason=reason,
-        head=session.ledger.journal.head,
-        made=now_utc().isoformat(),
-    )
+    _card(session, source)
+    decision = _draft(session, "revoke", source, {}, None, reason)
     take_signature(
         session, decision, role, key, as_json=as_json, more={"stands_on_it": _standing_on(session, source)}
     )
@@ -335,6 +310,23 @@ def diff(sources: tuple[str, ...], folder: Path, as_json: bool) -> None:
         click.echo(f"{row['source']}{since}: {'nothing changed' if not row['changes'] else ''}".rstrip())
         for change in row["changes"]:
             click.echo(f"  {cell(change)}")
+
+
+def _draft(
+    session: Session, kind: DecisionKind, source: str, covers: dict[str, Any], author: str | None, reason: str
+) -> Decision:
+    """A decision on a source, as of now and of the journal as it stands."""
+    publisher = session.project.cards[source].publisher
+    return Decision(
+        kind=kind,
+        subject=source,
+        covers=covers,
+        author=author,
+        parties=(publisher,) if publisher else (),
+        reason=reason,
+        head=session.ledger.journal.head,
+        made=now_utc().isoformat(),
+    )
 
 
 def _governed(folder: Path) -> Session:
