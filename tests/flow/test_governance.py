@@ -267,6 +267,17 @@ def test_what_a_governed_project_makes_says_so(project):
     assert made == {"declared"}
 
 
+def test_an_override_is_drafted_with_its_end_and_lifts_nothing_that_takes_a_fact(project):
+    project.cleared()
+    words = ("--reason", "an opinion", "--until", "2027-01-31")
+    said = project.signed("override", "claire", "legal", "--lifts", "term-contested", *words)
+    assert (said["state"], said["missing"]) == ("proposed", ["governance"])
+    (written,) = (project.folder / "approvals").glob("override-*.json")
+    assert json.loads(written.read_bytes())["expires"] == "2027-01-31"
+    with pytest.raises(HemicycleError, match="it takes a fact"):
+        project.signed("override", "claire", "legal", "--lifts", "unknown-death", *words)
+
+
 def test_verify_names_a_decision_that_is_no_longer_what_entered(project):
     project.cleared()
     project.admitted()
