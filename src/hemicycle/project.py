@@ -79,7 +79,7 @@ _FORMS = {
 }
 
 
-class _Declared(BaseModel):
+class Declared(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -94,7 +94,7 @@ def _count(value: object) -> object:
     return round(float(match[1]) * factor)
 
 
-class Terms(_Declared):
+class Terms(Declared):
     """What a person read in a site's terms of use: prose may reserve rights, and no program reads it.
 
     Attributes:
@@ -111,14 +111,14 @@ class Terms(_Declared):
     by: str
 
 
-class Generator(_Declared):
+class Generator(Declared):
     """A model that wrote a part of the text; its licence binds what it wrote."""
 
     name: str
     licence: str
 
 
-class CardRights(_Declared):
+class CardRights(Declared):
     """Under which right a source is used, and who says so.
 
     Attributes:
@@ -144,7 +144,7 @@ class CardRights(_Declared):
     blocked: str | None = None
 
 
-class Card(_Declared):
+class Card(Declared):
     """One source: one publisher's collection, in `sources/NAME.toml`. Never holds code.
 
     `tested_on` says what the reader was tried on for this source: files of the publisher's own, or files made
@@ -183,7 +183,7 @@ class Card(_Declared):
         return self
 
 
-class Corpus(_Declared):
+class Corpus(Declared):
     """Documents of some sources, cleaned, filtered, deduplicated; a share is held out for evaluation."""
 
     sources: list[Name] = Field(min_length=1)
@@ -197,12 +197,12 @@ class Corpus(_Declared):
         return sources
 
 
-class Tokenizer(_Declared):
+class Tokenizer(Declared):
     corpus: Name
     vocab: int = Field(ge=300, le=262_144)
 
 
-class Architecture(_Declared):
+class Architecture(Declared):
     """The shape of a model. Left out, `feed_forward` is 8/3 of the width, rounded up to a multiple of 64."""
 
     kind: Literal["llama"] = "llama"
@@ -224,7 +224,7 @@ class Architecture(_Declared):
         return self
 
 
-class Budget(_Declared):
+class Budget(Declared):
     """How long to train: minutes of wall clock on this machine, or tokens."""
 
     minutes: float | None = Field(default=None, gt=0)
@@ -237,7 +237,7 @@ class Budget(_Declared):
         return self
 
 
-class Model(_Declared):
+class Model(Declared):
     method: Literal["pretrain"] = "pretrain"
     corpora: dict[Name, Annotated[float, Field(gt=0)]] = Field(min_length=1)
     tokenizer: Name
@@ -247,20 +247,20 @@ class Model(_Declared):
     seed: int = Field(default=1, ge=0)
 
 
-class Evaluation(_Declared):
+class Evaluation(Declared):
     """Measure models on the held-out documents; `compare` adds model folders from elsewhere."""
 
     models: list[Name] = Field(min_length=1)
     compare: list[str] = []
 
 
-class Release(_Declared):
+class Release(Declared):
     model: Name
     title: str | None = None
     description: str | None = None
 
 
-class ProjectTable(_Declared):
+class ProjectTable(Declared):
     name: Name
     jurisdictions: list[Jurisdiction] = Field(min_length=1)
     license: str
@@ -277,7 +277,7 @@ class _UnknownNameError(ValueError):
         self.keys = keys
 
 
-class Declaration(_Declared):
+class Declaration(Declared):
     """The whole of `hemicycle.toml`."""
 
     project: ProjectTable
@@ -348,7 +348,7 @@ def find_project(start: Path) -> Path:
 
 def load_project(folder: Path) -> Project:
     """Read and check the declaration and every card that a corpus names."""
-    declaration = _load_toml(folder / DECLARATION, Declaration)
+    declaration = load_toml(folder / DECLARATION, Declaration)
     _check_law(folder / DECLARATION, declaration.project)
     cards: dict[str, Card] = {}
     cards_folder = folder / "sources"
@@ -394,7 +394,7 @@ def load_card(path: Path) -> Card:
     from hemicycle.rights.licences import check_expression
     from hemicycle.sources import READERS
 
-    card = _load_toml(path, Card)
+    card = load_toml(path, Card)
     if card.reader not in READERS:
         raise DeclarationError(
             f"there is no reader “{card.reader}”",
@@ -410,7 +410,7 @@ def load_card(path: Path) -> Card:
     return card
 
 
-def _load_toml(path: Path, model: type[T]) -> T:
+def load_toml(path: Path, model: type[T]) -> T:
     try:
         raw = path.read_bytes()
         if len(raw) > LARGEST or any(line.count(b".") > MOST_DOTS for line in raw.splitlines()):
@@ -460,7 +460,7 @@ def declaration_error(path: Path, model: type[BaseModel], error: ValidationError
     shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
     message = found["msg"].removeprefix("Value error, ")
     if found["type"] == "string_pattern_mismatch":
-        message = _FORMS[context["pattern"]]
+        message = _FORMS.get(context["pattern"], f"must be of the form {context['pattern']}")
     elif found["type"] in _MISTAKES:
         whole = {k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in context.items()}
         message = _MISTAKES[found["type"]].format(**whole)
@@ -522,7 +522,7 @@ def _day(value: str) -> str:
 _Day = Annotated[str, AfterValidator(_day)]
 
 
-class _Locked(_Declared):
+class _Locked(Declared):
     """What the lock says: Hemicycle wrote it, so nothing is read leniently."""
 
     model_config = ConfigDict(strict=True)

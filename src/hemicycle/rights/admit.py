@@ -73,7 +73,7 @@ def admit(
             raise DeclarationError(f"there is no use “{use}”", remedy=f"Uses: {', '.join(USES)}.")
     needed = sorted({(j, u) for j in jurisdictions for u in uses})
     every = [
-        _judged(source, rights[source], needed, (held or {}).get(source), (lifted or {}).get(source, ()))
+        judge(source, rights[source], needed, (held or {}).get(source), (lifted or {}).get(source, ()))
         for source in sorted(rights)
     ]
     judged = pl.concat(every or [_nothing()]).sort("source", "id")
@@ -91,7 +91,7 @@ def admit(
     }
 
 
-def _judged(
+def judge(
     source: str, folder: Path, needed: Sequence[tuple[str, str]], held: str | None, lifted: Lifted
 ) -> pl.DataFrame:
     """One row a document: whether it is admitted, and its worst verdict among those needed."""

@@ -1,0 +1,67 @@
+"""The embedded engine: as many processes as there are cores, one task each at a time."""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+from hemicycle.engines.tasks import Task, pending, results, run_task
+from hemicycle.progress import QUIET, Progress
+
+#: Less work than this is done sooner than a second process starts.
+_WORTH_A_PROCESS = 8_000_000
+
+
+class Local:
+    """Processes on this machine. `workers`: how many at most; None for one a core."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.workers = workers or len(os.sched_getaffinity(0))
+        self._pool: ProcessPoolExecutor | None = None
+
+    def map(
+        self, function: str, tasks: Sequence[Task], folder: Path, *, what: str, progress: Progress = QUIET
+    ) -> list[dict[str, Any]]:
+        folder.mkdir(parents=True, exist_ok=True)
+        waiting = pending(function, tasks, folder)
+        total = sum(task.weight for task in tasks)
+        with progress.start(what, total, "B") as bar:
+            bar.advance(total - sum(task.weight for task in waiting))
+            if self.workers == 1 or len(waiting) < 2 or total < _WORTH_A_PROCESS:
+                for task in waiting:
+                    run_task(function, task, folder)
+                    bar.advance(task.weight)
+            else:
+                # The heaviest first, so that none of them is left alone at the end.
+                heaviest = sorted(waiting, key=lambda task: -task.weight)
+                futures: dict[Future[None], Task] = {
+                    self._processes().submit(run_task, function, task, folder): task for task in heaviest
+                }
+                try:
+                    for future in as_completed(futures):
+                        future.result()
+                        bar.advance(futures[future].weight)
+                except BrokenProcessPool:
+                    # A worker was killed, for memory mostly: the results say which tasks are not done.
+                    self._pool = None
+        return results(function, tasks, folder)
+
+    def _processes(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            # Not forked: threads of the libraries that are loaded here would be copied half.
+            spawn = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self.workers, mp_context=spawn, initializer=_one_thread)
+            atexit.register(self._pool.shutdown, cancel_futures=True)
+        return self._pool
+
+
+def _one_thread() -> None:
+    """One core a worker: the libraries below read this when they are first loaded."""
+    for name in ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ[name] = "1"

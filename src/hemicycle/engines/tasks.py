@@ -1,0 +1,108 @@
+"""Tasks: what an engine runs, and how it is known that one is done.
+
+A task's result is a small JSON file, written last and in one rename. A task whose result is there is done;
+one that was killed half-way has none, and runs again over whatever it left. Errors travel as files too, so
+that a sentence written on another machine reaches the person who waits.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from hemicycle import errors
+from hemicycle.digests import sha256_json
+from hemicycle.errors import HemicycleError
+from hemicycle.progress import Progress
+from hemicycle.store import write_aside
+
+
+@dataclass(frozen=True)
+class Task:
+    """One part of a stage's work.
+
+    Attributes:
+        name: unique in its stage; names its result.
+        arguments: of the function, as JSON; paths as strings.
+        weight: how much work it is, in the unit of the stage's progress (bytes, mostly).
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+    weight: float = 1.0
+
+
+class Engine(Protocol):
+    """Where tasks run."""
+
+    def map(
+        self, function: str, tasks: Sequence[Task], folder: Path, *, what: str, progress: Progress
+    ) -> list[dict[str, Any]]:
+        """Run ``module:function`` on every task that is not done and return all results, in order of tasks.
+
+        `folder` holds the results; on a cluster it must be one that all machines see. Raises the first
+        task's error, in order of tasks; what other tasks finished is kept for the next time.
+        """
+        ...
+
+
+def result_path(function: str, task: Task, folder: Path) -> Path:
+    """Where a task's result stands: another function or other arguments are another task."""
+    return folder / f"{task.name}.{sha256_json([function, dict(task.arguments)])[:12]}.json"
+
+
+def pending(function: str, tasks: Sequence[Task], folder: Path) -> list[Task]:
+    """The tasks that are not done."""
+    return [task for task in tasks if not result_path(function, task, folder).exists()]
+
+
+def run_task(function: str, task: Task, folder: Path) -> None:
+    """Run one task and write its result; an error of ours is written in its stead, beside it."""
+    path = result_path(function, task, folder)
+    failure = path.with_suffix(".error")
+    failure.unlink(missing_ok=True)
+    try:
+        figures = _named(function)(**task.arguments)
+    except HemicycleError as error:
+        told = {
+            "type": type(error).__name__,
+            "what": error.what,
+            "place": error.place,
+            "remedy": error.remedy,
+        }
+        write_aside(failure, json.dumps(told, ensure_ascii=False).encode("utf-8"))
+        return
+    write_aside(path, json.dumps(figures, ensure_ascii=False).encode("utf-8"))
+
+
+def results(function: str, tasks: Sequence[Task], folder: Path) -> list[dict[str, Any]]:
+    """The results of all tasks. Raises the first error written, or HemicycleError where neither is there."""
+    found = []
+    for task in tasks:
+        path = result_path(function, task, folder)
+        if not path.exists():
+            raise _failure(path.with_suffix(".error"), task)
+        found.append(json.loads(path.read_bytes()))
+    return found
+
+
+def _failure(path: Path, task: Task) -> HemicycleError:
+    if not path.exists():
+        return HemicycleError(
+            f"the task {task.name} ended without a result",
+            place=str(path.parent),
+            remedy="It was killed, for memory perhaps: run again, with fewer workers if it happens again.",
+        )
+    told = json.loads(path.read_bytes())
+    kind: type[HemicycleError] = getattr(errors, told["type"], HemicycleError)
+    return kind(told["what"], place=told["place"], remedy=told["remedy"])
+
+
+def _named(function: str) -> Callable[..., dict[str, Any]]:
+    module, name = function.split(":")
+    found: Callable[..., dict[str, Any]] = getattr(importlib.import_module(module), name)
+    return found

@@ -1,0 +1,77 @@
+"""Sites: the computing centres a project may run on, declared in `sites.toml`, one table a site.
+
+    [sites.jean-zay]
+    scheduler = "slurm"
+    account = "abc@cpu"
+    partition = "cpu_p1"
+    time = "04:00:00"
+    setup = ["module load python/3.11.5"]
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from hemicycle.errors import DeclarationError, did_you_mean
+from hemicycle.project import Declared, Name, load_toml
+
+SITES = "sites.toml"
+
+#: What goes into a `#SBATCH` line is one word: a space or a line end would begin another option.
+_Word = Annotated[str, StringConstraints(pattern=r"^[\w@.:/,+-]+$")]
+
+
+class Site(Declared):
+    """One site.
+
+    Attributes:
+        time: the longest one task may take, as Slurm writes it.
+        at_once: tasks of one array that run at the same time, at most; the store's inode and bandwidth limits
+            are met here.
+        memory: of one task, as Slurm writes it.
+        setup: lines of shell before the work, as the site's manual gives them (modules, an environment).
+        container: path of an Apptainer image to run in.
+    """
+
+    scheduler: Literal["local", "slurm"] = "local"
+    account: _Word | None = None
+    partition: _Word | None = None
+    qos: _Word | None = None
+    constraint: _Word | None = None
+    time: Annotated[str, StringConstraints(pattern=r"^(\d+-)?\d+(:\d\d){1,2}$")] = "02:00:00"
+    at_once: int = Field(default=64, ge=1)
+    memory: Annotated[str, StringConstraints(pattern=r"^\d+[MG]$")] = "4G"
+    setup: list[str] = []
+    container: _Word | None = None
+
+
+class Sites(Declared):
+    """The whole of `sites.toml`."""
+
+    sites: dict[Name, Site]
+
+
+def load_sites(folder: Path) -> dict[str, Site]:
+    """The sites of a project, none where it has no `sites.toml`. Raises DeclarationError."""
+    path = folder / SITES
+    return load_toml(path, Sites).sites if path.is_file() else {}
+
+
+def slurm_site(folder: Path, name: str | None) -> Site:
+    """The named site, or the only one with Slurm. Raises DeclarationError where that is not one."""
+    sites = {n: site for n, site in load_sites(folder).items() if site.scheduler == "slurm"}
+    if name is None and len(sites) == 1:
+        return next(iter(sites.values()))
+    if name in sites:
+        return sites[name]
+    raise DeclarationError(
+        f"there is no site “{name}” with Slurm" if name else f"{len(sites)} sites have Slurm",
+        place=str(folder / SITES),
+        remedy=(name and did_you_mean(name, sites))
+        or (
+            f"Say which with --site: {', '.join(sites)}." if sites else "Declare one: `hemicycle run --help`."
+        ),
+    )
