@@ -1,11 +1,11 @@
 """Sites: the computing centres a project may run on, declared in `sites.toml`, one table a site.
 
-    [sites.jean-zay]
-    scheduler = "slurm"
-    account = "abc@cpu"
-    partition = "cpu_p1"
-    time = "04:00:00"
-    setup = ["module load python/3.11.5"]
+[sites.jean-zay]
+scheduler = "slurm"
+account = "abc@cpu"
+partition = "cpu_p1"
+time = "04:00:00"
+setup = ["module load python/3.11.5"]
 """
 
 from __future__ import annotations

@@ -88,7 +88,16 @@ def array_script(site: Site, what: str, tasks: int, listing: Path, folder: Path)
     head = [f"#SBATCH --{name}={value}" for name, value in options.items() if value is not None]
     threads = [f"export {n}=1" for n in ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS")]
     return "\n".join(
-        ["#!/bin/bash", *head, "", "set -e", *site.setup, *threads, shlex.join(command) + " $SLURM_ARRAY_TASK_ID", ""]
+        [
+            "#!/bin/bash",
+            *head,
+            "",
+            "set -e",
+            *site.setup,
+            *threads,
+            shlex.join(command) + " $SLURM_ARRAY_TASK_ID",
+            "",
+        ]
     )
 
 

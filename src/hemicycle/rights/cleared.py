@@ -67,9 +67,7 @@ def clear_source(
 
 
 def _ranks(rights: Path, needed: Sequence[tuple[str, str]]) -> pl.DataFrame:
-    asked = pl.LazyFrame(
-        needed, schema={"jurisdiction": pl.String, "use": pl.String}, orient="row"
-    )
+    asked = pl.LazyFrame(needed, schema={"jurisdiction": pl.String, "use": pl.String}, orient="row")
     rank = (
         pl.when(pl.col("verdict") != "allow")
         .then(2)

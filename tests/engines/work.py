@@ -1,0 +1,28 @@
+"""Functions that the tests of engines run as tasks."""
+
+import os
+import signal
+from pathlib import Path
+
+from hemicycle.errors import InputError
+
+
+def double(number, log):
+    with open(log, "a", encoding="utf-8") as f:
+        f.write(f"{number}\n")
+    return {"number": number, "double": 2 * number}
+
+
+def refuse_odd(number, log):
+    if number % 2:
+        raise InputError(f"{number} is odd", place=f"number {number}", remedy="Give an even one.")
+    return double(number, log)
+
+
+def die_once(number, log):
+    """Killed by the kernel the first time, as for want of memory."""
+    mark = Path(f"{log}.{number}")
+    if number == 3 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return double(number, log)
