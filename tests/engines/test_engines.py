@@ -42,7 +42,9 @@ def scheduler(tmp_path, monkeypatch):
         "sbatch": """#!/bin/bash
 script="${@: -1}"
 last=$(sed -n 's/^#SBATCH --array=0-\\([0-9]*\\)%.*/\\1/p' "$script")
-for n in $(seq "$last" -1 0); do SLURM_ARRAY_TASK_ID=$n bash "$script" >"$(dirname "$script")/$n.log" 2>&1; done
+for n in $(seq "$last" -1 0); do
+  SLURM_ARRAY_TASK_ID=$n bash "$script" >"$(dirname "$script")/$n.log" 2>&1
+done
 echo "4711;cluster"
 """,
         "squeue": "#!/bin/bash\nexit 1\n",

@@ -1,195 +1,211 @@
-"""Make a corpus: clean, measure, filter, split, and drop exact copies, in two passes of bounded memory.
+"""Make a corpus of annotated sources: judge by the rules, split, drop copies, deal out.
 
-The first pass reads one batch of documents at a time, cleans and measures it, and writes it aside; of each
-document only a few short columns stay in memory. Those decide, over the whole corpus, which groups are
-held out and which copies go. The second pass deals the rows out to `kept` and `dropped`.
+What is judged are measures and a few short columns; no text is read for it, so a bound can be moved and its
+effect known in seconds. Texts are read once, at the end, when rows are dealt out to `kept` and `dropped`,
+shard by shard, wherever the engine likes.
 
-The split is decided before copies are dropped and by group, so that no part of a held-out sitting or novel
-is ever trained on; a copy that stands in both halves stays in one of them only.
+    kept/SOURCE/00000.parquet       columns of `CORPUS`, rows in the order of the source's documents
+    dropped/SOURCE/00000.parquet    the same and `why`: every rule that failed, or the copy that stays instead
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from hemicycle.curate.clean import clean_parts
-from hemicycle.curate.rules import MEASURES, Rule, annotate, load_rules
-from hemicycle.digests import sha256_text
-from hemicycle.documents import SCHEMA, parquet_writer, read_batches, write_parquet
-from hemicycle.errors import InputError, IntegrityError, RightsError
+from hemicycle.curate.annotate import ANNOTATED
+from hemicycle.curate.fates import FACTS, Fates, decide_fates, reasons
+from hemicycle.curate.rules import Rule, failed
+from hemicycle.curate.twins import near_copies
+from hemicycle.documents import parquet_writer, read_batches, write_parquet
+from hemicycle.engines import Engine, Local, Task
+from hemicycle.errors import RightsError
 from hemicycle.progress import QUIET, Progress
 
-SIGNAL = pa.struct([("name", pa.string()), ("value", pa.float64())])
+#: What is decided of a row: `copies` counts the documents that went because this one stays.
+_DECIDED = pa.schema([("split", pa.string()), ("copies", pa.int64()), ("why", pa.list_(pa.string()))])
+
 CORPUS = pa.schema(
-    [
-        *SCHEMA,
-        pa.field("clean_digest", pa.string()),
-        pa.field("split", pa.string()),
-        pa.field("signals", pa.list_(SIGNAL)),
-    ]
+    [*(f for f in ANNOTATED if f.name not in ("rank", "bands")), _DECIDED.field("split"), _DECIDED.field("copies")]
 )
-DROPPED = pa.schema([*CORPUS, pa.field("why", pa.list_(pa.string()))])
+DROPPED = pa.schema([*CORPUS, _DECIDED.field("why")])
+
+#: Columns by which a document is judged.
+_JUDGED = ["source", "id", "group", "date", "clean_digest", "rank", "kind", "language", "signals"]
+
+#: Rules by kind of document; under None, those of every other kind.
+RulesByKind = Mapping[str | None, Sequence[Rule]]
 
 
-def curate(
-    documents: Mapping[str, Path],
-    admitted: Path,
+def make_corpus(
+    annotated: Mapping[str, Path],
     out: Path,
     scratch: Path,
     *,
+    rules: RulesByKind,
     held_out: float,
+    near: bool = True,
+    engine: Engine | None = None,
     progress: Progress = QUIET,
 ) -> dict[str, Any]:
-    """Write `kept/SOURCE.parquet` and `dropped/SOURCE.parquet`.
+    """Write `kept/SOURCE/NNNNN.parquet` and `dropped/SOURCE/NNNNN.parquet`.
 
     Args:
-        documents: source → its Parquet file of documents.
-        admitted: Parquet of (source, id, digest): what rights let through. Nothing else is read.
+        annotated: source → folder of its annotated shards.
         held_out: share of the groups to hold out. Which ones follows from their names alone; a source of
             two groups or more holds out at least one.
+        near: whether near-duplicates go.
 
-    Returns counts by source and reason. Raises RightsError where nothing was admitted.
+    Returns counts by source and reason. Raises RightsError where nothing was cleared.
     """
-    rules = load_rules()
-    through = pl.read_parquet(admitted)
-    if not through.height:
+    shards = [(source, path) for source in sorted(annotated) for path in sorted(annotated[source].glob("*.parquet"))]
+    facts, whys = _judge(shards, rules, progress)
+    if not len(facts):
         raise RightsError(
-            "no document is cleared",
-            remedy="`hemicycle clear` says for each source what holds it back.",
+            "no document is cleared", remedy="`hemicycle clear` says for each source what holds it back."
         )
-    facts: list[pl.DataFrame] = []
-    size = sum(path.stat().st_size for path in documents.values())
-    with progress.start("curate", size, "B") as bar:
-        for source, path in sorted(documents.items()):
-            allowed = set(through.filter(pl.col("source") == source).select("id", "digest").iter_rows())
-            aside = scratch / f"{source}.parquet"
-            write_parquet(aside, DROPPED, _cleaned(path, allowed, rules, facts))
-            bar.advance(path.stat().st_size)
-    fates = _fates(pl.concat(facts), held_out)
-    (out / "kept").mkdir()
-    (out / "dropped").mkdir()
-    figures: dict[str, Any] = {}
-    for source in sorted(documents):
-        figures[source] = _deal(scratch / f"{source}.parquet", source, fates, out)
+    compare = (lambda order: near_copies([p for _, p in shards], order, scratch)) if near else None
+    fates = decide_fates(facts, held_out, compare)
+    tasks = _dealings(shards, facts, whys, fates, out, scratch)
+    counted = (engine or Local(1)).map(
+        "hemicycle.curate.corpus:deal", tasks, scratch / "dealt", what="deal out", progress=progress
+    )
+    figures: dict[str, dict[str, Any]] = {source: _no_counts() for source in sorted(annotated)}
+    for (source, _), counts in zip(shards, counted, strict=True):
+        _add(figures[source], counts)
     return {"sources": figures, "totals": _totals(figures)}
 
 
-def _cleaned(
-    path: Path, allowed: set[tuple[str, str]], rules: list[Rule], facts: list[pl.DataFrame]
-) -> Iterator[pa.Table]:
-    """Admitted rows of one source, cleaned and measured; appends what the fates need to `facts`."""
-    for table in read_batches(path):
-        rows = [row for row in table.to_pylist() if (row["id"], row["digest"]) in allowed]
-        for row in rows:
-            # Rights were decided for this very text; the digest beside it is only a claim.
-            if sha256_text(row["text"]) != row["digest"]:
-                raise IntegrityError(f"the text of {row['id']!r} is not that of its digest", place=str(path))
-        if not rows:
-            continue
-        for row in rows:
-            row["text"], row["parts"] = clean_parts(row["parts"] or [], row["text"])
-            row["clean_digest"] = sha256_text(row["text"])
-        measured = annotate(
-            pl.DataFrame({"text": [r["text"] for r in rows], "language": [r["language"] for r in rows]}),
-            rules,
+def _judge(
+    shards: Sequence[tuple[str, Path]], rules: RulesByKind, progress: Progress
+) -> tuple[pl.DataFrame, list[pl.Series]]:
+    """The facts of all rows in the order of the shards, and for each shard the rules each row failed."""
+    facts, whys = [pl.DataFrame(schema=FACTS)], []
+    with progress.start("judge", len(shards), "shards") as bar:
+        for _, path in shards:
+            rows = pl.read_parquet(path, columns=_JUDGED)
+            why = failed_by_kind(rows, rules)
+            whys.append(why)
+            facts.append(rows.with_columns((why.list.len() == 0).alias("passes")).select(list(FACTS)))
+            bar.advance(1)
+    return pl.concat(facts), whys
+
+
+def failed_by_kind(rows: pl.DataFrame, rules: RulesByKind) -> pl.Series:
+    """For each row with `kind`, `language` and `signals`, the names of all rules it fails."""
+    known = [kind for kind in rules if kind is not None]
+    parts = []
+    for kind, those in rules.items():
+        of_kind = pl.col("kind").is_in(known).fill_null(False)
+        chosen = ~of_kind if kind is None else (pl.col("kind") == kind).fill_null(False)
+        part = rows.with_row_index("row").filter(chosen)
+        measures = part.unnest("signals")
+        parts.append(part.select("row").with_columns(failed(measures, those).alias("why")))
+    return pl.concat(parts).sort("row")["why"]
+
+
+def _dealings(
+    shards: Sequence[tuple[str, Path]],
+    facts: pl.DataFrame,
+    whys: Sequence[pl.Series],
+    fates: Fates,
+    out: Path,
+    scratch: Path,
+) -> list[Task]:
+    """A task a shard, with what was decided of its rows written beside it."""
+    tasks, first = [], 0
+    for (source, path), why in zip(shards, whys, strict=True):
+        rows = range(first, first + len(why))
+        first = rows.stop
+        names = [said or [] for said in why.to_list()]
+        for place, copy in enumerate(reasons(fates, facts["id"], rows)):
+            if copy is not None:
+                names[place] = [copy]
+        split = np.where(fates.held_out[rows.start : rows.stop], "held-out", "train")
+        passed = facts["passes"][rows.start : rows.stop].to_numpy()
+        decided = pa.table(
+            {
+                "split": pa.array(split, pa.string(), mask=~passed),
+                "copies": fates.copies[rows.start : rows.stop],
+                "why": pa.array(names, pa.list_(pa.string())),
+            },
+            _DECIDED,
         )
-        whys = measured["why"].to_list()
-        values = {name: measured[name].to_list() for name in MEASURES}
-        for i, row in enumerate(rows):
-            row["signals"] = [{"name": name, "value": values[name][i]} for name in MEASURES]
-            row["why"] = whys[i]
-            row["split"] = None
-        keys = ("source", "id", "group", "date", "clean_digest")
-        facts.append(
-            pl.DataFrame(
-                {key: [r[key] for r in rows] for key in keys} | {"passes": [not r["why"] for r in rows]},
-                schema={**dict.fromkeys(keys, pl.String), "passes": pl.Boolean},
-            )
-        )
-        yield pa.Table.from_pylist(rows, schema=DROPPED)
+        told = scratch / "decided" / source / path.name
+        told.parent.mkdir(parents=True, exist_ok=True)
+        write_parquet(told, _DECIDED, [decided])
+        arguments = {
+            "shard": str(path),
+            "decided": str(told),
+            "kept": str(out / "kept" / source / path.name),
+            "dropped": str(out / "dropped" / source / path.name),
+        }
+        tasks.append(Task(f"{source}-{path.stem}", arguments, path.stat().st_size))
+    return tasks
 
 
-def _fates(facts: pl.DataFrame, held_out: float) -> dict[tuple[str, str], tuple[str, str | None]]:
-    """(source, id) → its split, and the id of the copy that stays instead of it."""
-    groups = facts.filter("passes").select("source", "group").unique().sort("source", "group")
-    chance = {
-        (source, group): int(sha256_text(f"{source}\n{group}")[:13], 16) / 16**13
-        for source, group in groups.iter_rows()
-    }
-    out = {pair for pair, value in chance.items() if value < held_out}
-    if held_out > 0:
-        for source in groups["source"].unique().sort():
-            pairs = [pair for pair in chance if pair[0] == source]
-            if len(pairs) > 1 and not any(pair in out for pair in pairs):
-                out.add(min(pairs, key=lambda pair: chance[pair]))
-    twice = facts.filter(pl.col("id").is_duplicated()).sort("id", "source")
-    if twice.height:
-        raise InputError(
-            f"sources {' and '.join(twice['source'].head(2))} both have a document {twice['id'][0]!r}",
-            remedy="A document's id must be its own in the whole corpus; give one source's rows other ids.",
-        )
-    # Which copy stays: the oldest, then by source and id. A rule, never the order of rows.
-    ranked = facts.filter("passes").sort(
-        pl.col("date").fill_null("9999"), "source", "id", maintain_order=True
-    )
-    stays: dict[str, str] = {}
-    fates: dict[tuple[str, str], tuple[str, str | None]] = {}
-    for source, doc_id, group, digest in ranked.select("source", "id", "group", "clean_digest").iter_rows():
-        twin = stays.setdefault(digest, doc_id)
-        split = "held-out" if (source, group) in out else "train"
-        fates[source, doc_id] = (split, twin if twin != doc_id else None)
-    return fates
-
-
-def _deal(
-    aside: Path, source: str, fates: dict[tuple[str, str], tuple[str, str | None]], out: Path
-) -> dict[str, Any]:
-    counts: dict[str, Any] = {
-        "documents": 0,
-        "characters": 0,
-        "train": 0,
-        "held_out": 0,
-        "dropped": 0,
-        "dropped_characters": 0,
-        "why": {},
-    }
-    with (
-        parquet_writer(out / "kept" / f"{source}.parquet", CORPUS) as kept_writer,
-        parquet_writer(out / "dropped" / f"{source}.parquet", DROPPED) as dropped_writer,
-    ):
-        for table in read_batches(aside):
-            kept: list[dict[str, Any]] = []
-            dropped: list[dict[str, Any]] = []
-            for row in table.to_pylist():
-                split, twin = fates.get((source, row["id"]), (None, None))
-                row["split"] = split
-                if twin is not None:
-                    row["why"] = [f"duplicate-of:{twin}"]
-                (dropped if row["why"] else kept).append(row)
-            _count(counts, kept, dropped)
-            if kept:
-                kept_writer.write_table(pa.Table.from_pylist(kept, schema=CORPUS))
-            if dropped:
-                dropped_writer.write_table(pa.Table.from_pylist(dropped, schema=DROPPED))
+def deal(shard: str, decided: str, kept: str, dropped: str) -> dict[str, Any]:
+    """Deal out one annotated shard by what was decided of its rows, and count."""
+    counts = _no_counts()
+    told = pl.read_parquet(decided)
+    first = 0
+    for path in (kept, dropped):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with parquet_writer(Path(kept), CORPUS) as stays, parquet_writer(Path(dropped), DROPPED) as goes:
+        for table in read_batches(Path(shard)):
+            rows = told.slice(first, table.num_rows).to_arrow()
+            first += table.num_rows
+            why = rows["why"].cast(pa.list_(pa.string()))
+            whole = table.append_column("split", rows["split"].cast(pa.string()))
+            whole = whole.append_column("copies", rows["copies"]).append_column("why", why)
+            passes = pc.equal(pc.list_value_length(why), 0)
+            _count(counts, whole.filter(passes), whole.filter(pc.invert(passes)))
+            for writer, schema, part in (
+                (stays, CORPUS, whole.filter(passes)),
+                (goes, DROPPED, whole.filter(pc.invert(passes))),
+            ):
+                if part.num_rows:
+                    part = part.select(schema.names).cast(schema).combine_chunks()
+                    writer.write_table(part, row_group_size=part.num_rows)
     return counts
 
 
-def _count(counts: dict[str, Any], kept: list[dict[str, Any]], dropped: list[dict[str, Any]]) -> None:
-    for row in kept:
-        counts["documents"] += 1
-        counts["characters"] += len(row["text"])
-        counts["held_out" if row["split"] == "held-out" else "train"] += 1
-    for row in dropped:
-        counts["dropped"] += 1
-        counts["dropped_characters"] += len(row["text"])
-        for why in row["why"]:
-            name = why.split(":")[0]
-            counts["why"][name] = counts["why"].get(name, 0) + 1
+def _no_counts() -> dict[str, Any]:
+    names = ("documents", "characters", "train", "held_out", "dropped", "dropped_characters")
+    return {**dict.fromkeys(names, 0), "why": {}, "personal": {}}
+
+
+def _count(counts: dict[str, Any], kept: pa.Table, dropped: pa.Table) -> None:
+    held_out = pc.sum(pc.equal(kept["split"], "held-out")).as_py() or 0
+    why = Counter(name.split(":")[0] for names in dropped["why"].to_pylist() for name in names)
+    _add(
+        counts,
+        {
+            "documents": kept.num_rows,
+            "characters": pc.sum(pc.utf8_length(kept["text"])).as_py() or 0,
+            "train": kept.num_rows - held_out,
+            "held_out": held_out,
+            "dropped": dropped.num_rows,
+            "dropped_characters": pc.sum(pc.utf8_length(dropped["text"])).as_py() or 0,
+            "why": dict(why),
+        },
+    )
+
+
+def _add(counts: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for name, value in more.items():
+        if isinstance(value, Mapping):
+            for why, n in value.items():
+                counts[name][why] = counts[name].get(why, 0) + n
+        else:
+            counts[name] += value
 
 
 def _totals(figures: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
