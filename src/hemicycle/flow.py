@@ -3,10 +3,11 @@
 Each method makes the step of one artefact and hands the room plain paths and values; rooms know neither
 the pipeline nor each other. Read from top to bottom, this file is the flow of the design.
 
-    raw → documents → rights → admitted ─┐
-              └──────────────────────────┴→ corpus → tokenizer → tokens → order → model → evaluation
-                                              ├────→ index                          └──→ release
-                                              └────→ roots
+    raw → documents → rights ─┬→ admitted ─────────┐
+              │               └→ cleared ─┐        │
+              └───────────────────────────┴→ annotated → corpus → tokenizer → tokens → order → model → evaluation
+                                                           ├────→ index                          └──→ release
+                                                           └────→ roots
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ VERBS = {
     "documents": "collect",
     "optout": "clear",
     "rights": "clear",
+    "cleared": "clear",
     "admitted": "clear",
+    "annotated": "curate",
     "corpus": "curate",
     "tokenizer": "tokenize",
     "tokens": "tokenize",
@@ -51,13 +54,15 @@ VERSIONS = {
     "documents": 2,
     "optout": 1,
     "rights": 2,
+    "cleared": 1,
     "admitted": 1,
-    "corpus": 1,
+    "annotated": 1,
+    "corpus": 2,
     "tokenizer": 1,
     "tokens": 1,
     "order": 1,
     "model": 1,
-    "index": 1,
+    "index": 2,
     "roots": 1,
     "evaluation": 1,
     "release": 2,
@@ -351,6 +356,59 @@ class Flow:
             may_lack=frozenset(sources),
         )
 
+    @_memo
+    def cleared(self, name: str) -> Step:
+        """The gate of one source: which of its documents go on, row for row."""
+        jurisdictions = list(self.declaration.project.jurisdictions)
+
+        def resolve(at: Resolving) -> dict[str, Any]:
+            held, lifted = self.decided({name: at.statements["rights"]})
+            return {"held": held, "lifted": lifted}
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.rights.cleared import clear_source
+
+            documents = work.inputs["documents"] / "documents.parquet"
+            return clear_source(
+                name, documents, work.inputs["rights"], jurisdictions, work.out, uses=USES, **work.resolved
+            )
+
+        declared = {
+            "jurisdictions": jurisdictions,
+            "uses": list(USES),
+            "governance": self.declaration.project.governance,
+        }
+        return Step(
+            "cleared",
+            name,
+            VERSIONS["cleared"],
+            declared,
+            build,
+            {"documents": self.documents(name), "rights": self.rights(name)},
+            resolve=resolve if self.gate.declared else None,
+        )
+
+    @_memo
+    def annotated(self, name: str) -> Step:
+        """What may go on of a source, cleaned and measured; no bound is applied yet."""
+
+        def build(work: Work) -> dict[str, Any]:
+            from hemicycle.curate import annotate_source
+
+            return annotate_source(
+                work.inputs["documents"] / "documents.parquet",
+                work.inputs["cleared"] / "cleared.parquet",
+                work.out,
+                work.scratch,
+                engine=work.engine,
+                progress=work.progress,
+            )
+
+        from hemicycle.curate.versions import annotation_versions
+
+        inputs = {"documents": self.documents(name), "cleared": self.cleared(name)}
+        return Step("annotated", name, VERSIONS["annotated"], annotation_versions(), build, inputs)
+
     def decided(self, rights: Mapping[str, Statement]) -> tuple[dict[str, str], dict[str, Any]]:
         """What decisions hold back, source → why, and what they lift, as `rights.admit` takes them."""
         if not self.gate.declared:
@@ -373,27 +431,28 @@ class Flow:
             return {}
 
         def build(work: Work) -> dict[str, Any]:
-            from hemicycle.curate import curate
+            from hemicycle.curate import make_corpus
 
-            documents = {
-                role: folder / "documents.parquet"
-                for role, folder in work.inputs.items()
-                if role != "admitted"
-            }
-            return curate(
-                documents,
-                work.inputs["admitted"] / "admitted.parquet",
+            return make_corpus(
+                {role: folder for role, folder in work.inputs.items() if role != "admitted"},
                 work.out,
                 work.scratch,
+                rules=rules,
                 held_out=corpus.held_out,
+                near=corpus.near_duplicates,
+                engine=work.engine,
                 progress=work.progress,
             )
 
-        from hemicycle.curate.clean import CLEANING
-        from hemicycle.curate.rules import rules_digest
+        from hemicycle.curate.rules import load_rules, rules_digest
 
-        declared = {"held_out": corpus.held_out, "rules": rules_digest(), "cleaning": CLEANING}
-        inputs = {source: self.documents(source) for source in corpus.sources}
+        rules = load_rules(corpus.rules, self.project.folder)
+        declared = {
+            "held_out": corpus.held_out,
+            "rules": rules_digest(rules),
+            "near_duplicates": corpus.near_duplicates,
+        }
+        inputs = {source: self.annotated(source) for source in corpus.sources}
         return Step(
             "corpus",
             name,

@@ -24,6 +24,7 @@ from typing import Any
 
 from hemicycle import __version__
 from hemicycle.digests import sha256_json
+from hemicycle.engines import Engine, Local
 from hemicycle.errors import HemicycleError, InputError, IntegrityError, RightsError
 from hemicycle.ledger import Ledger, Statement, Subject
 from hemicycle.ledger.statements import read_statement
@@ -49,6 +50,7 @@ class Pipeline:
         progress: Progress = QUIET,
         offline: bool = False,
         keep_going: bool = False,
+        engine: Engine | None = None,
         today: Callable[[], date] = lambda: datetime.now(UTC).date(),
         report: Callable[[Outcome], None] = lambda outcome: None,
         on_wait: Callable[[str], None] = lambda holder: None,
@@ -56,6 +58,7 @@ class Pipeline:
     ) -> None:
         self.store, self.ledger, self.lock = store, ledger, lock
         self.progress, self.offline, self.keep_going = progress, offline, keep_going
+        self.engine = engine or Local()
         self.today, self.report, self.on_wait, self.prepare = today, report, on_wait, prepare
         self._checked: set[tuple[str, str]] = set()
 
@@ -211,7 +214,7 @@ class Pipeline:
         started, began = datetime.now(UTC), time.monotonic()
         for role, statement in statements.items():
             self.check(inputs[role], statement)
-        work = Work(content, scratch, inputs, statements, resolved, self.progress, self.offline)
+        work = Work(content, scratch, inputs, statements, resolved, self.progress, self.offline, self.engine)
         figures = step.build(work)
         sync_tree(content)
         statement = Statement(

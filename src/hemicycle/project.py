@@ -184,10 +184,15 @@ class Card(Declared):
 
 
 class Corpus(Declared):
-    """Documents of some sources, cleaned, filtered, deduplicated; a share is held out for evaluation."""
+    """Documents of some sources, cleaned, filtered, deduplicated; a share is held out for evaluation.
+
+    `rules`: names of rule sets, or paths of the project's own; left out, the sets of each document's kind.
+    """
 
     sources: list[Name] = Field(min_length=1)
     held_out: float = Field(default=0.05, ge=0.0, le=0.5)
+    rules: list[str] | None = Field(default=None, min_length=1)
+    near_duplicates: bool = True
 
     @field_validator("sources")
     @classmethod

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from hemicycle.engines import Engine
 from hemicycle.errors import HemicycleError
 from hemicycle.ledger import Statement
 from hemicycle.progress import Progress
@@ -24,6 +25,7 @@ class Work:
         inputs: role → folder of an artefact. Roles of sources that are not there are missing.
         statements: role → the statement about it.
         resolved: what `Step.resolve` found.
+        engine: where the parts of a stage that can be cut run.
     """
 
     out: Path
@@ -33,6 +35,7 @@ class Work:
     resolved: Mapping[str, Any]
     progress: Progress
     offline: bool
+    engine: Engine
 
 
 @dataclass(frozen=True)
