@@ -12,14 +12,13 @@ Second, counting is dearer than finding, so only the spans that are kept are cou
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from hemicycle.errors import DeclarationError
+from hemicycle.kernels import kernel
 from hemicycle.trace.index import Index
 from hemicycle.trace.shards import SAMPLED, U8, U32, U64, Shard, keys
 from hemicycle.trace.words import UNKNOWN, Ids, Offsets, split_words
@@ -139,15 +138,7 @@ def _shard_spans(shard: Shard, wanted: U32, min_words: int) -> list[tuple[int, i
     return [(int(start), int(length), int(rank)) for start, length, rank in found[:count]]
 
 
-def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile with numba and keep the machine code, where the installation lets it be kept."""
-    try:
-        return numba.njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # no folder that numba may write to
-        return numba.njit(nogil=True)(function)
-
-
-@_kernel
+@kernel
 def _compare(wanted: U32, at: int, stop: int, words: U32, place: int) -> tuple[int, int]:
     """Up to where `wanted[at:stop]` agrees with the suffix at `place`, and which is larger.
 
@@ -166,7 +157,7 @@ def _compare(wanted: U32, at: int, stop: int, words: U32, place: int) -> tuple[i
     return at, 0
 
 
-@_kernel
+@kernel
 def _place(table: U8, width: int, rank: int) -> int:
     """The word at which the suffix of a rank begins."""
     pointer = 0
@@ -175,7 +166,7 @@ def _place(table: U8, width: int, rank: int) -> int:
     return pointer >> 2
 
 
-@_kernel
+@kernel
 def _longest(
     wanted: U32, start: int, stop: int, words: U32, table: U8, width: int, top: U64
 ) -> tuple[int, int]:
@@ -230,7 +221,7 @@ def _longest(
     return best - start, best_rank
 
 
-@_kernel
+@kernel
 def _maximal(wanted: U32, min_words: int, words: U32, table: U8, width: int, top: U64, found: Offsets) -> int:
     """Write (start, length, rank) of the maximal spans of one shard into `found`; return how many."""
     size = len(wanted)
@@ -262,7 +253,7 @@ def _maximal(wanted: U32, min_words: int, words: U32, table: U8, width: int, top
     return count
 
 
-@_kernel
+@kernel
 def _extent(
     wanted: U32, start: int, length: int, rank: int, words: U32, table: U8, width: int
 ) -> tuple[int, int]:
