@@ -120,9 +120,9 @@ def reasons(fates: Fates, ids: Sequence[str], rows: range) -> list[str | None]:
     said: list[str | None] = []
     for row in rows:
         if fates.copy_of[row] >= 0:
-            said.append(f"duplicate-of:{ids[fates.copy_of[row]]}")
+            said.append(f"duplicate-of:{ids[int(fates.copy_of[row])]}")
         elif fates.near_copy_of[row] >= 0:
-            said.append(f"near-duplicate-of:{ids[fates.near_copy_of[row]]}")
+            said.append(f"near-duplicate-of:{ids[int(fates.near_copy_of[row])]}")
         else:
             said.append(None)
     return said
