@@ -1,0 +1,303 @@
+"""Boilerplate: lines and paragraphs that a source repeats from document to document.
+
+Menus, notices and running heads are not a document's own text, and only the source as a whole shows it. So
+a source is read twice before anything is removed, in memory that does not grow with it: `count_lines` adds
+up documents in a table of fixed size, where several passages may share a place and none counts too little;
+`recount` then counts exactly, by themselves, the few passages whose place reached the bounds. Both sums are
+the same in whatever batches and order the documents come. `boilerplate_lines` applies the bounds, which are
+declared by kind of document (`boilerplate.toml`), and keeps with each passage how many documents have it:
+that table explains every removal.
+
+A passage is a line, or a paragraph of several lines wherever they were broken. It is compared without its
+spacing and with every run of figures read as one 0, so that "page 12 of 40" is one passage in all documents;
+it counts once in a document.
+
+One trap: a formula may be text. "La séance est ouverte" stands in every sitting because it was said in every
+sitting. Kinds without bounds are left as they are: their documents are neither counted nor touched.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from hemicycle.curate.clean import clean_parts, ends_of, move, with_ends
+from hemicycle.digests import sha256_bytes, sha256_json
+from hemicycle.kernels import kernel
+
+#: Another number means other passages or other hashes of them.
+BOILERPLATE = 1
+
+#: Places of the table: 16 MB a source. Documents of a hundred thousand lines still leave it sparse.
+PLACES = 1 << 22
+
+Hashes = npt.NDArray[np.uint64]
+Places = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+#: Passages counted exactly: a row each.
+SCHEMA = {"hash": pl.UInt64, "documents": pl.UInt32, "passage": pl.String}
+
+_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+# Spaces as the kernel knows them: what cleaning leaves of them.
+_SPACES = re.compile("[ \t\n\r\u00a0\u202f]+")
+_FIGURES = re.compile("[0-9]+")
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What makes a passage boilerplate: both numbers of documents must be reached.
+
+    Attributes:
+        documents: of one source that have it.
+        share: of the source's documents that have it.
+        words: it has at least.
+    """
+
+    documents: int
+    share: float
+    words: int
+
+    def least(self, documents: int) -> float:
+        """In how many of `documents` a passage must stand."""
+        return max(self.documents, self.share * documents)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Sums over documents: how many there are, and how many have a passage of each place of the table."""
+
+    documents: int
+    table: npt.NDArray[np.uint32]
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.documents + other.documents, self.table + other.table)
+
+
+@dataclass(frozen=True)
+class Boilerplate:
+    """What a source repeats: passages in the order of their hashes, with the number of documents of each."""
+
+    passages: pl.DataFrame
+
+    @property
+    def hashes(self) -> Hashes:
+        return self.passages["hash"].to_numpy()
+
+    @property
+    def digest(self) -> str:
+        return sha256_json(self.passages.rows())
+
+
+@cache
+def bounds_by_kind() -> dict[str, Bounds]:
+    """The declared bounds; a kind that is not in here has no boilerplate."""
+    kinds = tomllib.loads(_declared().decode("utf-8"))["kinds"]
+    return {kind: Bounds(b["documents"], b["share"], b["words"]) for kind, b in kinds.items()}
+
+
+def bounds_digest() -> str:
+    return sha256_bytes(_declared())
+
+
+def _declared() -> bytes:
+    return resources.files(__package__).joinpath("boilerplate.toml").read_bytes()
+
+
+def count_lines(data: Bytes, offsets: Places) -> Counts:
+    """Count a batch of documents of one source, given as UTF-8 bytes and n + 1 offsets."""
+    bounds, _, _, hashes, _ = _passages(data, offsets)
+    table = np.zeros(PLACES, np.uint32)
+    _count(bounds, hashes, table)
+    return Counts(len(offsets) - 1, table)
+
+
+def recount(data: Bytes, offsets: Places, counts: Counts, bounds: Bounds) -> pl.DataFrame:
+    """Count exactly, in a batch, the passages that the whole source's `counts` do not rule out."""
+    first, starts, ends, hashes, words = _passages(data, offsets)
+    likely = counts.table[hashes % np.uint64(PLACES)] >= bounds.least(counts.documents)
+    found = np.flatnonzero(likely & (words >= bounds.words))
+    documents = np.searchsorted(first, found, side="right")
+    # Once a document: the first of equal (hash, document).
+    order = np.lexsort((documents, hashes[found]))
+    ordered, whose = hashes[found][order], documents[order]
+    new = np.ones(len(order), bool)
+    new[1:] = (ordered[1:] != ordered[:-1]) | (whose[1:] != whose[:-1])
+    distinct, at, number = np.unique(ordered[new], return_index=True, return_counts=True)
+    examples = found[order][new][at]
+    passages = [normal(bytes(data[starts[i] : ends[i]]).decode("utf-8", "replace")) for i in examples]
+    return pl.DataFrame(
+        {"hash": distinct, "documents": number.astype(np.uint32), "passage": passages}, schema=SCHEMA
+    )
+
+
+def merge(tables: list[pl.DataFrame]) -> pl.DataFrame:
+    """What several batches recounted, as one."""
+    together = pl.concat([pl.DataFrame(schema=SCHEMA), *tables])
+    sums = together.group_by("hash").agg(pl.col("documents").sum(), pl.col("passage").min())
+    return sums.sort("hash").cast(SCHEMA)  # type: ignore[arg-type]
+
+
+def boilerplate_lines(recounted: pl.DataFrame, documents: int, bounds: Bounds) -> Boilerplate:
+    """The passages of a source of so many documents that reach the bounds."""
+    return Boilerplate(recounted.filter(pl.col("documents") >= bounds.least(documents)).sort("hash"))
+
+
+def strip(
+    text: str, parts: list[dict[str, Any]], hashes: Hashes
+) -> tuple[str, list[dict[str, Any]], list[int]]:
+    """Remove from a clean text the passages of these hashes (sorted); parts move with their characters.
+
+    Returns text, parts and the hashes of what was removed, in the order of the text. What is left is clean
+    again; a part left without characters is dropped.
+    """
+    data = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
+    _, starts, ends, found, _ = _passages(data, np.array([0, len(data)]))
+    at = np.searchsorted(hashes, found)
+    hit = np.flatnonzero(hashes[np.minimum(at, len(hashes) - 1)] == found) if len(hashes) else at[:0]
+    if not len(hit):
+        return text, parts, []
+    removed = np.zeros(len(data) + 1, bool)
+    for i in hit:
+        # With its line end, or a paragraph would be cut in two where a line of it went.
+        removed[starts[i] : ends[i] + 1] = True
+    # From bytes to characters: a character's first byte stands for it.
+    gone = removed[:-1][(data & 0xC0) != 0x80]
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], gone, [False]])))
+    begins, stops = edges[::2], edges[1::2]
+    points = move(ends_of(parts), begins, stops, np.zeros_like(begins))
+    left = "".join(text[a:b] for a, b in zip([0, *stops], [*begins, len(text)], strict=True))
+    text, parts = clean_parts(with_ends(parts, points), left)
+    return text, parts, found[hit].tolist()
+
+
+def normal(passage: str) -> str:
+    """A passage as it is compared."""
+    return _FIGURES.sub("0", _SPACES.sub(" ", passage).strip(" "))
+
+
+def passage_hash(passage: str) -> int:
+    """FNV-1a (64 bits) of a passage's UTF-8 bytes in normal form."""
+    value = int(_BASIS)
+    for byte in normal(passage).encode("utf-8"):
+        value = (value ^ byte) * int(_PRIME) % (1 << 64)
+    return value
+
+
+def _passages(data: Bytes, offsets: Places) -> tuple[Places, Places, Places, Hashes, npt.NDArray[np.int32]]:
+    """Places in the arrays at which each text's passages begin (the first text's left out, the end put in);
+    start, end, hash and number of words of each passage."""
+    count = _find(data, offsets, *_room(0), np.empty(0, np.int64))
+    columns = _room(count)
+    bounds = np.empty(len(offsets) - 1, np.int64)
+    _find(data, offsets, *columns, bounds)
+    return bounds, *columns
+
+
+def _room(count: int) -> tuple[Places, Places, Hashes, npt.NDArray[np.int32]]:
+    return (
+        np.empty(count, np.int64),
+        np.empty(count, np.int64),
+        np.empty(count, np.uint64),
+        np.empty(count, np.int32),
+    )
+
+
+@kernel
+def _space(data: Bytes, at: int, stop: int) -> int:
+    """How many bytes of space begin here: none, one (ASCII), two (no-break) or three (narrow no-break)."""
+    byte = data[at]
+    if byte == 0x20 or byte == 0x09 or byte == 0x0D:
+        return 1
+    if byte == 0xC2 and at + 1 < stop and data[at + 1] == 0xA0:
+        return 2
+    if byte == 0xE2 and at + 2 < stop and data[at + 1] == 0x80 and data[at + 2] == 0xAF:
+        return 3
+    return 0
+
+
+@kernel
+def _line(data: Bytes, at: int, stop: int, whole: Any, goes_on: bool) -> tuple[int, int, Any, Any]:
+    """Read to the end of a line: that place, its words, its hash, and `whole` continued with it."""
+    line, words = _BASIS, 0
+    in_word, in_figures = False, False
+    while at < stop and data[at] != 0x0A:
+        size = _space(data, at, stop)
+        if size:
+            in_word = in_figures = False
+            at += size
+            continue
+        if not in_word:
+            in_word = True
+            if words:
+                line = (line ^ np.uint64(0x20)) * _PRIME
+            if words or goes_on:
+                whole = (whole ^ np.uint64(0x20)) * _PRIME
+            words += 1
+        figure = 0x30 <= data[at] <= 0x39
+        if not (figure and in_figures):
+            byte = np.uint64(0x30) if figure else np.uint64(data[at])
+            line = (line ^ byte) * _PRIME
+            whole = (whole ^ byte) * _PRIME
+        in_figures = figure
+        at += 1
+    return at, words, line, whole
+
+
+@kernel
+def _find(
+    data: Bytes,
+    offsets: Places,
+    starts: Places,
+    ends: Places,
+    hashes: Hashes,
+    words: npt.NDArray[np.int32],
+    bounds: Places,
+) -> int:
+    """Write the passages of all texts, or only count them where there is no room for any."""
+    count = 0
+    writes = len(bounds) > 0
+    for text in range(len(offsets) - 1):
+        at, stop = offsets[text], offsets[text + 1]
+        # The paragraph so far.
+        first, last, lines, total, whole = at, at, 0, 0, _BASIS
+        while at <= stop:
+            start = at
+            at, number, line, whole = _line(data, at, stop, whole, lines > 0)
+            if number:
+                if writes:
+                    starts[count], ends[count], hashes[count], words[count] = start, at, line, number
+                count += 1
+                first = start if lines == 0 else first
+                last = at
+                lines += 1
+                total += number
+            if number == 0 or at >= stop:
+                if lines > 1:
+                    if writes:
+                        starts[count], ends[count], hashes[count], words[count] = first, last, whole, total
+                    count += 1
+                lines, total, whole = 0, 0, _BASIS
+            at += 1
+        if writes:
+            bounds[text] = count
+    return count
+
+
+@kernel
+def _count(bounds: Places, hashes: Hashes, table: npt.NDArray[np.uint32]) -> None:
+    start = 0
+    for text in range(len(bounds)):
+        own = np.sort(hashes[start : bounds[text]])
+        for i in range(len(own)):
+            if i == 0 or own[i] != own[i - 1]:
+                table[own[i] % np.uint64(len(table))] += np.uint32(1)
+        start = bounds[text]

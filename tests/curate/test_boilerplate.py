@@ -1,0 +1,210 @@
+"""What a source repeats goes, what it says stays, and each removal can be explained."""
+
+import os
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hemicycle.curate import boilerplate as module
+from hemicycle.curate import clean
+from hemicycle.curate.boilerplate import (
+    Bounds,
+    Counts,
+    boilerplate_lines,
+    bounds_by_kind,
+    count_lines,
+    merge,
+    normal,
+    passage_hash,
+    recount,
+    strip,
+)
+
+EXAMPLES = int(os.environ.get("HEMICYCLE_FUZZ", "200"))
+BOUNDS = Bounds(documents=3, share=0.5, words=2)
+LINE = st.text("ab \u00a01", max_size=5)
+TEXT = st.lists(LINE, max_size=8).map("\n".join)
+
+
+def buffers(texts):
+    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+    return np.frombuffer(b"".join(encoded), np.uint8), np.cumsum([0, *map(len, encoded)])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_places():
+    """A small table: quick, and passages do share places."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "PLACES", 64)
+        yield
+
+
+def boilerplate(batches, bounds=BOUNDS):
+    counts = Counts(0, np.zeros(64, np.uint32))
+    for batch in batches:
+        counts += count_lines(*buffers(batch))
+    recounted = merge([recount(*buffers(batch), counts, bounds) for batch in batches])
+    return boilerplate_lines(recounted, counts.documents, bounds)
+
+
+def passages(text):
+    """Every line, and every paragraph of several lines, in normal form."""
+    blocks, block = [], []
+    for line in [*text.split("\n"), ""]:
+        if normal(line):
+            block.append(normal(line))
+        else:
+            blocks.append(block)
+            block = []
+    return {line for b in blocks for line in b} | {" ".join(b) for b in blocks if len(b) > 1}
+
+
+PAGES = [
+    f"Accueil - Contact\n\nArticle {word}\nsur {word}\n\nPage {n} sur 40" for n, word in enumerate("abcd")
+]
+
+
+def test_a_menu_and_page_numbers_go_and_the_articles_stay():
+    found = boilerplate([PAGES])
+    assert sorted(found.passages["passage"]) == ["Accueil - Contact", "Page 0 sur 0"]
+    assert found.passages["documents"].to_list() == [4, 4]
+    text, _, removed = strip(PAGES[2], [], found.hashes)
+    assert text == "Article c\nsur c"
+    assert removed == [passage_hash("Accueil - Contact"), passage_hash("Page 2 sur 40")]
+
+
+def test_known_answers():
+    assert hex(passage_hash("")) == "0xcbf29ce484222325"
+    assert hex(passage_hash("foobar")) == "0x85944171f73967e8"
+    assert passage_hash(" page\u00a012\n sur  40 ") == passage_hash("page 0 sur 0")
+
+
+def test_a_notice_is_one_passage_wherever_its_lines_are_broken():
+    notice = "Ce livre est libre de droits et vous pouvez le copier ."
+    words = notice.split()
+    texts = [
+        " ".join(words[:n]) + "\n" + " ".join(words[n:]) + f"\n\nTexte {chr(97 + n)}" for n in range(2, 7)
+    ]
+    found = boilerplate([texts])
+    assert found.passages["passage"].to_list() == [notice]
+    assert strip(texts[1], [], found.hashes)[0] == "Texte d"
+
+
+def test_both_bounds_must_be_reached_and_a_line_counts_once_in_a_document():
+    other = [f"page {word}" for word in "efghij"]
+    menu = "Le menu"
+    twice = [f"{menu}\n{menu}", f"{menu}\n{menu}"]
+    assert not boilerplate([twice]).passages.height
+    thrice = [*twice, menu]
+    assert boilerplate([thrice]).passages.height == 1
+    assert not boilerplate([thrice + other]).passages.height
+    assert not boilerplate([["Menu"] * 9]).passages.height
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.lists(TEXT, max_size=8), st.lists(st.integers(0, 8), max_size=3))
+def test_what_is_found_is_what_the_definition_says_in_any_batches(texts, cuts):
+    cuts = sorted(min(c, len(texts)) for c in cuts)
+    batches = [texts[a:b] for a, b in zip([0, *cuts], [*cuts, len(texts)], strict=True)]
+    bounds = Bounds(documents=2, share=0.3, words=1)
+    documents = {}
+    for text in texts:
+        for passage in passages(text):
+            documents[passage] = documents.get(passage, 0) + 1
+    expected = {p: n for p, n in documents.items() if n >= 2 and n >= 0.3 * len(texts)}
+    found = boilerplate(batches, bounds)
+    assert dict(found.passages.select("passage", "documents").iter_rows()) == expected
+    assert [passage_hash(p) for p in found.passages["passage"]] == found.passages["hash"].to_list()
+    assert found.digest == boilerplate([texts[::-1]], bounds).digest
+
+
+def test_places_that_passages_share_do_not_make_boilerplate(monkeypatch):
+    """The table only says what may be: with one place for all, the exact count still decides."""
+    monkeypatch.setattr(module, "PLACES", 1)
+    counts = Counts(0, np.zeros(1, np.uint32)) + count_lines(*buffers(PAGES))
+    assert counts.table[0] >= 4 * 4
+    found = boilerplate_lines(recount(*buffers(PAGES), counts, BOUNDS), 4, BOUNDS)
+    assert sorted(found.passages["passage"]) == ["Accueil - Contact", "Page 0 sur 0"]
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["menu é à", "pied 3 de page", "", "corps", "texte é\u00a0!"])), max_size=9
+    ),
+    st.data(),
+)
+def test_parts_keep_their_own_characters(lines, data):
+    text = clean("\n".join(line for (line,) in lines)).text
+    cut = st.integers(0, len(text))
+    parts = []
+    for _ in range(3):
+        start, end = sorted((data.draw(cut), data.draw(cut)))
+        parts.append({"start": start, "end": end, "anchor": text[start:end]})
+    gone = np.array(sorted(map(passage_hash, ["menu é à", "pied 4 de page"])), np.uint64)
+    left, moved, removed = strip(text, parts, gone)
+    own = [line for line in text.split("\n") if line in ("corps", "texte é\u00a0!")]
+    assert [line for line in left.split("\n") if line] == own
+    assert len(removed) == sum(line in ("menu é à", "pied 3 de page") for line in text.split("\n"))
+    assert left == clean(left).text
+
+    if not removed:
+        assert moved == parts
+        return
+
+    def kept(value):
+        return "".join(c for c in value if c not in " \n\0")
+
+    # The text with what goes blotted out.
+    blotted = "\n".join("\0" * len(line) if line not in own else line for line in text.split("\n"))
+    expected = [kept(blotted[part["start"] : part["end"]]) for part in parts]
+    stretches = [kept(left[part["start"] : part["end"]]) for part in moved]
+    assert list(filter(None, stretches)) == list(filter(None, expected))
+
+
+def test_a_line_inside_a_paragraph_leaves_one_paragraph():
+    gone = np.array([passage_hash("une publicité")], np.uint64)
+    text, parts, _ = strip(
+        "avant\nune publicité\naprès",
+        [{"start": 0, "end": 5}, {"start": 6, "end": 19}, {"start": 20, "end": 25}],
+        gone,
+    )
+    assert text == "avant\naprès"
+    assert parts == [{"start": 0, "end": 5}, {"start": 6, "end": 11}]
+
+
+def test_a_text_without_boilerplate_is_returned_as_it_is():
+    parts = [{"start": 0, "end": 4}]
+    assert strip("rien à ôter", parts, np.empty(0, np.uint64)) == ("rien à ôter", parts, [])
+    assert strip("", [], np.array([passage_hash("x")], np.uint64)) == ("", [], [])
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.lists(st.binary(max_size=40), max_size=5))
+def test_any_bytes_are_counted(texts):
+    data, offsets = np.frombuffer(b"".join(texts), np.uint8), np.cumsum([0, *map(len, texts)])
+    counts = count_lines(data, offsets)
+    assert merge([recount(data, offsets, counts, Bounds(1, 0, 0))])["documents"].sum() >= 0
+
+
+def test_the_formulas_of_debates_and_laws_are_text():
+    kinds = bounds_by_kind()
+    assert not {"debate", "law", "speech"} & set(kinds)
+    assert kinds["web"].words == 1
+    for bounds in kinds.values():
+        assert bounds.documents >= 10
+        assert bounds.share >= 0.05
+
+
+def test_merging_nothing_gives_an_empty_table():
+    assert merge([]).schema == pl.Schema({"hash": pl.UInt64, "documents": pl.UInt32, "passage": pl.String})
+
+
+@pytest.mark.parametrize("size", [20_000, 200_000])
+def test_a_text_of_many_equal_lines_costs_its_length(size):
+    data, offsets = buffers(["a b\n" * size])
+    counts = count_lines(data, offsets)
+    assert counts.table.max() == 1
