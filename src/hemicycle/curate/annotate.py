@@ -1,69 +1,140 @@
 """Annotate: a batch of documents in, the same documents cleaned and measured out. Rows are independent.
 
-In order: clean the characters, mask personal data, find words and lines once, tell the language of each
-paragraph, take every measure, and sign the text for the search of near-duplicates. Nothing is judged here:
-bounds on the measures belong to the corpus, so that one can be moved without reading a text again.
+In order: clean the characters, take out what the source repeats, mask personal data, find the words once,
+tell the language of each piece, take every measure, and sign the text for the search of near-duplicates.
+Nothing is judged here: bounds on the measures belong to the corpus, so that one can be moved without reading
+a text again.
 
-A row's annotations depend on its text, its parts, its kind and its source's declared language alone; how
+A row's annotations depend on its own columns alone (and on the table of what its source repeats); how
 documents were cut into batches, shards and machines cannot show.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from hemicycle.curate import language, measures, near, personal
-from hemicycle.curate.boilerplate import strip_lines
-from hemicycle.curate.clean import clean, moved_parts
-from hemicycle.curate.words import split_words
+from hemicycle.curate import language, near
+from hemicycle.curate.boilerplate import Hashes, strip
+from hemicycle.curate.clean import clean
+from hemicycle.curate.measures import MEASURES, measure
+from hemicycle.curate.personal import KINDS, mask
+from hemicycle.curate.words import split_words, text_buffers
 from hemicycle.digests import sha256_text
-from hemicycle.documents import SCHEMA, parquet_writer
-from hemicycle.errors import IntegrityError
+from hemicycle.documents import PART, SCHEMA
 
-#: What curation finds out about a document. `signals` has one field a measure.
+#: Measures that need more than words and lines: languages, what was masked, passages taken out.
+_MASKED = tuple(f"personal_{kind}" for kind in KINDS)
+NAMES = (*MEASURES, *language.MEASURES, *_MASKED, "boilerplate_passages")
+
+#: What curation finds out about a document. `rank`: how well it is cleared; `signals` has a field a measure.
 ANNOTATED = pa.schema(
     [
         *SCHEMA,
         pa.field("clean_digest", pa.string()),
         pa.field("rank", pa.int8()),
         pa.field("languages", pa.list_(language.RUN)),
-        pa.field("signals", pa.struct([(name, pa.float64()) for name in measures.NAMES])),
-        pa.field("bands", pa.list_(pa.uint64())),
+        pa.field("signals", pa.struct([(name, pa.float64()) for name in NAMES])),
+        pa.field(near.COLUMN, near.TYPE),
     ]
 )
 
-#: Characters of documents annotated at once: what bounds the memory, not what shows in the result.
-BATCH_CHARACTERS = 4_000_000
-#: A text longer than this is no document: it is set aside as it came, unmeasured.
+#: A text of more characters is no document: it is passed on as it came, unmeasured but for its length.
 LONGEST = 64_000_000
 
 
-def annotate(batch: pa.Table, *, boilerplate: npt.NDArray[np.uint64] | None = None) -> pa.Table:
+def annotate(batch: pa.Table, repeated: Hashes | None = None) -> pa.Table:
     """Annotate documents: columns of `documents.SCHEMA` and `rank` in, those of `ANNOTATED` out.
 
-    `boilerplate`: hashes of lines to take out, found over the whole source.
+    `repeated`: hashes of passages to take out (`boilerplate`), sorted.
     """
-    texts, parts = _cleaned(batch, boilerplate)
+    texts, parts, counts = _clean(batch, repeated)
     column = pa.array(texts, pa.large_string())
     data, offsets = text_buffers(column)
-    words = split_words(data, offsets, "french")
-    runs, spoken = language.identify(data, offsets, batch["language"])
-    signals = measures.measure(data, offsets, words) | spoken
-    bands = near.signatures(words.folded, words.offsets)
+    words = split_words(data, offsets)
+    runs, spoken = language.identify(data, offsets, batch["language"].to_pylist())
+    signals = {**measure(data, offsets, words), **spoken, **counts}
     made = {
         "text": column,
         "parts": parts,
-        "clean_digest": pa.array([sha256_text(text) for text in texts], pa.string()),
+        "clean_digest": pa.array(map(sha256_text, texts), pa.string()),
         "languages": runs,
-        "signals": pa.StructArray.from_arrays([signals[n] for n in measures.NAMES], measures.NAMES),
-        "bands": _lists(bands),
+        "signals": _struct(signals),
+        near.COLUMN: near.to_arrow(near.signatures(words.folded, words.offsets)),
     }
-    return pa.table({name: made.get(name, batch[name]) for name in ANNOTATED.names}, ANNOTATED)
+    return _table(batch, made)
+
+
+def set_aside(batch: pa.Table) -> pa.Table:
+    """Rows of `ANNOTATED` for texts longer than `LONGEST`: no measure but their length."""
+    lengths = pc.cast(pc.utf8_length(batch["text"]), pa.float64()).combine_chunks()
+    made = {
+        "clean_digest": batch["digest"],
+        "signals": _struct({"characters": lengths}),
+        near.COLUMN: pa.nulls(batch.num_rows, near.TYPE),
+    }
+    return _table(batch, made)
+
+
+def _table(batch: pa.Table, made: dict[str, Any]) -> pa.Table:
+    columns = []
+    for field in ANNOTATED:
+        if field.name in made:
+            columns.append(made[field.name])
+        elif field.name in batch.column_names:
+            columns.append(batch[field.name])
+        else:
+            columns.append(pa.nulls(batch.num_rows, field.type))
+    return pa.table(columns, schema=ANNOTATED)
+
+
+def _struct(signals: dict[str, Any]) -> pa.StructArray:
+    rows = len(next(iter(signals.values())))
+    missing = pa.nulls(rows, pa.float64())
+    fields = [pa.array(signals.get(name, missing), pa.float64()) for name in NAMES]
+    return pa.StructArray.from_arrays(fields, names=list(NAMES))
+
+
+def _clean(
+    batch: pa.Table, repeated: Hashes | None
+) -> tuple[list[str], pa.ListArray, dict[str, npt.NDArray[np.float64]]]:
+    """Cleaned texts, the parts at their new places, and how much was masked and taken out of each text."""
+    parts = batch["parts"].combine_chunks()
+    if isinstance(parts, pa.ChunkedArray):  # no chunk at all
+        parts = pa.concat_arrays(parts.chunks or [pa.array([], pa.list_(PART))])
+    bounds = np.concatenate([[0], np.cumsum(pc.list_value_length(parts).fill_null(0).to_numpy())]).astype(np.int64)
+    flat = parts.flatten()
+    points = np.column_stack([flat.field("start").to_numpy(), flat.field("end").to_numpy()]).astype(np.int64)
+    counts = {name: np.zeros(batch.num_rows) for name in (*_MASKED, "boilerplate_passages")}
+    texts: list[str] = []
+    kinds: Sequence[str | None] = batch["kind"].to_pylist()
+    for row, text in enumerate(batch["text"].to_pylist()):
+        mine = slice(bounds[row], bounds[row + 1])
+        cleaned = clean(text, points[mine].ravel())
+        text, places = cleaned.text, cleaned.offsets
+        if repeated is not None and len(repeated):
+            text, places, removed = strip(text, places, repeated)
+            counts["boilerplate_passages"][row] = len(removed)
+        text, places, masked = mask(text, places, kinds[row])
+        for kind, number in masked.items():
+            counts[f"personal_{kind}"][row] = number
+        points[mine] = places.reshape(-1, 2)
+        texts.append(text)
+    return texts, _moved(flat, points, bounds), counts
+
+
+def _moved(flat: pa.StructArray, points: npt.NDArray[np.int64], bounds: npt.NDArray[np.int64]) -> pa.ListArray:
+    """The parts at their new places; one left without characters is dropped."""
+    keeps = points[:, 1] > points[:, 0]
+    fields = [
+        pa.array(points[:, 0]) if f.name == "start" else pa.array(points[:, 1]) if f.name == "end" else flat.field(f.name)
+        for f in PART
+    ]
+    moved = pa.StructArray.from_arrays(fields, fields=list(PART)).filter(pa.array(keeps))
+    kept = np.concatenate([[0], np.cumsum(keeps)])[bounds]
+    return pa.ListArray.from_arrays(pa.array(kept, pa.int32()), moved)

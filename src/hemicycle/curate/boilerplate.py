@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from hemicycle.curate.clean import clean_parts, ends_of, move, with_ends
+from hemicycle.curate.clean import clean, move
 from hemicycle.digests import sha256_bytes, sha256_json
 from hemicycle.kernels import kernel
 
@@ -151,20 +151,18 @@ def boilerplate_lines(recounted: pl.DataFrame, documents: int, bounds: Bounds) -
     return Boilerplate(recounted.filter(pl.col("documents") >= bounds.least(documents)).sort("hash"))
 
 
-def strip(
-    text: str, parts: list[dict[str, Any]], hashes: Hashes
-) -> tuple[str, list[dict[str, Any]], list[int]]:
-    """Remove from a clean text the passages of these hashes (sorted); parts move with their characters.
+def strip(text: str, points: Places, hashes: Hashes) -> tuple[str, Places, list[int]]:
+    """Remove from a clean text the passages of these hashes (sorted); `points` move with their characters.
 
-    Returns text, parts and the hashes of what was removed, in the order of the text. What is left is clean
-    again; a part left without characters is dropped.
+    Returns text, points and the hashes of what was removed, in the order of the text. What is left is clean
+    again.
     """
     data = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
     _, starts, ends, found, _ = _passages(data, np.array([0, len(data)]))
     at = np.searchsorted(hashes, found)
     hit = np.flatnonzero(hashes[np.minimum(at, len(hashes) - 1)] == found) if len(hashes) else at[:0]
     if not len(hit):
-        return text, parts, []
+        return text, points, []
     removed = np.zeros(len(data) + 1, bool)
     for i in hit:
         # With its line end, or a paragraph would be cut in two where a line of it went.
@@ -173,10 +171,10 @@ def strip(
     gone = removed[:-1][(data & 0xC0) != 0x80]
     edges = np.flatnonzero(np.diff(np.concatenate([[False], gone, [False]])))
     begins, stops = edges[::2], edges[1::2]
-    points = move(ends_of(parts), begins, stops, np.zeros_like(begins))
+    points = move(points, begins, stops, np.zeros_like(begins))
     left = "".join(text[a:b] for a, b in zip([0, *stops], [*begins, len(text)], strict=True))
-    text, parts = clean_parts(with_ends(parts, points), left)
-    return text, parts, found[hit].tolist()
+    cleaned = clean(left, points)
+    return cleaned.text, cleaned.offsets, found[hit].tolist()
 
 
 def normal(passage: str) -> str:

@@ -1,0 +1,110 @@
+"""Find what a source repeats: two passes of tasks over its shards, before anything is taken out of a text.
+
+The rules are those of `boilerplate`; here is only how its counts travel between tasks, as files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from hemicycle.curate.boilerplate import (
+    SCHEMA,
+    Counts,
+    Hashes,
+    boilerplate_lines,
+    bounds_by_kind,
+    count_lines,
+    merge,
+    recount,
+)
+from hemicycle.curate.clean import clean
+from hemicycle.curate.words import text_buffers
+from hemicycle.engines import Engine, Task
+from hemicycle.progress import Progress
+
+_HERE = "hemicycle.curate.repeated"
+_TABLE = {"kind": pl.String, **SCHEMA}
+
+
+def find_repeated(
+    documents: Path, parts: Sequence[Task], scratch: Path, engine: Engine, progress: Progress
+) -> Path:
+    """A Parquet file of kind, hash, documents, passage: what goes from the documents of each kind.
+
+    `parts`: one task a shard, with the arguments of `source.admitted_rows`.
+    """
+    out = scratch / "repeated.parquet"
+    scratch.mkdir(parents=True, exist_ok=True)
+    counts = _kinds(documents)
+    tables = [pl.DataFrame(schema=_TABLE)]
+    for kind, bounds in bounds_by_kind().items():
+        if counts.get(kind, 0) < bounds.documents:
+            continue
+        folder = scratch / f"repeated-{kind}"
+        folder.mkdir(exist_ok=True)
+
+        def tasks(folder: Path = folder, kind: str = kind, **more: str) -> list[Task]:
+            return [
+                Task(p.name, {**p.arguments, "kind": kind, "out": str(folder / p.name), **more}, p.weight)
+                for p in parts
+            ]
+
+        counted = engine.map(f"{_HERE}:count_shard", tasks(), folder / "counted", what="count lines", progress=progress)
+        total = np.sum([np.load(c["table"]) for c in counted], axis=0, dtype=np.uint32)
+        number = sum(c["documents"] for c in counted)
+        np.save(folder / "total.npy", total)
+        again = tasks(total=str(folder / "total.npy"), number=str(number))
+        recounted = engine.map(f"{_HERE}:recount_shard", again, folder / "recounted", what="count again", progress=progress)
+        exact = merge([pl.read_parquet(r["table"]) for r in recounted])
+        found = boilerplate_lines(exact, number, bounds).passages
+        tables.append(found.with_columns(pl.lit(kind).alias("kind")).select(list(_TABLE)))
+    pl.concat(tables).write_parquet(out)
+    return out
+
+
+def repeated_passages(path: Path) -> Mapping[str, Hashes]:
+    """Kind → hashes of what goes, sorted."""
+    table = pl.read_parquet(path, columns=["kind", "hash"])
+    return {str(kind): rows["hash"].to_numpy() for (kind,), rows in table.group_by("kind")}
+
+
+def _kinds(documents: Path) -> dict[str, int]:
+    kinds = pq.read_table(documents, columns=["kind"])["kind"].value_counts()
+    return {entry["values"]: entry["counts"] for entry in kinds.to_pylist()}
+
+
+def _texts(documents: str, cleared: str, groups: Sequence[int], kind: str) -> Any:
+    """Clean texts of one kind, as bytes and offsets; one batch a row group."""
+    from hemicycle.curate.source import admitted_rows
+
+    for table in admitted_rows(documents, cleared, groups):
+        texts = table.filter(pc.equal(table["kind"], kind))["text"].to_pylist()
+        if texts:
+            yield text_buffers(pa.array([clean(text).text for text in texts], pa.large_string()))
+
+
+def count_shard(documents: str, cleared: str, groups: Sequence[int], kind: str, out: str) -> dict[str, Any]:
+    """How many documents have a passage of each place of the table, of one shard."""
+    counts = count_lines(*text_buffers(pa.array([], pa.large_string())))
+    for data, offsets in _texts(documents, cleared, groups, kind):
+        counts += count_lines(data, offsets)
+    np.save(f"{out}.npy", counts.table)
+    return {"documents": counts.documents, "table": f"{out}.npy"}
+
+
+def recount_shard(
+    documents: str, cleared: str, groups: Sequence[int], kind: str, out: str, total: str, number: str
+) -> dict[str, Any]:
+    """How many documents have each passage that the whole source's counts do not rule out, of one shard."""
+    counts, bounds = Counts(int(number), np.load(total)), bounds_by_kind()[kind]
+    found = [recount(*texts, counts, bounds) for texts in _texts(documents, cleared, groups, kind)]
+    merge(found).write_parquet(f"{out}.parquet")
+    return {"table": f"{out}.parquet"}

@@ -1,0 +1,145 @@
+"""Annotate a source: its cleared documents, shard by shard, wherever the engine likes.
+
+A shard is some consecutive row groups of the source's documents. Shards are cut by size alone, so they are
+the same for any engine; each is one task that reads its row groups and writes one file. Where documents of
+a kind have boilerplate, the source is read twice before: once to count passages in a table of fixed size,
+once to count the likely ones exactly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from hemicycle.curate.annotate import ANNOTATED, LONGEST, annotate, set_aside
+from hemicycle.curate.boilerplate import Hashes
+from hemicycle.curate.repeated import find_repeated, repeated_passages
+from hemicycle.documents import parquet_writer
+from hemicycle.engines import Engine, Local, Task
+from hemicycle.errors import IntegrityError
+from hemicycle.progress import QUIET, Progress
+
+#: Bytes of text in a shard, unless one document is longer.
+SHARD_BYTES = 32_000_000
+#: Characters annotated at once. It bounds the memory and does not show in the result.
+BATCH_CHARACTERS = 2_000_000
+
+_HERE = "hemicycle.curate.source"
+
+
+def annotate_source(
+    documents: Path,
+    cleared: Path,
+    out: Path,
+    scratch: Path,
+    *,
+    engine: Engine | None = None,
+    progress: Progress = QUIET,
+) -> dict[str, Any]:
+    """Write `NNNNN.parquet` (columns of `ANNOTATED`) for the admitted documents of a source.
+
+    Args:
+        documents: a Parquet file of `documents.SCHEMA`.
+        cleared: which of its rows are admitted, row group for row group (`rights.cleared`).
+
+    Returns how many `documents` were annotated, in how many `shards`, and the `boilerplate` passages taken out
+    with the number of documents of each. Raises IntegrityError where a text is not that of its digest.
+    """
+    engine = engine or Local(1)
+    shards = list(_shards(documents))
+    parts = [
+        Task(f"{n:05d}", {"documents": str(documents), "cleared": str(cleared), "groups": groups}, size)
+        for n, (groups, size) in enumerate(shards)
+    ]
+    repeated = find_repeated(documents, parts, scratch, engine, progress)
+    tasks = [
+        Task(t.name, {**t.arguments, "repeated": str(repeated), "out": str(out / f"{t.name}.parquet")}, t.weight)
+        for t in parts
+    ]
+    counted = engine.map(f"{_HERE}:annotate_shard", tasks, scratch / "annotated", what="annotate", progress=progress)
+    passages = pl.read_parquet(repeated)
+    return {
+        "documents": sum(c["documents"] for c in counted),
+        "shards": len(shards),
+        "boilerplate": dict(passages.select("passage", "documents").iter_rows()),
+    }
+
+
+def _shards(documents: Path) -> Iterator[tuple[list[int], int]]:
+    """First and last row group (and one more) of each shard, with its bytes."""
+    with pq.ParquetFile(documents) as file:
+        text = file.schema_arrow.get_field_index("text")
+        sizes = [
+            file.metadata.row_group(g).column(text).total_uncompressed_size
+            for g in range(file.num_row_groups)
+        ]
+    first = size = 0
+    for group, more in enumerate(sizes):
+        if size and size + more > SHARD_BYTES:
+            yield [first, group], size
+            first, size = group, 0
+        size += more
+    if sizes:
+        yield [first, len(sizes)], size
+
+
+def admitted_rows(documents: str, cleared: str, groups: Sequence[int]) -> Iterator[pa.Table]:
+    """The admitted rows of some row groups, with `rank`, texts checked; one table a row group."""
+    with pq.ParquetFile(documents) as file, pq.ParquetFile(cleared) as gate:
+        for group in range(*groups):
+            told = gate.read_row_group(group)
+            table = file.read_row_group(group)
+            if told["id"] != table["id"]:
+                raise IntegrityError("what was cleared is not these documents", place=cleared)
+            table = table.append_column("rank", told["rank"]).filter(told["admitted"])
+            for row, digest in enumerate(table["digest"].to_pylist()):
+                # Rights were decided for this very text; the digest beside it is only a claim.
+                if _digest(table["text"][row]) != digest:
+                    identity = table["id"][row].as_py()
+                    raise IntegrityError(f"the text of {identity!r} is not that of its digest", place=documents)
+            yield table
+
+
+def _digest(text: pa.Scalar) -> str:
+    """SHA-256 of a text's UTF-8 bytes, without a copy of them."""
+    return hashlib.sha256(text.as_buffer()).hexdigest()
+
+
+def annotate_shard(
+    documents: str, cleared: str, groups: Sequence[int], repeated: str, out: str
+) -> dict[str, Any]:
+    """Annotate some row groups into one file, a row group for a row group."""
+    passages = repeated_passages(Path(repeated))
+    rows = 0
+    with parquet_writer(Path(out), ANNOTATED) as writer:
+        for table in admitted_rows(documents, cleared, groups):
+            if table.num_rows:
+                made = pa.concat_tables(_annotated(table, passages)).combine_chunks()
+                writer.write_table(made, row_group_size=made.num_rows)
+                rows += made.num_rows
+    return {"documents": rows}
+
+
+def _annotated(table: pa.Table, passages: Mapping[str, Hashes]) -> Iterator[pa.Table]:
+    """The rows of a table, annotated a batch at a time: of one kind, and of bounded size."""
+    lengths = pc.utf8_length(table["text"]).to_numpy()
+    kinds = table["kind"].to_pylist()
+    first = size = 0
+    for row, length in enumerate(lengths):
+        full = size + length > BATCH_CHARACTERS
+        if row > first and (full or kinds[row] != kinds[first]):
+            yield _batch(table.slice(first, row - first), passages.get(kinds[first]), size)
+            first, size = row, 0
+        size += int(length)
+    yield _batch(table.slice(first), passages.get(kinds[first]), size)
+
+
+def _batch(table: pa.Table, repeated: Hashes | None, size: int) -> pa.Table:
+    return set_aside(table) if table.num_rows == 1 and size > LONGEST else annotate(table, repeated)
