@@ -107,7 +107,9 @@ def _clean(
     parts = batch["parts"].combine_chunks()
     if isinstance(parts, pa.ChunkedArray):  # no chunk at all
         parts = pa.concat_arrays(parts.chunks or [pa.array([], pa.list_(PART))])
-    bounds = np.concatenate([[0], np.cumsum(pc.list_value_length(parts).fill_null(0).to_numpy())]).astype(np.int64)
+    bounds = np.concatenate([[0], np.cumsum(pc.list_value_length(parts).fill_null(0).to_numpy())]).astype(
+        np.int64
+    )
     flat = parts.flatten()
     points = np.column_stack([flat.field("start").to_numpy(), flat.field("end").to_numpy()]).astype(np.int64)
     counts = {name: np.zeros(batch.num_rows) for name in (*_MASKED, "boilerplate_passages")}
@@ -128,11 +130,17 @@ def _clean(
     return texts, _moved(flat, points, bounds), counts
 
 
-def _moved(flat: pa.StructArray, points: npt.NDArray[np.int64], bounds: npt.NDArray[np.int64]) -> pa.ListArray:
+def _moved(
+    flat: pa.StructArray, points: npt.NDArray[np.int64], bounds: npt.NDArray[np.int64]
+) -> pa.ListArray:
     """The parts at their new places; one left without characters is dropped."""
     keeps = points[:, 1] > points[:, 0]
     fields = [
-        pa.array(points[:, 0]) if f.name == "start" else pa.array(points[:, 1]) if f.name == "end" else flat.field(f.name)
+        pa.array(points[:, 0])
+        if f.name == "start"
+        else pa.array(points[:, 1])
+        if f.name == "end"
+        else flat.field(f.name)
         for f in PART
     ]
     moved = pa.StructArray.from_arrays(fields, fields=list(PART)).filter(pa.array(keeps))

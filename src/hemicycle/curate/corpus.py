@@ -33,7 +33,11 @@ from hemicycle.progress import QUIET, Progress
 _DECIDED = pa.schema([("split", pa.string()), ("copies", pa.int64()), ("why", pa.list_(pa.string()))])
 
 CORPUS = pa.schema(
-    [*(f for f in ANNOTATED if f.name not in ("rank", "bands")), _DECIDED.field("split"), _DECIDED.field("copies")]
+    [
+        *(f for f in ANNOTATED if f.name not in ("rank", "bands")),
+        _DECIDED.field("split"),
+        _DECIDED.field("copies"),
+    ]
 )
 DROPPED = pa.schema([*CORPUS, _DECIDED.field("why")])
 
@@ -65,7 +69,9 @@ def make_corpus(
 
     Returns counts by source and reason. Raises RightsError where nothing was cleared.
     """
-    shards = [(source, path) for source in sorted(annotated) for path in sorted(annotated[source].glob("*.parquet"))]
+    shards = [
+        (source, path) for source in sorted(annotated) for path in sorted(annotated[source].glob("*.parquet"))
+    ]
     facts, whys = _judge(shards, rules, progress)
     if not len(facts):
         raise RightsError(

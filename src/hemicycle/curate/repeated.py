@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from hemicycle.curate.admitted import admitted_rows
 from hemicycle.curate.boilerplate import (
     SCHEMA,
     Counts,
@@ -39,7 +40,7 @@ def find_repeated(
 ) -> Path:
     """A Parquet file of kind, hash, documents, passage: what goes from the documents of each kind.
 
-    `parts`: one task a shard, with the arguments of `source.admitted_rows`.
+    `parts`: one task a shard, with the arguments of `admitted_rows`.
     """
     out = scratch / "repeated.parquet"
     scratch.mkdir(parents=True, exist_ok=True)
@@ -57,12 +58,16 @@ def find_repeated(
                 for p in parts
             ]
 
-        counted = engine.map(f"{_HERE}:count_shard", tasks(), folder / "counted", what="count lines", progress=progress)
+        counted = engine.map(
+            f"{_HERE}:count_shard", tasks(), folder / "counted", what="count lines", progress=progress
+        )
         total = np.sum([np.load(c["table"]) for c in counted], axis=0, dtype=np.uint32)
         number = sum(c["documents"] for c in counted)
         np.save(folder / "total.npy", total)
         again = tasks(total=str(folder / "total.npy"), number=str(number))
-        recounted = engine.map(f"{_HERE}:recount_shard", again, folder / "recounted", what="count again", progress=progress)
+        recounted = engine.map(
+            f"{_HERE}:recount_shard", again, folder / "recounted", what="count again", progress=progress
+        )
         exact = merge([pl.read_parquet(r["table"]) for r in recounted])
         found = boilerplate_lines(exact, number, bounds).passages
         tables.append(found.with_columns(pl.lit(kind).alias("kind")).select(list(_TABLE)))
@@ -83,8 +88,6 @@ def _kinds(documents: Path) -> dict[str, int]:
 
 def _texts(documents: str, cleared: str, groups: Sequence[int], kind: str) -> Any:
     """Clean texts of one kind, as bytes and offsets; one batch a row group."""
-    from hemicycle.curate.source import admitted_rows
-
     for table in admitted_rows(documents, cleared, groups):
         texts = table.filter(pc.equal(table["kind"], kind))["text"].to_pylist()
         if texts:

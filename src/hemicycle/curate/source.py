@@ -8,7 +8,6 @@ once to count the likely ones exactly.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from hemicycle.curate.admitted import admitted_rows
 from hemicycle.curate.annotate import ANNOTATED, LONGEST, annotate, set_aside
 from hemicycle.curate.boilerplate import Hashes
 from hemicycle.curate.repeated import find_repeated, repeated_passages
 from hemicycle.documents import parquet_writer
 from hemicycle.engines import Engine, Local, Task
-from hemicycle.errors import IntegrityError
 from hemicycle.progress import QUIET, Progress
 
 #: Bytes of text in a shard, unless one document is longer.
@@ -60,10 +59,16 @@ def annotate_source(
     ]
     repeated = find_repeated(documents, parts, scratch, engine, progress)
     tasks = [
-        Task(t.name, {**t.arguments, "repeated": str(repeated), "out": str(out / f"{t.name}.parquet")}, t.weight)
+        Task(
+            t.name,
+            {**t.arguments, "repeated": str(repeated), "out": str(out / f"{t.name}.parquet")},
+            t.weight,
+        )
         for t in parts
     ]
-    counted = engine.map(f"{_HERE}:annotate_shard", tasks, scratch / "annotated", what="annotate", progress=progress)
+    counted = engine.map(
+        f"{_HERE}:annotate_shard", tasks, scratch / "annotated", what="annotate", progress=progress
+    )
     passages = pl.read_parquet(repeated)
     return {
         "documents": sum(c["documents"] for c in counted),
@@ -88,28 +93,6 @@ def _shards(documents: Path) -> Iterator[tuple[list[int], int]]:
         size += more
     if sizes:
         yield [first, len(sizes)], size
-
-
-def admitted_rows(documents: str, cleared: str, groups: Sequence[int]) -> Iterator[pa.Table]:
-    """The admitted rows of some row groups, with `rank`, texts checked; one table a row group."""
-    with pq.ParquetFile(documents) as file, pq.ParquetFile(cleared) as gate:
-        for group in range(*groups):
-            told = gate.read_row_group(group)
-            table = file.read_row_group(group)
-            if told["id"] != table["id"]:
-                raise IntegrityError("what was cleared is not these documents", place=cleared)
-            table = table.append_column("rank", told["rank"]).filter(told["admitted"])
-            for row, digest in enumerate(table["digest"].to_pylist()):
-                # Rights were decided for this very text; the digest beside it is only a claim.
-                if _digest(table["text"][row]) != digest:
-                    identity = table["id"][row].as_py()
-                    raise IntegrityError(f"the text of {identity!r} is not that of its digest", place=documents)
-            yield table
-
-
-def _digest(text: pa.Scalar) -> str:
-    """SHA-256 of a text's UTF-8 bytes, without a copy of them."""
-    return hashlib.sha256(text.as_buffer()).hexdigest()
 
 
 def annotate_shard(
