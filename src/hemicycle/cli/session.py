@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +12,11 @@ import click
 
 from hemicycle.cli.tables import lines
 from hemicycle.flow import Flow
+from hemicycle.governance.admission import governance_in_force
+from hemicycle.governance.complaint_entry import admit_steps
+from hemicycle.governance.complaint_files import FOLDER as COMPLAINTS
 from hemicycle.governance.decisions import APPROVALS
+from hemicycle.governance.parties import parties_of
 from hemicycle.ledger import Ledger
 from hemicycle.pipeline import Pipeline
 from hemicycle.progress import Lines, Progress, Terminal
@@ -49,9 +53,28 @@ class Session:
         )
 
     def admit(self) -> None:
-        """Enter new decisions into the journal; what is refused is told, and does not count."""
+        """Enter new decisions and steps of complaints into the journal; what is refused is told, and does
+        not count."""
         for refusal in self.flow.gate.admit():
             click.echo(f"refused: {APPROVALS}/{lines(str(refusal))}", err=True)
+        self.admit_complaints()
+
+    @property
+    def complaints(self) -> Path:
+        return self.project.folder / COMPLAINTS
+
+    def admit_complaints(self) -> None:
+        """Enter the steps of complaints, by the people in force."""
+        people, now = governance_in_force(self.ledger), self.flow.gate.now()
+        for refusal in admit_steps(self.ledger, self.complaints, people, now, self.parties_of):
+            click.echo(f"refused: {COMPLAINTS}/{lines(str(refusal))}", err=True)
+
+    def parties_of(self, subjects: Sequence[str]) -> list[str]:
+        """Whom the cards behind names of sources, ids of documents and addresses name."""
+        made = [s.subject for s in self.ledger.current().values() if s.subject.stage == "documents"]
+        files = {s.name: self.store.artefact(s.stage, s.name, s.key) / "documents.parquet" for s in made}
+        standing = {name: path for name, path in files.items() if path.is_file()}
+        return parties_of(subjects, self.project.cards, standing)
 
     def compare_with(self, folders: list[str], names: tuple[str, ...]) -> None:
         """Add model folders to compare with to the named evaluations (all, if none is named)."""

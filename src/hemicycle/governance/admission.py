@@ -17,16 +17,14 @@ from pathlib import Path
 from hemicycle.digests import sha256_bytes
 from hemicycle.errors import HemicycleError, IntegrityError, RightsError
 from hemicycle.governance.decisions import (
-    Decision,
     DecisionFile,
     SignatureFile,
     list_approvals,
-    namespace,
     read_decision,
 )
 from hemicycle.governance.people import GOVERNANCE, Governance, Person, parse_governance
-from hemicycle.governance.rules import SIGNING_RANKS, load_rules
-from hemicycle.governance.sshsig import Sshsig, parse_sshsig
+from hemicycle.governance.rules import load_rules
+from hemicycle.governance.signer import find_signer, fits, is_organisation, is_person
 from hemicycle.governance.standing import read_entries, standings
 from hemicycle.ledger import Journal, Ledger
 
@@ -158,43 +156,27 @@ def check_signature(
     decision = decisions.get(file.stem)
     if decision is None:
         raise IntegrityError("the decision it signs is not here, or was refused", place=place)
-    signature = parse_sshsig(data, place)
     try:
-        signature.check(decision.data, namespace(file.role), place)
-    except IntegrityError as error:
+        person = find_signer(file, data, decision.data, governance, now)
+    except IntegrityError:
         for other in decisions.values():
-            if other is not decision and _fits(signature, other.data, signature.namespace):
+            if other is not decision and fits(data, other.data):
                 raise IntegrityError(
                     f"it is a signature of another decision, {other.path.name}, copied here", place=place
                 ) from None
-        raise error
-    person = governance.holder(signature.public_key)
-    if person is None:
-        raise RightsError(
-            f"the key {signature.public_key.fingerprint} is nobody's in {GOVERNANCE}", place=place
-        )
-    if person.id != file.person:
-        raise RightsError(f"the file says {file.person}, and the key is that of {person.id}", place=place)
-    check_signer(person, file.role, decision.decision, now, place)
-    if any(name.startswith(f"{file.stem}.{person.id}.") for name in entered or ()):
-        raise RightsError(f"{person.id} has signed this decision already; one person signs once", place=place)
-    return person
-
-
-def check_signer(person: Person, role: str, decision: Decision, now: datetime, place: str) -> None:
-    """Raise RightsError unless this person may sign this decision in this role today."""
-    rank = person.holds(role, now)
-    if rank not in SIGNING_RANKS:
-        what = f"holds the role “{role}” as {rank} only" if rank else f"does not hold the role “{role}”"
-        raise RightsError(f"{person.id} {what} on {now.date()}", place=place)
-    if decision.author is not None and _folded(decision.author) in (person.id, _folded(person.name)):
+        raise
+    author = decision.decision.author
+    if author is not None and is_person(author, person):
         raise RightsError(
             f"{person.id} is the author of what is decided, and authors do not sign", place=place
         )
-    if _folded(person.organisation) in map(_folded, decision.parties):
+    if any(is_organisation(party, person) for party in decision.decision.parties):
         raise RightsError(
             f"{person.id} is of {person.organisation}, which this decision is about", place=place
         )
+    if any(name.startswith(f"{file.stem}.{person.id}.") for name in entered or ()):
+        raise RightsError(f"{person.id} has signed this decision already; one person signs once", place=place)
+    return person
 
 
 def entered_files(journal: Journal) -> dict[str, str]:
@@ -222,18 +204,6 @@ def check_entered(folder: Path, entered: dict[str, str]) -> None:
                 place=str(path),
                 remedy="Take it back from version control.",
             )
-
-
-def _fits(signature: Sshsig, data: bytes, purpose: str) -> bool:
-    try:
-        signature.check(data, purpose, "")
-    except IntegrityError:
-        return False
-    return True
-
-
-def _folded(name: str) -> str:
-    return " ".join(name.casefold().split())
 
 
 def _iso(now: datetime) -> str:

@@ -46,6 +46,33 @@ class Rule(BaseModel):
     ratify_days: int | None = Field(default=None, gt=0)
 
 
+class StepRule(BaseModel):
+    """What one kind of step of a complaint needs.
+
+    Attributes:
+        needs: one entry a signature; of the roles in an entry, any one will do.
+        others_than: steps of the same complaint whose signers do not sign this one.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    needs: list[Annotated[list[Role], Field(min_length=1)]] = Field(min_length=1)
+    others_than: list[Literal["triage", "decide"]] = []
+
+
+class ComplaintRules(BaseModel):
+    """Who signs the steps of complaints: `refuse` is for a part of one too, `review` for an appeal."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    triage: StepRule
+    grant: StepRule
+    refuse: StepRule
+    review: StepRule
+    close: StepRule
+    withdraw: StepRule
+
+
 class Rules(BaseModel):
     """One version of the table."""
 
@@ -57,6 +84,7 @@ class Rules(BaseModel):
     override: Rule
     revoke: Rule
     governance: Rule
+    complaint: ComplaintRules
 
     def __getitem__(self, kind: DecisionKind) -> Rule:
         rules: Mapping[DecisionKind, Rule] = {

@@ -63,6 +63,11 @@ class Ledger:
         return any((self.folder / name).exists() for name in ("journal.jsonl", "head.json", "keys/solo.pub"))
 
     @property
+    def writable(self) -> bool:
+        """Whether this copy can go on with it: its private key is here, or nothing was ever signed."""
+        return self._private_key is not None and (self._private_key.exists() or not self.begun)
+
+    @property
     def public_key(self) -> PublicKey:
         path = self.folder / "keys" / "solo.pub"
         try:
