@@ -110,7 +110,7 @@ def check(folder: Path, as_json: bool) -> None:
       hemicycle govern check --json
     """
     from hemicycle.governance.check import check_decisions
-    from hemicycle.governance.complaints import check_complaints
+    from hemicycle.governance.complaint_entry import read_complaints
 
     session = Session(folder)
     gate = session.flow.gate
@@ -122,7 +122,8 @@ def check(folder: Path, as_json: bool) -> None:
         )
     today = now_utc().date()
     wrong = [str(refusal) for refusal in check_decisions(session.ledger, gate.approvals)]
-    wrong += check_complaints(session.project.folder / "complaints", gate.governance, today)
+    complaints = read_complaints(session.ledger, session.complaints)
+    wrong += [f"{session.complaints.name}/{finding}" for finding in complaints.findings]
     refused = [f"{APPROVALS}/{refusal}" for refusal in gate.refusals()] if not wrong else []
     gaps = gate.governance.gaps(today, load_rules(gate.governance.rules).together)
     if as_json:

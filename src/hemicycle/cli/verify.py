@@ -46,6 +46,7 @@ def command(folder: Path, fingerprint: str | None, as_json: bool) -> None:
             findings = check_project(session.ledger, session.store, progress=progress())
             if session.flow.gate.declared:
                 findings += _check_decisions(session)
+            findings += _check_complaints(session)
         if fingerprint:
             head = session.ledger.folder / "head.json"
             findings += _check_key(head, _fingerprint(session.ledger), fingerprint)
@@ -92,3 +93,13 @@ def _check_decisions(session: Session) -> list[Finding]:
 
     approvals = session.flow.gate.approvals
     return [Finding(str(approvals / r.file), r.why) for r in check_decisions(session.ledger, approvals)]
+
+
+def _check_complaints(session: Session) -> list[Finding]:
+    """Steps of complaints that are no longer what entered the journal, and what never entered."""
+    from hemicycle.governance.complaint_entry import read_complaints
+
+    if session.ledger.journal.read()[1]:
+        return []  # What they are held against is itself among the findings.
+    found = read_complaints(session.ledger, session.complaints).findings
+    return [Finding(str(session.complaints / r.file), r.why) for r in found]

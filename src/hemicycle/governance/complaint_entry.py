@@ -36,7 +36,7 @@ from hemicycle.governance.complaint_files import (
 from hemicycle.governance.complaint_step import BY_ANYBODY, SETTLING, Step
 from hemicycle.governance.complaints import Complaint, Signer, Taken, problems_with
 from hemicycle.governance.decisions import SignatureFile
-from hemicycle.governance.people import RANKS, Governance, Person, parse_governance
+from hemicycle.governance.people import RANKS, ROLES, Governance, Person, Rank, Role, parse_governance
 from hemicycle.governance.rules import SIGNING_RANKS, StepRule, load_rules
 from hemicycle.governance.signer import find_signer, is_organisation, is_person
 from hemicycle.ledger import Ledger, Line
@@ -169,16 +169,32 @@ def _concerned(before: Complaint | None, step: Step, governance: Governance) -> 
                 yield governance.people[one.by].organisation
 
 
-def _missing(step: Step, rule: StepRule | None, signed: Sequence[Signer]) -> tuple[str, ...]:
-    """Roles that have yet to sign, or the person whom the step names as who took it."""
+def _open_seats(rule: StepRule, signed: Sequence[Signer]) -> list[list[Role]]:
+    """The signatures that are still missing, each as the roles of which any one will do."""
     free = list(signed)
-    missing = []
-    for seat in rule.needs if rule else ():
+    seats = []
+    for seat in rule.needs:
         signer = next((s for s in free if s.role in seat), None)
         if signer is None:
-            missing.append(" or ".join(seat))
+            seats.append(seat)
         else:
             free.remove(signer)
+    return seats
+
+
+def open_roles(
+    step: Step, governance: Governance, signed: Sequence[Signer]
+) -> tuple[Sequence[Role], Sequence[Rank]]:
+    """The roles in which a step can still be signed, and the ranks that will do."""
+    rule = rule_of(step, governance)
+    if rule is None:
+        return ROLES, RANKS
+    return list(dict.fromkeys(role for seat in _open_seats(rule, signed) for role in seat)), SIGNING_RANKS
+
+
+def _missing(step: Step, rule: StepRule | None, signed: Sequence[Signer]) -> tuple[str, ...]:
+    """Roles that have yet to sign, or the person whom the step names as who took it."""
+    missing = [" or ".join(seat) for seat in _open_seats(rule, signed)] if rule else []
     if step.by is not None and not missing and step.by not in {s.person for s in signed}:
         missing.append(step.by)
     return tuple(missing)

@@ -16,7 +16,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from hemicycle.errors import DeclarationError, did_you_mean
-from hemicycle.governance.people import Role
+from hemicycle.governance.people import Rank, Role
 from hemicycle.project import declaration_error
 
 #: What a decision may be.
@@ -24,7 +24,7 @@ DecisionKind = Literal["clear", "override", "revoke", "governance"]
 KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
 
 #: Ranks that sign for a role.
-SIGNING_RANKS = ("lead", "colead")
+SIGNING_RANKS: tuple[Rank, ...] = ("lead", "colead")
 
 
 class Rule(BaseModel):
