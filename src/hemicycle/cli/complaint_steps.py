@@ -204,6 +204,8 @@ def _signature(
         return {}
     governance, now = _people(session), session.flow.gate.now()
     person = _person(governance, by, session.project.folder)
+    if by in {signer.person for signer in signed}:
+        raise RightsError(f"{by} has signed this step already; one person signs once")
     role = _role(step, person, governance, signed, now)
     check_entitled(before, step, person, role, governance)
     with tempfile.TemporaryDirectory(prefix="hemicycle-step-") as aside:
