@@ -312,6 +312,15 @@ def test_what_was_decided_is_not_changed_by_closing_or_appealing(desk):
         next_step(closed, "decide", by="claire", text="x", now=OPENED + timedelta(9), outcome="granted")
 
 
+def test_who_grants_a_part_says_so_and_does_not_do_it_alone(desk):
+    complaint = desk.take(desk.open(subject=["an-15", "an-16"]), "triage", "amin:governance", days=1)
+    words = {"by": "claire", "text": "x", "now": OPENED + timedelta(2)}
+    with pytest.raises(DeclarationError, match="it leaves a part out"):
+        next_step(complaint, "decide", outcome="granted", subject=["an-15"], **words)
+    assert next_step(complaint, "decide", outcome="partly-granted", subject=["an-15"], **words)
+    assert next_step(complaint, "decide", outcome="granted", subject=["an-16", "an-15", "an-17"], **words)
+
+
 def test_who_is_concerned_cannot_be_left_out_later(desk):
     complaint = desk.take(desk.open(), "triage", "amin:governance", days=1)
     made = next_step(
@@ -629,12 +638,14 @@ def test_strays_links_and_pipes_are_found_and_not_followed(desk):
     complaint = desk.open(contact=None)
     (complaint.folder / "01-open.json.sig").write_bytes(b"")
     (complaint.folder / "notes.txt").write_bytes(b"")
+    (complaint.folder / "a\nb\udcff").write_bytes(b"")
     os.mkfifo(complaint.folder / "02-triage.json")
     (complaint.folder / "03-decide.json").symlink_to("/dev/zero")
     os.mkfifo(complaint.folder / "private.json")
     assert set(desk.findings()) == {
         "2026-001/01-open.json.sig: this does not belong here",
         "2026-001/notes.txt: this does not belong here",
+        "2026-001/a b\ufffd: this does not belong here",
         "2026-001/private.json: this is not a plain file",
     }
     refused = desk.admit(OPENED)

@@ -40,6 +40,7 @@ from hemicycle.governance.people import RANKS, ROLES, Governance, Person, Rank, 
 from hemicycle.governance.rules import SIGNING_RANKS, StepRule, load_rules
 from hemicycle.governance.signer import find_signer, is_organisation, is_person
 from hemicycle.ledger import Ledger, Line
+from hemicycle.typeset import flatten
 
 #: The kind of a step's line in the journal.
 LINE = "complaint"
@@ -306,8 +307,7 @@ def _look_around(reading: Reading, complaints: Path, named: Mapping[str, set[str
     """Find what has not entered: steps with their signatures wait, everything else is a stray."""
     folders = complaint_folders(complaints)
     if complaints.is_dir():
-        others = sorted({f.name for f in complaints.iterdir()} - {f.name for f in folders})
-        reading.strays += [Refusal(name, "this does not belong here") for name in others]
+        _stray(reading, {f.name for f in complaints.iterdir()} - {f.name for f in folders})
     for folder in folders:
         if folder.is_symlink() or not folder.is_dir():
             reading.strays.append(Refusal(folder.name, "this is not the folder of a complaint"))
@@ -317,12 +317,7 @@ def _look_around(reading: Reading, complaints: Path, named: Mapping[str, set[str
         known = {IGNORED, PRIVATE, *entered, *waiting}
         for name in waiting:
             known |= {file.path.name for file in signatures_of(folder, name.removesuffix(".json"))}
-        present = sorted(f.name for f in folder.iterdir())
-        reading.strays += [
-            Refusal(f"{folder.name}/{name}", "this does not belong here")
-            for name in present
-            if name not in known
-        ]
+        _stray(reading, {f"{folder.name}/{f.name}" for f in folder.iterdir() if f.name not in known})
         if waiting:
             reading.waiting[folder.name] = waiting
         complaint = reading.complaints.get(folder.name)
@@ -332,6 +327,11 @@ def _look_around(reading: Reading, complaints: Path, named: Mapping[str, set[str
             except IntegrityError as error:
                 file = Path(error.place or PRIVATE).name
                 reading.strays.append(Refusal(f"{folder.name}/{file}", error.what))
+
+
+def _stray(reading: Reading, names: Collection[str]) -> None:
+    # A name may hold anything a file system takes, and is shown.
+    reading.strays += [Refusal(flatten(name), "this does not belong here") for name in sorted(names)]
 
 
 def admit_steps(

@@ -246,16 +246,25 @@ def problems_after(steps: Sequence[Step], step: Step) -> list[str]:
         problems.append(f"“{step.step}” cannot follow “{last.step}”; {allowed} can")
     if step.date < last.date:
         problems.append(f"it is dated {step.date}, before the step before it ({last.date})")
-    if not set(last.public.parties) <= set(step.public.parties):
-        problems.append("it leaves out somebody who complains or is complained about")
-    if step.step == "close" and last.step in ("decide", "review") and step.public != last.public:
-        problems.append("closing changes what was decided")
-    if step.step == "close" and last.step in ("open", "triage") and step.public.outcome != "withdrawn":
-        problems.append("only a complaint that was withdrawn is closed without a decision")
     if step.step == "appeal":
         taken = [earlier.step for earlier in steps]
         if "decide" not in taken or "appeal" in taken:
             problems.append("there is no decision to appeal against, or it was appealed against already")
-        if step.public != last.public:
-            problems.append("an appeal changes what was decided, which is for those who decide on it")
+    return problems + _changes(last, step)
+
+
+def _changes(last: Step, step: Step) -> list[str]:
+    """What a step changes that is not for it to change."""
+    problems = []
+    if not set(last.public.parties) <= set(step.public.parties):
+        problems.append("it leaves out somebody who complains or is complained about")
+    whole = set(last.public.subject) <= set(step.public.subject)
+    if step.step in ("decide", "review") and step.public.outcome == "granted" and not whole:
+        problems.append("it leaves a part out: what is granted for the rest only is partly-granted")
+    if step.step == "close" and last.step in ("decide", "review") and step.public != last.public:
+        problems.append("closing changes what was decided")
+    if step.step == "close" and last.step in ("open", "triage") and step.public.outcome != "withdrawn":
+        problems.append("only a complaint that was withdrawn is closed without a decision")
+    if step.step == "appeal" and step.public != last.public:
+        problems.append("an appeal changes what was decided, which is for those who decide on it")
     return problems
