@@ -255,8 +255,8 @@ def test_a_scan_of_a_protected_text_is_a_protected_text():
 @pytest.mark.parametrize("role", ["performer", "narrator", "producer"])
 def test_a_recording_is_protected_for_seventy_years_from_its_publication(role):
     assert beside(role, published=1955) == ("allow", "term-free", "2026-01-01")
-    assert beside(role, published=1956) == ("deny", "protected-until", "2027-01-01")
-    assert beside(role, "DE", published=1956) == ("deny", "protected-until", "2027-01-01")
+    assert beside(role, published=1956) == ("deny", "neighbouring-right", "2027-01-01")
+    assert beside(role, "DE", published=1956) == ("deny", "neighbouring-right", "2027-01-01")
     assert beside(role, published=1955, confirmed=frozenset())[:2] == ("review", "rule-awaits-counsel")
 
 
@@ -266,7 +266,7 @@ def test_a_recording_of_which_nobody_knows_when_it_came_out_is_put_up_for_review
 
 def test_a_broadcast_is_protected_for_fifty_years():
     assert beside("broadcaster", published=1975) == ("allow", "term-free", "2026-01-01")
-    assert beside("broadcaster", published=1976) == ("deny", "protected-until", "2027-01-01")
+    assert beside("broadcaster", published=1976) == ("deny", "neighbouring-right", "2027-01-01")
 
 
 def test_no_rule_on_books_frees_a_recording():
@@ -284,7 +284,7 @@ def test_a_critical_edition_waits_for_its_thirty_years_and_for_the_death_of_who_
     assert beside("critical-editor", "DE", death=1980, **edition) == ("deny", "protected-until", "2051-01-01")
     assert beside("critical-editor", "DE", **edition) == ("review", "unknown-death", None)
     late = {"death": 1950, "published": 1998, "flags": ("posthumous",)}
-    assert beside("critical-editor", "DE", **late) == ("deny", "protected-until", "2029-01-01")
+    assert beside("critical-editor", "DE", **late) == ("deny", "neighbouring-right", "2029-01-01")
     assert beside("critical-editor", "FR", death=1950, **edition) == ("review", "no-term-rule", None)
 
 

@@ -341,8 +341,9 @@ def _country(given: str) -> str:
 
 
 def _confidence(judged: TermVerdict) -> str | None:
-    """That of the least certain of the rows used; None where there are none."""
-    return min((row.confidence for row in judged.rows), default=None)
+    """`counsel` where one of the rows used is; None where there are none."""
+    sure = {row.confidence for row in judged.rows}
+    return "counsel" if "counsel" in sure else "known" if sure else None
 
 
 def _row_json(row: TermRule) -> dict[str, str]:

@@ -25,6 +25,7 @@ from datetime import date, timedelta
 
 from hemicycle.rights.policy import Verdict
 from hemicycle.rights.term_rules import (
+    NEIGHBOURING,
     Facts,
     Reading,
     TermRule,
@@ -168,7 +169,8 @@ def _settle(reckoned: tuple[Reckoning, ...], on: date, confirmed: frozenset[str]
     later = [day for day in (free, safe) if on < day < NEVER]
     told: tuple[Verdict, str]
     if on < free or free == NEVER:
-        told = "deny", "protected-until"
+        others = any(not r.rule.kinds.isdisjoint(NEIGHBOURING) for r in reckoned)
+        told = "deny", "neighbouring-right" if others else "protected-until"
     elif on < safe or safe == NEVER:
         told = "review", "term-contested"
     elif waits:
