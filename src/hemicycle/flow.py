@@ -48,9 +48,9 @@ VERBS = {
 #: Raised by one when a stage would make something else of the same input.
 VERSIONS = {
     "raw": 1,
-    "documents": 2,
+    "documents": 3,
     "optout": 1,
-    "rights": 2,
+    "rights": 3,
     "admitted": 1,
     "corpus": 1,
     "tokenizer": 1,

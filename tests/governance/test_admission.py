@@ -16,6 +16,7 @@ from hemicycle.governance.admission import admit_decisions, admit_governance, en
 from hemicycle.governance.check import check_decisions
 from hemicycle.governance.decisions import Decision, write_decision
 from hemicycle.governance.rules import load_rules
+from hemicycle.governance.sshsig import parse_sshsig
 from hemicycle.governance.standing import clearance, read_entries, standings
 from hemicycle.ledger import Ledger
 from tests.governance.signing import armour, private_key, public_line, sign
@@ -339,6 +340,36 @@ def test_no_bytes_make_anything_but_a_decision_or_an_integrity_error(data):
     except IntegrityError:
         written = data
     assert written == data
+
+
+NOISE = st.binary(max_size=20) | JSON.map(lambda value: json.dumps(value).encode())
+
+
+@settings(max_examples=int(os.environ.get("HEMICYCLE_FUZZ", "200")), deadline=None)
+@given(st.integers(0, 2), st.integers(0, 2_000), NOISE)
+def test_no_bytes_in_the_approvals_clear_what_nobody_signed(tmp_path_factory, number, place, noise):
+    """A decision that two people signed, one of the three files spoilt; and the spoilt bytes as decisions."""
+    desk = Desk(tmp_path_factory.mktemp("desk"))
+    decision = desk.decide()
+    path = [decision, desk.sign(decision, "amir", "data"), desk.sign(decision, "claire", "legal")][number]
+    good = path.read_bytes()
+    place %= len(good)
+    bad = good[:place] + noise + good[place + len(noise) :]
+    path.write_bytes(bad)
+    for kind in ("clear", "override"):
+        (desk.approvals / f"{kind}-romans-{sha256_bytes(bad)[:12]}.json").write_bytes(bad)
+    desk.admit()
+    found = clearance("romans", SEEN, desk.standing(NOW + timedelta(days=30)))
+    assert found.lifts == ()
+    assert found.explanation != "cleared" or _reads_the_same(good, bad)
+
+
+def _reads_the_same(good, bad):
+    """White space in the armour of a signature, and what noise left as it was."""
+    try:
+        return good == bad or parse_sshsig(good, "x.sig") == parse_sshsig(bad, "x.sig")
+    except IntegrityError:
+        return False
 
 
 def test_an_override_lifts_its_reasons_until_its_day(desk):

@@ -40,6 +40,23 @@ def novel(name, *authors, licence=None):
     return Document(name, f"Text of {name}.", authors=authors, licences=licences)
 
 
+def test_a_scan_that_its_library_calls_public_domain_is_a_layer_whose_row_is_named(tmp_path):
+    sand = Author("Sand", birth=1804, death=1876)
+    scanned = Document(
+        "a", "T", authors=(sand,), licences=(StatedLicence("scan", "LicenseRef-public-domain"),)
+    )
+    read = {"url": "https://example.org/", "read_on": TODAY, "verdict": "allow", "by": "Claire"}
+    rows, _ = decided(tmp_path, [scanned, novel("b", sand)], {"covers": "edition", "terms": read})
+    told = {
+        id: (verdict, why) for id, verdict, why in rows.select("id", "verdict", "explanation").iter_rows()
+    }
+    assert told == {"s:a": ("review", "rule-awaits-counsel"), "s:b": ("deny", "no-edition-licence")}
+    assert rows.filter(id="s:a")["rules"][0].to_list() == [
+        "terms/FR-70@2026-11-22",
+        "terms/FR-SCAN@2026-11-26",
+    ]
+
+
 def test_a_row_holds_what_the_contract_says(tmp_path):
     sand = Author("Sand", birth=1804, death=1876)
     rows, _ = decided(tmp_path, [novel("a", sand)], {"licence": "CC-BY-4.0", "covers": "edition"})

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from hemicycle.documents import Author
 from hemicycle.rights.authority import Authority
-from hemicycle.rights.layers import bare, relevant
+from hemicycle.rights.layers import bare, relevant, with_scanner
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,7 +31,8 @@ class Case:
 
     Attributes:
         statements: (stated by, expression) as the documents carry them.
-        authors: contributors as `layers.relevant` gives them.
+        authors: contributors as `layers.relevant` gives them, who made a scan among them where it is said to
+            be in the public domain.
         reservation: what opt-out protocols say together: reserved, unknown or allowed; empty where the
             document has no evidence of any.
     """
@@ -82,7 +83,8 @@ class Cases:
                 self._counted[people] = relevant([self._people[int(person)] for person in people.split()])
             if statements not in self._stated:
                 self._stated[statements] = _read_statements(statements)
-            case = Case(self._stated[statements], self._counted[people], reservation)
+            stated = self._stated[statements]
+            case = Case(stated, relevant(with_scanner(self._counted[people], stated)), reservation)
             number = self._number.setdefault(case, len(self.cases))
             if number == len(self.cases):
                 self.cases.append(case)

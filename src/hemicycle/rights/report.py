@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,7 +15,7 @@ from hemicycle.errors import DeclarationError, did_you_mean
 from hemicycle.project import Card
 from hemicycle.rights.authority import Authority
 from hemicycle.rights.explanations import Language, explain
-from hemicycle.rights.layers import relevant, works_of
+from hemicycle.rights.layers import relevant, with_scanner, works_of
 from hemicycle.rights.policy import Policy
 from hemicycle.rights.term import judge
 from hemicycle.rights.term_words import tell
@@ -77,7 +77,8 @@ def report(found: Found, card: Card, policy: Policy, authority: Authority | None
         )
         for a in found.document["authors"] or ()
     ]
-    authors = [authority.complete(author) for author in stated] if authority else stated
+    statements = [(x["stated_by"], x["expression"]) for x in found.document["licences"] or ()]
+    authors = with_scanner([authority.complete(a) for a in stated] if authority else stated, statements)
     verdicts: list[dict[str, Any]] = []
     for row in found.rows:
         same = next(
@@ -112,7 +113,7 @@ def report(found: Found, card: Card, policy: Policy, authority: Authority | None
     }
 
 
-def _told(row: Mapping[str, Any], authors: list[Author], policy: Policy, language: Language) -> str:
+def _told(row: Mapping[str, Any], authors: Sequence[Author], policy: Policy, language: Language) -> str:
     """The sentence of a row and, where its authors' term had a say, how that was reckoned."""
     said = [explain(row["explanation"], language)]
     if row["basis"] in ("term", "licence+term"):
