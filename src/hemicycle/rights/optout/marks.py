@@ -205,6 +205,7 @@ class _Seen:
         links = []
         for tag, rel, href, kind in self.found:
             if len(href) > _LONGEST_ADDRESS:
+                problem = problem or f"a link in it is longer than {_LONGEST_ADDRESS} characters"
                 continue
             links.append(
                 Link(
