@@ -22,7 +22,8 @@ from hemicycle.rights.optout.signals import stamp
 
 from .conftest import robots_txt
 
-PAGE = "https://site.example/a"
+SITE = "https://site.example"
+PAGE = f"{SITE}/a"
 ON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
@@ -111,7 +112,8 @@ def test_a_licence_is_stated_and_is_never_an_opt_in() -> None:
     found = stated_licences(PAGE, html)
     assert [s.expression for s in found] == ["CC0-1.0", "https://site.example/conditions", "CC-BY-SA-3.0"]
     assert {s.stated_by for s in found} == {"file"}
-    assert value(html) == "unknown"
+    assert value(html) == "unread", "the RSL file that it names was not had"
+    assert value(html.rpartition(b"<link")[0]) == "unknown"
 
 
 def test_a_rsl_file_that_robots_and_page_both_name_gives_one_finding() -> None:
@@ -168,7 +170,7 @@ def test_the_beginning_of_a_page_is_not_allowed() -> None:
         {"robots": robots_txt("License: /l.xml\n")},
         {
             "robots": robots_txt("License: /l.xml\n"),
-            "rsl": {"https://site.example/l.xml": Fetched("l", 200, b"<")},
+            "rsl": {f"{SITE}/l.xml": Fetched("l", 200, b"<")},
         },
         {"headers": {"Content-Usage": "!!"}},
         {"headers": {"tdm-reservation": "perhaps"}},

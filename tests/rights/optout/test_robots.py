@@ -81,11 +81,8 @@ def test_wildcards_and_the_end_mark_are_understood() -> None:
 
 
 def test_groups_of_one_name_are_merged() -> None:
-    first, second = (
-        "User-agent: hemicycle\nAllow: /presse/a\n\n",
-        "User-agent: hemicycle\nDisallow: /presse/\n",
-    )
-    text = f"{first}User-agent: *\nAllow: /\n\n{second}"
+    ours = "User-agent: hemicycle\n"
+    text = f"{ours}Allow: /presse/a\n\nUser-agent: *\nAllow: /\n\n{ours}Disallow: /presse/\n"
     assert value(text) == "allowed"
     assert value(text, "https://site.example/presse/b") == "reserved"
 

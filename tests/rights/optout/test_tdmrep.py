@@ -206,7 +206,7 @@ def test_a_pdf_without_a_word_of_mining_says_nothing(data: bytes) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"<x:xmpmeta" * 1_000,
+        b"<x:xmpmeta" * 99,
         XMP[:-20],
         XMP % b"<a>",
         b"<x:xmpmeta></x:xmpmeta>",
