@@ -1,10 +1,14 @@
 """A web source from its sites to the gate: evidence of opt-outs, and what a later look changes."""
 
+import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 
+from hemicycle.cli.rights import explain
 from hemicycle.cli.session import Session
 from hemicycle.errors import HemicycleError
 from tests.sources.site import running
@@ -12,7 +16,7 @@ from tests.sources.site import running
 TODAY = datetime.now(UTC).date()
 WORDS = "La séance est ouverte et le rapporteur présente les conclusions de la commission des finances. " * 12
 
-OPEN = "User-agent: CCBot\nAllow: /\n\nUser-agent: *\nDisallow: /prive/\n"
+OPEN = "User-agent: hemicycle\nAllow: /\n\nUser-agent: *\nDisallow: /prive/\n"
 SHUT = "User-agent: CCBot\nDisallow: /\n\nUser-agent: *\nAllow: /\n"
 
 DECLARATION = """
@@ -105,7 +109,41 @@ def test_another_byte_of_robots_txt_that_changes_no_verdict_rebuilds_no_corpus(s
     site.file("/robots.txt", OPEN + "\n# a comment\n")
     states, admitted = run(folder, TODAY + timedelta(days=30))
     assert (states["optout"], states["corpus"], admitted) == ("built", "fresh", 2)
-    assert "/un.html" not in site.asked[-3:], "pages are not fetched again"
+    assert {"/un.html", "/deux.html"} <= set(site.asked[-4:]), "pages are asked again too"
+
+
+def test_a_reservation_that_one_page_makes_later_closes_the_gate_for_that_page(site, folder, monkeypatch):
+    run(folder)
+    page = site.answers["/un.html"]
+    site.html("/un.html", page.body.decode().replace("<head>", '<head><meta name="robots" content="noai">'))
+    states, admitted = run(folder, TODAY + timedelta(days=30))
+    assert (states["corpus"], admitted) == ("built", 1)
+    (reserved,) = (r for r in told(folder, "un.html", monkeypatch) if r["value"] == "reserved")
+    assert reserved["quote"] == "robots: noai"
+
+
+def test_a_page_that_is_gone_keeps_what_its_site_says_and_one_that_fails_closes(site, folder, monkeypatch):
+    run(folder)
+    del site.answers["/un.html"]
+    site.file("/deux.html", b"", 403)
+    assert run(folder, TODAY + timedelta(days=30))[1] == 1
+    assert reasons(folder) == {"licence-allow", "opt-out-unread"}
+    assert told(folder, "un.html", monkeypatch)[-1]["quote"] == "the server answered 404"
+
+
+def told(folder, page, monkeypatch):
+    """What `rights explain`, called a month later, says that was found when a page was asked again."""
+    make = Session.pipeline
+
+    def later(self, **options):
+        pipeline = make(self, **options)
+        pipeline.today = lambda: TODAY + timedelta(days=30)
+        return pipeline
+
+    monkeypatch.setattr(Session, "pipeline", later)
+    site = re.search(r"http://[^/]+", (folder / "sources" / "site.toml").read_text("utf-8"))[0]
+    said = CliRunner().invoke(explain, [f"site:{site}/{page}", "--project", str(folder), "--json"])
+    return json.loads(said.stdout)["asked_again"]
 
 
 def test_evidence_that_is_too_old_and_may_not_be_fetched_stops_the_run(folder):
