@@ -50,7 +50,8 @@ by = "A. Tester"
 
 
 @pytest.fixture
-def site():
+def site(monkeypatch):
+    monkeypatch.setattr("hemicycle.sources.web.PAUSE", 0.0)
     with running() as site:
         site.file("/robots.txt", OPEN)
         for number, name in enumerate(("un", "deux")):
