@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
+from hemicycle.cli.clear import command as clear
 from hemicycle.cli.rights import explain
 from hemicycle.cli.session import Session
 from hemicycle.errors import HemicycleError
@@ -196,3 +197,43 @@ def test_a_policy_of_the_project_may_read_silence_otherwise(site, folder):
     )
     declaration.write_text(text, "utf-8")
     assert run(folder)[1] == 2
+
+
+DOWNLOAD = """
+title = "Un recueil"
+reader = "text"
+urls = ["{site}/recueil.txt"]
+
+[rights]
+licence = "CC-BY-4.0"
+attested_by = "A. Tester"
+evidence = ["read on the site"]
+"""
+OFFER = """
+[rights.offered]
+url = "{site}/telecharger"
+quote = "Le recueil est offert au téléchargement."
+read_on = 2026-11-20
+"""
+
+
+def test_a_download_passes_with_its_holder_s_words_and_clear_shows_them_or_says_what_is_missing(site, folder):
+    site.file("/recueil.txt", f"{WORDS}\n")
+    card = folder / "sources" / "site.toml"
+    card.write_text(DOWNLOAD.format(site=site.address), "utf-8")
+    said = CliRunner().invoke(clear, ["--project", str(folder)]).stdout
+    assert "site: 1 refused. The files were fetched from an address" in said
+    assert "quote it as offered (url, quote, read_on) under [rights] of sources/site.toml." in said
+    card.write_text((DOWNLOAD + OFFER).format(site=site.address), "utf-8")
+    said = CliRunner().invoke(clear, ["--project", str(folder)]).stdout
+    assert "“Le recueil est offert au téléchargement.”" in said
+    assert f"({site.address}/telecharger, read on 2026-11-20)" in said
+    (row,) = json.loads(CliRunner().invoke(clear, ["--project", str(folder), "--json"]).stdout)["sources"]
+    assert (row["admitted"], row["offered"]["read_on"]) == (1, "2026-11-20")
+
+
+def test_an_offer_without_a_word_is_a_wrong_card(site, folder):
+    card = (DOWNLOAD + OFFER).replace("Le recueil est offert au téléchargement.", " ")
+    (folder / "sources" / "site.toml").write_text(card.format(site=site.address), "utf-8")
+    with pytest.raises(HemicycleError, match=r"line 13: rights\.offered\.quote: must not be empty"):
+        Session(folder)
