@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hemicycle.documents import Reservation
 from hemicycle.errors import DeclarationError, InputError
 from hemicycle.rights.optout import combine
-from hemicycle.sources import fetch_site
+from hemicycle.sources import fetch_site, web
 from hemicycle.sources.fetch_site import Collected, collect_urls, recheck
 from hemicycle.sources.unpack import BODY_LIMIT
 from hemicycle.sources.warc import Record, read_warc
@@ -375,3 +378,14 @@ def test_a_public_host_is_asked_at_the_address_that_was_checked(
 
 def test_an_address_of_a_crawl_that_is_none_stops_nothing(look: Look) -> None:
     assert combine(look("http://x.example:99999/", declared="https://other.example/")) == "unread"
+
+
+@given(st.one_of(st.text(max_size=40), st.text(max_size=40).map(lambda text: f"http://{text}")))
+@settings(max_examples=int(os.environ.get("HEMICYCLE_FUZZ", "200")), deadline=None)
+def test_any_address_of_a_crawl_is_unread_where_its_host_is_not_known(
+    tmp_path_factory: pytest.TempPathFactory, url: str
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(web, "addresses", lambda host: [])
+        found = recheck([url], tmp_path_factory.mktemp("look"), sleep=lambda seconds: None, now=lambda: ON)
+    assert combine(found[url]) == "unread"

@@ -148,6 +148,10 @@ def test_a_page_that_is_not_read_to_its_end_is_not_allowed(html: bytes) -> None:
     assert value(html, {"tdm-reservation": "1"}) == "reserved"
 
 
+def test_a_long_link_of_another_kind_hides_no_signal() -> None:
+    assert value(OPEN + b'<link rel="canonical" href="/' + b"x" * 10_000 + b'">') == "allowed"
+
+
 def test_the_beginning_of_a_page_is_not_allowed() -> None:
     silent = robots_txt("", 404)
     found = read_signals(PAGE, html=OPEN, robots=silent, tdmrep=silent, rsl={}, on=ON, whole=False)
