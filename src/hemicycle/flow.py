@@ -49,7 +49,7 @@ VERBS = {
 VERSIONS = {
     "raw": 1,
     "documents": 3,
-    "optout": 1,
+    "optout": 2,
     "rights": 3,
     "admitted": 1,
     "corpus": 1,
@@ -277,7 +277,8 @@ class Flow:
 
     @_memo
     def optout(self, name: str) -> Step:
-        """What a web source's sites say now of being mined; fetched anew when the evidence is too old."""
+        """What a web source's pages and sites say now of being mined, where the evidence is too old."""
+        card = self._card(name)
         policy = find_policy(self.declaration.project.policy, self.project.folder)
         declared = {"age_days": policy.opt_out_age_days}
 
@@ -297,6 +298,7 @@ class Flow:
             return recheck_source(
                 work.inputs["documents"] / "documents.parquet",
                 work.out,
+                declared=card.urls or (),
                 fetch=checked is not None,
                 offline=work.offline,
                 age_days=policy.opt_out_age_days,

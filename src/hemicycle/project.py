@@ -54,6 +54,7 @@ Jurisdiction = Annotated[str, StringConstraints(pattern=_COUNTRY)]
 #: A kind of mistake (pydantic's type of error) → what is said of it; braces take a figure of the error.
 _MISTAKES = {
     "too_short": "needs at least {min_length}",
+    "string_too_short": "must not be empty",
     "greater_than": "must be more than {gt}",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
@@ -111,6 +112,20 @@ class Terms(_Declared):
     by: str
 
 
+class Offer(_Declared):
+    """The holder's own words by which the files at `urls` are offered for download.
+
+    Attributes:
+        url: the page they stand on.
+        quote: as they stand there.
+        read_on: ISO date.
+    """
+
+    url: str
+    quote: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    read_on: date
+
+
 class Generator(_Declared):
     """A model that wrote a part of the text; its licence binds what it wrote."""
 
@@ -130,6 +145,8 @@ class CardRights(_Declared):
         attested_by: the person who read the licence at its place and answers for it.
         evidence: where the licence was read.
         terms: what a person read in the terms of use; web sources need it.
+        offered: by which words the holder offers the files for download; sources with `urls` need it, unless
+            their reader is ``web``.
         generators: models that wrote the text, where it is synthetic.
         blocked: why nothing of the source may be used, whatever is stated.
     """
@@ -140,6 +157,7 @@ class CardRights(_Declared):
     attested_by: str | None = None
     evidence: list[str] = []
     terms: Terms | None = None
+    offered: Offer | None = None
     generators: list[Generator] = []
     blocked: str | None = None
 

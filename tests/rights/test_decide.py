@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 from datetime import date
 
 import polars as pl
@@ -11,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hemicycle import documents as ground
-from hemicycle.documents import Author, Document, StatedLicence, write_documents, write_parquet
+from hemicycle.documents import Author, Document, Reservation, StatedLicence, write_documents, write_parquet
 from hemicycle.errors import DeclarationError, IntegrityError
 from hemicycle.project import Card, CardRights
 from hemicycle.rights import decide
+from hemicycle.rights.cases import Cases
 from hemicycle.rights.decide import SCHEMA
 from hemicycle.rights.explanations import explanations
+from hemicycle.rights.optout import over_time, strictest
 from hemicycle.rights.policy import USES
 
 TODAY = date(2026, 11, 22)
@@ -324,3 +327,39 @@ def test_the_digest_of_the_verdicts_is_that_of_texts_and_verdicts_and_of_nothing
     assert digest([novel("a", Author("A", death=1950))], on=date(2026, 1, 5)) == first
     assert digest([novel("a", Author("A", death=1956))]) != first
     assert digest([novel("a", Author("A", death=1950)), novel("b", Author("A", death=1950))]) != first
+
+
+WORDS = st.sampled_from(["allowed", "unknown", "unread", "reserved", "allowed\nunknown", '"}', ""])
+
+
+@settings(max_examples=int(os.environ.get("HEMICYCLE_FUZZ", "200")), deadline=None)
+@given(st.lists(st.tuples(st.lists(WORDS, max_size=4), st.none() | WORDS), min_size=1, max_size=6))
+def test_cases_hold_what_the_law_makes_of_a_document_s_findings_and_of_a_later_look(documents):
+    rows = [
+        Document(f"{n}", "x", reservations=tuple(Reservation("robots", "v", w, "p") for w in said)).row("s")
+        for n, (said, _) in enumerate(documents)
+    ]
+    batch = pa.Table.from_pylist(rows, schema=ground.SCHEMA)
+    later = pl.DataFrame(
+        [(row["id"], word) for row, (_, word) in zip(rows, documents, strict=True)],
+        schema={"id": pl.String, "value": pl.String},
+        orient="row",
+    )
+    cases = Cases(rechecked=later)
+    numbers = cases.numbers(batch)
+    for number, (said, word) in zip(numbers, documents, strict=True):
+        looks = [strictest(said)] * bool(said) + [word] * bool(word)
+        assert cases.cases[number].reservation == (over_time(looks) if looks else "")
+
+
+def test_files_from_an_address_wait_for_their_holder_s_words_and_pages_for_evidence(tmp_path):
+    write_documents(tmp_path / "documents.parquet", "s", [Document("a", "Un texte.")])
+    rights = CardRights(licence="CC0-1.0", attested_by="Claire", terms=None)
+    for reader, verdict, why in (
+        ("text", "review", "download-not-offered"),
+        ("web", "deny", "no-opt-out-evidence"),
+    ):
+        card = Card(title="t", reader=reader, urls=["https://data.example/a.txt"], rights=rights)
+        figures = decide(tmp_path / "documents.parquet", card, "s", ["FR"], TODAY, tmp_path / reader)
+        assert list(figures["reasons"]["FR"]["train"]) == [why]
+        assert figures["verdicts"]["FR"]["train"][verdict]["documents"] == 1

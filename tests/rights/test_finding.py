@@ -1,5 +1,6 @@
 """How the layers of one case come together."""
 
+import dataclasses
 from datetime import date
 
 import pytest
@@ -13,7 +14,7 @@ from hemicycle.rights.finding import Case, find
 from hemicycle.rights.layers import PUBLIC_DOMAIN_SCAN, with_scanner
 from hemicycle.rights.layers import term_of as term
 from hemicycle.rights.licences import judge_expression
-from hemicycle.rights.policy import SEVERITY, USES, default_policy
+from hemicycle.rights.policy import LIFTABLE, MINING, SEVERITY, USES, default_policy
 
 POLICY = default_policy()
 TODAY = date(2026, 11, 22)
@@ -30,13 +31,22 @@ STATEMENTS = st.lists(
 LICENCES = st.sampled_from([None, "etalab-2.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "LO"])
 
 
-def found(statements=(), authors=(), use="train", attested_by="Claire", confirmed=frozenset(), **card):
+def found(
+    statements=(),
+    authors=(),
+    use="train",
+    attested_by="Claire",
+    said="",
+    policy=POLICY,
+    confirmed=frozenset(),
+    **card,
+):
+    of_source = {key: card.pop(key) for key in ("web", "download") if key in card}
     rights = CardRights(attested_by=attested_by, **card)
     people = tuple(with_scanner(authors, statements))
+    case = Case(tuple(statements), people, said)
     judged = term(people, "FR", TODAY, confirmed=confirmed)
-    return find(
-        Case(tuple(statements), people), rights, POLICY, lambda e: judge_expression(e, POLICY), judged
-    )[use]
+    return find(case, rights, policy, lambda e: judge_expression(e, policy), judged, **of_source)[use]
 
 
 def told(**arguments):
@@ -313,3 +323,22 @@ def test_a_scan_beside_a_text_under_a_licence_is_no_public_domain_that_anybody_r
     assert told(statements=[PUBLIC_DOMAIN_SCAN], licence="etalab-2.0", terms=read, confirmed=SCAN_ROW) == (
         "review", "licence-review"
     )  # fmt: skip
+
+
+def test_a_policy_that_reads_silence_as_consent_does_not_read_a_gap_so():
+    lenient = dataclasses.replace(POLICY, opt_out_unknown="allow")
+    assert told(licence="CC0-1.0", said="unknown", policy=lenient) == ("allow", "licence-allow")
+    assert told(licence="CC0-1.0", said="unread", policy=lenient) == ("review", "opt-out-unread")
+    assert told(licence="CC0-1.0", said="unread") == ("deny", "opt-out-unread")
+    assert told(licence="CC0-1.0", said="unread", use="redistribute") == ("allow", "licence-allow")
+    assert "opt-out-unread" not in LIFTABLE
+
+
+def test_a_download_waits_for_the_words_by_which_its_holder_offers_it():
+    offered = {"url": "https://data.example/", "quote": "Données à télécharger", "read_on": TODAY}
+    for use in MINING:
+        source = {"licence": "CC0-1.0", "download": True, "use": use}
+        assert told(**source) == ("review", "download-not-offered")
+        assert told(**source, offered=offered) == ("allow", "licence-allow")
+    assert told(licence="CC0-1.0", download=True, use="redistribute") == ("allow", "licence-allow")
+    assert "download-not-offered" not in LIFTABLE

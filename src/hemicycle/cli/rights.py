@@ -173,9 +173,9 @@ def explain(document: str, language: str, folder: Path, as_json: bool) -> None:
     steps = [session.flow.rights(name) for name in names]
     outcomes = {(o.step.stage, o.step.name): o for o in session.pipeline().look(steps)}
     standing = {
-        name: (documents.folder, rights.folder)
+        name: (documents, rights, look.folder if (look := outcomes.get(("optout", name))) else None)
         for name in names
-        if (documents := outcomes["documents", name]).folder and (rights := outcomes["rights", name]).folder
+        if (documents := outcomes["documents", name].folder) and (rights := outcomes["rights", name].folder)
     }
     found = find_document(document, standing)
     project = session.project
@@ -200,11 +200,12 @@ def explain(document: str, language: str, folder: Path, as_json: bool) -> None:
             if value:
                 shown = ", ".join(value) if isinstance(value, list) else value
                 click.echo(f"  {key.replace('_', ' ')}: {cell(shown)}")
-    for reservation in told["reservations"]:
-        click.echo(
-            f"  opt-out, {cell(reservation['protocol'])}: {cell(reservation['value'])} "
-            f"({cell(reservation['place'])})"
-        )
+    for when, reservations in (("opt-out", told["reservations"]), ("asked again", told["asked_again"])):
+        for said in reservations:
+            click.echo(
+                f"  {when}, {cell(said['protocol'])}: {cell(said['value'])}, {cell(said['quote'])} "
+                f"({cell(said['place'])})"
+            )
 
 
 @command.command()

@@ -18,6 +18,7 @@ from hemicycle.train import few_steps
 IN_THE_CARD = {
     "no-licence": "If they have one, write licence, attested_by and evidence under",
     "not-attested": "Whoever has read it there signs with attested_by under",
+    "download-not-offered": "If the holder offers them, quote it as offered (url, quote, read_on) under",
 }
 
 
@@ -37,6 +38,8 @@ def sources_table(session: Session, outcomes: list[Outcome]) -> list[dict[str, A
         if raw is None and rights is None:
             continue
         row: dict[str, Any] = {"source": name, "title": card.title, "state": "not obtained"}
+        if card.rights.offered is not None:
+            row["offered"] = card.rights.offered.model_dump(mode="json")
         if rights and rights.statement:
             passed = gate.get(name) or _at_the_gate(session, name, rights)
             figures = rights.statement.figures
@@ -108,6 +111,9 @@ def print_sources(session: Session, outcomes: list[Outcome]) -> None:
             click.echo(f"  {row['source']}: {reason['documents']} refused. {reason['en']}")
             if code in IN_THE_CARD:
                 click.echo(f"    {IN_THE_CARD[code]} [rights] of sources/{row['source']}.toml.")
+        if row.get("offered"):
+            told = "offered for download by its holder: “{quote}” ({url}, read on {read_on})"
+            click.echo(f"  {row['source']}: {cell(told.format(**row['offered']))}")
         if "reason" in row:
             click.echo(f"  {row['source']}: {cell(row['reason'])}")
 

@@ -24,7 +24,7 @@ from hemicycle.digests import canonical_json
 from hemicycle.documents import Author, read_batches, write_parquet
 from hemicycle.errors import DeclarationError, IntegrityError
 from hemicycle.progress import QUIET, Progress
-from hemicycle.project import Card, CardRights
+from hemicycle.project import Card
 from hemicycle.rights.authority import load_authority
 from hemicycle.rights.cases import Case, Cases
 from hemicycle.rights.finding import Finding, find
@@ -92,10 +92,9 @@ def decide(
 
     if not jurisdictions:
         raise DeclarationError("rights are asked for in no jurisdiction", remedy="Name one, such as FR.")
-    web = card.reader == "web"
     known = load_authority(authority) if authority is not None else None
     cases = Cases(known, pl.read_parquet(rechecked) if rechecked is not None else None)
-    docket = _Docket(card.rights, web, policy or default_policy(), sorted(set(jurisdictions)), on, cases)
+    docket = _Docket(card, policy or default_policy(), sorted(set(jurisdictions)), on, cases)
     out.mkdir(parents=True, exist_ok=True)
     try:
         total = pq.read_metadata(documents).num_rows
@@ -125,20 +124,15 @@ class _Docket:
 
     def __init__(
         self,
-        rights: CardRights,
-        web: bool,
+        card: Card,
         policy: Policy,
         jurisdictions: list[str],
         on: date,
         cases: Cases,
     ) -> None:
-        self.rights, self.web, self.policy, self.jurisdictions, self.on = (
-            rights,
-            web,
-            policy,
-            jurisdictions,
-            on,
-        )
+        self.rights, self.policy, self.jurisdictions, self.on = card.rights, policy, jurisdictions, on
+        self.web = card.reader == "web"
+        self.download = bool(card.urls) and not self.web
         self.asked: list[tuple[str, Use]] = [(j, use) for j in jurisdictions for use in USES]
         self.cases = cases
         self.digest = hashlib.sha256(canonical_json([jurisdictions, list(USES)]))
@@ -260,7 +254,9 @@ class _Docket:
     def _find(self, case: Case, term: TermVerdict) -> Mapping[Use, Finding]:
         key = case.statements, case.reservation, _days(term)
         if key not in self._found:
-            self._found[key] = find(case, self.rights, self.policy, self._judge, term, web=self.web)
+            self._found[key] = find(
+                case, self.rights, self.policy, self._judge, term, web=self.web, download=self.download
+            )
         return self._found[key]
 
     def _number(self, row: _Row) -> int:

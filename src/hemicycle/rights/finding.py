@@ -10,7 +10,8 @@ no licence is asked: the term says whether there is a right in it (`layers.py`),
 contract of those who use its files is for a person to read.
 
 Over all layers stands whether the holder reserved mining: a document from the web without evidence of that
-is nothing, and prose in terms of use counts as a person read it.
+is nothing, and prose in terms of use counts as a person read it. Files fetched from an address by a reader of
+another kind carry no such evidence; for them the card quotes the holder, who offers them for download.
 """
 
 from __future__ import annotations
@@ -88,12 +89,14 @@ def find(
     term: TermVerdict,
     *,
     web: bool = False,
+    download: bool = False,
 ) -> Mapping[Use, Finding]:
     """Judge a case for every use.
 
     Args:
         rights: what the source's card states.
         web: the source is read from the web, where opt-outs are expressed.
+        download: its files are fetched from addresses and are no pages.
         judge: gives the judgement of an expression under `policy`.
         term: the verdict of the authors' term in the jurisdiction and on the day asked about.
     """
@@ -101,14 +104,14 @@ def find(
     findings: dict[Use, Finding] = {}
     for use in USES:
         finding = _find_use(stated, rights, policy, judge, term, use)
-        for ceiling, explanation in _ceilings(case, rights, policy, use, web):
+        for ceiling, explanation in _ceilings(case, rights, policy, use, web, download):
             finding = _at_most(finding, ceiling, explanation, policy)
         findings[use] = finding
     return findings
 
 
 def _ceilings(
-    case: Case, rights: CardRights, policy: Policy, use: Use, web: bool
+    case: Case, rights: CardRights, policy: Policy, use: Use, web: bool, download: bool
 ) -> Iterator[tuple[Verdict, str]]:
     """What nothing may be better than, and why: the source, opt-outs, terms of use, attestation.
 
@@ -122,11 +125,16 @@ def _ceilings(
             yield "deny", "no-opt-out-evidence"
         if reservation == "reserved":
             yield "deny", "opt-out-reserved"
+        if reservation == "unread":
+            # A policy may read silence as consent, and this is no silence.
+            yield worst("review", policy.opt_out_unknown), "opt-out-unread"
         if reservation == "unknown":
             yield policy.opt_out_unknown, "opt-out-unknown"
     if use in MINING or scanned:
         if (web or scanned) and rights.terms is None:
             yield policy.terms_unread, "terms-not-read"
+        if use in MINING and download and rights.offered is None:
+            yield policy.terms_unread, "download-not-offered"
         if rights.terms is not None:
             yield rights.terms.verdict, "terms-of-use"
     if not (rights.attested_by or "").strip():

@@ -73,9 +73,11 @@ class Policy:
     Attributes:
         unattested: where nobody answers for having read the licence; `review` or `deny`.
         drift: where origin and distributor disagree; `review` or `deny`.
-        opt_out_unknown: where no protocol says whether mining is reserved.
+        opt_out_unknown: where no protocol says whether mining is reserved; where that could not be found out,
+            at least `review`.
         opt_out_age_days: evidence of opt-outs that is older is fetched anew before anything is trained.
-        terms_unread: where nobody read the terms of use of a web source; `review` or `deny`.
+        terms_unread: where nobody read the terms of use of a web source, or quotes the holder who offers a
+            download; `review` or `deny`.
         conditional: by class of licence.
         confirmed: ids of rows of the tables that await a lawyer, and that the project's lawyer confirmed.
     """
