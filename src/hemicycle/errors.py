@@ -25,9 +25,13 @@ class HemicycleError(Exception):
         self.what, self.place, self.remedy = what, place, remedy
         super().__init__(what, place, remedy)
 
+    @property
+    def sentence(self) -> str:
+        """Where and what, in one line."""
+        return f"{self.place}: {self.what}" if self.place else self.what
+
     def __str__(self) -> str:
-        sentence = f"{self.place}: {self.what}" if self.place else self.what
-        return f"{sentence}\n  {self.remedy}" if self.remedy else sentence
+        return f"{self.sentence}\n  {self.remedy}" if self.remedy else self.sentence
 
 
 class InputError(HemicycleError):

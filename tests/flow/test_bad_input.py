@@ -356,7 +356,7 @@ def test_a_project_that_may_only_be_read_can_be_looked_at(call, monkeypatch, tmp
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 
     monkeypatch.setattr("hemicycle.sources.local.write_aside", refuse)
-    monkeypatch.setattr("hemicycle.sources.local.COARSEST_STEP_NS", 0)
+    monkeypatch.setattr("hemicycle.stamps.COARSEST_STEP_NS", 0)
     code, out, _ = call("status", project)
     assert code == 0
     assert "up to date  corpus debats" in out

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from hemicycle.cli.session import Session
-from hemicycle.errors import HemicycleError
+from hemicycle.errors import HemicycleError, IntegrityError
 from tests.sources.site import running
 
 TODAY = datetime.now(UTC).date()
@@ -157,3 +157,13 @@ def test_a_policy_of_the_project_may_read_silence_otherwise(site, folder):
     )
     declaration.write_text(text, "utf-8")
     assert run(folder)[1] == 2
+
+
+def test_evidence_of_opt_outs_that_was_changed_stops_the_next_run(site, folder):
+    run(folder)
+    (evidence,) = (folder / "build" / "optout").glob("*/optout.parquet")
+    whole = evidence.read_bytes()
+    evidence.write_bytes(whole[:40] + bytes([whole[40] ^ 1]) + whole[41:])
+    with pytest.raises(IntegrityError, match="differs from what the ledger states") as stopped:
+        run(folder, verb="clear")
+    assert stopped.value.place == str(evidence)

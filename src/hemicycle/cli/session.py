@@ -35,7 +35,9 @@ class Session:
         self.lock = Lock(self.project.folder / LOCK)
         self.flow = Flow(self.project, self.store, self.ledger, self.lock, update)
 
-    def pipeline(self, *, offline: bool = False, keep_going: bool = False) -> Pipeline:
+    def pipeline(
+        self, *, offline: bool = False, keep_going: bool = False, every_byte: bool = False
+    ) -> Pipeline:
         return Pipeline(
             self.store,
             self.ledger,
@@ -43,6 +45,7 @@ class Session:
             progress=progress(),
             offline=offline,
             keep_going=keep_going,
+            every_byte=every_byte,
             report=report if keep_going else _report_but_failures,
             on_wait=say_waiting,
             prepare=self.admit,
@@ -180,16 +183,19 @@ def build(
     dry_run: bool,
     offline: bool,
     keep_going: bool,
+    as_json: bool,
     force: frozenset[str] = frozenset(),
+    every_byte: bool = False,
 ) -> list[Outcome]:
-    """Run the steps, or only look at them; a dry run is printed here."""
-    pipeline = session.pipeline(offline=offline, keep_going=keep_going)
+    """Run the steps, or only look at them; a dry run is printed here, where the verb prints no JSON."""
+    pipeline = session.pipeline(offline=offline, keep_going=keep_going, every_byte=every_byte)
     if not dry_run:
         return pipeline.run(steps, force=force)
     outcomes = pipeline.look(steps, force=force)
-    for outcome in outcomes:
-        if outcome.state != "fresh":
-            click.echo(f"{outcome.state.replace('-', ' ')}: {outcome.step} ({outcome.reason})", err=True)
-    if all(o.state == "fresh" for o in outcomes):
-        click.echo("everything is up to date", err=True)
+    if not as_json:
+        for outcome in outcomes:
+            if outcome.state != "fresh":
+                click.echo(f"{outcome.state.replace('-', ' ')}: {outcome.step} ({outcome.reason})")
+        if all(o.state == "fresh" for o in outcomes):
+            click.echo("everything is up to date")
     return outcomes

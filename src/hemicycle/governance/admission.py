@@ -216,9 +216,9 @@ def check_entered(folder: Path, entered: dict[str, str]) -> None:
                 place=str(path),
                 remedy="Take it back from version control.",
             )
-        if sha256_bytes(path.read_bytes()) != sha256:
+        if (found := sha256_bytes(path.read_bytes())) != sha256:
             raise IntegrityError(
-                "the file was changed after it entered the journal",
+                f"the file was changed after it entered the journal: SHA-256 {sha256}, found {found}",
                 place=str(path),
                 remedy="Take it back from version control.",
             )
