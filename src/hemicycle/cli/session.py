@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import click
 
-from hemicycle.cli.tables import lines
 from hemicycle.flow import Flow
 from hemicycle.governance.decisions import APPROVALS
 from hemicycle.ledger import Ledger
@@ -54,7 +53,7 @@ class Session:
     def admit(self) -> None:
         """Enter new decisions into the journal; what is refused is told, and does not count."""
         for refusal in self.flow.gate.admit():
-            click.echo(f"refused: {APPROVALS}/{lines(str(refusal))}", err=True)
+            click.echo(f"refused: {APPROVALS}/{refusal}", err=True)
 
     def compare_with(self, folders: list[str], names: tuple[str, ...]) -> None:
         """Add model folders to compare with to the named evaluations (all, if none is named)."""
@@ -103,7 +102,7 @@ def report(outcome: Outcome) -> None:
         "blocked": f"skipped: {outcome.reason}",
         "failed": str(outcome.error),
     }[outcome.state]
-    said = click.style(lines(details), dim=True)
+    said = click.style(details, dim=True)
     click.echo(f"{click.style(sign, fg=colour)} {outcome.step}  {said}", err=True)
 
 

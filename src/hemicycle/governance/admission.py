@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hemicycle.digests import sha256_bytes
-from hemicycle.errors import HemicycleError, IntegrityError, RightsError
+from hemicycle.errors import HemicycleError, IntegrityError, RightsError, visible
 from hemicycle.governance.decisions import (
     Decision,
     DecisionFile,
@@ -36,10 +36,14 @@ KEPT = "governance"
 
 @dataclass(frozen=True)
 class Refusal:
-    """A file of `approvals/` that did not enter, and why."""
+    """A file of `approvals/` that did not enter, and why; both are made `visible`."""
 
     file: str
     why: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "file", visible(self.file))
+        object.__setattr__(self, "why", visible(self.why))
 
     def __str__(self) -> str:
         return f"{self.file}: {self.why}"

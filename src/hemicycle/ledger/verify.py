@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hemicycle.digests import sha256_file
-from hemicycle.errors import IntegrityError
+from hemicycle.errors import IntegrityError, visible
 from hemicycle.ledger.journal import Line, dropped_in, statements_in
 from hemicycle.ledger.ledger import HEAD_TYPE, Ledger
 from hemicycle.ledger.statements import Statement
@@ -25,10 +25,14 @@ LONG = 2**28
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong: the file, and what is wrong with it."""
+    """Something wrong: the file, and what is wrong with it, both made `visible`: others name files too."""
 
     file: str
     what: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "file", visible(self.file))
+        object.__setattr__(self, "what", visible(self.what))
 
     def __str__(self) -> str:
         return f"{self.file}: {self.what}"

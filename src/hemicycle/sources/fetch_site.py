@@ -21,7 +21,7 @@ import httpx
 
 from hemicycle import __version__
 from hemicycle.documents import Reservation
-from hemicycle.errors import DeclarationError, InputError
+from hemicycle.errors import DeclarationError, InputError, visible
 from hemicycle.progress import QUIET, Progress
 from hemicycle.rights.optout import (
     Fetched,
@@ -129,9 +129,9 @@ def collect_urls(
                 crawl.page(url)
                 pages.append(url)
             except _RefusedError as error:
-                refused.append((url, str(error)))
+                refused.append((url, visible(str(error))))
             except _FailedError as error:
-                failed.append((url, str(error)))
+                failed.append((url, visible(str(error))))
             bar.advance(1)
         names = tuple(crawl.writer.names)
     if not pages:
