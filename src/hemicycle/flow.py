@@ -268,6 +268,7 @@ class Flow:
             | ({"optout": self.optout(name)} if card.reader == "web" else {}),
             resolve=resolve,
             settle=settle,
+            evidence=True,
         )
 
     @functools.cached_property
@@ -320,6 +321,7 @@ class Flow:
             resolve=resolve,
             settle=settle,
             rebuildable=False,
+            evidence=True,
         )
 
     @_memo
@@ -351,6 +353,7 @@ class Flow:
             {source: self.rights(source) for source in sources},
             resolve=resolve if self.gate.declared else None,
             may_lack=frozenset(sources),
+            evidence=True,
         )
 
     def decided(self, rights: Mapping[str, Statement]) -> tuple[dict[str, str], dict[str, Any]]:
@@ -684,6 +687,7 @@ class Flow:
             inputs,
             may_lack=may_lack,
             rebuildable=False,
+            seals=True,
         )
 
     def _check_licence(self, work: Work) -> None:

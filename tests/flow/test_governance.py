@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from hemicycle.cli import cli
+from hemicycle.digests import sha256_file
 from hemicycle.errors import HemicycleError, IntegrityError
 from hemicycle.governance import decisions
 from tests.flow.small import DECLARATION, make_project
@@ -154,8 +155,22 @@ def test_a_decision_tampered_with_after_it_entered_stops_the_run_as_an_integrity
     project.admitted()
     (decision,) = (project.folder / "approvals").glob("*.json")
     decision.write_bytes(decision.read_bytes().replace(b'"reason": ""', b'"reason": "x"'))
-    with pytest.raises(IntegrityError, match="changed after it entered"):
+    with pytest.raises(IntegrityError, match="changed after it entered") as stopped:
         project.run("clear")
+    assert stopped.value.place == str(decision)
+    assert sha256_file(decision) in stopped.value.what
+
+
+def test_a_flipped_byte_of_a_signature_that_entered_stops_the_run_as_an_integrity_error(project):
+    project.cleared()
+    project.admitted()
+    signature = next((project.folder / "approvals").glob("*.claire.*.sig"))
+    whole = signature.read_bytes()
+    signature.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    for verb in ("clear", "curate", "release"):
+        with pytest.raises(IntegrityError, match="changed after it entered") as stopped:
+            project.run(verb)
+        assert stopped.value.place == str(signature)
 
 
 def test_what_would_be_signed_must_have_been_computed(project):

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from hemicycle.cli.clear import command as clear
 from hemicycle.cli.rights import explain
 from hemicycle.cli.session import Session
-from hemicycle.errors import HemicycleError
+from hemicycle.errors import HemicycleError, IntegrityError
 from tests.sources.site import running
 
 TODAY = datetime.now(UTC).date()
@@ -237,3 +237,13 @@ def test_an_offer_without_a_word_is_a_wrong_card(site, folder):
     (folder / "sources" / "site.toml").write_text(card.format(site=site.address), "utf-8")
     with pytest.raises(HemicycleError, match=r"line 13: rights\.offered\.quote: must not be empty"):
         Session(folder)
+
+
+def test_evidence_of_opt_outs_that_was_changed_stops_the_next_run(site, folder):
+    run(folder)
+    (evidence,) = (folder / "build" / "optout").glob("*/optout.parquet")
+    whole = evidence.read_bytes()
+    evidence.write_bytes(whole[:40] + bytes([whole[40] ^ 1]) + whole[41:])
+    with pytest.raises(IntegrityError, match="differs from what the ledger states") as stopped:
+        run(folder, verb="clear")
+    assert stopped.value.place == str(evidence)

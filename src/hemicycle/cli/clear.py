@@ -83,7 +83,7 @@ def show(
     """
     session = Session(folder)
     steps = session.flow.up_to("clear", sources)
-    outcomes = build(session, steps, dry_run=dry_run, offline=offline, keep_going=keep_going)
+    outcomes = build(session, steps, dry_run=dry_run, offline=offline, keep_going=keep_going, as_json=as_json)
     if as_json:
         rows: list[dict[str, Any]] = sources_table(session, outcomes)
         print_json({"steps": outcomes_json(outcomes), "sources": rows})

@@ -26,11 +26,13 @@ command = stage_verb(
     show,
     """Make the folder of each RELEASE: model, cards, attribution, ledger, signature.
 
-    The folder loads in transformers as it is, and whoever receives it can check it with nothing else.
+    The folder loads in transformers as it is, and whoever receives it can check it with nothing else. Every
+    byte that it stands on is read first.
 
     \b
     Examples:
       hemicycle release
       hemicycle release v0 --json
     """,
+    every_byte=True,
 )

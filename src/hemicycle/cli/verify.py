@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from hemicycle.cli.session import Session, json_option, print_json, progress, say_waiting
-from hemicycle.errors import DeclarationError, IntegrityError
+from hemicycle.errors import DeclarationError, IntegrityError, visible
 from hemicycle.ledger import Finding, Ledger, check_project
 from hemicycle.project import DECLARATION
 from hemicycle.store import locked_for_reading
@@ -63,7 +63,7 @@ def command(folder: Path, fingerprint: str | None, as_json: bool) -> None:
         for finding in findings:
             click.echo(str(finding))
         for key, value in facts.items():
-            click.echo(f"{key}: {value}")
+            click.echo(f"{key}: {visible(str(value))}")
         verdict = "everything is what the ledger says" if not findings else f"{len(findings)} finding(s)"
         if facts.get("lines") == "0" and not findings:
             verdict = "nothing has been built here yet"

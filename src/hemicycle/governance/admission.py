@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hemicycle.digests import sha256_bytes
-from hemicycle.errors import HemicycleError, IntegrityError, RightsError
+from hemicycle.errors import HemicycleError, IntegrityError, RightsError, visible
 from hemicycle.governance.decisions import (
     DecisionFile,
     SignatureFile,
@@ -34,10 +34,14 @@ KEPT = "governance"
 
 @dataclass(frozen=True)
 class Refusal:
-    """A file of `approvals/` that did not enter, and why."""
+    """A file of `approvals/` that did not enter, and why; both are made `visible`."""
 
     file: str
     why: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "file", visible(self.file))
+        object.__setattr__(self, "why", visible(self.why))
 
     def __str__(self) -> str:
         return f"{self.file}: {self.why}"
@@ -198,9 +202,9 @@ def check_entered(folder: Path, entered: dict[str, str]) -> None:
                 place=str(path),
                 remedy="Take it back from version control.",
             )
-        if sha256_bytes(path.read_bytes()) != sha256:
+        if (found := sha256_bytes(path.read_bytes())) != sha256:
             raise IntegrityError(
-                "the file was changed after it entered the journal",
+                f"the file was changed after it entered the journal: SHA-256 {sha256}, found {found}",
                 place=str(path),
                 remedy="Take it back from version control.",
             )

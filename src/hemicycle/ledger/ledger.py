@@ -130,8 +130,12 @@ class Ledger:
             data = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise IntegrityError("the journal names this statement; it is missing", place=str(path)) from None
-        if sha256_bytes(data) != sha256:
-            raise IntegrityError("the statement was changed after it entered the journal", place=str(path))
+        if (found := sha256_bytes(data)) != sha256:
+            raise IntegrityError(
+                f"the statement was changed after it entered the journal: SHA-256 {sha256}, found {found}",
+                place=str(path),
+                remedy="Restore it from a copy.",
+            )
         return Statement.from_bytes(data, str(path))
 
     def record(self, data: bytes) -> Statement:

@@ -24,7 +24,7 @@ import httpx
 
 from hemicycle import __version__
 from hemicycle.documents import Reservation
-from hemicycle.errors import DeclarationError, InputError
+from hemicycle.errors import DeclarationError, InputError, visible
 from hemicycle.progress import QUIET, Progress
 from hemicycle.rights.optout import (
     Fetched,
@@ -139,9 +139,9 @@ def collect_urls(
                 else:
                     failed.append((url, page.why_not()))
             except _RefusedError as error:
-                refused.append((url, str(error)))
+                refused.append((url, visible(str(error))))
             except _FailedError as error:
-                failed.append((url, str(error)))
+                failed.append((url, visible(str(error))))
             bar.advance(1)
         names = tuple(crawl.writer.names)
     if not pages:
