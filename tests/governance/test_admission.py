@@ -241,26 +241,6 @@ def test_a_file_that_entered_and_was_changed_or_taken_away_is_an_integrity_error
     assert check_decisions(desk.ledger, desk.approvals) == []
 
 
-def test_people_change_only_by_a_decision_of_two_leads_of_governance(desk):
-    changed = PEOPLE.replace("Archives", "Archives de France")
-    desk.people.write_text(changed, "utf-8")
-    with pytest.raises(RightsError, match="no standing decision says so"):
-        desk.admit()
-    from hemicycle.digests import sha256_file
-
-    covers = {"governance": sha256_file(desk.people)}
-    decision = desk.decide("governance", "project", covers, author=None)
-    desk.sign(decision, "amir", "governance")
-    desk.sign(decision, "zoe", "governance")
-    desk.people.write_text(PEOPLE, "utf-8")
-    assert desk.admit() == {}
-    desk.people.write_text(changed, "utf-8")
-    with pytest.raises(RightsError):
-        desk.admit(NOW + timedelta(days=9))
-    assert desk.admit(NOW + timedelta(days=10)) == {}
-    assert check_decisions(desk.ledger, desk.approvals) == []
-
-
 # ── what decisions come to ───────────────────────────────────────────────────────────────────────
 
 

@@ -14,6 +14,7 @@ from hemicycle.cli.tables import lines
 from hemicycle.flow import Flow
 from hemicycle.governance.decisions import APPROVALS
 from hemicycle.ledger import Ledger
+from hemicycle.ledger.lineage import standing_on
 from hemicycle.pipeline import Pipeline
 from hemicycle.progress import Lines, Progress, Terminal
 from hemicycle.project import LOCK, Lock, Project, find_project, load_project
@@ -52,6 +53,10 @@ class Session:
         """Enter new decisions into the journal; what is refused is told, and does not count."""
         for refusal in self.flow.gate.admit():
             click.echo(f"refused: {APPROVALS}/{lines(str(refusal))}", err=True)
+
+    def standing_on(self, source: str) -> list[str]:
+        """What was made of a source so far and outlasts it, as ``stage name``."""
+        return standing_on(self.ledger.current().values(), "raw", source)
 
     def compare_with(self, folders: list[str], names: tuple[str, ...]) -> None:
         """Add model folders to compare with to the named evaluations (all, if none is named)."""

@@ -51,6 +51,8 @@ def sources_table(session: Session, outcomes: list[Outcome]) -> list[dict[str, A
                     for code, count in passed["reasons"].items()
                 },
             }
+            if decided_against(row):
+                row["stands_on_it"] = session.standing_on(name)
         else:
             stopped = next(
                 (o for o in (raw, by_step.get(("documents", name)), rights) if o and o.reason), None
@@ -75,6 +77,11 @@ def _at_the_gate(session: Session, name: str, rights: Outcome) -> dict[str, Any]
     return passed
 
 
+def decided_against(row: dict[str, Any]) -> bool:
+    """Whether decisions, or their lack, hold back something of a source."""
+    return any(code.startswith("clearance-") for code in row.get("reasons", ()))
+
+
 def _state(admitted: int, refused: int) -> str:
     if not refused:
         return "cleared"
@@ -90,8 +97,8 @@ def summary(session: Session, outcomes: list[Outcome]) -> dict[str, Any]:
     return {"sources": sources_table(session, outcomes), "figures": figures}
 
 
-def print_sources(session: Session, outcomes: list[Outcome]) -> None:
-    rows = sources_table(session, outcomes)
+def print_sources(rows: list[dict[str, Any]]) -> None:
+    """The rows of `sources_table`, and under them why what is refused is refused."""
     print_table(
         ["source", "documents", "characters", "admitted", "refused", "verdict"],
         [
@@ -108,6 +115,8 @@ def print_sources(session: Session, outcomes: list[Outcome]) -> None:
             click.echo(f"  {row['source']}: {reason['documents']} refused. {reason['en']}")
             if code in IN_THE_CARD:
                 click.echo(f"    {IN_THE_CARD[code]} [rights] of sources/{row['source']}.toml.")
+        if row.get("stands_on_it"):
+            click.echo(f"  {row['source']}: {', '.join(row['stands_on_it'])} stand on it")
         if "reason" in row:
             click.echo(f"  {row['source']}: {cell(row['reason'])}")
 
@@ -131,7 +140,7 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
         if outcome.statement:
             by_stage.setdefault(outcome.step.stage, []).append(outcome)
     _title("Sources and rights")
-    print_sources(session, outcomes)
+    print_sources(sources_table(session, outcomes))
     missing_hint(session, outcomes)
     for outcome in by_stage.get("corpus", []):
         t = _figures(outcome)["totals"]

@@ -5,7 +5,8 @@
     ├── journal.jsonl                            the order, chained
     ├── head.json                                the last line, signed
     ├── keys/solo.pub                            the key it is signed with
-    └── governance/DIGEST.toml                   every file of people that was ever in force
+    ├── governance/DIGEST.toml                   every file of people that was ever in force
+    └── policy/DIGEST.toml                       every policy that was, where several people govern
 
 A statement is written first, then the signed head with the line that is to come, then the line. So nothing
 is ever in the journal that was not signed for, and a crash loses no line: at the next start it is taken from
@@ -95,6 +96,11 @@ class Ledger:
                 remedy=f"Restore the key whose public half is {path}.",
             )
         return key
+
+    @property
+    def kept_here(self) -> bool:
+        """Whether its private key is here: only who has that writes to it."""
+        return self._private_key is not None and self._private_key.exists()
 
     def forget(self) -> None:
         """Drop what was read: another process may have written since."""
