@@ -370,14 +370,16 @@ class Flow:
     @_memo
     def corpus(self, name: str) -> Step:
         corpus = self.declaration.corpora[name]
+        sources = corpus.sources
 
         def resolve(at: Resolving) -> dict[str, Any]:
             # Here and not in `build`, so that a look knows it too.
             if not at.statements["admitted"].figures["admitted"]:
-                of_it = standing_on(self.ledger.current().values(), "corpus", name)
+                every = list(self.ledger.current().values())
+                made = sorted({one for source in sources for one in standing_on(every, "raw", source)})
                 raise RightsError(
                     f"no document of corpus “{name}” is cleared"
-                    + (f"; {', '.join(of_it)} stand on it as it was" if of_it else ""),
+                    + (f"; made of its sources so far: {', '.join(made)}" if made else ""),
                     remedy="`hemicycle clear` says for each source what holds it back.",
                 )
             return {}
@@ -403,7 +405,7 @@ class Flow:
         from hemicycle.curate.rules import rules_digest
 
         declared = {"held_out": corpus.held_out, "rules": rules_digest(), "cleaning": CLEANING}
-        inputs = {source: self.documents(source) for source in corpus.sources}
+        inputs = {source: self.documents(source) for source in sources}
         return Step(
             "corpus",
             name,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hemicycle.digests import sha256_bytes
-from hemicycle.errors import IntegrityError, RightsError
+from hemicycle.errors import IntegrityError
 from hemicycle.governance.admission import admit_decisions, admit_governance, entered_files
 from hemicycle.governance.check import check_decisions
 from hemicycle.governance.decisions import Decision, write_decision

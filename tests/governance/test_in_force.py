@@ -164,7 +164,7 @@ def test_a_policy_is_founded_once_and_changes_as_the_people_do(desk, tmp_path):
 def test_nothing_enters_before_what_entered_last(desk):
     cleared(desk)
     desk.sign(desk.decide(subject="sittings"), "amir", "data")
-    with pytest.raises(InputError, match="the clock says 2026-11-25 09:00 UTC, and the journal goes on to 20"):
+    with pytest.raises(InputError, match="the clock says 2026-11-25 09:00 UTC, and the journal"):
         desk.admit(NOW - timedelta(days=1))
 
 
@@ -220,4 +220,3 @@ def test_a_key_that_passed_to_another_name_between_two_signatures_signs_once(des
     entered = (NOW + WAIT).isoformat()
     desk.ledger.enter("signature", lines | {"person": "clara", "role": "data", "entered": entered})
     assert [w.startswith("the key of clara") for w in wrong(desk)] == [True]
-

@@ -147,7 +147,7 @@ def status(folder: Path, as_json: bool) -> None:
         if row.get("ratify_by"):
             click.echo(f"  {row['source']}: the revocation is to be ratified by {row['ratify_by']}")
         if row.get("stands_on_it"):
-            click.echo(f"  {row['source']}: {', '.join(row['stands_on_it'])} stand on it")
+            click.echo(f"  {row['source']}: made of it so far: {', '.join(row['stands_on_it'])}")
     for refusal in refused:
         click.echo(f"  refused: {cell(str(refusal))}")
 

@@ -116,7 +116,7 @@ def print_sources(rows: list[dict[str, Any]]) -> None:
             if code in IN_THE_CARD:
                 click.echo(f"    {IN_THE_CARD[code]} [rights] of sources/{row['source']}.toml.")
         if row.get("stands_on_it"):
-            click.echo(f"  {row['source']}: {', '.join(row['stands_on_it'])} stand on it")
+            click.echo(f"  {row['source']}: made of it so far: {', '.join(row['stands_on_it'])}")
         if "reason" in row:
             click.echo(f"  {row['source']}: {cell(row['reason'])}")
 
