@@ -200,14 +200,11 @@ class Gate:
         """A decision that the file of people, or the policy, as it lies there, is to be in force."""
         path = self.people_file if kind == "governance" else self.policy_file
         before, digest = in_force(self.ledger.journal.lines(), kind), sha256_file(path)
-        if before is None or before.sha256 == digest:
-            raise DeclarationError(
-                "it is in force already" if before else "the first one is signed by nobody",
-                place=str(path),
-                remedy="Change it, then sign the change."
-                if before
-                else "`hemicycle clear` puts it in force.",
-            )
+        if before is None:
+            what, remedy = "the first one is signed by nobody", "`hemicycle clear` puts it in force."
+            raise DeclarationError(what, place=str(path), remedy=remedy)
+        if before.sha256 == digest:
+            raise DeclarationError("it is in force already", place=str(path), remedy="Change it, then sign.")
         return self.draft(kind, "project", {kind: digest, "replaces": before.sha256}, reason)
 
     def behind(self, release: str, model: Statement, rights: Mapping[str, Statement]) -> list[Standing]:
@@ -244,8 +241,18 @@ def summary_of(rights: Statement) -> dict[str, Any]:
 def changes(decision: Decision, covers: Mapping[str, str], rights: Statement) -> list[str]:
     """What is no longer as the signers of a decision saw it, as sentences; empty where nothing is.
 
-    The verdicts come first, then what can have moved them: card, texts, licences, rules, policy, day.
+    The verdicts come first, then what can have moved them: card, texts, licences, rules, policy, day. Raises
+    IntegrityError where the decision's figures are not those of a source.
     """
+    try:
+        return _changes(decision, covers, rights)
+    except (AttributeError, TypeError, ValueError):
+        raise IntegrityError(
+            "the figures in the decision are not those of a source", place=f"{decision.stem}.json"
+        ) from None
+
+
+def _changes(decision: Decision, covers: Mapping[str, str], rights: Statement) -> list[str]:
     saw, now = decision.summary, summary_of(rights)
     told = []
     for jurisdiction, uses in dict(now.get("verdicts", {})).items():
@@ -278,7 +285,7 @@ def changes(decision: Decision, covers: Mapping[str, str], rights: Statement) ->
 
 def _changed_rows(saw: Iterable[str], now: Iterable[str]) -> list[str]:
     """Rows of the tables (`licences/MIT@2026-11-22`) that are used no more, anew, or as of another day."""
-    before, after = (dict(rule.rpartition("@")[::2] for rule in rules) for rules in (saw, now))
+    before, after = (dict(rule.partition("@")[::2] for rule in rules) for rules in (saw, now))
     told = []
     for row in sorted(before.keys() | after.keys()):
         table, _, name = row.rpartition("/")

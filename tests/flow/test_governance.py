@@ -207,7 +207,23 @@ def test_a_changed_policy_needs_a_decision(project):
     assert project.admitted() == 8
 
 
-def test_a_change_of_a_licence_row_is_told_apart_from_rules_and_dates(project, monkeypatch):
+@pytest.mark.parametrize("summary", [{"rules": 5}, {"rules": [5]}, {"verdicts": []}, {"verdicts": {"FR": 1}}])
+def test_figures_that_are_none_are_an_integrity_error(project, summary):
+    from dataclasses import replace
+
+    from hemicycle.governance.decisions import Decision, write_decision
+
+    project.run("clear")
+    project.signed("sign", "amir", "data")
+    (path,) = (project.folder / "approvals").glob("*.json")
+    decision = replace(Decision.from_bytes(path.read_bytes(), ""), summary=summary)
+    write_decision(project.folder / "approvals", decision)
+    project.run("clear")
+    with pytest.raises(IntegrityError, match="not those of a source"):
+        project.run("clear", "diff")
+
+
+def test_a_change_of_a_licence_row_is_told_apart_from_rules_and_dates():
     from hemicycle import gate
 
     before = ["licences/MIT@2026-11-22", "licences/GPL-3.0-only@2026-11-22", "terms/FR-70@2026-11-22"]

@@ -1,13 +1,20 @@
 """Files of people and policies in force: each but the first by a decision, made for it, and used once."""
 
+import os
+import shutil
+import tempfile
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hemicycle.digests import sha256_bytes
 from hemicycle.errors import InputError, RightsError
 from hemicycle.governance.admission import admit_decisions
 from hemicycle.governance.check import check_decisions
+from hemicycle.governance.clock import TIMED
 from hemicycle.governance.in_force import admit_file, in_force, people_in_force
 from hemicycle.ledger import Ledger
 from hemicycle.ledger.journal import Journal
@@ -16,6 +23,10 @@ from tests.governance.test_admission import NOW, PEOPLE, Desk, cleared
 
 CHANGED = PEOPLE.replace("Archives", "Archives de France")
 WAIT = timedelta(days=10)
+FIELDS = ("file", "sha256", "entered", "decision", "person", "role")
+TIMES = [NOW.isoformat(), "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59+00:00", "2026-11-27", "20261127"]
+VALUES = st.sampled_from([None, 5, [], {}, "", "..", "f" * 64, "legal", *TIMES]) | st.text(max_size=5)
+LINES = st.tuples(st.sampled_from(TIMED), st.dictionaries(st.sampled_from(FIELDS), VALUES))
 
 
 @pytest.fixture
@@ -158,6 +169,19 @@ def test_a_policy_is_founded_once_and_changes_as_the_people_do(desk, tmp_path):
         admit_file(desk.ledger, "policy", policy, desk.approvals, NOW + 2 * WAIT)
 
 
+@settings(max_examples=int(os.environ.get("HEMICYCLE_FUZZ", "200")), deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(TIMED), st.dictionaries(st.sampled_from(FIELDS), VALUES)), max_size=4)
+)
+def test_whatever_a_journal_says_it_is_checked_to_its_end(lines):
+    with tempfile.TemporaryDirectory() as folder:
+        desk = Desk(Path(folder))
+        desk.decide()
+        for kind, content in lines:
+            desk.ledger.enter(kind, content)
+        assert len(wrong(desk)) <= len(lines)
+
+
 # ── the clock ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -185,8 +209,6 @@ def test_a_line_that_goes_back_in_time_is_found(desk):
 
 
 def test_copies_of_a_project_that_went_on_apart_may_tell_their_times_in_either_order(desk, tmp_path):
-    import shutil
-
     shutil.copytree(desk.ledger.folder, tmp_path / "copy" / "ledger")
     shutil.copyfile(tmp_path / "key", tmp_path / "copy" / "key")
     copy = Ledger(tmp_path / "copy" / "ledger", tmp_path / "copy" / "key")

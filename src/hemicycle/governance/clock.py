@@ -26,7 +26,8 @@ def entered(line: Line) -> datetime:
         time = datetime.fromisoformat(line.content["entered"])
     except (KeyError, ValueError, TypeError):
         time = datetime.min
-    if time.tzinfo is None:
+    # Days are added to it: near the ends of the calendar there would be none to add.
+    if time.utcoffset() != timedelta() or not 2000 <= time.year < 3000:
         raise IntegrityError("the line does not say when it entered", place=f"line {line.number}")
     return time
 
