@@ -16,16 +16,24 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hemicycle.digests import sha256_file, sha256_json, sha256_text
 from hemicycle.errors import DeclarationError, InputError, RightsError, did_you_mean
 from hemicycle.gate import Gate
+from hemicycle.governance import Standing
+from hemicycle.governance.decisions import seen
 from hemicycle.ledger import Ledger, Statement
+from hemicycle.ledger.lineage import standing_on
 from hemicycle.project import AUTHORS, Card, Lock, Model, Project
 from hemicycle.rights.policy import find_policy, policy_path
 from hemicycle.steps import Resolving, Step, Unresolved, Work, in_order
 from hemicycle.store import Store, artefact_digest, digest_files
+
+if TYPE_CHECKING:
+    from hemicycle.release.facts import DecisionFacts
+
+T = TypeVar("T")
 
 #: Stage → verb that brings a project up to it.
 VERBS = {
@@ -60,7 +68,7 @@ VERSIONS = {
     "index": 1,
     "roots": 1,
     "evaluation": 1,
-    "release": 2,
+    "release": 3,
 }
 
 #: Uses a model needs a right for. Redistribution of text is asked for where text is published.
@@ -367,12 +375,16 @@ class Flow:
     @_memo
     def corpus(self, name: str) -> Step:
         corpus = self.declaration.corpora[name]
+        sources = corpus.sources
 
         def resolve(at: Resolving) -> dict[str, Any]:
             # Here and not in `build`, so that a look knows it too.
             if not at.statements["admitted"].figures["admitted"]:
+                every = list(self.ledger.current().values())
+                made = sorted({one for source in sources for one in standing_on(every, "raw", source)})
                 raise RightsError(
-                    f"no document of corpus “{name}” is cleared",
+                    f"no document of corpus “{name}” is cleared"
+                    + (f"; made of its sources so far: {', '.join(made)}" if made else ""),
                     remedy="`hemicycle clear` says for each source what holds it back.",
                 )
             return {}
@@ -398,7 +410,7 @@ class Flow:
         from hemicycle.curate.rules import rules_digest
 
         declared = {"held_out": corpus.held_out, "rules": rules_digest(), "cleaning": CLEANING}
-        inputs = {source: self.documents(source) for source in corpus.sources}
+        inputs = {source: self.documents(source) for source in sources}
         return Step(
             "corpus",
             name,
@@ -578,6 +590,18 @@ class Flow:
                 progress=work.progress,
             )
 
+        declared = {"method": model.method, "architecture": model.architecture.model_dump()}
+
+        def resolve(at: Resolving) -> dict[str, Any]:
+            run = self._resolve_run(name, at)
+            covers = {
+                "plan": at.statements["order"].digest,
+                "run": sha256_json([declared, run, {r: s.digest for r, s in at.statements.items()}]),
+            }
+            budget = model.budget.model_dump(mode="json", exclude_none=True)
+            self.gate.require("run", name, covers, {**declared, **run, "budget": budget})
+            return run
+
         inputs = {
             **self._token_inputs(model),
             "tokenizer": self.tokenizer(model.tokenizer),
@@ -587,10 +611,10 @@ class Flow:
             "model",
             name,
             VERSIONS["model"],
-            {"method": model.method, "architecture": model.architecture.model_dump()},
+            declared,
             build,
             inputs,
-            resolve=lambda at: self._resolve_run(name, at),
+            resolve=resolve,
             rebuildable=False,
         )
 
@@ -648,6 +672,7 @@ class Flow:
             from hemicycle.release import make_release
 
             self._check_licence(work)
+            rights = _with_role(work.statements, "rights")
             return make_release(
                 work.out,
                 name=name,
@@ -660,6 +685,8 @@ class Flow:
                 refused=_with_role(work.inputs, "admitted"),
                 evaluations=_with_role(work.inputs, "evaluation"),
                 ledger=self.ledger,
+                approvals=self.gate.approvals,
+                decisions=self._told(self.gate.behind(name, work.statements["model"], rights)),
                 progress=work.progress,
             )
 
@@ -678,6 +705,19 @@ class Flow:
             "tables": _tables("release"),
         }
         may_lack = frozenset(r for r in inputs if r.startswith(("rights ", "evaluation ")))
+
+        def resolve(at: Resolving) -> dict[str, Any]:
+            verdicts = {s: seen(r) for s, r in _with_role(at.statements, "rights").items()}
+            measured = {e: s.digest for e, s in _with_role(at.statements, "evaluation").items()}
+            said = {key: declared[key] for key in ("release", "project", "cards")}
+            covers = {
+                "model": at.statements["model"].digest,
+                "release": sha256_json([said, verdicts, measured]),
+            }
+            figures = at.statements["model"].figures
+            self.gate.require("release", name, covers, {"tokens": figures["tokens"], "sources": sources})
+            return {}
+
         return Step(
             "release",
             name,
@@ -685,9 +725,27 @@ class Flow:
             declared,
             build,
             inputs,
+            resolve=resolve if self.gate.declared else None,
             may_lack=may_lack,
             rebuildable=False,
             seals=True,
+        )
+
+    def _told(self, decisions: list[Standing]) -> tuple[DecisionFacts, ...]:
+        """Decisions as the pages of a release show them."""
+        from hemicycle.release.facts import DecisionFacts, SignerFacts
+
+        return tuple(
+            DecisionFacts(
+                one.decision.kind,
+                one.decision.subject,
+                one.decision.reason,
+                tuple(
+                    SignerFacts(s.person, self.gate.name_of(s.person), s.role, s.entered.date().isoformat())
+                    for s in one.entry.signed
+                ),
+            )
+            for one in decisions
         )
 
     def _check_licence(self, work: Work) -> None:
@@ -759,7 +817,7 @@ def fingerprints(text: str) -> dict[str, str]:
     return {"text": sha256_text(text)} | ({"words": words} if words else {})
 
 
-def _with_role(inputs: Mapping[str, Path], stage: str) -> dict[str, Path]:
+def _with_role(inputs: Mapping[str, T], stage: str) -> dict[str, T]:
     return {role.removeprefix(f"{stage} "): p for role, p in inputs.items() if role.startswith(f"{stage} ")}
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hemicycle.digests import sha256_bytes
-from hemicycle.errors import IntegrityError, RightsError
+from hemicycle.errors import IntegrityError
 from hemicycle.governance.admission import admit_decisions, admit_governance, entered_files
 from hemicycle.governance.check import check_decisions
 from hemicycle.governance.decisions import Decision, write_decision
@@ -239,26 +239,6 @@ def test_a_file_that_entered_and_was_changed_or_taken_away_is_an_integrity_error
         with pytest.raises(IntegrityError, match="missing"):
             desk.admit()
         path.write_bytes(whole)
-    assert check_decisions(desk.ledger, desk.approvals) == []
-
-
-def test_people_change_only_by_a_decision_of_two_leads_of_governance(desk):
-    changed = PEOPLE.replace("Archives", "Archives de France")
-    desk.people.write_text(changed, "utf-8")
-    with pytest.raises(RightsError, match="no standing decision says so"):
-        desk.admit()
-    from hemicycle.digests import sha256_file
-
-    covers = {"governance": sha256_file(desk.people)}
-    decision = desk.decide("governance", "project", covers, author=None)
-    desk.sign(decision, "amir", "governance")
-    desk.sign(decision, "zoe", "governance")
-    desk.people.write_text(PEOPLE, "utf-8")
-    assert desk.admit() == {}
-    desk.people.write_text(changed, "utf-8")
-    with pytest.raises(RightsError):
-        desk.admit(NOW + timedelta(days=9))
-    assert desk.admit(NOW + timedelta(days=10)) == {}
     assert check_decisions(desk.ledger, desk.approvals) == []
 
 

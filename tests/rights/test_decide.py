@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hemicycle import documents as ground
+from hemicycle.digests import sha256_file
 from hemicycle.documents import Author, Document, Reservation, StatedLicence, write_documents, write_parquet
 from hemicycle.errors import DeclarationError, IntegrityError
 from hemicycle.project import Card, CardRights
@@ -317,7 +318,25 @@ def test_an_author_whom_the_source_leaves_without_years_is_found_in_the_projects
     assert told(authority=authors) == {"s:a": "licence-and-term", "s:b": "unknown-death"}
 
 
-def test_the_digest_of_the_verdicts_is_that_of_texts_and_verdicts_and_of_nothing_else(tmp_path):
+def test_the_file_of_authors_counts_for_the_sources_that_it_completes_and_for_no_other(tmp_path):
+    authors = tmp_path / "authors.csv"
+    authors.write_text(
+        "name,birth,death,flags,ids,source,checked_on\nSand,1804,1876,,,https://example.org,2026-11-20\n",
+        "utf-8",
+    )
+
+    def completed(*people):
+        write_documents(tmp_path / "documents.parquet", "s", [novel("a", *people)])
+        edition = card(licence="CC-BY-4.0", covers="edition")
+        documents = tmp_path / "documents.parquet"
+        return decide(documents, edition, "s", ["FR"], TODAY, tmp_path, authority=authors)["authors"]
+
+    assert completed(Author("Sand")) == sha256_file(authors)
+    assert completed(Author("Sand", birth=1804, death=1876)) is None
+    assert completed(Author("Nobody Known")) is None
+
+
+def test_the_digest_of_the_verdicts_is_that_of_texts_verdicts_and_reasons_for_review_only(tmp_path):
     def digest(docs, on=TODAY, **rights):
         _, figures = decided(tmp_path, docs, rights or {"licence": "CC-BY-4.0", "covers": "edition"}, on=on)
         return figures["verdicts_digest"]
@@ -363,3 +382,14 @@ def test_files_from_an_address_wait_for_their_holder_s_words_and_pages_for_evide
         figures = decide(tmp_path / "documents.parquet", card, "s", ["FR"], TODAY, tmp_path / reader)
         assert list(figures["reasons"]["FR"]["train"]) == [why]
         assert figures["verdicts"]["FR"]["train"][verdict]["documents"] == 1
+
+
+def test_two_reasons_for_review_are_two_digests(tmp_path):
+    """Who signed while one reason held a document back has not seen the other."""
+    contested = novel("a", Author("A", birth=1900, death=1944, flags=("mort-pour-la-france",)))
+    seen = {}
+    for licence in ("GPL-3.0-only", "GFDL-1.3-only"):
+        rows, figures = decided(tmp_path, [contested], {"licence": licence})
+        assert set(rows.filter(use="train")["verdict"]) == {"review"}
+        seen[rows.filter(use="train")["explanation"][0]] = figures["verdicts_digest"]
+    assert len(seen) == len(set(seen.values())) == 2

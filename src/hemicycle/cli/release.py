@@ -15,7 +15,8 @@ def show(made: list[tuple[Statement, Path]]) -> None:
     for statement, folder in made:
         size = sum(f.size for f in statement.files)
         shown = relative(folder)
-        click.echo(f"{shown}: {len(statement.files)} files, {size / 1e6:.1f} MB, signed (solo)")
+        signed = f"signed ({statement.made['governance']})"
+        click.echo(f"{shown}: {len(statement.files)} files, {size / 1e6:.1f} MB, {signed}")
         click.echo(f"  check it anywhere: hemicycle verify {shown}")
 
 

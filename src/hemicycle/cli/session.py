@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 import click
 
 from hemicycle.flow import Flow
-from hemicycle.governance.admission import governance_in_force
 from hemicycle.governance.complaint_entry import admit_steps
 from hemicycle.governance.complaint_files import FOLDER as COMPLAINTS
 from hemicycle.governance.decisions import APPROVALS
+from hemicycle.governance.in_force import people_in_force
 from hemicycle.governance.parties import parties_of
 from hemicycle.ledger import Ledger
+from hemicycle.ledger.lineage import standing_on
 from hemicycle.pipeline import Pipeline
 from hemicycle.progress import Lines, Progress, Terminal
 from hemicycle.project import LOCK, Lock, Project, find_project, load_project
@@ -67,7 +68,7 @@ class Session:
 
     def admit_complaints(self) -> None:
         """Enter the steps of complaints, by the people in force."""
-        people, now = governance_in_force(self.ledger), self.flow.gate.now()
+        people, now = people_in_force(self.ledger), self.flow.gate.now()
         for refusal in admit_steps(self.ledger, self.complaints, people, now, self.parties_of):
             click.echo(f"refused: {COMPLAINTS}/{refusal}", err=True)
 
@@ -77,6 +78,10 @@ class Session:
         files = {s.name: self.store.artefact(s.stage, s.name, s.key) / "documents.parquet" for s in made}
         standing = {name: path for name, path in files.items() if path.is_file()}
         return parties_of(subjects, self.project.cards, standing)
+
+    def standing_on(self, source: str) -> list[str]:
+        """What was made of a source so far and outlasts it, as ``stage name``."""
+        return standing_on(self.ledger.current().values(), "raw", source)
 
     def compare_with(self, folders: list[str], names: tuple[str, ...]) -> None:
         """Add model folders to compare with to the named evaluations (all, if none is named)."""

@@ -54,6 +54,8 @@ def sources_table(session: Session, outcomes: list[Outcome]) -> list[dict[str, A
                     for code, count in passed["reasons"].items()
                 },
             }
+            if decided_against(row):
+                row["stands_on_it"] = session.standing_on(name)
         else:
             stopped = next(
                 (o for o in (raw, by_step.get(("documents", name)), rights) if o and o.reason), None
@@ -78,6 +80,11 @@ def _at_the_gate(session: Session, name: str, rights: Outcome) -> dict[str, Any]
     return passed
 
 
+def decided_against(row: dict[str, Any]) -> bool:
+    """Whether decisions, or their lack, hold back something of a source."""
+    return any(code.startswith("clearance-") for code in row.get("reasons", ()))
+
+
 def _state(admitted: int, refused: int) -> str:
     if not refused:
         return "cleared"
@@ -93,8 +100,8 @@ def summary(session: Session, outcomes: list[Outcome]) -> dict[str, Any]:
     return {"sources": sources_table(session, outcomes), "figures": figures}
 
 
-def print_sources(session: Session, outcomes: list[Outcome]) -> None:
-    rows = sources_table(session, outcomes)
+def print_sources(rows: list[dict[str, Any]]) -> None:
+    """The rows of `sources_table`, and under them why what is refused is refused."""
     print_table(
         ["source", "documents", "characters", "admitted", "refused", "verdict"],
         [
@@ -114,6 +121,8 @@ def print_sources(session: Session, outcomes: list[Outcome]) -> None:
         if row.get("offered"):
             told = "offered for download by its holder: “{quote}” ({url}, read on {read_on})"
             click.echo(f"  {row['source']}: {cell(told.format(**row['offered']))}")
+        if row.get("stands_on_it"):
+            click.echo(f"  {row['source']}: made of it so far: {', '.join(row['stands_on_it'])}")
         if "reason" in row:
             click.echo(f"  {row['source']}: {cell(row['reason'])}")
 
@@ -137,7 +146,7 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
         if outcome.statement:
             by_stage.setdefault(outcome.step.stage, []).append(outcome)
     _title("Sources and rights")
-    print_sources(session, outcomes)
+    print_sources(sources_table(session, outcomes))
     missing_hint(session, outcomes)
     for outcome in by_stage.get("corpus", []):
         t = _figures(outcome)["totals"]

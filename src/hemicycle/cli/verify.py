@@ -91,8 +91,8 @@ def _check_decisions(session: Session) -> list[Finding]:
     """Decisions and signatures that are no longer what entered the journal."""
     from hemicycle.governance.check import check_decisions
 
-    approvals = session.flow.gate.approvals
-    return [Finding(str(approvals / r.file), r.why) for r in check_decisions(session.ledger, approvals)]
+    folder, approvals = session.project.folder, session.flow.gate.approvals
+    return [Finding(str(folder / r.path), r.why) for r in check_decisions(session.ledger, approvals)]
 
 
 def _check_complaints(session: Session) -> list[Finding]:

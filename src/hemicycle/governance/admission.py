@@ -4,37 +4,38 @@ An SSH signature carries no time that could be trusted, so whether its signer he
 day it enters. Nothing that is refused enters; each refusal says why, and the file may be mended and tried
 again. What has entered is checked by digest ever after.
 
-The file of people enters too. The first one founds the project; a later one needs a decision, signed by those
-whom the one before it names.
+One key signs a decision once, under whatever name: between two signatures a file of people may have given the
+key to somebody else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from hemicycle.digests import sha256_bytes
 from hemicycle.errors import HemicycleError, IntegrityError, RightsError, visible
+from hemicycle.governance.clock import not_before
 from hemicycle.governance.decisions import (
+    APPROVALS,
     DecisionFile,
     SignatureFile,
     list_approvals,
     read_decision,
 )
-from hemicycle.governance.people import GOVERNANCE, Governance, Person, parse_governance
-from hemicycle.governance.rules import load_rules
+from hemicycle.governance.in_force import admit_file
+from hemicycle.governance.people import Governance, Person, load_governance
 from hemicycle.governance.signer import find_signer, fits, is_organisation, is_person
-from hemicycle.governance.standing import read_entries, standings
+from hemicycle.governance.sshsig import parse_sshsig
 from hemicycle.ledger import Journal, Ledger
-
-#: Where the ledger keeps every file of people that was ever in force.
-KEPT = "governance"
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A file of `approvals/` that did not enter, and why; both are made `visible`."""
+    """A file of `approvals/` that did not enter, and why; or one that entered and does not hold. Both are made
+    `visible`."""
 
     file: str
     why: str
@@ -43,6 +44,11 @@ class Refusal:
         object.__setattr__(self, "file", visible(self.file))
         object.__setattr__(self, "why", visible(self.why))
 
+    @property
+    def path(self) -> str:
+        """Where it lies: files of people and policies are kept by the ledger, in folders of their own."""
+        return f"{'ledger' if '/' in self.file else APPROVALS}/{self.file}"
+
     def __str__(self) -> str:
         return f"{self.file}: {self.why}"
 
@@ -50,51 +56,11 @@ class Refusal:
 def admit_governance(ledger: Ledger, path: Path, folder: Path, now: datetime) -> Governance:
     """Enter the file of people if it is new, and return it.
 
-    Raises RightsError where it is another than the journal's last and no standing decision says so.
+    Raises RightsError where it is another than the one in force and no standing decision says so.
     """
-    data = path.read_bytes()
-    governance = parse_governance(data, str(path))
-    digest = sha256_bytes(data)
-    lines = ledger.journal.lines()
-    last = next((str(x.content["sha256"]) for x in reversed(lines) if x.kind == "governance"), None)
-    if last == digest:
-        return governance
-    if last is not None:
-        rules = load_rules(parse_governance(kept_governance(ledger, last), f"{KEPT}/{last[:16]}.toml").rules)
-        told = standings(read_entries(lines, folder), rules, now)
-        allowed = {
-            s.decision.covers.get("governance")
-            for s in told
-            if s.decision.kind == "governance" and s.state == "standing"
-        }
-        if digest not in allowed:
-            raise RightsError(
-                f"{GOVERNANCE} was changed, and no standing decision says so",
-                place=str(path),
-                remedy="Two leads of governance sign it with `hemicycle govern sign`; or take it back.",
-            )
-    file = f"{KEPT}/{digest[:16]}.toml"
-    ledger.keep(file, data)
-    ledger.enter("governance", {"file": file, "sha256": digest, "entered": _iso(now)})
+    governance = load_governance(path)
+    admit_file(ledger, "governance", path, folder, now)
     return governance
-
-
-def governance_in_force(ledger: Ledger) -> Governance | None:
-    """The people whom the journal's last file of people names; None before there is one."""
-    lines = ledger.journal.lines()
-    last = next((str(x.content["sha256"]) for x in reversed(lines) if x.kind == "governance"), None)
-    return (
-        None if last is None else parse_governance(kept_governance(ledger, last), f"{KEPT}/{last[:16]}.toml")
-    )
-
-
-def kept_governance(ledger: Ledger, sha256: str) -> bytes:
-    """A file of people that was in force. Raises IntegrityError where it is not as it entered."""
-    path = ledger.folder / KEPT / f"{sha256[:16]}.toml"
-    data = path.read_bytes() if path.is_file() else b""
-    if sha256_bytes(data) != sha256:
-        raise IntegrityError("the file of people the journal names is missing or changed", place=str(path))
-    return data
 
 
 def admit_decisions(
@@ -103,8 +69,9 @@ def admit_decisions(
     """Enter every decision and signature of `approvals/` that is new and sound; return what was refused.
 
     Without `enter` nothing is written: only what would be refused is told. Raises IntegrityError where a file
-    that had entered was changed or taken away.
+    that had entered was changed or taken away, InputError where the clock is behind the journal.
     """
+    now = not_before(ledger.journal.lines(), now)
     entered = entered_files(ledger.journal)
     check_entered(folder, entered)
     decisions, signatures, others = list_approvals(folder)
@@ -152,10 +119,11 @@ def check_signature(
     decisions: dict[str, DecisionFile],
     governance: Governance,
     now: datetime,
-    entered: dict[str, str] | None = None,
+    entered: Iterable[str] = (),
 ) -> Person:
-    """Whose signature this is. Raises IntegrityError or RightsError, each with its own sentence, unless it is
-    a good signature of somebody who may sign this decision in this role today."""
+    """Whose signature this is, after those of the same folder that `entered`. Raises IntegrityError or
+    RightsError, each with its own sentence, unless it is a good signature of somebody who may sign this
+    decision in this role today."""
     place = str(file.path)
     decision = decisions.get(file.stem)
     if decision is None:
@@ -178,8 +146,17 @@ def check_signature(
         raise RightsError(
             f"{person.id} is of {person.organisation}, which this decision is about", place=place
         )
-    if any(name.startswith(f"{file.stem}.{person.id}.") for name in entered or ()):
-        raise RightsError(f"{person.id} has signed this decision already; one person signs once", place=place)
+    key = parse_sshsig(data, place).public_key.line
+    for name in entered:
+        if name.startswith(f"{file.stem}.{person.id}."):
+            raise RightsError(
+                f"{person.id} has signed this decision already; one person signs once", place=place
+            )
+        if name.startswith(f"{file.stem}.") and _key(file.path.parent / name) == key:
+            raise RightsError(
+                f"the key of {person.id} has signed this decision already, as {name}; one key signs once",
+                place=place,
+            )
     return person
 
 
@@ -208,6 +185,14 @@ def check_entered(folder: Path, entered: dict[str, str]) -> None:
                 place=str(path),
                 remedy="Take it back from version control.",
             )
+
+
+def _key(signature: Path) -> bytes | None:
+    """With which key an earlier signature was made; None where it is none."""
+    try:
+        return parse_sshsig(signature.read_bytes(), str(signature)).public_key.line
+    except (IntegrityError, OSError):
+        return None
 
 
 def _iso(now: datetime) -> str:

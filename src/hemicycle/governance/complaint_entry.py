@@ -19,7 +19,7 @@ from pathlib import Path
 
 from hemicycle.digests import sha256_bytes
 from hemicycle.errors import HemicycleError, IntegrityError, RightsError
-from hemicycle.governance.admission import Refusal, kept_governance
+from hemicycle.governance.admission import Refusal
 from hemicycle.governance.complaint_files import (
     ID,
     IGNORED,
@@ -36,6 +36,7 @@ from hemicycle.governance.complaint_files import (
 from hemicycle.governance.complaint_step import BY_ANYBODY, SETTLING, Step
 from hemicycle.governance.complaints import Complaint, Signer, Taken, problems_with
 from hemicycle.governance.decisions import SignatureFile
+from hemicycle.governance.in_force import InForce, kept
 from hemicycle.governance.people import RANKS, ROLES, Governance, Person, Rank, Role, parse_governance
 from hemicycle.governance.rules import SIGNING_RANKS, StepRule, load_rules
 from hemicycle.governance.signer import find_signer, is_organisation, is_person
@@ -267,8 +268,8 @@ class _Entry:
 def _people(ledger: Ledger, line: Line) -> Governance | None:
     """Those whom a line puts in force. One that names no sound file is a finding of `check_decisions`."""
     try:
-        digest = str(line.content["sha256"])
-        return parse_governance(kept_governance(ledger, digest), digest)
+        file = InForce("governance", str(line.content["sha256"]), line.number)
+        return parse_governance(kept(ledger, file), file.file)
     except (HemicycleError, KeyError):
         return None
 

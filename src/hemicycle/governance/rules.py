@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -20,7 +19,7 @@ from hemicycle.governance.people import Rank, Role
 from hemicycle.project import declaration_error
 
 #: What a decision may be.
-DecisionKind = Literal["clear", "override", "revoke", "governance"]
+DecisionKind = Literal["clear", "override", "revoke", "governance", "policy", "run", "release"]
 KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
 
 #: Ranks that sign for a role.
@@ -84,16 +83,14 @@ class Rules(BaseModel):
     override: Rule
     revoke: Rule
     governance: Rule
+    policy: Rule
+    run: Rule
+    release: Rule
     complaint: ComplaintRules
 
     def __getitem__(self, kind: DecisionKind) -> Rule:
-        rules: Mapping[DecisionKind, Rule] = {
-            "clear": self.clear,
-            "override": self.override,
-            "revoke": self.revoke,
-            "governance": self.governance,
-        }
-        return rules[kind]
+        rule: Rule = getattr(self, kind)
+        return rule
 
     @property
     def together(self) -> tuple[tuple[Role, ...], ...]:

@@ -5,7 +5,8 @@
     ├── journal.jsonl                            the order, chained
     ├── head.json                                the last line, signed
     ├── keys/solo.pub                            the key it is signed with
-    └── governance/DIGEST.toml                   every file of people that was ever in force
+    ├── governance/DIGEST.toml                   every file of people that was ever in force
+    └── policy/DIGEST.toml                       every policy that was, where several people govern
 
 A statement is written first, then the signed head with the line that is to come, then the line. So nothing
 is ever in the journal that was not signed for, and a crash loses no line: at the next start it is taken from

@@ -52,6 +52,8 @@ class Cases:
     def __init__(self, authority: Authority | None = None, rechecked: pl.DataFrame | None = None) -> None:
         self._authority, self._rechecked = authority, rechecked
         self.cases: list[Case] = []
+        #: Whether the authority file added anything to what a source says of somebody.
+        self.completed = False
         self._number: dict[Case, int] = {}
         self._by_key: dict[tuple[str, ...], int] = {}
         self._stated: dict[str, tuple[tuple[str, str], ...]] = {}
@@ -143,7 +145,9 @@ class Cases:
             tuple(str(flag or "") for flag in flags),
             _year(person["published"]),
         )
-        counted = bare(self._authority.complete(author) if self._authority else author)
+        known = self._authority.complete(author) if self._authority else author
+        self.completed = self.completed or known != author
+        counted = bare(known)
         if counted is None:
             return -1
         number = self._person.setdefault(counted, len(self._people))
