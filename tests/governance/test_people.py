@@ -106,7 +106,7 @@ def test_a_key_of_two_people_is_refused():
         ('role = "legal"', 'role = "law"', "'legal'"),
         ('rank = "lead"', 'rank = "chief"', "'lead', 'colead' or 'member'"),
         ("[people.claire]", "[people.Claire]", "must be a name of lower-case letters"),
-        ('name = "Claire Martin"', 'name = ""', "at least 1 character"),
+        ('name = "Claire Martin"', 'name = ""', "must not be empty"),
         ('name = "Claire Martin"', 'name = "Claire\\nMartin"', "one line of plain text"),
         ('name = "Claire Martin"', 'name = "\\u202eClaire"', "one line of plain text"),
         ('name = "Claire Martin"\n', "", "people.claire.name” is missing"),
@@ -249,7 +249,7 @@ def test_a_new_file_names_nobody_and_a_person_added_keeps_its_comments(tmp_path)
     [
         ("claire", "Claire", [key("new")], "is there already"),
         ("eve", "Eve", [key("claire")], "stands twice"),
-        ("eve", "", [key("new")], "at least 1 character"),
+        ("eve", "", [key("new")], "must not be empty"),
         ("Eve", "Eve", [key("new")], "must be a name of lower-case letters"),
         ("eve", "Eve", ["ssh-rsa AAAA"], "only ssh-ed25519"),
         ("eve", "\udcff", [key("new")], "no text"),

@@ -34,8 +34,10 @@ from hemicycle.ledger import Journal, Ledger
 
 @dataclass(frozen=True)
 class Refusal:
-    """A file of `approvals/` that did not enter, and why; or one that entered and does not hold. Both are made
-    `visible`."""
+    """A file of `approvals/` that did not enter, and why; or one that entered and does not hold.
+
+    Names and reasons are made `visible`.
+    """
 
     file: str
     why: str
