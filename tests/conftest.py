@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import settings
 
 from hemicycle.cli import main
 from hemicycle.curate import CORPUS
@@ -15,6 +16,11 @@ from hemicycle.tokens import tokenize, train_tokenizer
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+if "HEMICYCLE_FUZZ" in os.environ:
+    # Tests that name no number of examples of their own follow it, too.
+    settings.register_profile("fuzz", max_examples=int(os.environ["HEMICYCLE_FUZZ"]), deadline=None)
+    settings.load_profile("fuzz")
 
 SITTINGS = Path(__file__).resolve().parents[1] / "examples" / "petit-hemicycle" / "sittings"
 

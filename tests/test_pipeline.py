@@ -6,15 +6,18 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import time
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from hemicycle.digests import sha256_file
 from hemicycle.errors import DeclarationError, InputError, IntegrityError
 from hemicycle.ledger import Ledger, check_project
 from hemicycle.pipeline import Pipeline
 from hemicycle.project import Lock
+from hemicycle.stamps import Stamps, stamp_of
 from hemicycle.steps import Step
 from hemicycle.store import Store
 
@@ -349,3 +352,178 @@ def test_a_lost_tail_a_slipped_in_statement_and_a_stray_artefact_are_found(tmp_p
     (tmp_path / "ledger" / "statements" / "link").unlink()
     whats = {f.what for f in check_project(Ledger(tmp_path / "ledger"), bench.store)}
     assert "no line of the journal names this statement" in whats
+
+
+def flip(path):
+    raw = bytearray(path.read_bytes())
+    raw[0] ^= 1
+    path.write_bytes(raw)
+
+
+def aged(bench, monkeypatch):
+    """Let the files of a bench be old enough for their stamps to be believed, and have a run see them."""
+    monkeypatch.setattr("hemicycle.stamps.COARSEST_STEP_NS", -3600 * 10**9)
+    bench.run(chain(bench))
+
+
+@pytest.mark.parametrize("stamps", ["fresh", "believed"])
+def test_one_flipped_byte_stops_the_next_run(tmp_path, monkeypatch, stamps):
+    bench = Bench(tmp_path)
+    first = bench.run(chain(bench))
+    if stamps == "believed":
+        aged(bench, monkeypatch)
+    file = first["b"].folder / "file"
+    (stated,) = first["b"].statement.files
+    flip(file)
+    with pytest.raises(IntegrityError, match="differs from what the ledger states") as stopped:
+        bench.run(chain(bench))
+    assert stopped.value.place == str(file)
+    assert stated.sha256 in stopped.value.what
+    assert sha256_file(file) in stopped.value.what
+    assert str(file.parent) in stopped.value.remedy
+    assert stopped.value.exit_code == 1
+    assert bench.ran == []
+    looked = {o.step.name: o.state for o in bench.pipeline().look([chain(bench)])}
+    assert looked == {"a": "fresh", "b": "failed", "c": "blocked"}
+
+
+def test_the_remedy_that_is_told_mends_it(tmp_path):
+    bench = Bench(tmp_path)
+    first = bench.run(chain(bench))
+    flip(first["b"].folder / "file")
+    shutil.rmtree(first["b"].folder)
+    assert bench.run(chain(bench))["b"].statement.digest == first["b"].statement.digest
+    assert bench.ran == ["b"]
+
+
+def test_a_flip_under_the_old_time_is_found(tmp_path, monkeypatch):
+    bench = Bench(tmp_path)
+    first = bench.run(chain(bench))
+    aged(bench, monkeypatch)
+    file = first["a"].folder / "file"
+    then = file.stat().st_mtime_ns
+    flip(file)
+    os.utime(file, ns=(then, then))
+    with pytest.raises(IntegrityError):
+        bench.run(chain(bench))
+
+
+def test_a_flip_within_the_same_step_of_the_clock_is_found(tmp_path, monkeypatch):
+    """The stamp of what was just written is the same before and after: it must not have been believed."""
+    bench = Bench(tmp_path)
+    monkeypatch.setattr("hemicycle.ledger.verify.stamp_of", lambda path: [5, time.time_ns(), 1, 1])
+    monkeypatch.setattr("hemicycle.pipeline.stamp_of", lambda path: [5, time.time_ns(), 1, 1])
+    first = bench.run(chain(bench))
+    bench.run(chain(bench))
+    flip(first["a"].folder / "file")
+    with pytest.raises(IntegrityError):
+        bench.run(chain(bench))
+
+
+def test_a_file_restored_to_the_same_bytes_is_no_error(tmp_path, monkeypatch):
+    bench = Bench(tmp_path)
+    first = bench.run(chain(bench))
+    aged(bench, monkeypatch)
+    flip(first["b"].folder / "file")
+    flip(first["b"].folder / "file")
+    assert {o.state for o in bench.run(chain(bench)).values()} == {"fresh"}
+
+
+def test_a_file_turned_into_a_link_to_its_equal_stops_the_run(tmp_path):
+    bench = Bench(tmp_path)
+    file = bench.run(chain(bench))["b"].folder / "file"
+    file.rename(tmp_path / "elsewhere")
+    file.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(IntegrityError, match="no plain file"):
+        bench.run(chain(bench))
+
+
+def test_what_is_under_its_old_stamp_is_not_read_again(tmp_path, monkeypatch):
+    bench = Bench(tmp_path)
+    bench.run(chain(bench))
+    aged(bench, monkeypatch)
+    read = []
+    monkeypatch.setattr("hemicycle.ledger.verify.sha256_file", lambda path: read.append(path) or "?")
+    assert {o.state for o in bench.run(chain(bench)).values()} == {"fresh"}
+    assert read == []
+
+
+def test_evidence_is_read_whatever_its_stamp_up_to_a_bound(tmp_path, monkeypatch):
+    bench = Bench(tmp_path)
+    bench.run(bench.step("a", evidence=True))
+    aged(bench, monkeypatch)
+    read = []
+    monkeypatch.setattr(
+        "hemicycle.ledger.verify.sha256_file", lambda path: read.append(path.name) or sha256_file(path)
+    )
+    bench.run(bench.step("a", evidence=True))
+    assert read == ["file"]
+    monkeypatch.setattr("hemicycle.pipeline.SMALL_EVIDENCE", 3)
+    for _ in range(2):
+        read.clear()
+        bench.run(bench.step("a", evidence=True))
+    assert read == []
+
+
+def test_no_stamp_is_believed_when_every_byte_counts(tmp_path, monkeypatch):
+    bench = Bench(tmp_path)
+    first = bench.run(chain(bench))
+    aged(bench, monkeypatch)
+    forge_stamps(bench, first["a"])
+    assert {o.state for o in bench.run(chain(bench)).values()} == {"fresh"}
+    with pytest.raises(IntegrityError):
+        bench.run(chain(bench), every_byte=True)
+    assert check_project(bench.ledger, bench.store)
+
+
+def test_a_step_that_seals_believes_no_stamp_of_what_it_stands_on(tmp_path, monkeypatch):
+    bench = Bench(tmp_path)
+    first = bench.run(chain(bench))
+    aged(bench, monkeypatch)
+    forge_stamps(bench, first["a"])
+    bench.run(bench.step("plain", [chain(bench)]))
+    with pytest.raises(IntegrityError):
+        bench.run(bench.step("sealed", [chain(bench)], seals=True))
+    assert bench.ran == []
+
+
+def forge_stamps(bench, outcome):
+    """Flip a byte and have the cache say that nothing was touched."""
+    flip(outcome.folder / "file")
+    stamp = stamp_of(outcome.folder / "file")
+    Stamps(bench.store.cache).keep(outcome.statement, {"file": stamp}, time.time_ns())
+
+
+def test_a_release_that_gave_way_to_another_of_its_name_is_made_again(tmp_path):
+    bench = Bench(tmp_path)
+
+    def build(work):
+        # Releases hold times: none is made twice.
+        (work.out / "file").write_text(str(time.time_ns()))
+        return {}
+
+    def release(declaration):
+        return Step("release", "v0", 1, declaration, build, rebuildable=False)
+
+    for declaration in ("one", "another", "one"):
+        assert bench.run(release(declaration))["v0"].state == "built"
+    assert bench.run(release("one"))["v0"].state == "fresh"
+    flip(tmp_path / "releases" / "v0" / "file")
+    with pytest.raises(IntegrityError):
+        bench.run(release("one"))
+
+
+def test_a_copy_of_a_project_is_read_once_and_then_no_more(tmp_path, monkeypatch):
+    bench = Bench(tmp_path / "one")
+    bench.run(chain(bench))
+    aged(bench, monkeypatch)
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    copied = Bench(tmp_path / "two")
+    read = []
+    monkeypatch.setattr(
+        "hemicycle.ledger.verify.sha256_file", lambda path: read.append(path) or sha256_file(path)
+    )
+    assert {o.state for o in copied.run(chain(copied)).values()} == {"fresh"}
+    assert len(read) == 3
+    copied.run(chain(copied))
+    assert len(read) == 3

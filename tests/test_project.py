@@ -1,14 +1,20 @@
 """A wrong declaration is refused with the file, the line and what was meant."""
 
+import copy
 import os
 import re
+import tomllib
 
 import pytest
-from hypothesis import given, settings
+import tomli_w
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from hemicycle.cli.session import Session
 from hemicycle.errors import DeclarationError
 from hemicycle.project import Lock, find_project, load_card, load_project
+
+FUZZ = int(os.environ.get("HEMICYCLE_FUZZ", "200"))
 
 GOOD = """
 [project]
@@ -237,7 +243,7 @@ PIECES += ['"text"', "path = ", "{", "}", "=", "[[", "]]", "\x00", "urls = ", "t
 HOSTILE = st.one_of(st.text(max_size=400), st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
 
 
-@settings(max_examples=int(os.environ.get("HEMICYCLE_FUZZ", "200")), deadline=None)
+@settings(max_examples=FUZZ, deadline=None)
 @given(HOSTILE)
 def test_no_text_makes_a_card_anything_but_a_card_or_an_error_with_a_sentence(tmp_path_factory, text):
     path = tmp_path_factory.getbasetemp() / "card.toml"
@@ -250,3 +256,124 @@ def test_no_text_makes_a_card_anything_but_a_card_or_an_error_with_a_sentence(tm
         told = f"{path}: a card"
         assert card.rights.attested_by is None or "attested_by" in text
     assert re.match(r".*card\.toml.*: .+", told, re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "meant"),
+    [
+        ("{ debats = 1.0 }", "{ debats = inf }", "line 15", "petit.corpora.debats: must be a finite number"),
+        ("{ debats = 1.0 }", "{ debats = nan }", "line 15", "petit.corpora.debats: must be a finite number"),
+        ("{ debats = 1.0 }", "{ debats = true }", "line 15", "corpora.debats: must be a number (it is true)"),
+        ("{ debats = 1.0 }", '{ debats = "1" }', "line 15", "must be a number (it is '1')"),
+        ("layers = 2", "layers = true", "line 17", "layers: must be a whole number (it is true)"),
+        ("layers = 2", 'layers = "2"', "line 17", "must be a whole number (it is '2')"),
+        ("layers = 2", "layers = 2.0", "line 17", "must be a whole number (it is 2.0)"),
+        ('tokens = "1.5M"', "tokens = true", "line 18", "must be a whole number (it is true)"),
+        ('tokens = "1.5M"', f'tokens = "{"9" * 400}"', "line 18", "is not a number of tokens"),
+        ('tokens = "1.5M"', "tokens = 3.0", "line 18", "must be a whole number (it is 3.0)"),
+        ('tokens = "1.5M"', "minutes = inf", "line 18", "must be a finite number"),
+        ("vocab = 512", "vocab = 512\n[models.petit.seed]", "line 13", "must be a whole number"),
+        ('sources = ["mine"]', 'sources = ["mine"]\nheld_out = false', "line 9", "must be a number"),
+        ('sources = ["mine"]', 'sources = ["mine"]\nheld_out = nan', "line 9", "must be a finite number"),
+        ('license = "Apache-2.0"', 'license = "Apache-2.0"\nstore = "a\\u0000b"', "line 6", "project.store"),
+        (
+            'license = "Apache-2.0"',
+            'license = "Apache-2.0"\nstore = "~nobody-such/x"',
+            "line 6",
+            "nobody-such",
+        ),
+        ('license = "Apache-2.0"', 'license = "Apache-2.0"\npolicy = "a\\u0000.toml"', "line 6", "policy"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_with_file_place_and_what_it_must_be(
+    tmp_path, before, after, line, meant
+):
+    assert before in GOOD
+    said = refused(write(tmp_path, GOOD.replace(before, after, 1)))
+    assert "hemicycle.toml" in said
+    assert line in said
+    assert meant in said
+
+
+LEAVES = st.one_of(
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(),
+    st.dates(),
+    st.datetimes(),
+    st.times(),
+    st.text(max_size=20),
+    st.sampled_from(["", "\x00", "~", "~x/y", "/", "..", "a\nb", "1e400", "9" * 400, "mine", "debats", "FR"]),
+)
+ANYTHING = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+FULL = tomllib.loads(
+    GOOD.replace(
+        'license = "Apache-2.0"',
+        'license = "Apache-2.0"\npolicy = "default"\nstore = "s"\ngovernance = "solo"',
+    )
+    + """
+seed = 1
+batch_tokens = 512
+[evaluations.base]
+models = ["petit"]
+compare = []
+[releases.v0]
+model = "petit"
+title = "t"
+"""
+)
+FULL_CARD = tomllib.loads(
+    CARD
+    + """
+covers = "text"
+evidence = ["read"]
+[rights.terms]
+url = "u"
+read_on = 2026-01-31
+verdict = "allow"
+by = "moi"
+[[rights.generators]]
+name = "m"
+licence = "CC0-1.0"
+[digests]
+a = "b"
+"""
+)
+
+
+def places(table, above=()):
+    """The keys of everything in nested tables and lists."""
+    for key, value in table.items() if isinstance(table, dict) else enumerate(table):
+        yield (*above, key)
+        if isinstance(value, dict | list):
+            yield from places(value, (*above, key))
+
+
+@pytest.mark.parametrize("of", ["declaration", "card"])
+@settings(max_examples=FUZZ, deadline=None)
+@given(data=st.data())
+def test_any_value_at_any_key_gives_a_project_or_an_error_with_its_place(tmp_path_factory, of, data):
+    tables = {"declaration": copy.deepcopy(FULL), "card": copy.deepcopy(FULL_CARD)}
+    *above, last = data.draw(st.sampled_from(sorted(places(tables[of]), key=str)))
+    table = tables[of]
+    for key in above:
+        table = table[key]
+    table[last] = data.draw(ANYTHING)
+    folder = tmp_path_factory.getbasetemp()
+    try:
+        written = {name: tomli_w.dumps(t) for name, t in tables.items()}
+        [text.encode("utf-8") for text in written.values()]
+    except (UnicodeEncodeError, ValueError, TypeError):
+        assume(False)
+    refusal = None
+    try:
+        Session(write(folder, **written)).flow.all_steps()
+    except DeclarationError as error:
+        refusal = error
+    assert refusal is None or str(folder) in str(refusal.place)

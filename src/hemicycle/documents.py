@@ -157,7 +157,8 @@ class Reservation:
     Attributes:
         protocol: a key of the dated list of protocols (`hemicycle.rights.optout`).
         version: of the protocol's text that was read by.
-        value: ``allowed``, ``reserved`` or ``unknown``.
+        value: ``allowed``, ``reserved``, ``unknown`` (it was read and says nothing) or ``unread`` (it
+            could not be had, or not be read to its end).
         place: where it stands: an address, a header, a file.
         quote: the words that say so; None where nothing was there.
         sha256: digest of the bytes that were read; None where nothing was there.
@@ -166,7 +167,7 @@ class Reservation:
 
     protocol: str
     version: str
-    value: Literal["allowed", "reserved", "unknown"]
+    value: Literal["allowed", "reserved", "unknown", "unread"]
     place: str
     quote: str | None = None
     sha256: str | None = None

@@ -2,12 +2,23 @@
 
 Every error that a user can cause or meet is one of these four. The command line turns them into an
 exit code; anything else that escapes is a defect of Hemicycle and shows a traceback.
+
+An error often repeats a name that a stranger gave to a file. Such a name may hold line breaks, which forge
+lines of a log, or sequences that move the cursor: an error spells them out from the moment it is made.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+
+#: Not “printable” to Python, and in every French title.
+NO_BREAK_SPACES = "\u00a0\u202f"
+
+
+def visible(text: str) -> str:
+    """Text in one line, as a terminal and a log may safely show it: what does not print is spelled out."""
+    return "".join(c if c.isprintable() or c in NO_BREAK_SPACES else ascii(c)[1:-1] for c in text)
 
 
 class HemicycleError(Exception):
@@ -22,12 +33,18 @@ class HemicycleError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, *, place: str | None = None, remedy: str | None = None) -> None:
-        self.what, self.place, self.remedy = what, place, remedy
-        super().__init__(what, place, remedy)
+        self.what = visible(what)
+        self.place = visible(place) if place is not None else None
+        self.remedy = visible(remedy) if remedy is not None else None
+        super().__init__(self.what, self.place, self.remedy)
+
+    @property
+    def sentence(self) -> str:
+        """Where and what, in one line."""
+        return f"{self.place}: {self.what}" if self.place else self.what
 
     def __str__(self) -> str:
-        sentence = f"{self.place}: {self.what}" if self.place else self.what
-        return f"{sentence}\n  {self.remedy}" if self.remedy else sentence
+        return f"{self.sentence}\n  {self.remedy}" if self.remedy else self.sentence
 
 
 class InputError(HemicycleError):

@@ -17,16 +17,24 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hemicycle.digests import sha256_file, sha256_json, sha256_text
 from hemicycle.errors import DeclarationError, InputError, RightsError, did_you_mean
 from hemicycle.gate import Gate
+from hemicycle.governance import Standing
+from hemicycle.governance.decisions import seen
 from hemicycle.ledger import Ledger, Statement
+from hemicycle.ledger.lineage import standing_on
 from hemicycle.project import AUTHORS, Card, Lock, Model, Project
 from hemicycle.rights.policy import find_policy, policy_path
 from hemicycle.steps import Resolving, Step, Unresolved, Work, in_order
 from hemicycle.store import Store, artefact_digest, digest_files
+
+if TYPE_CHECKING:
+    from hemicycle.release.facts import DecisionFacts
+
+T = TypeVar("T")
 
 #: Stage → verb that brings a project up to it.
 VERBS = {
@@ -51,9 +59,9 @@ VERBS = {
 #: Raised by one when a stage would make something else of the same input.
 VERSIONS = {
     "raw": 1,
-    "documents": 2,
-    "optout": 1,
-    "rights": 2,
+    "documents": 3,
+    "optout": 2,
+    "rights": 3,
     "cleared": 1,
     "admitted": 1,
     "annotated": 1,
@@ -65,7 +73,7 @@ VERSIONS = {
     "index": 2,
     "roots": 1,
     "evaluation": 1,
-    "release": 2,
+    "release": 3,
 }
 
 #: Uses a model needs a right for. Redistribution of text is asked for where text is published.
@@ -273,6 +281,7 @@ class Flow:
             | ({"optout": self.optout(name)} if card.reader == "web" else {}),
             resolve=resolve,
             settle=settle,
+            evidence=True,
         )
 
     @functools.cached_property
@@ -282,7 +291,8 @@ class Flow:
 
     @_memo
     def optout(self, name: str) -> Step:
-        """What a web source's sites say now of being mined; fetched anew when the evidence is too old."""
+        """What a web source's pages and sites say now of being mined, where the evidence is too old."""
+        card = self._card(name)
         policy = find_policy(self.declaration.project.policy, self.project.folder)
         declared = {"age_days": policy.opt_out_age_days}
 
@@ -302,6 +312,7 @@ class Flow:
             return recheck_source(
                 work.inputs["documents"] / "documents.parquet",
                 work.out,
+                declared=card.urls or (),
                 fetch=checked is not None,
                 offline=work.offline,
                 age_days=policy.opt_out_age_days,
@@ -323,6 +334,7 @@ class Flow:
             resolve=resolve,
             settle=settle,
             rebuildable=False,
+            evidence=True,
         )
 
     @_memo
@@ -354,6 +366,7 @@ class Flow:
             {source: self.rights(source) for source in sources},
             resolve=resolve if self.gate.declared else None,
             may_lack=frozenset(sources),
+            evidence=True,
         )
 
     @_memo
@@ -420,12 +433,16 @@ class Flow:
     @_memo
     def corpus(self, name: str) -> Step:
         corpus = self.declaration.corpora[name]
+        sources = corpus.sources
 
         def resolve(at: Resolving) -> dict[str, Any]:
             # Here and not in `build`, so that a look knows it too.
             if not at.statements["admitted"].figures["admitted"]:
+                every = list(self.ledger.current().values())
+                made = sorted({one for source in sources for one in standing_on(every, "raw", source)})
                 raise RightsError(
-                    f"no document of corpus “{name}” is cleared",
+                    f"no document of corpus “{name}” is cleared"
+                    + (f"; made of its sources so far: {', '.join(made)}" if made else ""),
                     remedy="`hemicycle clear` says for each source what holds it back.",
                 )
             return {}
@@ -452,7 +469,7 @@ class Flow:
             "rules": rules_digest(rules),
             "near_duplicates": corpus.near_duplicates,
         }
-        inputs = {source: self.annotated(source) for source in corpus.sources}
+        inputs = {source: self.annotated(source) for source in sources}
         return Step(
             "corpus",
             name,
@@ -632,6 +649,18 @@ class Flow:
                 progress=work.progress,
             )
 
+        declared = {"method": model.method, "architecture": model.architecture.model_dump()}
+
+        def resolve(at: Resolving) -> dict[str, Any]:
+            run = self._resolve_run(name, at)
+            covers = {
+                "plan": at.statements["order"].digest,
+                "run": sha256_json([declared, run, {r: s.digest for r, s in at.statements.items()}]),
+            }
+            budget = model.budget.model_dump(mode="json", exclude_none=True)
+            self.gate.require("run", name, covers, {**declared, **run, "budget": budget})
+            return run
+
         inputs = {
             **self._token_inputs(model),
             "tokenizer": self.tokenizer(model.tokenizer),
@@ -641,10 +670,10 @@ class Flow:
             "model",
             name,
             VERSIONS["model"],
-            {"method": model.method, "architecture": model.architecture.model_dump()},
+            declared,
             build,
             inputs,
-            resolve=lambda at: self._resolve_run(name, at),
+            resolve=resolve,
             rebuildable=False,
         )
 
@@ -702,6 +731,7 @@ class Flow:
             from hemicycle.release import make_release
 
             self._check_licence(work)
+            rights = _with_role(work.statements, "rights")
             return make_release(
                 work.out,
                 name=name,
@@ -714,6 +744,8 @@ class Flow:
                 refused=_with_role(work.inputs, "admitted"),
                 evaluations=_with_role(work.inputs, "evaluation"),
                 ledger=self.ledger,
+                approvals=self.gate.approvals,
+                decisions=self._told(self.gate.behind(name, work.statements["model"], rights)),
                 progress=work.progress,
             )
 
@@ -732,6 +764,19 @@ class Flow:
             "tables": _tables("release"),
         }
         may_lack = frozenset(r for r in inputs if r.startswith(("rights ", "evaluation ")))
+
+        def resolve(at: Resolving) -> dict[str, Any]:
+            verdicts = {s: seen(r) for s, r in _with_role(at.statements, "rights").items()}
+            measured = {e: s.digest for e, s in _with_role(at.statements, "evaluation").items()}
+            said = {key: declared[key] for key in ("release", "project", "cards")}
+            covers = {
+                "model": at.statements["model"].digest,
+                "release": sha256_json([said, verdicts, measured]),
+            }
+            figures = at.statements["model"].figures
+            self.gate.require("release", name, covers, {"tokens": figures["tokens"], "sources": sources})
+            return {}
+
         return Step(
             "release",
             name,
@@ -739,8 +784,27 @@ class Flow:
             declared,
             build,
             inputs,
+            resolve=resolve if self.gate.declared else None,
             may_lack=may_lack,
             rebuildable=False,
+            seals=True,
+        )
+
+    def _told(self, decisions: list[Standing]) -> tuple[DecisionFacts, ...]:
+        """Decisions as the pages of a release show them."""
+        from hemicycle.release.facts import DecisionFacts, SignerFacts
+
+        return tuple(
+            DecisionFacts(
+                one.decision.kind,
+                one.decision.subject,
+                one.decision.reason,
+                tuple(
+                    SignerFacts(s.person, self.gate.name_of(s.person), s.role, s.entered.date().isoformat())
+                    for s in one.entry.signed
+                ),
+            )
+            for one in decisions
         )
 
     def _check_licence(self, work: Work) -> None:
@@ -812,7 +876,7 @@ def fingerprints(text: str) -> dict[str, str]:
     return {"text": sha256_text(text)} | ({"words": words} if words else {})
 
 
-def _with_role(inputs: Mapping[str, Path], stage: str) -> dict[str, Path]:
+def _with_role(inputs: Mapping[str, T], stage: str) -> dict[str, T]:
     return {role.removeprefix(f"{stage} "): p for role, p in inputs.items() if role.startswith(f"{stage} ")}
 
 

@@ -2,17 +2,19 @@
 
 Without a `governance.toml` a project is `solo`: the one person who runs it answers for it, no decision is
 needed, and everything made says so. With one, a source passes only while a signed decision stands that covers
-its verdicts, its texts and its card as they are today.
+its verdicts, its texts and its card as they are today; a model is trained, and a release made, only by a
+signed decision on just that.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from hemicycle.digests import sha256_file
 from hemicycle.errors import DeclarationError, IntegrityError, RightsError
 from hemicycle.governance import (
     GOVERNANCE,
@@ -30,12 +32,37 @@ from hemicycle.governance import (
     read_entries,
     standings,
 )
-from hemicycle.governance.admission import governance_in_force
+from hemicycle.governance.admission import check_entered, entered_files
 from hemicycle.governance.check import check_decisions
-from hemicycle.governance.decisions import APPROVALS, card_digest
-from hemicycle.governance.rules import Rules
+from hemicycle.governance.clock import not_before
+from hemicycle.governance.decisions import APPROVALS, FileKind, seen
+from hemicycle.governance.in_force import admit_file, in_force, people_in_force
+from hemicycle.governance.rules import DecisionKind, Rules
 from hemicycle.ledger import Ledger, Statement
-from hemicycle.project import Project
+from hemicycle.project import AUTHORS, Project
+from hemicycle.rights.policy import policy_path
+
+
+class Undecided(RightsError):
+    """A decision is needed that does not stand. Whoever is to sign drafts it from what is said here.
+
+    Attributes:
+        kind, subject, covers, summary: as those of the decision that is needed.
+    """
+
+    def __init__(
+        self,
+        kind: DecisionKind,
+        subject: str,
+        covers: Mapping[str, str],
+        summary: Mapping[str, Any],
+        state: str,
+        missing: Sequence[str],
+    ) -> None:
+        self.kind, self.subject, self.covers, self.summary = kind, subject, covers, summary
+        what = f"the training of “{subject}”" if kind == "run" else f"the release “{subject}”"
+        to_sign = f"To sign: {', '.join(missing)}, with `hemicycle govern sign {kind} {subject}`."
+        super().__init__(f"{what} is not decided: {state}", remedy=to_sign if missing else None)
 
 
 class Gate:
@@ -46,6 +73,7 @@ class Gate:
         self.now = now or decisions.now_utc
         self.approvals: Path = project.folder / APPROVALS
         self.people_file: Path = project.folder / GOVERNANCE
+        self.policy_file: Path = policy_path(project.declaration.project.policy, project.folder)
 
     @property
     def declared(self) -> bool:
@@ -64,7 +92,7 @@ class Gate:
                 place=place,
                 remedy='Write governance = "declared" under [project], or delete the file.',
             )
-        if not declared and any(line.kind == "governance" for line in self.ledger.journal.read()[0]):
+        if not declared and in_force(self.ledger.journal.read()[0], "governance"):
             raise RightsError(
                 "several people govern this project, and its declaration says that one does",
                 place=place,
@@ -76,7 +104,7 @@ class Gate:
     @functools.cached_property
     def governance(self) -> Governance:
         """The people in force: those of the file; while a change of it awaits a decision, those before."""
-        return governance_in_force(self.ledger) or load_governance(self.people_file)
+        return people_in_force(self.ledger) or load_governance(self.people_file)
 
     @property
     def rules(self) -> Rules:
@@ -85,23 +113,26 @@ class Gate:
     def admit(self) -> list[Refusal]:
         """Enter what is new and sound of `governance.toml` and `approvals/` into the journal.
 
-        To be called by the one process that writes. Decisions enter by the people in force; then a changed
-        file of people, if a decision now says so; then what its new people signed. Raises RightsError where
-        no decision says so, IntegrityError where something that had entered was altered.
+        To be called by the one process that writes. What entered before is checked first: what the journal
+        says of signers is believed only after their signatures. Then decisions enter by the people in force;
+        then a changed file of people and a changed policy, if a decision now says so; then what new people
+        signed. Raises RightsError where no decision says so, IntegrityError where something that had entered
+        was altered, InputError where the clock is behind the journal.
         """
         if not self.declared:
             return []
-        now = self.now()
-        before = governance_in_force(self.ledger)
+        lines = self.ledger.journal.lines()
+        check_entered(self.approvals, entered_files(self.ledger.journal))
+        for finding in check_decisions(self.ledger, self.approvals):
+            raise IntegrityError(finding.why, place=str(self.project.folder / finding.path))
+        now = not_before(lines, self.now())
+        before = people_in_force(self.ledger)
         if before is not None:
             admit_decisions(self.ledger, self.approvals, before, now)
         governance = admit_governance(self.ledger, self.people_file, self.approvals, now)
+        admit_file(self.ledger, "policy", self.policy_file, self.approvals, now)
         self.__dict__.pop("governance", None)
-        refused = admit_decisions(self.ledger, self.approvals, governance, now)
-        # What the journal says of signers is believed only after the signatures themselves.
-        for finding in check_decisions(self.ledger, self.approvals):
-            raise IntegrityError(finding.why, place=str(self.approvals / finding.file))
-        return refused
+        return admit_decisions(self.ledger, self.approvals, governance, now)
 
     def refusals(self) -> list[Refusal]:
         """What `admit` would refuse today; nothing is written."""
@@ -112,19 +143,92 @@ class Gate:
         return standings(read_entries(self.ledger.journal.lines(), self.approvals), self.rules, self.now())
 
     def covers(self, source: str, rights: Statement) -> dict[str, str]:
-        """What a decision on a source must have seen: verdicts, texts, and what its card says of rights."""
+        """What a decision on a source must have seen, and whose affair it is."""
         card = self.project.cards[source]
-        return {
-            "verdicts": str(rights.figures["verdicts_digest"]),
-            "card": card_digest(card.rights.model_dump(mode="json")),
-            "author": card.rights.attested_by or "",
-            "publisher": card.publisher or "",
-        }
+        return seen(rights) | {"author": card.rights.attested_by or "", "publisher": card.publisher or ""}
 
     def clearances(self, rights: Mapping[str, Statement]) -> dict[str, Clearance]:
         """Source → whether decisions let it pass, given the statement about its verdicts."""
         told = self.standings()
         return {source: clearance(source, self.covers(source, s), told) for source, s in rights.items()}
+
+    def require(
+        self, kind: DecisionKind, subject: str, covers: Mapping[str, str], summary: Mapping[str, Any]
+    ) -> None:
+        """Raise Undecided unless the project is solo, or a decision on just this stands."""
+        if not self.declared:
+            return
+        own = [s for s in self.standings() if (s.decision.kind, s.decision.subject) == (kind, subject)]
+        same = [s for s in own if s.decision.covers == covers]
+        if any(s.state == "standing" for s in same):
+            return
+        state = "what was decided is no longer what is to be done" if own else "nobody has signed"
+        missing: Sequence[str] = self.rules[kind].needs
+        if same:
+            state, missing = "signatures are missing", same[-1].missing
+            if same[-1].effective is not None:
+                state = f"the decision is in force from {same[-1].effective:%Y-%m-%d %H:%M} UTC"
+        raise Undecided(kind, subject, covers, summary, state, missing)
+
+    def draft(
+        self,
+        kind: DecisionKind,
+        subject: str,
+        covers: Mapping[str, Any],
+        reason: str,
+        *,
+        author: str | None = None,
+        publisher: str | None = None,
+        expires: str | None = None,
+        summary: Mapping[str, Any] | None = None,
+    ) -> Decision:
+        """A decision as of now and of the journal as it stands."""
+        return Decision(
+            kind=kind,
+            subject=subject,
+            covers=covers,
+            author=author,
+            parties=(publisher,) if publisher else (),
+            reason=reason,
+            head=self.ledger.journal.head,
+            made=self.now().isoformat(),
+            expires=expires,
+            summary=summary or {},
+        )
+
+    def draft_file(self, kind: FileKind, reason: str) -> Decision:
+        """A decision that the file of people, or the policy, as it lies there, is to be in force."""
+        path = self.people_file if kind == "governance" else self.policy_file
+        before, digest = in_force(self.ledger.journal.lines(), kind), sha256_file(path)
+        if before is None:
+            what, remedy = "the first one is signed by nobody", "`hemicycle clear` puts it in force."
+            raise DeclarationError(what, place=str(path), remedy=remedy)
+        if before.sha256 == digest:
+            raise DeclarationError("it is in force already", place=str(path), remedy="Change it, then sign.")
+        return self.draft(kind, "project", {kind: digest, "replaces": before.sha256}, reason)
+
+    def behind(self, release: str, model: Statement, rights: Mapping[str, Statement]) -> list[Standing]:
+        """The decisions that a release of a model rests on, in the order of their entry."""
+        if not self.declared:
+            return []
+        clearing = {found.decision for found in self.clearances(rights).values()}
+        decided = {
+            ("run", model.subject.name, model.inputs["order"]["digest"]),
+            ("release", release, model.digest),
+        }
+
+        def counts(one: Standing) -> bool:
+            d = one.decision
+            key = {"run": "plan", "release": "model"}.get(d.kind, "")
+            lifting = d.kind == "override" and d.subject in rights
+            return lifting or one.entry.file in clearing or (d.kind, d.subject, d.covers.get(key)) in decided
+
+        return [one for one in self.standings() if one.state == "standing" and counts(one)]
+
+    def name_of(self, person: str) -> str:
+        """As people know somebody who signed; their id where the file of people has them no more."""
+        known = self.governance.people.get(person)
+        return known.name if known else person
 
 
 def summary_of(rights: Statement) -> dict[str, Any]:
@@ -137,13 +241,23 @@ def summary_of(rights: Statement) -> dict[str, Any]:
 def changes(decision: Decision, covers: Mapping[str, str], rights: Statement) -> list[str]:
     """What is no longer as the signers of a decision saw it, as sentences; empty where nothing is.
 
-    The verdicts come first, then what can have moved them: card, texts, rules, policy, day.
+    The verdicts come first, then what can have moved them: card, texts, licences, rules, policy, day. Raises
+    IntegrityError where the decision's figures are not those of a source.
     """
-    seen, now = decision.summary, summary_of(rights)
+    try:
+        return _changes(decision, covers, rights)
+    except (AttributeError, TypeError, ValueError):
+        raise IntegrityError(
+            "the figures in the decision are not those of a source", place=f"{decision.stem}.json"
+        ) from None
+
+
+def _changes(decision: Decision, covers: Mapping[str, str], rights: Statement) -> list[str]:
+    saw, now = decision.summary, summary_of(rights)
     told = []
     for jurisdiction, uses in dict(now.get("verdicts", {})).items():
         for use, counts in uses.items():
-            before = seen.get("verdicts", {}).get(jurisdiction, {}).get(use, {})
+            before = saw.get("verdicts", {}).get(jurisdiction, {}).get(use, {})
             for verdict, count in counts.items():
                 was = before.get(verdict, {}).get("documents", 0)
                 if was != count["documents"]:
@@ -152,15 +266,37 @@ def changes(decision: Decision, covers: Mapping[str, str], rights: Statement) ->
                     )
     if decision.covers.get("verdicts") != covers["verdicts"] and not told:
         told.append("other documents or other texts under the same counts of verdicts")
-    if decision.covers.get("card") != covers["card"]:
-        told.append("because of evidence: what the card says of rights was changed")
-    if seen.get("documents") != now.get("documents") or seen.get("characters") != now.get("characters"):
+    for key, what in (
+        ("card", "what the card says of rights was changed"),
+        ("publisher", "the card names another publisher"),
+        ("authors", f"{AUTHORS} was changed"),
+    ):
+        if decision.covers.get(key, "") != covers[key]:
+            told.append(f"because of evidence: {what}")
+    if saw.get("documents") != now.get("documents") or saw.get("characters") != now.get("characters"):
         told.append("because of evidence: the source's documents were changed")
-    before_rules, rules = set(seen.get("rules", ())), set(now.get("rules", ()))
-    told += [f"because of rules: {rule} is used now" for rule in sorted(rules - before_rules)]
-    told += [f"because of rules: {rule} is no longer used" for rule in sorted(before_rules - rules)]
-    if seen.get("policy") != now.get("policy"):
-        told.append(f"because of the policy: {now.get('policy')}, was {seen.get('policy')}")
-    if seen.get("as_of") != now.get("as_of") and told:
-        told.append(f"because of dates: verdicts of {now.get('as_of')}, were of {seen.get('as_of')}")
+    told += _changed_rows(saw.get("rules", ()), now.get("rules", ()))
+    if saw.get("policy") != now.get("policy"):
+        told.append(f"because of the policy: {now.get('policy')}, was {saw.get('policy')}")
+    if saw.get("as_of") != now.get("as_of") and told:
+        told.append(f"because of dates: verdicts of {now.get('as_of')}, were of {saw.get('as_of')}")
+    return told
+
+
+def _changed_rows(saw: Iterable[str], now: Iterable[str]) -> list[str]:
+    """Rows of the tables (`licences/MIT@2026-11-22`) that are used no more, anew, or as of another day."""
+    before, after = (dict(rule.partition("@")[::2] for rule in rules) for rules in (saw, now))
+    told = []
+    for row in sorted(before.keys() | after.keys()):
+        table, _, name = row.rpartition("/")
+        # The policy has a sentence of its own.
+        if table == "policy" or before.get(row) == after.get(row):
+            continue
+        why = f"because of licences: {name}" if table == "licences" else f"because of rules: {row}"
+        if row not in before:
+            told.append(f"{why} is used now")
+        elif row not in after:
+            told.append(f"{why} is no longer used")
+        else:
+            told.append(f"{why} is of {after[row]}, was of {before[row]}")
     return told

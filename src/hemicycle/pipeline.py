@@ -5,6 +5,9 @@ declaration, what was resolved (a date, a number of steps), and the digests of t
 step whose key the ledger already knows, and whose artefact stands, is up to date; nothing else decides,
 so the clock, the host and the order of commands cannot.
 
+An artefact of which a file is missing does not stand and is made again. One of which a file is another than
+the ledger states is no reason to build but to stop: somebody, or the disk, changed it.
+
 A build that is killed leaves its scratch folder behind under the same key, and resumes from it. A build
 that had finished but was not yet entered in the ledger is entered at the next start.
 """
@@ -17,7 +20,7 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -28,14 +31,18 @@ from hemicycle.engines import Engine, Local
 from hemicycle.errors import HemicycleError, InputError, IntegrityError, RightsError
 from hemicycle.ledger import Ledger, Statement, Subject
 from hemicycle.ledger.statements import read_statement
-from hemicycle.ledger.verify import check_files
+from hemicycle.ledger.verify import Finding, check_changed, check_files
 from hemicycle.progress import QUIET, Progress
 from hemicycle.project import Lock
+from hemicycle.stamps import Stamps, stamp_of
 from hemicycle.steps import Outcome, Resolving, Step, Unresolved, Work, in_order
-from hemicycle.store import Store, digest_files, locked, sweep_asides, sync_tree, write_aside
+from hemicycle.store import Store, digest_files, list_files, locked, sweep_asides, sync_tree, write_aside
 
 #: Libraries whose version may show in an artefact's bytes; stated with each artefact.
 LIBRARIES = ("numpy", "polars", "pyarrow", "lxml", "tokenizers", "pydivsufsort", "torch", "transformers")
+
+#: Bytes of a file of evidence up to which it is read at every run.
+SMALL_EVIDENCE = 2**23
 
 
 class Pipeline:
@@ -51,6 +58,7 @@ class Pipeline:
         offline: bool = False,
         keep_going: bool = False,
         engine: Engine | None = None,
+        every_byte: bool = False,
         today: Callable[[], date] = lambda: datetime.now(UTC).date(),
         report: Callable[[Outcome], None] = lambda outcome: None,
         on_wait: Callable[[str], None] = lambda holder: None,
@@ -59,6 +67,7 @@ class Pipeline:
         self.store, self.ledger, self.lock = store, ledger, lock
         self.progress, self.offline, self.keep_going = progress, offline, keep_going
         self.engine = engine or Local()
+        self.every_byte, self.stamps = every_byte, Stamps(store.cache)
         self.today, self.report, self.on_wait, self.prepare = today, report, on_wait, prepare
         self._checked: set[tuple[str, str]] = set()
 
@@ -94,7 +103,10 @@ class Pipeline:
             return list(outcomes.values())
 
     def look(self, targets: list[Step], *, force: frozenset[str] = frozenset()) -> list[Outcome]:
-        """Say what `run` would do and why, without building or measuring anything."""
+        """Say what `run` would do and why, without building or measuring anything.
+
+        Like `run`, it reads again what may have been changed.
+        """
         outcomes: dict[Step, Outcome] = {}
         for step in in_order(targets):
             outcomes[step] = self._look_at(step, outcomes, force)
@@ -113,7 +125,7 @@ class Pipeline:
         except Unresolved as unknown:
             return Outcome(step, "would-run", str(unknown))
         except RightsError as error:
-            return Outcome(step, "blocked", error.what, error=error)
+            return Outcome(step, "blocked", error.sentence, error=error)
         except HemicycleError as error:
             return _stopped(step, error)
         if str(step) in force:
@@ -122,7 +134,12 @@ class Pipeline:
             # Otherwise a source that cannot be had here would make all that was built without it look stale.
             return Outcome(step, "not-obtained", "it could not be had so far; `run` tries again")
         key = _key(step, resolved, statements)
-        current = self._standing(step, key)
+        try:
+            current = self._standing(step, key)
+        except HemicycleError as error:
+            return _stopped(step, error)
+        except OSError as error:
+            return _stopped(step, _told(step, error))
         if current is not None:
             folder = self.store.artefact(step.stage, step.name, key)
             return Outcome(step, "fresh", statement=current, folder=folder)
@@ -141,6 +158,8 @@ class Pipeline:
             state, reason = "fresh", ""
             if statement is None or str(step) in force:
                 state, reason = "built", _why(step, statements, resolved, self._latest(step), key)
+                if step.seals:
+                    self._check_all(step, outcomes)
                 statement = self._build(step, key, resolved, statements)
             if step.settle:
                 step.settle(statement, self.lock)
@@ -178,19 +197,32 @@ class Pipeline:
         return step.resolve(Resolving(statements, self.lock, self.today(), self.progress, looking))
 
     def _standing(self, step: Step, key: str) -> Statement | None:
-        """The statement about an artefact that is there, or None."""
+        """The statement about an artefact that is there, or None.
+
+        Raises IntegrityError where a file of it is another than the ledger states.
+        """
         statement = self.ledger.current().get(key)
-        if statement is None:
-            return None
+        if statement is None or _identity(statement) in self._checked:
+            return statement
         folder = self.store.artefact(step.stage, step.name, key)
-        for file in statement.files:
-            try:
-                size = (folder / file.path).stat().st_size
-            except (FileNotFoundError, NotADirectoryError):
-                return None
-            if size != file.size:
-                return None
+        if self.every_byte:
+            present = all((folder / file.path).exists() for file in statement.files)
+            findings = check_files(folder, statement) if present else None
+        else:
+            whole = SMALL_EVIDENCE if step.evidence else 0
+            findings = check_changed(folder, statement, self.stamps, whole=whole, progress=self.progress)
+        if findings is None or (findings and self._gave_way(step, statement)):
+            return None
+        _refuse(findings, folder, statement)
+        if self.every_byte:
+            self._checked.add(_identity(statement))
         return statement
+
+    def _gave_way(self, step: Step, statement: Statement) -> bool:
+        """Whether another artefact took this one's place, as releases of one name do."""
+        last = self._latest(step)
+        places = {self.store.artefact(*_named(s), s.subject.key) for s in (statement, last) if s}
+        return last is not statement and len(places) == 1
 
     def _latest(self, step: Step) -> Statement | None:
         """The last statement about a step of this name, whatever its key."""
@@ -217,6 +249,8 @@ class Pipeline:
         work = Work(content, scratch, inputs, statements, resolved, self.progress, self.offline, self.engine)
         figures = step.build(work)
         sync_tree(content)
+        read_from = self.stamps.now()
+        stamps = {file: stamp_of(content / file) for file in list_files(content)}
         statement = Statement(
             Subject(step.stage, step.name, key),
             tuple(digest_files(content)),
@@ -230,24 +264,22 @@ class Pipeline:
             _made(started, time.monotonic() - began, self.ledger.governance),
         )
         write_aside(staging / "statement.json", statement.to_bytes())
-        self._checked.add((str(statement.subject), statement.digest))
+        self._checked.add(_identity(statement))
+        self.stamps.keep(statement, stamps, read_from)
         return self._commit(staging)
 
     def check(self, folder: Path, statement: Statement) -> None:
         """Refuse an artefact that is no longer what the ledger says; each is read once a process."""
-        identity = (str(statement.subject), statement.digest)
-        if identity in self._checked:
-            return
-        findings = check_files(folder, statement)
-        if findings:
-            raise IntegrityError(
-                findings[0].what,
-                place=findings[0].file,
-                remedy=f"Delete {folder} and run again."
-                if statement.rebuildable
-                else "Restore it from a copy.",
-            )
-        self._checked.add(identity)
+        if _identity(statement) not in self._checked:
+            _refuse(check_files(folder, statement), folder, statement)
+            self._checked.add(_identity(statement))
+
+    def _check_all(self, step: Step, outcomes: Mapping[Step, Outcome]) -> None:
+        """Refuse to go on unless all that a step stands on, to its sources, is what the ledger says."""
+        for below in in_order([step]):
+            outcome = outcomes.get(below)
+            if outcome and outcome.statement and outcome.folder:
+                self.check(outcome.folder, outcome.statement)
 
     def _commit(self, staging: Path) -> Statement:
         """Bring finished work under its final name and into the ledger. Each part may be repeated."""
@@ -263,7 +295,8 @@ class Pipeline:
     def _recover(self) -> None:
         """Finish what a killed run left: the ledger first, then finished artefacts, then deletions."""
         project = self.lock.path.parent
-        for folder in (self.ledger.folder, project / ".hemicycle", self.store.root / ".staging"):
+        swept = (self.ledger.folder, project / ".hemicycle", self.store.root / ".staging", self.store.cache)
+        for folder in swept:
             sweep_asides(folder)
         for left in [*project.glob(".*.aside"), *self.store.root.glob(".*.aside")]:
             left.unlink()
@@ -316,7 +349,26 @@ class Pipeline:
 def _stopped(step: Step, error: HemicycleError) -> Outcome:
     """What an error makes of a step: an optional source that cannot be had is no failure."""
     gone = step.optional and isinstance(error, InputError)
-    return Outcome(step, "not-obtained" if gone else "failed", error.what, error=error)
+    return Outcome(step, "not-obtained" if gone else "failed", error.sentence, error=error)
+
+
+def _identity(statement: Statement) -> tuple[str, str]:
+    return str(statement.subject), statement.digest
+
+
+def _refuse(findings: Sequence[Finding], folder: Path, statement: Statement) -> None:
+    """Raise IntegrityError where there are findings."""
+    if not findings:
+        return
+    more = f" (and {len(findings) - 1} more in {folder})" if len(findings) > 1 else ""
+    mend = (
+        "it comes back as it was" if statement.rebuildable else "it is made anew, and what stands on it too"
+    )
+    raise IntegrityError(
+        findings[0].what + more,
+        place=findings[0].file,
+        remedy=f"Restore it from a copy; or delete {folder} and run again: {mend}.",
+    )
 
 
 def _told(step: Step, error: OSError) -> HemicycleError:

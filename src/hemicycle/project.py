@@ -38,15 +38,22 @@ LOCK = "hemicycle.lock"
 #: square of its parts, and no person writes as much.
 LARGEST, MOST_DOTS = 1 << 20, 1_000
 
+#: Characters of a wrong value that an error repeats.
+LONGEST_SHOWN = 80
+
 #: The project's own file of authors, for years that sources leave open.
 AUTHORS = "authors.csv"
 
 _NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 _COUNTRY = r"^[A-Z]{2}(-[A-Z]{2,3})?$"
 _PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
+_PATH = r"^[^\x00]*$"
 
 #: Names become folder names and command-line words.
 Name = Annotated[str, StringConstraints(pattern=_NAME)]
+
+#: Where something lies on this machine, or a pattern of such places.
+PathText = Annotated[str, StringConstraints(pattern=_PATH)]
 
 #: Countries a project may be released in, ISO 3166. Each needs rules of its own in `rights/`.
 Jurisdiction = Annotated[str, StringConstraints(pattern=_COUNTRY)]
@@ -54,8 +61,10 @@ Jurisdiction = Annotated[str, StringConstraints(pattern=_COUNTRY)]
 #: A kind of mistake (pydantic's type of error) → what is said of it; braces take a figure of the error.
 _MISTAKES = {
     "too_short": "needs at least {min_length}",
+    "string_too_short": "must not be empty",
     "greater_than": "must be more than {gt}",
     "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
     "less_than_equal": "must be at most {le}",
     "literal_error": "must be {expected}",
     "string_type": "must be a text, in quotes",
@@ -67,6 +76,7 @@ _MISTAKES = {
     "finite_number": "must be a finite number",
     "int_parsing_size": "must be a smaller number",
     "int_from_float": "must be a whole number",
+    "date_type": "must be a day such as 2026-01-31, without quotes",
     "float_type": "must be a number",
     "float_parsing": "must be a number",
     "bool_type": "must be true or false",
@@ -76,18 +86,20 @@ _FORMS = {
     _NAME: "must be a name of lower-case letters, digits, - and _, at most 64",
     _COUNTRY: "must be the code of a country in capitals, such as FR or BE",
     _PACKAGE: "must be the name of a Debian package",
+    _PATH: "must be a path, which holds no NUL",
 }
 
 
 class Declared(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Strict: pydantic would else read `true` as one layer and "8" as eight. And no share is infinite.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def _count(value: object) -> object:
     """Read “200k”, “3M”, “1.5B”, “2T” as a number of tokens."""
     if not isinstance(value, str):
         return value
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKMBT]?)\s*", value)
+    match = re.fullmatch(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([kKMBT]?)\s*", value)
     if not match:
         raise ValueError("is not a number of tokens such as 500k, 200M or 3B")
     factor = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}[match[2]]
@@ -111,6 +123,20 @@ class Terms(Declared):
     by: str
 
 
+class Offer(Declared):
+    """The holder's own words by which the files at `urls` are offered for download.
+
+    Attributes:
+        url: the page they stand on.
+        quote: as they stand there.
+        read_on: ISO date.
+    """
+
+    url: str
+    quote: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    read_on: date
+
+
 class Generator(Declared):
     """A model that wrote a part of the text; its licence binds what it wrote."""
 
@@ -130,6 +156,8 @@ class CardRights(Declared):
         attested_by: the person who read the licence at its place and answers for it.
         evidence: where the licence was read.
         terms: what a person read in the terms of use; web sources need it.
+        offered: by which words the holder offers the files for download; sources with `urls` need it, unless
+            their reader is ``web``.
         generators: models that wrote the text, where it is synthetic.
         blocked: why nothing of the source may be used, whatever is stated.
     """
@@ -140,6 +168,7 @@ class CardRights(Declared):
     attested_by: str | None = None
     evidence: list[str] = []
     terms: Terms | None = None
+    offered: Offer | None = None
     generators: list[Generator] = []
     blocked: str | None = None
 
@@ -157,11 +186,11 @@ class Card(Declared):
     title: str
     publisher: str | None = None
     reader: str
-    path: str | None = None
+    path: PathText | None = None
     urls: list[str] | None = None
     packages: list[Annotated[str, StringConstraints(pattern=_PACKAGE)]] | None = None
-    include: list[str] = ["**/*"]
-    exclude: list[str] = []
+    include: list[PathText] = ["**/*"]
+    exclude: list[PathText] = []
     kind: Kind = "other"
     language: str = "fr"
     variety: str | None = None
@@ -249,14 +278,14 @@ class Model(Declared):
     architecture: Architecture
     budget: Budget
     batch_tokens: int | None = Field(default=None, ge=16)
-    seed: int = Field(default=1, ge=0)
+    seed: int = Field(default=1, ge=0, lt=2**63)
 
 
 class Evaluation(Declared):
     """Measure models on the held-out documents; `compare` adds model folders from elsewhere."""
 
     models: list[Name] = Field(min_length=1)
-    compare: list[str] = []
+    compare: list[PathText] = []
 
 
 class Release(Declared):
@@ -269,9 +298,18 @@ class ProjectTable(Declared):
     name: Name
     jurisdictions: list[Jurisdiction] = Field(min_length=1)
     license: str
-    policy: str = "default"
+    policy: PathText = "default"
     governance: Literal["solo", "declared"] = "solo"
-    store: str | None = None
+    store: PathText | None = None
+
+    @field_validator("store")
+    @classmethod
+    def _home(cls, store: str | None) -> str | None:
+        try:
+            Path(store or "").expanduser()
+        except RuntimeError:
+            raise ValueError("begins with the home of somebody whom this machine does not know") from None
+        return store
 
 
 class _UnknownNameError(ValueError):
@@ -415,14 +453,15 @@ def load_card(path: Path) -> Card:
     return card
 
 
-def load_toml(path: Path, model: type[T]) -> T:
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file. Raises DeclarationError where there is none, or none that can be read."""
     try:
         raw = path.read_bytes()
         if len(raw) > LARGEST or any(line.count(b".") > MOST_DOTS for line in raw.splitlines()):
             raise DeclarationError(
                 "the file is too large, or a key in it too long, to be read", place=str(path)
             )
-        data = tomllib.loads(raw.decode("utf-8"))
+        return tomllib.loads(raw.decode("utf-8"))
     except FileNotFoundError:
         raise DeclarationError("the file does not exist", place=str(path)) from None
     except OSError as error:
@@ -434,6 +473,10 @@ def load_toml(path: Path, model: type[T]) -> T:
     # What the parser lets through beside its own error: numbers of thousands of digits, endless nesting.
     except (ValueError, RecursionError) as error:
         raise DeclarationError(f"this is not TOML: {error}", place=str(path)) from None
+
+
+def load_toml(path: Path, model: type[T]) -> T:
+    data = read_toml(path)
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -461,8 +504,7 @@ def declaration_error(path: Path, model: type[BaseModel], error: ValidationError
     context = found.get("ctx", {})
     if isinstance(context.get("error"), _UnknownNameError):
         return DeclarationError(str(context["error"]), place=_place(path, context["error"].keys))
-    given = found.get("input")
-    shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
+    shown = _shown(found.get("input"))
     message = found["msg"].removeprefix("Value error, ")
     if found["type"] == "string_pattern_mismatch":
         message = _FORMS.get(context["pattern"], f"must be of the form {context['pattern']}")
@@ -470,6 +512,14 @@ def declaration_error(path: Path, model: type[BaseModel], error: ValidationError
         whole = {k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in context.items()}
         message = _MISTAKES[found["type"]].format(**whole)
     return DeclarationError(f"{dotted}: {message}{shown}" if dotted else message, place=place)
+
+
+def _shown(given: object) -> str:
+    """A value as the file spells it, where it is short enough to help."""
+    if isinstance(given, bool):
+        return f" (it is {str(given).lower()})"
+    spelled = repr(given) if isinstance(given, str | int | float) else ""
+    return f" (it is {spelled})" if 0 < len(spelled) <= LONGEST_SHOWN else ""
 
 
 def _known_keys(model: type[BaseModel], keys: tuple[int | str, ...]) -> set[str]:
@@ -527,29 +577,23 @@ def _day(value: str) -> str:
 _Day = Annotated[str, AfterValidator(_day)]
 
 
-class _Locked(Declared):
-    """What the lock says: Hemicycle wrote it, so nothing is read leniently."""
-
-    model_config = ConfigDict(strict=True)
-
-
-class _LockedRaw(_Locked):
+class _LockedRaw(Declared):
     declared: str
     digest: str
     packages: dict[str, str] = {}
 
 
-class _LockedRights(_Locked):
+class _LockedRights(Declared):
     of: str
     as_of: _Day
     holds_until: _Day | None = None
 
 
-class _LockedOptOut(_Locked):
+class _LockedOptOut(Declared):
     checked: _Day
 
 
-class _LockedModel(_Locked):
+class _LockedModel(Declared):
     of: str
     steps: int = Field(ge=1)
     seed: int = Field(ge=0)
@@ -558,7 +602,7 @@ class _LockedModel(_Locked):
     threads: int = Field(ge=1)
 
 
-class _LockFile(_Locked):
+class _LockFile(Declared):
     raw: dict[str, _LockedRaw] = {}
     rights: dict[str, _LockedRights] = {}
     optout: dict[str, _LockedOptOut] = {}

@@ -44,7 +44,7 @@ class Site(Declared):
     time: Annotated[str, StringConstraints(pattern=r"^(\d+-)?\d+(:\d\d){1,2}$")] = "02:00:00"
     at_once: int = Field(default=64, ge=1)
     memory: Annotated[str, StringConstraints(pattern=r"^\d+[MG]$")] = "4G"
-    setup: tuple[str, ...] = ()
+    setup: list[str] = Field(default_factory=list)
     container: _Word | None = None
 
 

@@ -71,6 +71,8 @@ class Step:
         optional: when the world does not give it (InputError), the others go on.
         may_lack: roles of inputs that may be missing, as when a source could not be obtained; at least one
             of all inputs must be there.
+        evidence: it decides what may be used; small files of it are read at every run, whatever their stamps.
+        seals: it speaks to others for all that it stands on, every byte of which is read before it is made.
     """
 
     stage: str
@@ -84,6 +86,8 @@ class Step:
     rebuildable: bool = True
     optional: bool = False
     may_lack: frozenset[str] = frozenset()
+    evidence: bool = False
+    seals: bool = False
 
     def __str__(self) -> str:
         return f"{self.stage} {self.name}"

@@ -67,11 +67,17 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def write_aside(path: Path, data: bytes) -> None:
-    """Write a file so that its name holds either the old content or the new one, never a part."""
+def write_aside(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Write a file so that its name holds either the old content or the new one, never a part.
+
+    A private one is its owner's alone from its first byte: a mode that is set afterwards comes too late.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.aside")
-    with aside.open("wb") as f:
+    # What a killed process of the same number left would keep its own mode.
+    aside.unlink(missing_ok=True)
+    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
+    with open(fd, "wb") as f:
         f.write(data)
         f.flush()
         os.fsync(f.fileno())

@@ -30,7 +30,7 @@ def test_a_corpus_that_rights_hold_back_is_shown_as_blocked_with_the_reason(refu
     assert f"blocked     corpus lettres  ({WHY})\n" in out
     assert "blocked     model petit  " in out
     assert "`hemicycle run` does them" not in out
-    said = call("run", refused, "--dry-run")[2]
+    said = call("run", refused, "--dry-run")[1]
     assert f"blocked: corpus lettres ({WHY})\n" in said
     assert "would run" not in said
 

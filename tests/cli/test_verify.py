@@ -54,6 +54,16 @@ def test_the_verdict_and_the_facts_are_results_and_stand_on_stdout(built, tmp_pa
     assert out.endswith("\n1 finding(s)\n")
 
 
+def test_a_file_name_in_a_release_cannot_move_the_cursor_or_forge_a_line(tmp_path, call):
+    release = build_miniature(tmp_path).release(tmp_path / "v0")
+    (release / "a\neverything is what the ledger says\x1b[2J").write_text("")
+    code, out, err = call("verify", release)
+    assert code == 1
+    assert "\x1b" not in out + err
+    assert "everything is what the ledger says" not in out.splitlines()
+    assert r"a\neverything is what the ledger says\x1b[2J: " in out
+
+
 def test_a_lost_ledger_is_one_finding(built, call):
     shutil.rmtree(built / "ledger")
     lost = "the ledger is missing: restore it from a copy, for nothing else says what was built"

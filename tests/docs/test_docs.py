@@ -22,6 +22,7 @@ from pydantic.fields import FieldInfo
 from hemicycle import project as declared
 from hemicycle.cli import VERBS
 from hemicycle.governance import load_rules
+from hemicycle.governance.complaint_step import deadlines
 from hemicycle.governance.rules import KINDS
 from hemicycle.rights import layers, term_rules
 from hemicycle.rights.policy import load_policy
@@ -231,6 +232,26 @@ def test_the_rules_of_signing_are_those_of_the_page() -> None:
         assert holds == (
             f"{rule.expires_days} days at most" if rule.expires_days else "while nothing changes"
         )
+
+
+def test_the_rules_and_deadlines_of_complaints_are_those_of_the_page() -> None:
+    described = tables((DOCS / "govern.md").read_text("utf-8"))["Complaints"]
+    rules, days = load_rules("default").complaint, deadlines()[-1]
+    due = {
+        "triage": f"{days.triage} days after the opening",
+        "grant": f"{days.decide} days after the opening",
+        "refuse": f"{days.decide} days after the opening",
+        "appeal": f"{days.appeal} days after the decision, or never",
+        "review": f"{days.review} days after the appeal",
+        "close": f"{days.close} days after the last decision",
+    }
+    assert set(described) == {"open", "appeal", *type(rules).model_fields}
+    for name, (_, signers, others, when) in described.items():
+        assert when == due.get(name, "–"), name
+        if name not in ("open", "appeal"):
+            rule = getattr(rules, name)
+            words = " and ".join(" or ".join(f"`{role}`" for role in seat) for seat in rule.needs)
+            assert (signers, re.findall(r"`(\w+)`", others)) == (words, rule.others_than), name
 
 
 def test_the_tables_of_terms_are_described_with_a_country_that_could_be_added() -> None:

@@ -324,7 +324,7 @@ def test_a_file_name_cannot_move_the_cursor(call, tmp_path):
         code, out, err = call(*words, "--project", project)
         assert code == 1
         assert "\x1b" not in out + err
-        assert "source bad, a�[2J.txt, line 1: byte 0 (0xff) is not UTF-8" in err
+        assert "source bad, a\\x1b[2J.txt, line 1: byte 0 (0xff) is not UTF-8" in err
 
 
 def test_a_full_disk_is_never_taken_for_an_optional_source_that_cannot_be_had(call, monkeypatch, tmp_path):
@@ -356,7 +356,7 @@ def test_a_project_that_may_only_be_read_can_be_looked_at(call, monkeypatch, tmp
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 
     monkeypatch.setattr("hemicycle.sources.local.write_aside", refuse)
-    monkeypatch.setattr("hemicycle.sources.local.COARSEST_STEP_NS", 0)
+    monkeypatch.setattr("hemicycle.stamps.COARSEST_STEP_NS", 0)
     code, out, _ = call("status", project)
     assert code == 0
     assert "up to date  corpus debats" in out

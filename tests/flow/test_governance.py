@@ -3,13 +3,16 @@
 import json
 import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from hemicycle.cli import cli
+from hemicycle.digests import sha256_file
 from hemicycle.errors import HemicycleError, IntegrityError
 from hemicycle.governance import decisions
+from hemicycle.rights import policy
 from tests.flow.small import DECLARATION, make_project
 from tests.governance.signing import armour, private_key, public_line, sign
 
@@ -57,6 +60,10 @@ class Project:
             raise done.exception
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         return json.loads(done.stdout)
+
+    def code(self, *words):
+        """The exit code alone, as a shell sees it."""
+        return CliRunner().invoke(cli, [*words, "--project", str(self.folder)]).exit_code
 
     def signed(self, verb, who, role, *words, source="sittings"):
         key = self.folder.parent / who
@@ -154,14 +161,94 @@ def test_a_decision_tampered_with_after_it_entered_stops_the_run_as_an_integrity
     project.admitted()
     (decision,) = (project.folder / "approvals").glob("*.json")
     decision.write_bytes(decision.read_bytes().replace(b'"reason": ""', b'"reason": "x"'))
-    with pytest.raises(IntegrityError, match="changed after it entered"):
+    with pytest.raises(IntegrityError, match="changed after it entered") as stopped:
         project.run("clear")
+    assert stopped.value.place == str(decision)
+    assert sha256_file(decision) in stopped.value.what
+
+
+def test_a_flipped_byte_of_a_signature_that_entered_stops_the_run_as_an_integrity_error(project):
+    project.cleared()
+    project.admitted()
+    signature = next((project.folder / "approvals").glob("*.claire.*.sig"))
+    whole = signature.read_bytes()
+    signature.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    for verb in ("clear", "curate", "release"):
+        with pytest.raises(IntegrityError, match="changed after it entered") as stopped:
+            project.run(verb)
+        assert stopped.value.place == str(signature)
 
 
 def test_what_would_be_signed_must_have_been_computed(project):
     with pytest.raises(HemicycleError, match="not computed") as refused:
         project.signed("sign", "claire", "legal")
     assert refused.value.exit_code == 3
+
+
+def test_clear_leaves_with_3_while_decisions_hold_everything_and_with_0_once_something_passes(project):
+    assert project.code("clear") == 3
+    assert project.code("clear", "sittings") == 3
+    project.cleared()
+    assert project.code("clear") == 0
+
+
+def test_what_stands_on_a_source_is_named_when_the_gate_closes(project):
+    project.cleared()
+    project.run("curate")
+    project.signed("revoke", "claire", "legal", "--reason", "a notice of the holder")
+    (row,) = project.run("clear")["sources"]
+    assert row["stands_on_it"] == ["corpus debats"]
+    for _ in range(2):
+        with pytest.raises(HemicycleError, match="made of its sources so far: corpus debats"):
+            project.run("tokenize")
+    said = CliRunner().invoke(cli, ["clear", "--project", str(project.folder)])
+    assert "  sittings: made of it so far: corpus debats" in said.stdout.splitlines()
+
+
+def test_a_changed_policy_needs_a_decision(project):
+    project.cleared()
+    project.run("clear")
+    declaration = project.folder / "hemicycle.toml"
+    text = declaration.read_text("utf-8")
+    changed = text.replace("[corpora", 'policy = "policy.toml"\n\n[corpora', 1)
+    declaration.write_text(changed, "utf-8")
+    default = (Path(policy.__file__).parent / "policy.default.toml").read_text("utf-8")
+    (project.folder / "policy.toml").write_text(default + "# ours\n", "utf-8")
+    with pytest.raises(HemicycleError, match=r"policy\.toml was changed") as refused:
+        project.run("clear")
+    assert refused.value.exit_code == 3
+    kept = refused.value.remedy.rpartition(": ")[2].rstrip(".")
+    declaration.write_text(changed.replace("policy.toml", kept), "utf-8")
+    assert project.admitted() == 8
+
+
+@pytest.mark.parametrize("summary", [{"rules": 5}, {"rules": [5]}, {"verdicts": []}, {"verdicts": {"FR": 1}}])
+def test_figures_that_are_none_are_an_integrity_error(project, summary):
+    from dataclasses import replace
+
+    from hemicycle.governance.decisions import Decision, write_decision
+
+    project.run("clear")
+    project.signed("sign", "amir", "data")
+    (path,) = (project.folder / "approvals").glob("*.json")
+    decision = replace(Decision.from_bytes(path.read_bytes(), ""), summary=summary)
+    write_decision(project.folder / "approvals", decision)
+    project.run("clear")
+    with pytest.raises(IntegrityError, match="not those of a source"):
+        project.run("clear", "diff")
+
+
+def test_a_change_of_a_licence_row_is_told_apart_from_rules_and_dates():
+    from hemicycle import gate
+
+    before = ["licences/MIT@2026-11-22", "licences/GPL-3.0-only@2026-11-22", "terms/FR-70@2026-11-22"]
+    after = ["licences/MIT@2027-01-01", "licences/CC0-1.0@2026-11-22", "terms/FR-70@2027-01-01"]
+    assert gate._changed_rows(before, after) == [
+        "because of licences: CC0-1.0 is used now",
+        "because of licences: GPL-3.0-only is no longer used",
+        "because of licences: MIT is of 2027-01-01, was of 2026-11-22",
+        "because of rules: terms/FR-70 is of 2027-01-01, was of 2026-11-22",
+    ]
 
 
 def test_a_declared_governance_without_its_file_and_a_file_in_a_solo_project_are_refused(project):

@@ -36,7 +36,7 @@ def test_everything_is_built_and_a_second_run_does_nothing(built):
     again = json.loads(hemicycle("run", folder, "--json").stdout)
     assert {s["state"] for s in again["steps"]} == {"fresh"}
     assert (folder / "releases" / "v0" / "model.safetensors").is_file()
-    assert hemicycle("run", folder, "--dry-run").stderr.strip() == "everything is up to date"
+    assert hemicycle("run", folder, "--dry-run").stdout.strip() == "everything is up to date"
 
 
 def test_a_project_and_its_release_verify(built, tmp_path):

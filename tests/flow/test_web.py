@@ -1,18 +1,23 @@
 """A web source from its sites to the gate: evidence of opt-outs, and what a later look changes."""
 
+import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 
+from hemicycle.cli.clear import command as clear
+from hemicycle.cli.rights import explain
 from hemicycle.cli.session import Session
-from hemicycle.errors import HemicycleError
+from hemicycle.errors import HemicycleError, IntegrityError
 from tests.sources.site import running
 
 TODAY = datetime.now(UTC).date()
 WORDS = "La séance est ouverte et le rapporteur présente les conclusions de la commission des finances. " * 12
 
-OPEN = "User-agent: CCBot\nAllow: /\n\nUser-agent: *\nDisallow: /prive/\n"
+OPEN = "User-agent: hemicycle\nAllow: /\n\nUser-agent: *\nDisallow: /prive/\n"
 SHUT = "User-agent: CCBot\nDisallow: /\n\nUser-agent: *\nAllow: /\n"
 
 DECLARATION = """
@@ -46,7 +51,8 @@ by = "A. Tester"
 
 
 @pytest.fixture
-def site():
+def site(monkeypatch):
+    monkeypatch.setattr("hemicycle.sources.web.PAUSE", 0.0)
     with running() as site:
         site.file("/robots.txt", OPEN)
         for number, name in enumerate(("un", "deux")):
@@ -105,7 +111,41 @@ def test_another_byte_of_robots_txt_that_changes_no_verdict_rebuilds_no_corpus(s
     site.file("/robots.txt", OPEN + "\n# a comment\n")
     states, admitted = run(folder, TODAY + timedelta(days=30))
     assert (states["optout"], states["corpus"], admitted) == ("built", "fresh", 2)
-    assert "/un.html" not in site.asked[-3:], "pages are not fetched again"
+    assert {"/un.html", "/deux.html"} <= set(site.asked[-4:]), "pages are asked again too"
+
+
+def test_a_reservation_that_one_page_makes_later_closes_the_gate_for_that_page(site, folder, monkeypatch):
+    run(folder)
+    page = site.answers["/un.html"]
+    site.html("/un.html", page.body.decode().replace("<head>", '<head><meta name="robots" content="noai">'))
+    states, admitted = run(folder, TODAY + timedelta(days=30))
+    assert (states["corpus"], admitted) == ("built", 1)
+    (reserved,) = (r for r in told(folder, "un.html", monkeypatch) if r["value"] == "reserved")
+    assert reserved["quote"] == "robots: noai"
+
+
+def test_a_page_that_is_gone_keeps_what_its_site_says_and_one_that_fails_closes(site, folder, monkeypatch):
+    run(folder)
+    del site.answers["/un.html"]
+    site.file("/deux.html", b"", 403)
+    assert run(folder, TODAY + timedelta(days=30))[1] == 1
+    assert reasons(folder) == {"licence-allow", "opt-out-unread"}
+    assert told(folder, "un.html", monkeypatch)[-1]["quote"] == "the server answered 404"
+
+
+def told(folder, page, monkeypatch):
+    """What `rights explain`, called a month later, says that was found when a page was asked again."""
+    make = Session.pipeline
+
+    def later(self, **options):
+        pipeline = make(self, **options)
+        pipeline.today = lambda: TODAY + timedelta(days=30)
+        return pipeline
+
+    monkeypatch.setattr(Session, "pipeline", later)
+    site = re.search(r"http://[^/]+", (folder / "sources" / "site.toml").read_text("utf-8"))[0]
+    said = CliRunner().invoke(explain, [f"site:{site}/{page}", "--project", str(folder), "--json"])
+    return json.loads(said.stdout)["asked_again"]
 
 
 def test_evidence_that_is_too_old_and_may_not_be_fetched_stops_the_run(folder):
@@ -157,3 +197,53 @@ def test_a_policy_of_the_project_may_read_silence_otherwise(site, folder):
     )
     declaration.write_text(text, "utf-8")
     assert run(folder)[1] == 2
+
+
+DOWNLOAD = """
+title = "Un recueil"
+reader = "text"
+urls = ["{site}/recueil.txt"]
+
+[rights]
+licence = "CC-BY-4.0"
+attested_by = "A. Tester"
+evidence = ["read on the site"]
+"""
+OFFER = """
+[rights.offered]
+url = "{site}/telecharger"
+quote = "Le recueil est offert au téléchargement."
+read_on = 2026-11-20
+"""
+
+
+def test_a_download_passes_with_its_holder_s_words_and_clear_shows_them_or_says_what_is_missing(site, folder):
+    site.file("/recueil.txt", f"{WORDS}\n")
+    card = folder / "sources" / "site.toml"
+    card.write_text(DOWNLOAD.format(site=site.address), "utf-8")
+    said = CliRunner().invoke(clear, ["--project", str(folder)]).stdout
+    assert "site: 1 refused. The files were fetched from an address" in said
+    assert "quote it as offered (url, quote, read_on) under [rights] of sources/site.toml." in said
+    card.write_text((DOWNLOAD + OFFER).format(site=site.address), "utf-8")
+    said = CliRunner().invoke(clear, ["--project", str(folder)]).stdout
+    assert "“Le recueil est offert au téléchargement.”" in said
+    assert f"({site.address}/telecharger, read on 2026-11-20)" in said
+    (row,) = json.loads(CliRunner().invoke(clear, ["--project", str(folder), "--json"]).stdout)["sources"]
+    assert (row["admitted"], row["offered"]["read_on"]) == (1, "2026-11-20")
+
+
+def test_an_offer_without_a_word_is_a_wrong_card(site, folder):
+    card = (DOWNLOAD + OFFER).replace("Le recueil est offert au téléchargement.", " ")
+    (folder / "sources" / "site.toml").write_text(card.format(site=site.address), "utf-8")
+    with pytest.raises(HemicycleError, match=r"line 13: rights\.offered\.quote: must not be empty"):
+        Session(folder)
+
+
+def test_evidence_of_opt_outs_that_was_changed_stops_the_next_run(site, folder):
+    run(folder)
+    (evidence,) = (folder / "build" / "optout").glob("*/optout.parquet")
+    whole = evidence.read_bytes()
+    evidence.write_bytes(whole[:40] + bytes([whole[40] ^ 1]) + whole[41:])
+    with pytest.raises(IntegrityError, match="differs from what the ledger states") as stopped:
+        run(folder, verb="clear")
+    assert stopped.value.place == str(evidence)

@@ -31,6 +31,38 @@ def test_the_little_prince_in_three_places():
     assert (said["CA-QC"]["verdict"], said["CA-QC"]["free_from"]) == ("allow", "1995-01-01")
 
 
+def test_every_row_comes_with_its_source_its_day_and_how_sure_it_is():
+    words = ["term", "--death", "1944", "--published", "1943", "--mplf", "--in", "FR,BE,CA,MG"]
+    said = json.loads(run(*words, "--on", "2026-11-26", "--json").stdout)["jurisdictions"]
+    for judged in said.values():
+        assert [row["id"] for row in judged["sources"]] == judged["rules"]
+    war = next(row for row in said["FR"]["sources"] if row["id"].startswith("terms/FR-W2"))
+    assert war == {
+        "id": "terms/FR-W2@2026-11-22",
+        "source": "https://www.legifrance.gouv.fr/codes/id/LEGITEXT000006069414",
+        "checked_on": "2026-11-22",
+        "confidence": "known",
+    }
+    sure = {code: judged["confidence"] for code, judged in said.items()}
+    assert sure == {"FR": "counsel", "BE": "counsel", "CA": "known", "MG": None}
+    named = "  CA-50: known, checked on 2026-11-22, https://laws-lois.justice.gc.ca/fra/lois/C-42/\n"
+    assert named in run(*words, "--explain").stdout
+    assert named not in run(*words).stdout
+
+
+def test_who_died_for_france_is_somebody_known():
+    words = ["term", "--kind", "anonymous", "--mplf", "--published", "1913", "--in", "FR", "--json"]
+    assert json.loads(run(*words).stdout)["jurisdictions"]["FR"]["reason"] == "unknown-death"
+
+
+def test_a_scan_and_a_recording_can_be_asked_about():
+    scan = run("term", "--kind", "scan", "--in", "FR").stdout
+    assert "No right of its own (a faithful reproduction) [FR-SCAN;" in scan
+    assert "Free from" not in scan
+    recording = run("term", "--kind", "recording", "--published", "1990", "--in", "FR", "--json").stdout
+    assert json.loads(recording)["jurisdictions"]["FR"]["free_from"] == "2061-01-01"
+
+
 def test_several_deaths_are_one_work_of_several():
     words = ["term", "--death", "1937", "--death", "1954", "--music", "--published", "1925", "--in", "FR"]
     said = json.loads(run(*words, "--on", "2026-11-26", "--json").stdout)["jurisdictions"]["FR"]
@@ -57,6 +89,8 @@ def test_an_unknown_death_is_put_up_for_review(death):
         (["--death", "long ago", "--in", "FR"], "not a year"),
         (["--birth", "1900", "--in", "FR"], "more --birth than --death"),
         (["--death", "1944", "--in", "FR", "--origin", "XX"], "no jurisdiction"),
+        (["--death", "1944", "--in", ""], "names no country"),
+        (["--death", "1944", "--in", " , "], "names no country"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(words, what):
@@ -86,3 +120,43 @@ def test_what_follows_says_under_which_licences_the_texts_stand():
     words = ["--source", "a=CC-BY-4.0", "--source", "b=CC-BY-SA-4.0"]
     said = json.loads(run("release", "Apache-2.0", *words, "--json").stdout)
     assert (said["follows"], said["corpus"]) == (True, "CC-BY-4.0 AND CC-BY-SA-4.0")
+
+
+STRICT = """name = "strict"
+version = "2026-11-26"
+unattested = "deny"
+drift = "deny"
+terms_unread = "deny"
+[opt_out]
+unknown = "deny"
+age_days = 30
+[conditional]
+"""
+
+
+def test_a_release_is_judged_by_the_policy_of_the_file_the_project_or_the_package(tmp_path, monkeypatch):
+    """Share-alike text lets weights out by the default policy, and not where the policy is silent."""
+    words = ["rights", "release", "Apache-2.0", "--source", "wiki=CC-BY-SA-4.0", "--json"]
+
+    def asked(*more):
+        done = CliRunner().invoke(cli, [*words, *more])
+        return done.exit_code, json.loads(done.stdout)["policy"]
+
+    project, elsewhere = tmp_path / "p", tmp_path / "e"
+    (project / "sources").mkdir(parents=True)
+    elsewhere.mkdir()
+    (project / "strict.toml").write_text(STRICT, "utf-8")
+    (project / "hemicycle.toml").write_text(
+        '[project]\nname = "p"\njurisdictions = ["FR"]\nlicense = "Apache-2.0"\npolicy = "strict.toml"\n',
+        "utf-8",
+    )
+    monkeypatch.chdir(elsewhere)
+    assert asked() == (0, "policy/default@2026-11-22")
+    assert asked("--policy", str(project / "strict.toml")) == (3, "policy/strict@2026-11-26")
+    monkeypatch.chdir(project / "sources")
+    assert asked() == (3, "policy/strict@2026-11-26")
+
+
+def test_a_policy_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(DeclarationError, match="does not exist"):
+        run("release", "Apache-2.0", "--policy", str(tmp_path / "none.toml"))

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 from datetime import date
 
 import polars as pl
@@ -11,12 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hemicycle import documents as ground
-from hemicycle.documents import Author, Document, StatedLicence, write_documents, write_parquet
+from hemicycle.digests import sha256_file
+from hemicycle.documents import Author, Document, Reservation, StatedLicence, write_documents, write_parquet
 from hemicycle.errors import DeclarationError, IntegrityError
 from hemicycle.project import Card, CardRights
 from hemicycle.rights import decide
+from hemicycle.rights.cases import Cases
 from hemicycle.rights.decide import SCHEMA
 from hemicycle.rights.explanations import explanations
+from hemicycle.rights.optout import over_time, strictest
 from hemicycle.rights.policy import USES
 
 TODAY = date(2026, 11, 22)
@@ -38,6 +42,23 @@ def decided(folder, docs, rights=None, jurisdictions=("FR",), on=TODAY):
 def novel(name, *authors, licence=None):
     licences = (StatedLicence("edition", licence),) if licence else ()
     return Document(name, f"Text of {name}.", authors=authors, licences=licences)
+
+
+def test_a_scan_that_its_library_calls_public_domain_is_a_layer_whose_row_is_named(tmp_path):
+    sand = Author("Sand", birth=1804, death=1876)
+    scanned = Document(
+        "a", "T", authors=(sand,), licences=(StatedLicence("scan", "LicenseRef-public-domain"),)
+    )
+    read = {"url": "https://example.org/", "read_on": TODAY, "verdict": "allow", "by": "Claire"}
+    rows, _ = decided(tmp_path, [scanned, novel("b", sand)], {"covers": "edition", "terms": read})
+    told = {
+        id: (verdict, why) for id, verdict, why in rows.select("id", "verdict", "explanation").iter_rows()
+    }
+    assert told == {"s:a": ("review", "rule-awaits-counsel"), "s:b": ("deny", "no-edition-licence")}
+    assert rows.filter(id="s:a")["rules"][0].to_list() == [
+        "terms/FR-70@2026-11-22",
+        "terms/FR-SCAN@2026-11-26",
+    ]
 
 
 def test_a_row_holds_what_the_contract_says(tmp_path):
@@ -297,7 +318,25 @@ def test_an_author_whom_the_source_leaves_without_years_is_found_in_the_projects
     assert told(authority=authors) == {"s:a": "licence-and-term", "s:b": "unknown-death"}
 
 
-def test_the_digest_of_the_verdicts_is_that_of_texts_and_verdicts_and_of_nothing_else(tmp_path):
+def test_the_file_of_authors_counts_for_the_sources_that_it_completes_and_for_no_other(tmp_path):
+    authors = tmp_path / "authors.csv"
+    authors.write_text(
+        "name,birth,death,flags,ids,source,checked_on\nSand,1804,1876,,,https://example.org,2026-11-20\n",
+        "utf-8",
+    )
+
+    def completed(*people):
+        write_documents(tmp_path / "documents.parquet", "s", [novel("a", *people)])
+        edition = card(licence="CC-BY-4.0", covers="edition")
+        documents = tmp_path / "documents.parquet"
+        return decide(documents, edition, "s", ["FR"], TODAY, tmp_path, authority=authors)["authors"]
+
+    assert completed(Author("Sand")) == sha256_file(authors)
+    assert completed(Author("Sand", birth=1804, death=1876)) is None
+    assert completed(Author("Nobody Known")) is None
+
+
+def test_the_digest_of_the_verdicts_is_that_of_texts_verdicts_and_reasons_for_review_only(tmp_path):
     def digest(docs, on=TODAY, **rights):
         _, figures = decided(tmp_path, docs, rights or {"licence": "CC-BY-4.0", "covers": "edition"}, on=on)
         return figures["verdicts_digest"]
@@ -307,3 +346,50 @@ def test_the_digest_of_the_verdicts_is_that_of_texts_and_verdicts_and_of_nothing
     assert digest([novel("a", Author("A", death=1950))], on=date(2026, 1, 5)) == first
     assert digest([novel("a", Author("A", death=1956))]) != first
     assert digest([novel("a", Author("A", death=1950)), novel("b", Author("A", death=1950))]) != first
+
+
+WORDS = st.sampled_from(["allowed", "unknown", "unread", "reserved", "allowed\nunknown", '"}', ""])
+
+
+@settings(max_examples=int(os.environ.get("HEMICYCLE_FUZZ", "200")), deadline=None)
+@given(st.lists(st.tuples(st.lists(WORDS, max_size=4), st.none() | WORDS), min_size=1, max_size=6))
+def test_cases_hold_what_the_law_makes_of_a_document_s_findings_and_of_a_later_look(documents):
+    rows = [
+        Document(f"{n}", "x", reservations=tuple(Reservation("robots", "v", w, "p") for w in said)).row("s")
+        for n, (said, _) in enumerate(documents)
+    ]
+    batch = pa.Table.from_pylist(rows, schema=ground.SCHEMA)
+    later = pl.DataFrame(
+        [(row["id"], word) for row, (_, word) in zip(rows, documents, strict=True)],
+        schema={"id": pl.String, "value": pl.String},
+        orient="row",
+    )
+    cases = Cases(rechecked=later)
+    numbers = cases.numbers(batch)
+    for number, (said, word) in zip(numbers, documents, strict=True):
+        looks = [strictest(said)] * bool(said) + [word] * bool(word)
+        assert cases.cases[number].reservation == (over_time(looks) if looks else "")
+
+
+def test_files_from_an_address_wait_for_their_holder_s_words_and_pages_for_evidence(tmp_path):
+    write_documents(tmp_path / "documents.parquet", "s", [Document("a", "Un texte.")])
+    rights = CardRights(licence="CC0-1.0", attested_by="Claire", terms=None)
+    for reader, verdict, why in (
+        ("text", "review", "download-not-offered"),
+        ("web", "deny", "no-opt-out-evidence"),
+    ):
+        card = Card(title="t", reader=reader, urls=["https://data.example/a.txt"], rights=rights)
+        figures = decide(tmp_path / "documents.parquet", card, "s", ["FR"], TODAY, tmp_path / reader)
+        assert list(figures["reasons"]["FR"]["train"]) == [why]
+        assert figures["verdicts"]["FR"]["train"][verdict]["documents"] == 1
+
+
+def test_two_reasons_for_review_are_two_digests(tmp_path):
+    """Who signed while one reason held a document back has not seen the other."""
+    contested = novel("a", Author("A", birth=1900, death=1944, flags=("mort-pour-la-france",)))
+    seen = {}
+    for licence in ("GPL-3.0-only", "GFDL-1.3-only"):
+        rows, figures = decided(tmp_path, [contested], {"licence": licence})
+        assert set(rows.filter(use="train")["verdict"]) == {"review"}
+        seen[rows.filter(use="train")["explanation"][0]] = figures["verdicts_digest"]
+    assert len(seen) == len(set(seen.values())) == 2

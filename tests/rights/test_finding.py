@@ -1,5 +1,6 @@
 """How the layers of one case come together."""
 
+import dataclasses
 from datetime import date
 
 import pytest
@@ -10,9 +11,10 @@ from hemicycle.documents import Author
 from hemicycle.project import CardRights
 from hemicycle.rights.explanations import explanations
 from hemicycle.rights.finding import Case, find
+from hemicycle.rights.layers import PUBLIC_DOMAIN_SCAN, with_scanner
 from hemicycle.rights.layers import term_of as term
 from hemicycle.rights.licences import judge_expression
-from hemicycle.rights.policy import SEVERITY, USES, default_policy
+from hemicycle.rights.policy import LIFTABLE, MINING, SEVERITY, USES, default_policy
 
 POLICY = default_policy()
 TODAY = date(2026, 11, 22)
@@ -20,18 +22,31 @@ SAND = Author("Sand", birth=1804, death=1876)
 CAMUS = Author("Camus", birth=1913, death=1960)
 STATEMENTS = st.lists(
     st.tuples(
-        st.sampled_from(["file", "edition", "origin", "distributor", "somebody", ""]),
+        st.sampled_from(["file", "edition", "scan", "origin", "distributor", "somebody", ""]),
         st.sampled_from(["etalab-2.0", "CC-BY-4.0", "CC-BY-NC-4.0", "GPL-2.0-only", "CC0-1.0", "free", ""]),
-    ),
+    )
+    | st.just(PUBLIC_DOMAIN_SCAN),
     max_size=4,
 )
 LICENCES = st.sampled_from([None, "etalab-2.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "LO"])
 
 
-def found(statements=(), authors=(), use="train", attested_by="Claire", **card):
+def found(
+    statements=(),
+    authors=(),
+    use="train",
+    attested_by="Claire",
+    said="",
+    policy=POLICY,
+    confirmed=frozenset(),
+    **card,
+):
+    of_source = {key: card.pop(key) for key in ("web", "download") if key in card}
     rights = CardRights(attested_by=attested_by, **card)
-    case = Case(tuple(statements), tuple(authors))
-    return find(case, rights, POLICY, lambda e: judge_expression(e, POLICY), term(authors, "FR", TODAY))[use]
+    people = tuple(with_scanner(authors, statements))
+    case = Case(tuple(statements), people, said)
+    judged = term(people, "FR", TODAY, confirmed=confirmed)
+    return find(case, rights, policy, lambda e: judge_expression(e, policy), judged, **of_source)[use]
 
 
 def told(**arguments):
@@ -262,3 +277,68 @@ def test_of_several_reasons_that_decisions_can_lift_one_decision_lifts_none():
 def test_a_text_whose_term_is_contested_says_so_where_no_licence_is_stated():
     contested = Author("A", death=1930, flags=("mplf",), published=1910)
     assert told(authors=[contested]) == ("review", "term-contested")
+
+
+# ── scans ────────────────────────────────────────────────────────────────────────────────────────
+
+SCAN_ROW = frozenset({"terms/FR-SCAN@2026-11-26"})
+
+
+def gallica(verdict=None, **arguments):
+    """A novel of a free author, scanned by a library that calls its scan public domain; its terms of use as a
+    person read them, if anybody did."""
+    read = {"url": "https://example.org/terms", "read_on": TODAY, "by": "Claire", "verdict": verdict}
+    card = {"statements": [PUBLIC_DOMAIN_SCAN], "authors": [SAND], "covers": "edition", **arguments}
+    return told(**card, terms=read if verdict else None)
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_scan_in_the_public_domain_is_used_as_the_librarys_terms_are_read(use):
+    assert gallica(use=use, confirmed=SCAN_ROW) == ("review", "terms-not-read")
+    assert gallica("deny", use=use, confirmed=SCAN_ROW) == ("deny", "terms-of-use")
+    assert gallica("review", use=use, confirmed=SCAN_ROW) == ("review", "terms-of-use")
+    assert gallica("allow", use=use, confirmed=SCAN_ROW) == ("allow", "term-free")
+
+
+def test_that_a_scan_has_no_right_of_its_own_awaits_a_lawyer():
+    assert gallica("allow") == ("review", "rule-awaits-counsel")
+
+
+def test_a_scan_frees_no_text_whose_authors_are_protected_or_unknown():
+    assert gallica("allow", confirmed=SCAN_ROW, authors=[CAMUS]) == ("deny", "protected-until")
+    assert gallica("allow", confirmed=SCAN_ROW, authors=[Author("A")]) == ("review", "unknown-death")
+    assert gallica("allow", confirmed=SCAN_ROW, authors=[]) == ("review", "no-author")
+
+
+def test_a_library_that_reserves_its_scan_as_well_as_calling_it_free_has_reserved_it():
+    both = [PUBLIC_DOMAIN_SCAN, ("scan", "LicenseRef-all-rights-reserved")]
+    assert gallica("allow", confirmed=SCAN_ROW, statements=both) == ("deny", "licence-reserved")
+
+
+def test_a_scan_beside_a_text_under_a_licence_is_no_public_domain_that_anybody_reckoned():
+    assert told(statements=[PUBLIC_DOMAIN_SCAN], licence="etalab-2.0", confirmed=SCAN_ROW) == (
+        "review", "terms-not-read"
+    )  # fmt: skip
+    read = {"url": "https://example.org/terms", "read_on": TODAY, "by": "Claire", "verdict": "allow"}
+    assert told(statements=[PUBLIC_DOMAIN_SCAN], licence="etalab-2.0", terms=read, confirmed=SCAN_ROW) == (
+        "review", "licence-review"
+    )  # fmt: skip
+
+
+def test_a_policy_that_reads_silence_as_consent_does_not_read_a_gap_so():
+    lenient = dataclasses.replace(POLICY, opt_out_unknown="allow")
+    assert told(licence="CC0-1.0", said="unknown", policy=lenient) == ("allow", "licence-allow")
+    assert told(licence="CC0-1.0", said="unread", policy=lenient) == ("review", "opt-out-unread")
+    assert told(licence="CC0-1.0", said="unread") == ("deny", "opt-out-unread")
+    assert told(licence="CC0-1.0", said="unread", use="redistribute") == ("allow", "licence-allow")
+    assert "opt-out-unread" not in LIFTABLE
+
+
+def test_a_download_waits_for_the_words_by_which_its_holder_offers_it():
+    offered = {"url": "https://data.example/", "quote": "Données à télécharger", "read_on": TODAY}
+    for use in MINING:
+        source = {"licence": "CC0-1.0", "download": True, "use": use}
+        assert told(**source) == ("review", "download-not-offered")
+        assert told(**source, offered=offered) == ("allow", "licence-allow")
+    assert told(licence="CC0-1.0", download=True, use="redistribute") == ("allow", "licence-allow")
+    assert "download-not-offered" not in LIFTABLE

@@ -56,6 +56,9 @@ def test_a_stricter_policy_refuses_share_alike(tmp_path):
         ('train = "review"', 'train = "perhaps"', "not one of allow, review, deny"),
         ('obligations = ["keep-shard-licence"]', "obligations = 3", "list of words"),
         ("name =", "name", "not TOML"),
+        ("age_days = 30", "age_days = true", "age_days is not a number from 1 to 366"),
+        ("name =", "x = " + "[" * 5000 + "\nname =", "not TOML"),
+        ("name =", f"x = {'9' * 5000}\nname =", "not TOML"),
     ],
 )
 def test_a_wrong_policy_is_refused_with_the_file_and_what_was_meant(tmp_path, old, new, said):
@@ -69,3 +72,5 @@ def test_a_wrong_policy_is_refused_with_the_file_and_what_was_meant(tmp_path, ol
 def test_a_policy_that_is_not_there_is_said_to_be_missing(tmp_path):
     with pytest.raises(DeclarationError, match="does not exist"):
         load_policy(tmp_path / "none.toml")
+    with pytest.raises(DeclarationError, match="cannot be read"):
+        load_policy(tmp_path)

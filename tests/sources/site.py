@@ -26,6 +26,7 @@ class Site(ThreadingHTTPServer):
         self.answers: dict[str, Answer | list[Answer]] = {}
         self.asked: list[str] = []
         self.agents: set[str] = set()
+        self.hosts: set[str] = set()
 
     @property
     def address(self) -> str:
@@ -50,6 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
         self.server.agents.add(self.headers["User-Agent"])
+        self.server.hosts.add(self.headers["Host"])
         found = self.server.answers.get(self.path, Answer(b"not here", 404))
         answer = (found.pop(0) if len(found) > 1 else found[0]) if isinstance(found, list) else found
         self.send_response(answer.status)

@@ -519,6 +519,23 @@ def test_hosts_by_the_address_they_have() -> None:
 
 
 @pytest.mark.parametrize(
+    ("found", "address"),
+    [
+        (["93.184.215.14", "2606:2800::1"], "93.184.215.14"),
+        (["93.184.215.14", "10.0.0.8"], None),
+        (["::ffff:127.0.0.1"], None),
+        ([], None),
+    ],
+)
+def test_a_host_is_public_where_all_its_addresses_are(
+    monkeypatch: pytest.MonkeyPatch, found: list[str], address: str | None
+) -> None:
+    monkeypatch.setattr(web, "addresses", lambda host: found)
+    assert web.public_address("site.example") == address
+    assert web.public_address("site.localhost.") is None
+
+
+@pytest.mark.parametrize(
     ("url", "name"),
     [
         ("https://x.fr/15/vp/syseron.xml.zip", "syseron.xml.zip"),

@@ -18,6 +18,8 @@ from hemicycle.rights.layers import term_of
 from hemicycle.sources.eltec import read
 from hemicycle.sources.tei import read as read_tei
 
+from .damage import spoilt
+
 EXAMPLES = int(os.environ.get("HEMICYCLE_FUZZ", "200"))
 CARD = Card(title="t", reader="eltec", path=".", include=["**/*.xml", "*_metadata.tsv"])
 COLUMNS = "xmlid\tauthor-name\tauthor-birth\tauthor-death\tauthor-ids\tfirst-edition\n"
@@ -149,6 +151,18 @@ def test_no_death_is_earlier_than_any_that_is_stated(
     stated = [int(y) for y in (death, table_death) if y.isdigit()]
     if found.authors[0].death is not None:
         assert found.authors[0].death == max(stated)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.data())
+def test_no_damage_to_the_table_frees_an_author_whom_it_alone_dates(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("e")
+    (folder / "X_metadata.tsv").write_bytes(spoilt(data, COLUMNS + line("1901", "1980", first="1953")))
+    try:
+        found = novel(folder, "<author>Forest, Aline</author>", None)
+    except InputError:
+        return
+    assert term_of(found.authors, "FR", date(2026, 11, 22)).verdict != "allow"
 
 
 def test_the_real_collection_reads_as_its_headers_and_its_table_do(samples):

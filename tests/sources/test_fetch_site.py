@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from hemicycle.documents import Reservation
 from hemicycle.errors import DeclarationError, InputError
 from hemicycle.rights.optout import combine
-from hemicycle.sources import fetch_site
+from hemicycle.sources import fetch_site, web
 from hemicycle.sources.fetch_site import Collected, collect_urls, recheck
 from hemicycle.sources.unpack import BODY_LIMIT
 from hemicycle.sources.warc import Record, read_warc
@@ -228,18 +232,160 @@ def test_an_address_given_twice_is_refused(visit: Visit) -> None:
         visit("http://x.example/", "http://x.example/")
 
 
-def test_a_recheck_asks_the_sites_and_not_the_pages(site: Site, tmp_path: Path) -> None:
-    site.file("/robots.txt", "License: /rsl.xml\nUser-agent: GPTBot\nAllow: /\n")
-    site.file("/rsl.xml", RSL.format('<permits type="usage">all</permits>'))
-    url = f"{site.address}/a"
+SILENT = "User-agent: *\nDisallow: /private/\n"
+META = '<html><head><meta name="tdm-reservation" content="{}"></head><body><p>Une page.</p></body></html>'
 
-    def now_says() -> str:
-        found = recheck([url, url], tmp_path / "out", sleep=lambda seconds: None, now=lambda: ON)
+
+@pytest.fixture
+def look(site: Site, tmp_path: Path) -> Callable[..., tuple[Reservation, ...]]:
+    """What a later look at one page of the site finds; the card names its address, unless it does not."""
+
+    def run(path: str = "/a", declared: str = "", **options: Any) -> tuple[Reservation, ...]:
+        url = path if "://" in path else f"{site.address}{path}"
+        found = recheck(
+            [url, url],
+            tmp_path / "out",
+            declared=[declared or f"{site.address}/a"],
+            sleep=lambda seconds: None,
+            now=lambda: ON,
+            **options,
+        )
         assert set(found) == {url}
-        return combine(found[url])
+        return found[url]
 
-    assert now_says() == "allowed"
+    return run
+
+
+Look = Callable[..., tuple[Reservation, ...]]
+
+
+def test_a_recheck_asks_the_site_and_then_the_page_once(site: Site, look: Look, tmp_path: Path) -> None:
+    site.file("/robots.txt", f"License: /rsl.xml\n{SILENT}")
+    site.file("/rsl.xml", RSL.format('<permits type="usage">all</permits>'))
+    assert combine(look()) == "allowed"
+    assert site.asked == ["/robots.txt", "/.well-known/tdmrep.json", "/rsl.xml", "/a"]
+    assert [r.status for r in recorded(tmp_path, "recheck") if r.kind == "response"] == [200, 404, 200, 200]
     site.file("/rsl.xml", RSL.format('<prohibits type="usage">all</prohibits>'))
-    assert now_says() == "reserved"
+    assert combine(look()) == "reserved"
+
+
+@pytest.mark.parametrize(
+    ("html", "headers"),
+    [
+        (META.format(1), {}),
+        ('<meta name="robots" content="noai">', {}),
+        (META.format(0), {"X-Robots-Tag": "noai"}),
+        (META.format(0), {"tdm-reservation": "1"}),
+        (META.format(0), {"Content-Usage": "train-ai=n"}),
+    ],
+)
+def test_a_reservation_that_a_page_makes_later_is_seen(
+    site: Site, look: Look, html: str, headers: dict[str, str]
+) -> None:
+    site.html("/a", META.format(0))
+    assert combine(look()) == "allowed"
+    site.html("/a", html, **headers)
+    assert combine(look()) == "reserved"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "why"),
+    [
+        (Answer(b"", 404), "unknown", "the server answered 404"),
+        (Answer(b"", 410), "unknown", "the server answered 410"),
+        (Answer(b"", 403), "unread", "the server answered 403"),
+        (Answer(b"", 503), "unread", "the server answered 503"),
+        (Answer(b"%PDF", headers={"Content-Type": "application/pdf"}), "unread", "no page of HTML any more"),
+        (
+            Answer(b"", 302, {"Location": "ftp://x.example/"}),
+            "unread",
+            "it was not had again: the server",
+        ),
+        (
+            Answer(b"", 302, {"Location": "/private/x"}),
+            "unread",
+            "it was not had again: robots.txt",
+        ),
+    ],
+)
+def test_a_page_that_cannot_be_asked_again_has_an_entry_that_says_so(
+    site: Site, look: Look, answer: Answer, said: str, why: str
+) -> None:
+    site.answers["/a"] = answer
+    found = look()
+    assert combine(found) == said
+    (entry,) = [r for r in found if r.place.endswith(", page")]
+    assert (entry.value, why in (entry.quote or "")) == (said, True)
+
+
+def test_a_page_that_was_shut_since_is_not_asked_and_its_site_reserves(site: Site, look: Look) -> None:
+    site.file("/robots.txt", "User-agent: hemicycle\nDisallow: /\n")
+    assert combine(look()) == "reserved"
     assert "/a" not in site.asked
-    assert [r.status for r in recorded(tmp_path, "recheck") if r.kind == "response"] == [200, 404, 200]
+
+
+def test_of_a_page_that_moved_both_its_sites_and_the_new_page_speak(site: Site, look: Look) -> None:
+    with running() as other:
+        other.html("/b", META.format(0))
+        site.file("/a", b"", 301, Location=f"{other.address}/b")
+        assert combine(look()) == "allowed"
+        other.file("/robots.txt", "User-agent: GPTBot\nDisallow: /\n")
+        assert combine(look()) == "reserved"
+        del other.answers["/robots.txt"]
+        site.file("/robots.txt", "User-agent: GPTBot\nDisallow: /\n")
+        assert combine(look()) == "reserved"
+
+
+def test_a_private_address_that_a_stranger_s_crawl_names_is_not_asked(
+    site: Site, look: Look, tmp_path: Path
+) -> None:
+    found = look(declared="https://public.example/")
+    assert site.asked == []
+    assert combine(found) == "unread"
+    notes = [r.body for r in recorded(tmp_path, "recheck") if r.kind == "metadata"]
+    assert any(b"127.0.0.1 has no public address, and the card does not name it" in note for note in notes)
+
+
+@pytest.mark.parametrize("host", ["localhost", "2130706433", "127.1", "0.0.0.0", "[::1]", "nowhere.invalid"])
+def test_no_spelling_of_a_private_address_is_asked(site: Site, look: Look, host: str) -> None:
+    assert combine(look(f"http://{host}:{site.server_port}/a")) == "unread"
+    assert site.asked == []
+
+
+def test_no_redirect_and_no_licence_leads_a_recheck_to_a_private_address(site: Site, look: Look) -> None:
+    private = f"http://localhost:{site.server_port}"
+    site.file("/a", b"", 302, Location=f"{private}/secret")
+    site.file("/robots.txt", f"License: {private}/rsl.xml\n{SILENT}")
+    found = look()
+    assert combine(found) == "unread"
+    assert site.asked == ["/robots.txt", "/.well-known/tdmrep.json", "/a"]
+
+
+def test_a_public_host_is_asked_at_the_address_that_was_checked(
+    site: Site, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However its name answers later: the second look-up would lead elsewhere."""
+    asked = []
+    monkeypatch.setattr(fetch_site, "public_address", lambda host: asked.append(host) or "127.0.0.1")
+    site.html("/a", META.format(0))
+    assert (
+        combine(look(f"http://site.test:{site.server_port}/a", declared="https://other.example/"))
+        == "allowed"
+    )
+    assert set(asked) == {"site.test"}
+    assert site.hosts == {f"site.test:{site.server_port}"}
+
+
+def test_an_address_of_a_crawl_that_is_none_stops_nothing(look: Look) -> None:
+    assert combine(look("http://x.example:99999/", declared="https://other.example/")) == "unread"
+
+
+@given(st.one_of(st.text(max_size=40), st.text(max_size=40).map(lambda text: f"http://{text}")))
+@settings(max_examples=int(os.environ.get("HEMICYCLE_FUZZ", "200")), deadline=None)
+def test_any_address_of_a_crawl_is_unread_where_its_host_is_not_known(
+    tmp_path_factory: pytest.TempPathFactory, url: str
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(web, "addresses", lambda host: [])
+        found = recheck([url], tmp_path_factory.mktemp("look"), sleep=lambda seconds: None, now=lambda: ON)
+    assert combine(found[url]) == "unread"

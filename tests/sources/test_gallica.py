@@ -17,10 +17,13 @@ from hemicycle.errors import InputError
 from hemicycle.project import Card, CardRights
 from hemicycle.rights.cases import Case
 from hemicycle.rights.finding import find
-from hemicycle.rights.layers import relevant, term_of
+from hemicycle.rights.layers import relevant, term_of, with_scanner
 from hemicycle.rights.licences import judge_expression
 from hemicycle.rights.policy import default_policy
+from hemicycle.rights.term_rules import term_rules
 from hemicycle.sources.gallica import person, read
+
+from .damage import spoilt
 
 EXAMPLES = int(os.environ.get("HEMICYCLE_FUZZ", "200"))
 CARD = Card(title="t", reader="gallica", path=".")
@@ -280,8 +283,10 @@ def test_persons_as_the_library_writes_them(stated, author):
 
 def verdict(found: Document, rights: CardRights | None = None) -> str:
     policy = default_policy()
-    term = term_of(found.authors, "FR", date(2026, 11, 22))
-    case = Case(tuple((x.stated_by, x.expression) for x in found.licences), relevant(found.authors))
+    stated = tuple((x.stated_by, x.expression) for x in found.licences)
+    case = Case(stated, relevant(with_scanner(found.authors, stated)))
+    rows = frozenset(rule.id for rules in term_rules().values() for rule in rules)
+    term = term_of(case.authors, "FR", date(2026, 11, 22), confirmed=rows)
     card = rights or CardRights(attested_by="A. B.")
     return find(case, card, policy, lambda e: judge_expression(e, policy), term)["train"].verdict
 
@@ -290,7 +295,19 @@ def test_a_public_domain_scan_licenses_no_text(tmp_path):
     late = document(tmp_path, text="x", oai=record(creators=("Forest, Aline (1901-1980). Auteur du texte",)))
     assert verdict(late) == "deny"
     assert verdict(document(tmp_path, text="x", oai=record(creators=()))) in ("review", "deny")
-    assert verdict(document(tmp_path, text="x", oai=record())) == "review", "the mention may be wrong: held"
+    assert verdict(document(tmp_path, text="x", oai=record())) == "review", "nobody read the library's terms"
+
+
+def terms(verdict: str) -> CardRights:
+    read = {"url": "https://example.org/", "read_on": "2026-11-22", "verdict": verdict, "by": "A. B."}
+    return CardRights.model_validate({"attested_by": "A. B.", "covers": "edition", "terms": read})
+
+
+def test_a_scan_of_a_free_work_is_used_as_a_person_read_the_librarys_terms(tmp_path):
+    free = document(tmp_path, text="x", oai=record())
+    assert [verdict(free, terms(read)) for read in ("allow", "review", "deny")] == ["allow", "review", "deny"]
+    late = document(tmp_path, text="x", oai=record(creators=("Forest, Aline (1901-1980). Auteur du texte",)))
+    assert verdict(late, terms("allow")) == "deny"
 
 
 @pytest.mark.parametrize(
@@ -322,6 +339,20 @@ def test_damage_gives_a_document_or_a_refusal(tmp_path_factory, data):
     try:
         for found in documents(folder, **files):
             found.row("s")
+    except InputError:
+        pass
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.data())
+def test_no_damage_frees_a_protected_work(tmp_path_factory, data):
+    """Figures aside: another year would be another statement. The terms are read, and every row confirmed."""
+    late = record(creators=("Forest, Aline (1901-1980). Auteur du texte",))
+    notice = NOTICE.replace("1801-1880", "1901-1980")
+    files = {"oai": spoilt(data, late), "text": spoilt(data, notice + "a b")}
+    try:
+        for found in documents(tmp_path_factory.mktemp("gallica"), **files):
+            assert verdict(found, terms("allow")) != "allow"
     except InputError:
         pass
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import os
@@ -24,6 +25,7 @@ from hemicycle.rights.licences import judge_expression
 from hemicycle.rights.policy import default_policy
 from hemicycle.sources.gutenberg import read, unframed
 
+from .damage import spoilt
 from .made_tar import tar
 
 EXAMPLES = int(os.environ.get("HEMICYCLE_FUZZ", "200"))
@@ -337,3 +339,14 @@ def test_damage_gives_a_document_or_a_refusal(tmp_path_factory, data):
             found.row("s")
     except InputError:
         pass
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.data())
+def test_no_damage_to_book_or_catalogue_frees_a_protected_author(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("pg")
+    late = record(people=f"<dcterms:creator>{agent('Forest, Aline', 1901, 1980)}</dcterms:creator>")
+    (folder / "pg7.txt").write_bytes(spoilt(data, BOOK))
+    (folder / "pg7.rdf").write_bytes(spoilt(data, late))
+    with contextlib.suppress(InputError):
+        assert "allow" not in map(verdict, read(folder, CARD))

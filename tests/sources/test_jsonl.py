@@ -269,7 +269,7 @@ def test_a_cleaned_text_answers_to_its_clean_digest() -> None:
     assert of_row(**cleaned).origin == "o"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(

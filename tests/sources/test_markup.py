@@ -159,6 +159,18 @@ def test_libreoffice_help_shows_the_default_of_a_switch_and_no_navigation() -> N
     assert [p.anchor for p in page.parts] == ["hd_1", "par_1"]
 
 
+def test_words_beside_the_alternatives_of_a_choice_are_kept() -> None:
+    page = html(
+        "<p>Pressez <span class='switchinline'>la touche <span id='MAC1'>Commande</span> ou plutôt "
+        "<span id='default1'>Ctrl</span> et la lettre</span> V.</p>"
+    )
+    assert page.text == "Pressez la touche ou plutôt Ctrl et la lettre V."
+    choice = (
+        "<if:choose>Soit <if:when test='platform:x'><p>autre</p></if:when> soit <p>ici</p> enfin</if:choose>"
+    )
+    assert mallard(f"<title>T</title>{choice}").text == "T\n\nSoit soit\n\nici\n\nenfin"
+
+
 def test_a_page_of_links_alone_is_no_prose() -> None:
     assert not html("<h1>Index</h1><div class='index'><p>a</p></div>").is_prose
     assert html("<p>a</p>").is_prose

@@ -286,7 +286,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(TREES)
 def test_every_word_of_any_tree_is_read_exactly_once(tree):
     count = 0

@@ -157,6 +157,13 @@ def test_what_is_held_is_bounded_inner_tars_included(tmp_path, monkeypatch):
 # What is refused
 
 
+def test_a_hostile_name_is_spelled_out_in_what_is_told(tmp_path):
+    error = refusal(tmp_path / "a.tar", tar({"x\nerror: all is well\x1b[2J.xml": b"x"}))
+    assert error.what == r"the name “x\nerror: all is well\x1b[2J.xml” climbs out of the archive, or is none"
+    error = refusal(tmp_path / "a.tar", tar({"x\n.xml": b""}, kind=tarfile.SYMTYPE))
+    assert "\n" not in f"{error.place} {error.what}"
+
+
 @pytest.mark.parametrize(
     "name", ["../a", "/etc/a", "a/../../b", "C:a", "a\\b", "..\\up.xml", "a\nb.xml", "/a.xml"]
 )

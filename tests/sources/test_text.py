@@ -285,7 +285,7 @@ def test_language_tags() -> None:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(1, 7))
 def test_any_bytes_are_read_exactly_or_refused_at_the_byte_python_names(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, piece: int
@@ -308,7 +308,7 @@ def test_any_bytes_are_read_exactly_or_refused_at_the_byte_python_names(
                 assert f"byte {bad} " in caught.value.what
 
 
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 @given(st.text(alphabet="-ab: #\n\"'[],|", max_size=80))
 def test_a_header_takes_nothing_of_the_body_away(body: str) -> None:
     header = front_matter("---\ntitle: x\n---\n\n" + body)

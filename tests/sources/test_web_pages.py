@@ -15,6 +15,7 @@ from hemicycle.documents import Document
 from hemicycle.errors import InputError
 from hemicycle.project import Card
 from hemicycle.rights.optout import combine
+from hemicycle.rights.optout.marks import MOST_MARKS
 from hemicycle.sources.fetch_site import collect_urls
 from hemicycle.sources.html_text import page_text
 from hemicycle.sources.warc import WarcWriter
@@ -38,6 +39,12 @@ class Crawl:
         self.folder = folder
         self.writer = WarcWriter(folder, "crawl").__enter__()
 
+    def silent(self) -> Crawl:
+        """Neither of a site's files is there."""
+        for path in ("/robots.txt", "/.well-known/tdmrep.json"):
+            self.put(path, b"", status=404)
+        return self
+
     def put(
         self,
         url: str,
@@ -47,10 +54,11 @@ class Crawl:
         status: int = 200,
         kind: str = "text/html",
         more: str = "",
+        truncated: bool = False,
     ) -> Crawl:
         head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\n{more}\r\n".encode()
         address = url if "://" in url else SITE + url
-        self.writer.response(address, ON + timedelta(days=days), head, body, truncated=False)
+        self.writer.response(address, ON + timedelta(days=days), head, body, truncated=truncated)
         return self
 
     def read(self) -> list[Document]:
@@ -100,8 +108,8 @@ def test_every_page_has_an_entry_for_robots_and_for_tdmrep_even_where_the_crawl_
 ) -> None:
     (document,) = crawl.put("/a", page("Une page.")).read()
     assert [(r.protocol, r.value) for r in document.reservations] == [
-        ("robots", "unknown"),
-        ("tdmrep", "unknown"),
+        ("robots", "unread"),
+        ("tdmrep", "unread"),
     ]
 
 
@@ -115,7 +123,8 @@ def test_only_pages_that_were_there_become_documents(crawl: Crawl) -> None:
 
 
 def test_a_page_is_judged_by_the_robots_nearest_in_time(crawl: Crawl) -> None:
-    shut, free = b"User-agent: *\nDisallow: /\n", b"User-agent: GPTBot\nAllow: /\n"
+    shut, free = b"User-agent: *\nDisallow: /\n", b"User-agent: hemicycle\nAllow: /\n"
+    crawl.put("/.well-known/tdmrep.json", b"", status=404)
     crawl.put("/robots.txt", free, days=-30, kind="text/plain").put(
         "/robots.txt", shut, days=2, kind="text/plain"
     )
@@ -133,10 +142,10 @@ def test_a_robots_that_moved_is_found_where_it_went(crawl: Crawl) -> None:
     assert document.reservations[0].place == f"{SITE}/robots.txt"
 
 
-def test_robots_files_that_lead_round_in_a_circle_are_unknown(crawl: Crawl) -> None:
+def test_robots_files_that_lead_round_in_a_circle_are_unread(crawl: Crawl) -> None:
     crawl.put("/robots.txt", b"", status=301, more="Location: /robots.txt\r\n")
     (document,) = crawl.put("/a", page("Une page.")).read()
-    assert document.reservations[0].value == "unknown"
+    assert document.reservations[0].value == "unread"
 
 
 def test_rsl_files_of_the_crawl_are_read_and_other_xml_is_not_kept(crawl: Crawl) -> None:
@@ -253,6 +262,14 @@ def test_a_page_nested_too_deep_for_the_parser_loses_no_word() -> None:
 def test_a_page_without_a_word_is_a_document_without_text(crawl: Crawl) -> None:
     crawl.put("/a", b"").put("/b", page("")).put("/c", b"<script>var x</script>")
     assert [d.text for d in crawl.read()] == ["", "", ""]
+
+
+def test_a_page_of_which_a_crawl_has_the_beginning_or_too_many_marks_is_not_allowed(crawl: Crawl) -> None:
+    allows = '<meta name="tdm-reservation" content="0">'
+    crawl.silent().put("/a", page("Entière.", allows)).put("/b", page("Coupée.", allows), truncated=True)
+    crawl.put("/c", page("Bourrée.", allows + '<meta name="a" content="b">' * (MOST_MARKS + 1)))
+    said = [combine(document.reservations) for document in crawl.read()]
+    assert said == ["allowed", "unread", "unread"]
 
 
 def test_a_file_of_another_kind_is_refused_with_its_name(tmp_path: Path) -> None:

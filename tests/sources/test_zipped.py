@@ -48,6 +48,12 @@ def test_a_name_that_climbs_out_is_refused(tmp_path, name):
     assert refusal(tmp_path).place == f"slip.zip#{name}"
 
 
+def test_a_hostile_name_is_spelled_out_in_what_is_told(tmp_path):
+    (tmp_path / "a.zip").write_bytes(zipped(**{"../x\nerror: all is well\x1b[2J\u202e.xml": b"<a/>"}))
+    error = refusal(tmp_path)
+    assert error.place == r"a.zip#../x\nerror: all is well\x1b[2J\u202e.xml"
+
+
 def test_an_absurd_ratio_is_refused(tmp_path):
     (tmp_path / "bomb.zip").write_bytes(zipped(**{"a.xml": b"<a>" + b" " * 900_000 + b"</a>"}))
     assert "200 times" in refusal(tmp_path).what

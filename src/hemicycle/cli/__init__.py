@@ -95,7 +95,7 @@ def main() -> None:
         click.echo(f"error: {lines(error.format_message())}", err=True)
         sys.exit(2)
     except HemicycleError as error:
-        click.echo(f"error: {lines(str(error))}", err=True)
+        click.echo(f"error: {error}", err=True)
         if "--json" in sys.argv[1:]:
             told = {"what": error.what, "place": error.place, "remedy": error.remedy}
             click.echo(json.dumps({"error": {**told, "exit_code": error.exit_code}}, ensure_ascii=False))

@@ -53,7 +53,7 @@ def open_model(session: Session, name: str | None) -> Asked:
     pipeline = session.pipeline()
     standing = {o.step: o for o in pipeline.look([*steps.values(), *map(flow.rights, sources)])}
     outcomes = {role: _needed(standing[step], standing.values()) for role, step in steps.items()}
-    # A look compares sizes only; what is shown of the model is the digest in the ledger.
+    # A look believes stamps; what is shown of the model is the digest in the ledger.
     statement, folder = outcomes["model"]
     pipeline.check(folder, statement)
     rights = {s: o.folder for s in sources if (o := standing[flow.rights(s)]).folder is not None}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,17 +19,12 @@ from hemicycle.cli.session import (
     work_options,
 )
 from hemicycle.cli.signing import signing_options, take_signature
-from hemicycle.cli.summary import missing_hint, print_sources, sources_table
+from hemicycle.cli.summary import decided_against, missing_hint, print_sources, sources_table
 from hemicycle.cli.tables import cell, print_table
 from hemicycle.errors import DeclarationError, RightsError
-from hemicycle.governance import Decision, Standing
+from hemicycle.governance import Standing
 from hemicycle.governance.decisions import now_utc
-from hemicycle.governance.rules import DecisionKind
 from hemicycle.ledger import Statement
-from hemicycle.ledger.lineage import descendants
-
-#: Stages whose artefacts somebody outside may have seen or paid for.
-_LASTING = ("corpus", "model", "evaluation", "release")
 
 
 class _Clear(click.Group):
@@ -76,6 +70,8 @@ def show(
     A document passes when training on it and releasing weights are allowed in every jurisdiction of the
     project and, where several people govern, a signed decision clears its source. Unknown is not allowed.
 
+    Exit code 3 where nothing passes and a decision is what is missing.
+
     \b
     Examples:
       hemicycle clear
@@ -83,14 +79,16 @@ def show(
     """
     session = Session(folder)
     steps = session.flow.up_to("clear", sources)
-    outcomes = build(session, steps, dry_run=dry_run, offline=offline, keep_going=keep_going)
+    outcomes = build(session, steps, dry_run=dry_run, offline=offline, keep_going=keep_going, as_json=as_json)
+    rows = sources_table(session, outcomes)
     if as_json:
-        rows: list[dict[str, Any]] = sources_table(session, outcomes)
         print_json({"steps": outcomes_json(outcomes), "sources": rows})
     elif not dry_run:
-        print_sources(session, outcomes)
+        print_sources(rows)
         missing_hint(session, outcomes)
     finish(outcomes)
+    if any(map(decided_against, rows)) and not any(row.get("admitted") for row in rows):
+        raise click.exceptions.Exit(RightsError.exit_code)
 
 
 @command.command()
@@ -127,7 +125,7 @@ def status(folder: Path, as_json: bool) -> None:
         if found.explanation == "clearance-revoked" and revoked and revoked[-1].ratify_by:
             row["ratify_by"] = revoked[-1].ratify_by.isoformat()
         if found.explanation != "cleared":
-            row["stands_on_it"] = _standing_on(session, source)
+            row["stands_on_it"] = session.standing_on(source)
         rows.append(row)
     if as_json:
         print_json({"sources": rows, "refused": [{"file": r.file, "why": r.why} for r in refused]})
@@ -149,7 +147,7 @@ def status(folder: Path, as_json: bool) -> None:
         if row.get("ratify_by"):
             click.echo(f"  {row['source']}: the revocation is to be ratified by {row['ratify_by']}")
         if row.get("stands_on_it"):
-            click.echo(f"  {row['source']}: {', '.join(row['stands_on_it'])} stand on it")
+            click.echo(f"  {row['source']}: made of it so far: {', '.join(row['stands_on_it'])}")
     for refusal in refused:
         click.echo(f"  refused: {cell(str(refusal))}")
 
@@ -182,9 +180,15 @@ def sign(source: str, role: str, key: Path, reason: str, folder: Path, as_json: 
         )
     from hemicycle.gate import summary_of
 
-    covers = gate.covers(source, statement)
-    decision = _draft(session, "clear", source, covers, card.rights.attested_by, reason)
-    decision = replace(decision, summary=summary_of(statement))
+    decision = gate.draft(
+        "clear",
+        source,
+        gate.covers(source, statement),
+        reason,
+        author=card.rights.attested_by,
+        publisher=card.publisher,
+        summary=summary_of(statement),
+    )
     take_signature(session, decision, role, key, as_json=as_json)
 
 
@@ -237,8 +241,15 @@ def override(
     if ends > last:
         raise DeclarationError(f"an override holds until {last} at most", remedy="Give an earlier --until.")
     covers: dict[str, Any] = {"lifts": sorted(codes), "documents": sorted(documents) or None}
-    decision = _draft(session, "override", source, covers, card.rights.attested_by, reason)
-    decision = replace(decision, expires=ends.isoformat())
+    decision = session.flow.gate.draft(
+        "override",
+        source,
+        covers,
+        reason,
+        author=card.rights.attested_by,
+        publisher=card.publisher,
+        expires=ends.isoformat(),
+    )
     take_signature(session, decision, role, key, as_json=as_json)
 
 
@@ -256,10 +267,10 @@ def revoke(source: str, role: str, key: Path, reason: str, folder: Path, as_json
       hemicycle clear revoke sittings --role legal --key ~/.ssh/id_ed25519 --reason "Notice of 3 March"
     """
     session = _governed(folder)
-    _card(session, source)
-    decision = _draft(session, "revoke", source, {}, None, reason)
+    publisher = _card(session, source).publisher
+    decision = session.flow.gate.draft("revoke", source, {}, reason, publisher=publisher)
     take_signature(
-        session, decision, role, key, as_json=as_json, more={"stands_on_it": _standing_on(session, source)}
+        session, decision, role, key, as_json=as_json, more={"stands_on_it": session.standing_on(source)}
     )
 
 
@@ -312,23 +323,6 @@ def diff(sources: tuple[str, ...], folder: Path, as_json: bool) -> None:
             click.echo(f"  {cell(change)}")
 
 
-def _draft(
-    session: Session, kind: DecisionKind, source: str, covers: dict[str, Any], author: str | None, reason: str
-) -> Decision:
-    """A decision on a source, as of now and of the journal as it stands."""
-    publisher = session.project.cards[source].publisher
-    return Decision(
-        kind=kind,
-        subject=source,
-        covers=covers,
-        author=author,
-        parties=(publisher,) if publisher else (),
-        reason=reason,
-        head=session.ledger.journal.head,
-        made=now_utc().isoformat(),
-    )
-
-
 def _governed(folder: Path) -> Session:
     session = Session(folder)
     if not session.flow.gate.declared:
@@ -361,11 +355,6 @@ def _rights(session: Session) -> dict[str, Statement]:
         for o in outcomes
         if o.step.stage == "rights" and o.state == "fresh" and o.statement is not None
     }
-
-
-def _standing_on(session: Session, source: str) -> list[str]:
-    made = descendants(session.ledger.current().values(), "raw", source)
-    return sorted({f"{s.subject.stage} {s.subject.name}" for s in made if s.subject.stage in _LASTING})
 
 
 def _standing_json(standing: Standing) -> dict[str, Any]:

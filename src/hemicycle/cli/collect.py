@@ -49,7 +49,9 @@ def command(
     session = Session(folder, update=chosen)
     steps = session.flow.up_to("collect", sources)
     force = frozenset(f"raw {name}" for name in chosen)
-    outcomes = build(session, steps, dry_run=dry_run, offline=offline, keep_going=keep_going, force=force)
+    outcomes = build(
+        session, steps, dry_run=dry_run, offline=offline, keep_going=keep_going, as_json=as_json, force=force
+    )
     if as_json:
         print_json({"steps": outcomes_json(outcomes)})
     elif not dry_run:

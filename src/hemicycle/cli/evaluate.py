@@ -52,7 +52,7 @@ def command(
     if compared:
         session.compare_with([str(path.resolve()) for path in compared], names)
     steps = session.flow.up_to("evaluate", names)
-    outcomes = build(session, steps, dry_run=dry_run, offline=offline, keep_going=keep_going)
+    outcomes = build(session, steps, dry_run=dry_run, offline=offline, keep_going=keep_going, as_json=as_json)
     made = [o for o in outcomes if o.statement and o.step.stage == "evaluation"]
     if as_json:
         figures = {o.step.name: o.statement.figures for o in made if o.statement}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import click
 
@@ -11,10 +12,10 @@ from hemicycle.cli.govern_complaint import complaint
 from hemicycle.cli.session import Session, json_option, print_json, project_option
 from hemicycle.cli.signing import signing_options, take_signature
 from hemicycle.cli.tables import cell, relative
-from hemicycle.digests import sha256_file
-from hemicycle.errors import DeclarationError
+from hemicycle.errors import DeclarationError, RightsError, did_you_mean
+from hemicycle.gate import Undecided
 from hemicycle.governance import GOVERNANCE, Decision, load_rules
-from hemicycle.governance.decisions import APPROVALS, now_utc
+from hemicycle.governance.decisions import APPROVALS, FILES, FileKind, now_utc
 from hemicycle.governance.people import (
     RANKS,
     ROLES,
@@ -23,6 +24,7 @@ from hemicycle.governance.people import (
     new_governance,
 )
 from hemicycle.project import find_project
+from hemicycle.steps import Step
 
 
 @click.group("govern")
@@ -110,7 +112,7 @@ def check(folder: Path, as_json: bool) -> None:
       hemicycle govern check --json
     """
     from hemicycle.governance.check import check_decisions
-    from hemicycle.governance.complaints import check_complaints
+    from hemicycle.governance.complaint_entry import read_complaints
 
     session = Session(folder)
     gate = session.flow.gate
@@ -121,8 +123,9 @@ def check(folder: Path, as_json: bool) -> None:
             remedy="`hemicycle govern init` begins otherwise.",
         )
     today = now_utc().date()
-    wrong = [str(refusal) for refusal in check_decisions(session.ledger, gate.approvals)]
-    wrong += check_complaints(session.project.folder / "complaints", gate.governance, today)
+    wrong = [f"{refusal.path}: {refusal.why}" for refusal in check_decisions(session.ledger, gate.approvals)]
+    complaints = read_complaints(session.ledger, session.complaints)
+    wrong += [f"{session.complaints.name}/{finding}" for finding in complaints.findings]
     refused = [f"{APPROVALS}/{refusal}" for refusal in gate.refusals()] if not wrong else []
     gaps = gate.governance.gaps(today, load_rules(gate.governance.rules).together)
     if as_json:
@@ -138,35 +141,60 @@ def check(folder: Path, as_json: bool) -> None:
 
 
 @command.command()
+@click.argument("what", type=click.Choice([*FILES, "run", "release"]), default="governance")
+@click.argument("name", required=False)
 @signing_options
 @click.option("--reason", required=True, help="Why; kept in the decision.")
 @project_option
 @json_option
-def sign(role: str, key: Path, reason: str, folder: Path, as_json: bool) -> None:
-    """Sign that governance.toml, as it lies there, is to be in force.
+def sign(what: str, name: str | None, role: str, key: Path, reason: str, folder: Path, as_json: bool) -> None:
+    """Sign a decision on the project itself: its people, its policy, the run of a model, a release.
 
-    Only for a change: the first one founds the project. Two leads or coleads of governance sign, by the file
-    that is in force until then.
+    `governance` (if nothing is said) and `policy` put governance.toml and the policy, as they lie there, in
+    force; only a change is signed, since the first ones found the project. `run MODEL` lets MODEL be trained
+    by the plan that was made for it, `release NAME` lets a release be made of its model as that is. The
+    first to sign writes the decision, the others sign the same one.
 
     \b
     Examples:
       hemicycle govern sign --role governance --key ~/.ssh/id_ed25519 --reason "Amir leaves on 31 March"
+      hemicycle govern sign run petit --role compute --key ~/.ssh/id_ed25519 --reason "One hour"
+      hemicycle govern sign release v0 --role legal --key ~/.ssh/id_ed25519 --reason "Cards read"
     """
     session = Session(folder)
     gate = session.flow.gate
     if not gate.declared:
         raise DeclarationError("the project is solo: there is nothing to sign")
-    decision = Decision(
-        kind="governance",
-        subject="project",
-        covers={"governance": sha256_file(gate.people_file)},
-        author=None,
-        parties=(),
-        reason=reason,
-        head=session.ledger.journal.head,
-        made=now_utc().isoformat(),
-    )
+    if (name is None) != (what in FILES):
+        raise DeclarationError(
+            f"“{what}” is of the whole project and takes no name" if name else f"which {what} is not said",
+            remedy="`hemicycle govern sign --help` says how it is called.",
+        )
+    if name is None:
+        decision = gate.draft_file(cast(FileKind, what), reason)
+    else:
+        steps = {s.name: s for s in session.flow.all_steps() if s.stage == {"run": "model"}.get(what, what)}
+        if name not in steps:
+            raise DeclarationError(
+                f"there is no {what} “{cell(name)}”",
+                remedy=did_you_mean(name, steps) or f"Declared: {', '.join(steps) or 'none'}.",
+            )
+        decision = _needed(session, steps[name], reason)
     take_signature(session, decision, role, key, as_json=as_json)
+
+
+def _needed(session: Session, step: Step, reason: str) -> Decision:
+    """The decision for want of which a step is not taken."""
+    outcome = session.pipeline().look([step])[-1]
+    if outcome.error is None:
+        raise RightsError(
+            f"there is nothing to sign: {outcome.reason or f'{step} is made, and its decision stands'}",
+            remedy="`hemicycle run` goes on as far as decisions let it.",
+        )
+    if not isinstance(outcome.error, Undecided):
+        raise outcome.error
+    needed = outcome.error
+    return session.flow.gate.draft(needed.kind, needed.subject, needed.covers, reason, summary=needed.summary)
 
 
 def _office(written: str, start: object, until: datetime | None) -> Office:

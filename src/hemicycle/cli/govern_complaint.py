@@ -1,55 +1,62 @@
-"""`hemicycle govern complaint`: open, triage, decide, close; list them, and publish the register."""
+"""`hemicycle govern complaint`: open, triage, decide, appeal, close; list them, and publish the register."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, BinaryIO, TypeVar, get_args
 
 import click
 
-from hemicycle.cli.session import json_option, print_json, project_option
-from hemicycle.cli.tables import lines, print_table, relative
-from hemicycle.errors import DeclarationError, IntegrityError, did_you_mean
-from hemicycle.governance.complaint_step import Category, StepName
-from hemicycle.governance.complaints import (
-    FOLDER,
-    NAMESPACES,
-    SIGNED_FOR,
-    Complaint,
-    add_step,
-    check_complaints,
-    complaint_folders,
-    granted,
-    load_complaint,
-    load_complaints,
-    next_step,
+from hemicycle.cli.complaint_steps import (
+    find,
     open_complaint,
+    read_contact,
+    sign_waiting,
+    sound_reading,
+    take_step,
+    waits_for,
 )
-from hemicycle.governance.people import GOVERNANCE, Governance, load_governance
-from hemicycle.project import find_project
+from hemicycle.cli.session import Session, json_option, print_json, project_option
+from hemicycle.cli.tables import cell, lines, print_table, relative
+from hemicycle.errors import IntegrityError
+from hemicycle.governance.complaint_entry import read_complaints
+from hemicycle.governance.complaint_files import FOLDER
+from hemicycle.governance.complaint_step import Category
+from hemicycle.governance.complaints import Complaint, granted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 CATEGORIES = list(get_args(Category))
+
+_STATES = {
+    "open": "open",
+    "triage": "under examination",
+    "decide": "decided",
+    "appeal": "under appeal",
+    "review": "decided on appeal",
+    "close": "closed",
+}
 
 
 @click.group("complaint")
 def complaint() -> None:
     """Take a complaint from its opening to its end, in dated and signed steps.
 
-    A complaint is a folder complaints/ID of step files; each names the digest of the one before. Opening
-    needs no key; triage and closing are signed by governance or legal, a decision by legal. The complainant's
-    name and contact stay in a file that version control ignores.
+    A complaint is a folder complaints/ID of step files; each names the digest of the one before, and enters
+    the journal once it has the signatures that the rules ask for. Opening and appealing need no key. Who
+    complains, or is complained about, signs nothing. The complainant's name and contact stay in a file that
+    version control ignores.
 
     \b
     Examples:
       hemicycle govern complaint open --category copyright --subject romans:notre-dame \\
-        --text "The edition is not free" --name "Jeanne Aubert" --contact jeanne@example.org
+        --text "The edition is not free" --contact-file letter.txt
       hemicycle govern complaint triage 2026-001 --as amin --key ~/.ssh/id_ed25519 --text "Edition of 1998"
-      hemicycle govern complaint decide 2026-001 granted --as claire --key ~/.ssh/id_ed25519 --text "…"
+      hemicycle govern complaint decide 2026-001 refused --as claire --key ~/.ssh/id_ed25519 --text "…"
+      hemicycle govern complaint sign 2026-001 --as nora --key ~/.ssh/id_ed25519
+      hemicycle govern complaint appeal 2026-001 --text "The preface is of 1998"
+      hemicycle govern complaint decide 2026-001 granted --as amin --key ~/.ssh/id_ed25519 --text "…"
       hemicycle govern complaint close 2026-001 --as amin --key ~/.ssh/id_ed25519 --text "Taken out"
       hemicycle govern complaint list
       hemicycle govern complaint register
@@ -69,8 +76,19 @@ def _subject_options(function: F) -> F:
         multiple=True,
         help="A source, a document's id or an address, where it turns out to be another. Repeatable.",
     )(function)
+    function = _party_option(function)
     return click.option(
         "--category", type=click.Choice(CATEGORIES), help="The ground, where it turns out to be another."
+    )(function)
+
+
+def _party_option(function: F) -> F:
+    return click.option(
+        "--party",
+        "parties",
+        multiple=True,
+        help="An organisation or a member that complains or is complained about, beside those of the cards: "
+        "theirs sign nothing. It is public. Repeatable.",
     )(function)
 
 
@@ -86,6 +104,15 @@ def _signing_options(function: F) -> F:
     )
 
 
+def _member_options(function: F) -> F:
+    function = click.option(
+        "--key", type=click.Path(path_type=Path), help="Your SSH key, if you act as a member."
+    )(function)
+    return click.option(
+        "--as", "by", metavar="PERSON", help="Your id in governance.toml, if you act as a member."
+    )(function)
+
+
 @complaint.command("open")
 @click.option("--category", type=click.Choice(CATEGORIES), required=True, help="The ground.")
 @click.option(
@@ -96,43 +123,48 @@ def _signing_options(function: F) -> F:
     help="What it is about: a source, a document's id or an address. Repeatable.",
 )
 @_text_option
-@click.option("--name", help="The complainant's name; kept in private.json only.")
-@click.option("--contact", help="How to reach the complainant; kept in private.json only.")
-@click.option("--as", "by", metavar="PERSON", help="Your id in governance.toml, if you complain as a member.")
+@click.option(
+    "--contact-file",
+    "contact",
+    type=click.File("rb"),
+    help="Who complains and how to reach them, as plain text; - reads standard input. It is kept in "
+    "private.json and goes nowhere else.",
+)
+@_party_option
+@_member_options
 @project_option
 @json_option
 def open_(
     category: str,
     subjects: tuple[str, ...],
     text: str,
-    name: str | None,
-    contact: str | None,
+    contact: BinaryIO | None,
+    parties: tuple[str, ...],
     by: str | None,
+    key: Path | None,
     folder: Path,
     as_json: bool,
 ) -> None:
-    """Open a complaint under the next number of the year. No key is needed.
+    """Open a complaint under the next number of the year. A member signs it; others need no key.
 
     \b
     Examples:
       hemicycle govern complaint open --category opt-out --subject an-15 --text "robots.txt says no"
       hemicycle govern complaint open --category personal-data --subject https://example.org/page \\
-        --text "A private address" --name "Jeanne Aubert" --contact "+33 1 23 45 67 89"
+        --text "A private address" --contact-file -
     """
-    root = find_project(folder)
-    if by is not None:
-        _person(load_governance(root / GOVERNANCE), by, root)
+    session = _session(folder)
     opened = open_complaint(
-        root / FOLDER,
+        session,
         category=category,
-        subject=subjects,
+        subjects=subjects,
+        parties=parties,
         text=text,
-        now=datetime.now(UTC),
+        contact=read_contact(contact) if contact else None,
         by=by,
-        name=name,
-        contact=contact,
+        key=key,
     )
-    _told(opened, as_json)
+    _told(session, opened, as_json)
 
 
 @complaint.command()
@@ -145,13 +177,17 @@ def open_(
 def triage(complaint_id: str, folder: Path, as_json: bool, **words: Any) -> None:
     """Say what complaint ID is about and that somebody looks at it; signed by governance or legal.
 
+    Where no card says whose affair it is, name with --party who complains or is complained about.
+
     \b
     Examples:
       hemicycle govern complaint triage 2026-001 --as amin --key ~/.ssh/id_ed25519 --text "Edition of 1998"
       hemicycle govern complaint triage 2026-001 --as amin --key ~/.ssh/id_ed25519.pub \\
         --subject romans:notre-dame --text "The address is that of this document"
     """
-    _told(_take("triage", complaint_id, folder, **words), as_json)
+    session = _session(folder)
+    take_step(session, "triage", complaint_id, **words)
+    _told(session, complaint_id, as_json)
 
 
 @complaint.command()
@@ -163,8 +199,10 @@ def triage(complaint_id: str, folder: Path, as_json: bool, **words: Any) -> None
 @project_option
 @json_option
 def decide(complaint_id: str, folder: Path, as_json: bool, **words: Any) -> None:
-    """Decide complaint ID; signed by legal. What is granted is to be withdrawn.
+    """Decide complaint ID, or the appeal against its decision. What is granted is to be withdrawn.
 
+    legal grants; what is refused, if only in part, is signed by legal and governance. Who examined the
+    complaint does not decide it. An appeal is decided by those of governance who did not sign the decision.
     Where a part is granted, name with --subject what that part is.
 
     \b
@@ -173,7 +211,47 @@ def decide(complaint_id: str, folder: Path, as_json: bool, **words: Any) -> None
       hemicycle govern complaint decide 2026-002 partly-granted --subject an-15:7 \\
         --as claire --key ~/.ssh/id_ed25519 --text "Only this sitting quotes the article"
     """
-    _told(_take("decide", complaint_id, folder, **words), as_json)
+    session = _session(folder)
+    last = find(session, sound_reading(session), complaint_id).last.step
+    take_step(session, "review" if last == "appeal" else "decide", complaint_id, **words)
+    _told(session, complaint_id, as_json)
+
+
+@complaint.command()
+@click.argument("complaint_id", metavar="ID")
+@_signing_options
+@project_option
+@json_option
+def sign(complaint_id: str, by: str, key: Path, folder: Path, as_json: bool) -> None:
+    """Sign the step of complaint ID that waits for another signature, as it was drafted.
+
+    \b
+    Examples:
+      hemicycle govern complaint sign 2026-002 --as nora --key ~/.ssh/id_ed25519
+    """
+    session = _session(folder)
+    sign_waiting(session, complaint_id, by, key)
+    _told(session, complaint_id, as_json)
+
+
+@complaint.command()
+@click.argument("complaint_id", metavar="ID")
+@_text_option
+@_member_options
+@project_option
+@json_option
+def appeal(complaint_id: str, folder: Path, as_json: bool, **words: Any) -> None:
+    """Appeal against the decision on complaint ID, once and in time. A member signs it; others need no key.
+
+    What was decided holds until the appeal is decided, by others.
+
+    \b
+    Examples:
+      hemicycle govern complaint appeal 2026-002 --text "The preface is of 1998"
+    """
+    session = _session(folder)
+    take_step(session, "appeal", complaint_id, **words)
+    _told(session, complaint_id, as_json)
 
 
 @complaint.command()
@@ -186,7 +264,8 @@ def decide(complaint_id: str, folder: Path, as_json: bool, **words: Any) -> None
 def close(complaint_id: str, withdrawn: bool, folder: Path, as_json: bool, **words: Any) -> None:
     """Close complaint ID once its decision is carried out; signed by governance or legal.
 
-    private.json is no longer needed then: delete it when your retention time is over.
+    One that was taken back is closed by both. private.json is no longer needed once the time to appeal is
+    over: delete it when your retention time is.
 
     \b
     Examples:
@@ -194,8 +273,10 @@ def close(complaint_id: str, withdrawn: bool, folder: Path, as_json: bool, **wor
       hemicycle govern complaint close 2026-003 --withdrawn --as amin --key ~/.ssh/id_ed25519 \\
         --text "Taken back by letter of 3 March"
     """
-    words["outcome"] = "withdrawn" if withdrawn else None
-    _told(_take("close", complaint_id, folder, **words), as_json)
+    session = _session(folder)
+    outcome = "withdrawn" if withdrawn else None
+    take_step(session, "close", complaint_id, outcome=outcome, **words)
+    _told(session, complaint_id, as_json)
 
 
 @complaint.command("list")
@@ -209,25 +290,26 @@ def list_(folder: Path, as_json: bool) -> None:
       hemicycle govern complaint list
       hemicycle govern complaint list --json
     """
-    root = find_project(folder)
-    today = datetime.now(UTC).date()
-    findings = _findings(root)
-    sound = []
-    for place in complaint_folders(root / FOLDER):
-        try:
-            sound.append(load_complaint(place))
-        except IntegrityError:
-            continue  # it is among the findings, with its reason
+    session = _session(folder)
+    today = session.flow.gate.now().date()
+    reading = read_complaints(session.ledger, session.complaints)
+    findings = [f"{FOLDER}/{finding}" for finding in reading.findings]
+    waiting = {id: waits_for(session, reading, id) for id in reading.waiting}
+    sound = list(reading.complaints.values())
     if as_json:
         # What to withdraw is told only where nothing is in doubt.
         withdraw = [] if findings else granted(sound)
         listed = [_facts(c) | {"overdue": c.overdue(today)} for c in sound]
-        print_json({"complaints": listed, "withdraw": withdraw, "findings": findings})
+        print_json({"complaints": listed, "waiting": waiting, "withdraw": withdraw, "findings": findings})
     else:
         rows = [
-            [c.id, _state(c), c.public.category, _subjects(c), c.last.due, c.overdue(today)] for c in sound
+            [c.id, _state(c), c.public.category, _subjects(c), c.last.due, c.overdue(today), c.appeal_until]
+            for c in sound
         ]
-        print_table(["complaint", "state", "category", "subject", "due", "overdue"], rows)
+        head = ["complaint", "state", "category", "subject", "due", "overdue", "appeal until"]
+        print_table(head, rows)
+        for id, waits in waiting.items():
+            click.echo(f"{id}: {cell(waits)}")
         for finding in findings:
             click.echo(lines(finding), err=True)
     if findings:
@@ -252,96 +334,32 @@ def register(out: Path | None, folder: Path, as_json: bool) -> None:
     """
     from hemicycle.governance.register import write_register
 
-    root = find_project(folder)
-    findings = _findings(root)
-    if findings:
+    session = _session(folder)
+    reading = read_complaints(session.ledger, session.complaints)
+    for finding in reading.findings:
         raise IntegrityError(
-            findings[0], remedy="`hemicycle govern complaint list` shows all; what is wrong is not published."
+            finding.why,
+            place=str(session.complaints / finding.file),
+            remedy="`hemicycle govern complaint list` shows all; what is wrong is not published.",
         )
-    complaints = load_complaints(root / FOLDER)
-    into = out or root / "register"
-    write_register(complaints, into, datetime.now(UTC).date())
+    into = out or session.project.folder / "register"
+    write_register(reading.complaints.values(), into, session.flow.gate.now().date())
     if as_json:
-        print_json({"folder": str(into), "complaints": len(complaints)})
+        print_json({"folder": str(into), "complaints": len(reading.complaints)})
     else:
         click.echo(relative(into / "index.html"))
         click.echo(relative(into / "complaints.csv"))
 
 
-def _take(
-    step: StepName,
-    complaint_id: str,
-    folder: Path,
-    *,
-    by: str,
-    key: Path,
-    text: str,
-    outcome: str | None = None,
-    category: str | None = None,
-    subjects: tuple[str, ...] = (),
-) -> Complaint:
-    """Make a step, have it signed and add it."""
-    from hemicycle.governance.sshsig import sign_with_ssh_keygen
-
-    root = find_project(folder)
-    governance = load_governance(root / GOVERNANCE)
-    _person(governance, by, root)
-    before = _find(root, complaint_id)
-    made = next_step(
-        before,
-        step,
-        by=by,
-        text=text,
-        now=datetime.now(UTC),
-        outcome=outcome,
-        category=category,
-        subject=subjects,
-    )
-    namespaces = SIGNED_FOR[step]
-    held = [n for n in namespaces if governance.people[by].holds(NAMESPACES[n], made.day)]
-    if not held:
-        needed = " or ".join(NAMESPACES[n] for n in namespaces)
-        raise DeclarationError(
-            f"“{by}” holds no role that signs this on {made.day}", remedy=f"It takes somebody of {needed}."
-        )
-    with tempfile.TemporaryDirectory(prefix="hemicycle-step-") as aside:
-        file = Path(aside, made.file_name)
-        file.write_bytes(made.to_bytes())
-        signature = sign_with_ssh_keygen(key.expanduser(), held[0], file)
-    return add_step(before, made, signature, governance)
-
-
-def _person(governance: Governance, by: str, root: Path) -> None:
-    if by not in governance.people:
-        known = ", ".join(governance.people) or "nobody"
-        raise DeclarationError(
-            f"there is no “{by}” in {GOVERNANCE}",
-            place=str(root / GOVERNANCE),
-            remedy=did_you_mean(by, governance.people) or f"There: {known}.",
-        )
-
-
-def _find(root: Path, complaint_id: str) -> Complaint:
-    known = {folder.name: folder for folder in complaint_folders(root / FOLDER)}
-    if complaint_id not in known:
-        raise DeclarationError(
-            f"there is no complaint “{complaint_id}”",
-            place=str(root / FOLDER),
-            remedy=did_you_mean(complaint_id, known) or "`hemicycle govern complaint list` shows them.",
-        )
-    return load_complaint(known[complaint_id])
-
-
-def _findings(root: Path) -> list[str]:
-    path = root / GOVERNANCE
-    # Without the file nobody may sign: complaints may be open, and every later step is a finding.
-    governance = load_governance(path) if path.exists() else Governance("default", {})
-    return check_complaints(root / FOLDER, governance, datetime.now(UTC).date())
+def _session(folder: Path) -> Session:
+    session = Session(folder)
+    # Asked for first: where declaration and files disagree, nobody knows who may sign.
+    _ = session.flow.gate.declared
+    return session
 
 
 def _state(complaint: Complaint) -> str:
-    words = {"open": "open", "triage": "under examination", "decide": "decided", "close": "closed"}
-    state = words[complaint.last.step]
+    state = _STATES[complaint.last.step]
     return f"{state}, {complaint.public.outcome}" if complaint.public.outcome else state
 
 
@@ -351,22 +369,29 @@ def _subjects(complaint: Complaint) -> str:
 
 
 def _facts(complaint: Complaint) -> dict[str, Any]:
-    public = complaint.public.model_dump(mode="json")
-    days = {f"{step.step}_date": step.date for step in complaint.steps}
     return {
         "complaint": complaint.id,
         "step": complaint.last.step,
         "due": complaint.last.due,
-        **public,
-        **days,
+        "appeal_until": complaint.appeal_until,
+        **complaint.public.model_dump(mode="json"),
+        **{f"{taken.step.step}_date": taken.entered.isoformat() for taken in complaint.taken},
         "head": complaint.head,
     }
 
 
-def _told(complaint: Complaint, as_json: bool) -> None:
+def _told(session: Session, complaint_id: str, as_json: bool) -> None:
+    """What a complaint has come to, and what a step of it waits for."""
+    reading = read_complaints(session.ledger, session.complaints)
+    complaint = reading.complaints.get(complaint_id)
+    waits = waits_for(session, reading, complaint_id)
     if as_json:
-        print_json(_facts(complaint) | {"folder": str(complaint.folder)})
+        facts = _facts(complaint) if complaint else {"complaint": complaint_id}
+        print_json(facts | {"waiting": waits, "folder": str(session.complaints / complaint_id)})
         return
-    click.echo(complaint.id)
-    due = f"; the next step is due by {complaint.last.due}" if complaint.last.due else ""
-    click.echo(f"{_state(complaint)}{due}", err=True)
+    click.echo(complaint_id)
+    if complaint is not None:
+        due = f"; the next step is due by {complaint.last.due}" if complaint.last.due else ""
+        click.echo(f"{_state(complaint)}{due}", err=True)
+    if waits is not None:
+        click.echo(cell(waits), err=True)

@@ -15,7 +15,8 @@ def show(made: list[tuple[Statement, Path]]) -> None:
     for statement, folder in made:
         size = sum(f.size for f in statement.files)
         shown = relative(folder)
-        click.echo(f"{shown}: {len(statement.files)} files, {size / 1e6:.1f} MB, signed (solo)")
+        signed = f"signed ({statement.made['governance']})"
+        click.echo(f"{shown}: {len(statement.files)} files, {size / 1e6:.1f} MB, {signed}")
         click.echo(f"  check it anywhere: hemicycle verify {shown}")
 
 
@@ -26,11 +27,13 @@ command = stage_verb(
     show,
     """Make the folder of each RELEASE: model, cards, attribution, ledger, signature.
 
-    The folder loads in transformers as it is, and whoever receives it can check it with nothing else.
+    The folder loads in transformers as it is, and whoever receives it can check it with nothing else. Every
+    byte that it stands on is read first.
 
     \b
     Examples:
       hemicycle release
       hemicycle release v0 --json
     """,
+    every_byte=True,
 )

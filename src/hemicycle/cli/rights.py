@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -13,6 +13,11 @@ from hemicycle.cli.rights_optout import optout
 from hemicycle.cli.session import Session, json_option, print_json, project_option
 from hemicycle.cli.tables import cell
 from hemicycle.errors import DeclarationError, did_you_mean
+
+if TYPE_CHECKING:
+    from hemicycle.rights.policy import Policy
+    from hemicycle.rights.term import TermVerdict
+    from hemicycle.rights.term_rules import TermRule, WorkKind
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -50,7 +55,8 @@ command.add_command(optout)
     default="individual",
     show_default=True,
     type=click.Choice(
-        ["individual", "collaboration", "collective", "anonymous", "pseudonymous", "audiovisual"]
+        "individual collaboration collective anonymous pseudonymous audiovisual "
+        "scan recording broadcast critical-edition".split()
     ),
     help="Kind of work; several --death make an individual work a collaboration.",
 )
@@ -63,6 +69,7 @@ command.add_command(optout)
 @click.option("--in", "countries", required=True, metavar="CODES", help="Countries, as FR,BE,CA-QC.")
 @click.option("--on", "day", type=DAY, help="The day to judge for; today, if none is given.")
 @click.option("--language", type=click.Choice(["en", "fr"]), default="en", help="Of the explanation.")
+@click.option("--explain", "sourced", is_flag=True, help="Name the source of every rule, and how sure it is.")
 @json_option
 def term(
     deaths: tuple[str, ...],
@@ -77,6 +84,7 @@ def term(
     countries: str,
     day: datetime | None,
     language: str,
+    sourced: bool,
     as_json: bool,
 ) -> None:
     """Say when the rights in one work end, country by country, and how that is reckoned.
@@ -101,9 +109,14 @@ def term(
         raise DeclarationError(
             "there are more --birth than --death", remedy="Give --death ? for who is alive."
         )
-    if not contributors and kind in ("individual", "collaboration", "audiovisual"):
-        contributors = (Lifetime(None, None, mplf, nationality),)
-    work = Work(contributors, kind, published, posthumous, music, _country(origin) if origin else None)  # type: ignore[arg-type]
+    work = Work(
+        contributors or (Lifetime(None, None, mplf, nationality),),
+        cast("WorkKind", kind),
+        published,
+        posthumous,
+        music,
+        _country(origin) if origin else None,
+    )
     on = day.date() if day else date.today()
     judged = {code: judge(work, code, on) for code in _countries(countries)}
     if as_json:
@@ -119,6 +132,8 @@ def term(
                         "earliest": v.earliest,
                         "contested": v.contested,
                         "rules": list(v.rules),
+                        "confidence": _confidence(v),
+                        "sources": [_row_json(row) for row in v.rows],
                         "reason": v.explanation,
                         "explanation": tell(v, "en"),
                         "explanation_fr": tell(v, "fr"),
@@ -132,6 +147,8 @@ def term(
         contested = ", contested" if v.contested else ""
         click.echo(click.style(f"{code}  {v.verdict}{contested}", bold=True))
         click.echo(click.wrap_text(tell(v, language), 100, "  ", "  "))  # type: ignore[arg-type]
+        for row in v.rows if sourced else ():
+            click.echo(f"  {row.name}: {row.confidence}, checked on {row.checked_on}, {row.source}")
 
 
 @command.command()
@@ -156,9 +173,9 @@ def explain(document: str, language: str, folder: Path, as_json: bool) -> None:
     steps = [session.flow.rights(name) for name in names]
     outcomes = {(o.step.stage, o.step.name): o for o in session.pipeline().look(steps)}
     standing = {
-        name: (documents.folder, rights.folder)
+        name: (documents, rights, look.folder if (look := outcomes.get(("optout", name))) else None)
         for name in names
-        if (documents := outcomes["documents", name]).folder and (rights := outcomes["rights", name]).folder
+        if (documents := outcomes["documents", name].folder) and (rights := outcomes["rights", name].folder)
     }
     found = find_document(document, standing)
     project = session.project
@@ -183,11 +200,12 @@ def explain(document: str, language: str, folder: Path, as_json: bool) -> None:
             if value:
                 shown = ", ".join(value) if isinstance(value, list) else value
                 click.echo(f"  {key.replace('_', ' ')}: {cell(shown)}")
-    for reservation in told["reservations"]:
-        click.echo(
-            f"  opt-out, {cell(reservation['protocol'])}: {cell(reservation['value'])} "
-            f"({cell(reservation['place'])})"
-        )
+    for when, reservations in (("opt-out", told["reservations"]), ("asked again", told["asked_again"])):
+        for said in reservations:
+            click.echo(
+                f"  {when}, {cell(said['protocol'])}: {cell(said['value'])}, {cell(said['quote'])} "
+                f"({cell(said['place'])})"
+            )
 
 
 @command.command()
@@ -197,17 +215,26 @@ def explain(document: str, language: str, folder: Path, as_json: bool) -> None:
 @click.option(
     "--generator", "generators", multiple=True, metavar="NAME=SPDX", help="A model that wrote text."
 )
+@click.option(
+    "--policy",
+    "policy_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The policy to judge by; else that of the project you stand in, else the default one.",
+)
 @json_option
 def release(
     declared: str,
     sources: tuple[str, ...],
     bases: tuple[str, ...],
     generators: tuple[str, ...],
+    policy_file: Path | None,
     as_json: bool,
 ) -> None:
     """Say whether weights may go out under LICENCE, given what they were made of; exit code 3 if not.
 
-    `hemicycle release` asks the same of a project. NAME= without a licence stands for one that is not known.
+    `hemicycle release` asks the same of what a project was made of. NAME= without a licence stands for one
+    that is not known.
 
     \b
     Examples:
@@ -216,8 +243,8 @@ def release(
           --base-model bloom=LicenseRef-scancode-bigscience-rail-1.0
     """
     from hemicycle.rights.aggregate import Kind, Part, follows, manifest
-    from hemicycle.rights.policy import default_policy
 
+    policy = _policy(policy_file)
     kinds: list[tuple[Kind, tuple[str, ...]]] = [
         ("source", sources),
         ("base-model", bases),
@@ -228,7 +255,7 @@ def release(
         for one in given:
             name, licence = _named(one, f"--{kind}")
             parts.append(Part(name, kind, licence))
-    blockers = follows(declared, parts, default_policy())
+    blockers = follows(declared, parts, policy)
     texts = [part.licence for part in parts if part.kind == "source" and part.licence]
     corpus = manifest(texts) if texts and not blockers else None
     if as_json:
@@ -236,6 +263,7 @@ def release(
             {
                 "licence": declared,
                 "follows": not blockers,
+                "policy": policy.rule,
                 "corpus": corpus,
                 "blockers": [
                     {
@@ -252,13 +280,28 @@ def release(
             }
         )
     else:
-        click.echo(f"weights under {cell(declared)}: " + ("follows" if not blockers else "does not follow"))
+        said = "follows" if not blockers else "does not follow"
+        click.echo(f"weights under {cell(declared)}: {said}, by {policy.rule}")
         for blocker in blockers:
             click.echo(f"  {cell(blocker.en)}")
         if corpus:
             click.echo(f"  the texts, each under its own: {cell(corpus)}")
     if blockers:
         raise click.exceptions.Exit(3)
+
+
+def _policy(file: Path | None) -> Policy:
+    """The policy of a file; else that of the project around, and outside of one the default policy."""
+    from hemicycle.project import DECLARATION, find_project, load_project
+    from hemicycle.rights.policy import default_policy, find_policy, load_policy
+
+    if file is not None:
+        return load_policy(file)
+    here = Path.cwd()
+    if not any((folder / DECLARATION).is_file() for folder in (here, *here.parents)):
+        return default_policy()
+    project = load_project(find_project(here))
+    return find_policy(project.declaration.project.policy, project.folder)
 
 
 def _named(given: str, option: str) -> tuple[str, str | None]:
@@ -280,7 +323,10 @@ def _year(given: str, option: str) -> int | None:
 
 
 def _countries(given: str) -> list[str]:
-    return list(dict.fromkeys(_country(code) for code in given.split(",") if code.strip()))
+    codes = list(dict.fromkeys(_country(code) for code in given.split(",") if code.strip()))
+    if not codes:
+        raise DeclarationError("--in names no country", remedy="Name one or several: --in FR,BE,CA-QC.")
+    return codes
 
 
 def _country(given: str) -> str:
@@ -293,6 +339,16 @@ def _country(given: str) -> str:
             remedy=did_you_mean(code, jurisdictions()) or f"Known: {', '.join(jurisdictions())}.",
         )
     return code
+
+
+def _confidence(judged: TermVerdict) -> str | None:
+    """`counsel` where one of the rows used is; None where there are none."""
+    sure = {row.confidence for row in judged.rows}
+    return "counsel" if "counsel" in sure else "known" if sure else None
+
+
+def _row_json(row: TermRule) -> dict[str, str]:
+    return {"id": row.id, "source": row.source, "checked_on": row.checked_on, "confidence": row.confidence}
 
 
 def _work_json(work: Any) -> dict[str, Any]:

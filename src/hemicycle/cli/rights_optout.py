@@ -17,7 +17,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _PAGES = (".html", ".htm", ".xhtml")
 #: A page on disk has no address, and rules are for addresses: this host is reserved for examples.
 _EXAMPLE = "https://example.org/"
-_COLOURS = {"allowed": "green", "reserved": "red", "unknown": "yellow"}
+_COLOURS = {"allowed": "green", "reserved": "red", "unread": "red", "unknown": "yellow"}
 
 
 @click.command("optout")
@@ -41,13 +41,14 @@ def optout(
 ) -> None:
     """Show what PAGES, HTML, EPUB and PDF files or folders of them, say of being mined, and what it comes to.
 
-    The most restrictive signal wins: reserved, else allowed, else unknown. Nothing is fetched. Clauses in
-    prose are not read, and a licence that a page links to is shown but is no permission to mine.
+    The most restrictive signal wins: reserved, else unread, else allowed, else unknown. Unread is what was
+    not given, or cannot be read: without its site's files a page may reserve and cannot permit. Nothing is
+    fetched. Clauses in prose are not read, and a licence that a page links to is no permission to mine.
 
     \b
     Examples:
       hemicycle rights optout page.html
-      hemicycle rights optout page.html --url https://example.org/a --robots robots.txt
+      hemicycle rights optout page.html --robots robots.txt --tdmrep tdmrep.json
       hemicycle rights optout page.html --header "tdm-reservation: 1" --json
     """
     from hemicycle.rights.optout import Fetched, robots_address, tdmrep_address

@@ -36,7 +36,7 @@ def command(folder: Path, dry_run: bool, offline: bool, keep_going: bool, as_jso
     """
     session = Session(folder)
     steps = session.flow.all_steps()
-    outcomes = build(session, steps, dry_run=dry_run, offline=offline, keep_going=keep_going)
+    outcomes = build(session, steps, dry_run=dry_run, offline=offline, keep_going=keep_going, as_json=as_json)
     if as_json:
         print_json(
             {"project": session.project.name, "steps": outcomes_json(outcomes), **summary(session, outcomes)}

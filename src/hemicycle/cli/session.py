@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from hemicycle.cli.tables import lines
 from hemicycle.flow import Flow
+from hemicycle.governance.complaint_entry import admit_steps
+from hemicycle.governance.complaint_files import FOLDER as COMPLAINTS
 from hemicycle.governance.decisions import APPROVALS
+from hemicycle.governance.in_force import people_in_force
+from hemicycle.governance.parties import parties_of
 from hemicycle.ledger import Ledger
+from hemicycle.ledger.lineage import standing_on
 from hemicycle.pipeline import Pipeline
 from hemicycle.progress import Lines, Progress, Terminal
 from hemicycle.project import LOCK, Lock, Project, find_project, load_project
@@ -35,7 +39,9 @@ class Session:
         self.lock = Lock(self.project.folder / LOCK)
         self.flow = Flow(self.project, self.store, self.ledger, self.lock, update)
 
-    def pipeline(self, *, offline: bool = False, keep_going: bool = False) -> Pipeline:
+    def pipeline(
+        self, *, offline: bool = False, keep_going: bool = False, every_byte: bool = False
+    ) -> Pipeline:
         return Pipeline(
             self.store,
             self.ledger,
@@ -43,15 +49,39 @@ class Session:
             progress=progress(),
             offline=offline,
             keep_going=keep_going,
+            every_byte=every_byte,
             report=report if keep_going else _report_but_failures,
             on_wait=say_waiting,
             prepare=self.admit,
         )
 
     def admit(self) -> None:
-        """Enter new decisions into the journal; what is refused is told, and does not count."""
+        """Enter new decisions and steps of complaints into the journal; what is refused is told, and does
+        not count."""
         for refusal in self.flow.gate.admit():
-            click.echo(f"refused: {APPROVALS}/{lines(str(refusal))}", err=True)
+            click.echo(f"refused: {APPROVALS}/{refusal}", err=True)
+        self.admit_complaints()
+
+    @property
+    def complaints(self) -> Path:
+        return self.project.folder / COMPLAINTS
+
+    def admit_complaints(self) -> None:
+        """Enter the steps of complaints, by the people in force."""
+        people, now = people_in_force(self.ledger), self.flow.gate.now()
+        for refusal in admit_steps(self.ledger, self.complaints, people, now, self.parties_of):
+            click.echo(f"refused: {COMPLAINTS}/{refusal}", err=True)
+
+    def parties_of(self, subjects: Sequence[str]) -> list[str]:
+        """Whom the cards behind names of sources, ids of documents and addresses name."""
+        made = [s.subject for s in self.ledger.current().values() if s.subject.stage == "documents"]
+        files = {s.name: self.store.artefact(s.stage, s.name, s.key) / "documents.parquet" for s in made}
+        standing = {name: path for name, path in files.items() if path.is_file()}
+        return parties_of(subjects, self.project.cards, standing)
+
+    def standing_on(self, source: str) -> list[str]:
+        """What was made of a source so far and outlasts it, as ``stage name``."""
+        return standing_on(self.ledger.current().values(), "raw", source)
 
     def compare_with(self, folders: list[str], names: tuple[str, ...]) -> None:
         """Add model folders to compare with to the named evaluations (all, if none is named)."""
@@ -100,7 +130,7 @@ def report(outcome: Outcome) -> None:
         "blocked": f"skipped: {outcome.reason}",
         "failed": str(outcome.error),
     }[outcome.state]
-    said = click.style(lines(details), dim=True)
+    said = click.style(details, dim=True)
     click.echo(f"{click.style(sign, fg=colour)} {outcome.step}  {said}", err=True)
 
 
@@ -180,16 +210,19 @@ def build(
     dry_run: bool,
     offline: bool,
     keep_going: bool,
+    as_json: bool,
     force: frozenset[str] = frozenset(),
+    every_byte: bool = False,
 ) -> list[Outcome]:
-    """Run the steps, or only look at them; a dry run is printed here."""
-    pipeline = session.pipeline(offline=offline, keep_going=keep_going)
+    """Run the steps, or only look at them; a dry run is printed here, where the verb prints no JSON."""
+    pipeline = session.pipeline(offline=offline, keep_going=keep_going, every_byte=every_byte)
     if not dry_run:
         return pipeline.run(steps, force=force)
     outcomes = pipeline.look(steps, force=force)
-    for outcome in outcomes:
-        if outcome.state != "fresh":
-            click.echo(f"{outcome.state.replace('-', ' ')}: {outcome.step} ({outcome.reason})", err=True)
-    if all(o.state == "fresh" for o in outcomes):
-        click.echo("everything is up to date", err=True)
+    if not as_json:
+        for outcome in outcomes:
+            if outcome.state != "fresh":
+                click.echo(f"{outcome.state.replace('-', ' ')}: {outcome.step} ({outcome.reason})")
+        if all(o.state == "fresh" for o in outcomes):
+            click.echo("everything is up to date")
     return outcomes

@@ -73,7 +73,7 @@ def take_signature(
             remedy="`hemicycle govern add` enters a person with a key.",
         )
     target = signature_path(gate.approvals, path.stem, person.id, role)
-    signed = {s.path.name: "" for s in list_approvals(gate.approvals)[1] if s.stem == path.stem}
+    signed = [s.path.name for s in list_approvals(gate.approvals)[1] if s.stem == path.stem]
     check_signature(
         SignatureFile(target, path.stem, person.id, role),  # type: ignore[arg-type]
         armoured,
@@ -84,7 +84,7 @@ def take_signature(
     )
     write_decision(gate.approvals, file.decision)
     write_aside(target, armoured)
-    if (session.project.folder / ".hemicycle" / "solo.key").exists():
+    if session.ledger.writable:
         # Who keeps the ledger enters it at once, so that the waiting time begins.
         with session.pipeline().exclusive(), contextlib.suppress(RightsError):
             session.admit()

@@ -25,15 +25,28 @@ from hemicycle.ledger import Statement
 Show = Callable[[list[tuple[Statement, Path]]], None]
 
 
-def stage_verb(verb: str, stage: str, metavar: str, show: Show, text: str) -> click.Command:
-    """A command that builds up to `verb` and shows the statements of `stage`."""
+def stage_verb(
+    verb: str, stage: str, metavar: str, show: Show, text: str, *, every_byte: bool = False
+) -> click.Command:
+    """A command that builds up to `verb` and shows the statements of `stage`.
+
+    With `every_byte`, it believes no stamp: whatever the stage stands on is read.
+    """
 
     def body(
         names: tuple[str, ...], folder: Path, dry_run: bool, offline: bool, keep_going: bool, as_json: bool
     ) -> None:
         session = Session(folder)
         steps = session.flow.up_to(verb, names)
-        outcomes = build(session, steps, dry_run=dry_run, offline=offline, keep_going=keep_going)
+        outcomes = build(
+            session,
+            steps,
+            dry_run=dry_run,
+            offline=offline,
+            keep_going=keep_going,
+            as_json=as_json,
+            every_byte=every_byte,
+        )
         made = [
             (o.statement, o.folder) for o in outcomes if o.statement and o.folder and o.step.stage == stage
         ]

@@ -18,6 +18,7 @@ from hemicycle.train import few_steps
 IN_THE_CARD = {
     "no-licence": "If they have one, write licence, attested_by and evidence under",
     "not-attested": "Whoever has read it there signs with attested_by under",
+    "download-not-offered": "If the holder offers them, quote it as offered (url, quote, read_on) under",
 }
 
 
@@ -37,6 +38,8 @@ def sources_table(session: Session, outcomes: list[Outcome]) -> list[dict[str, A
         if raw is None and rights is None:
             continue
         row: dict[str, Any] = {"source": name, "title": card.title, "state": "not obtained"}
+        if card.rights.offered is not None:
+            row["offered"] = card.rights.offered.model_dump(mode="json")
         if rights and rights.statement:
             passed = gate.get(name) or _at_the_gate(session, name, rights)
             figures = rights.statement.figures
@@ -51,6 +54,8 @@ def sources_table(session: Session, outcomes: list[Outcome]) -> list[dict[str, A
                     for code, count in passed["reasons"].items()
                 },
             }
+            if decided_against(row):
+                row["stands_on_it"] = session.standing_on(name)
         else:
             stopped = next(
                 (o for o in (raw, by_step.get(("documents", name)), rights) if o and o.reason), None
@@ -75,6 +80,11 @@ def _at_the_gate(session: Session, name: str, rights: Outcome) -> dict[str, Any]
     return passed
 
 
+def decided_against(row: dict[str, Any]) -> bool:
+    """Whether decisions, or their lack, hold back something of a source."""
+    return any(code.startswith("clearance-") for code in row.get("reasons", ()))
+
+
 def _state(admitted: int, refused: int) -> str:
     if not refused:
         return "cleared"
@@ -90,8 +100,8 @@ def summary(session: Session, outcomes: list[Outcome]) -> dict[str, Any]:
     return {"sources": sources_table(session, outcomes), "figures": figures}
 
 
-def print_sources(session: Session, outcomes: list[Outcome]) -> None:
-    rows = sources_table(session, outcomes)
+def print_sources(rows: list[dict[str, Any]]) -> None:
+    """The rows of `sources_table`, and under them why what is refused is refused."""
     print_table(
         ["source", "documents", "characters", "admitted", "refused", "verdict"],
         [
@@ -108,6 +118,11 @@ def print_sources(session: Session, outcomes: list[Outcome]) -> None:
             click.echo(f"  {row['source']}: {reason['documents']} refused. {reason['en']}")
             if code in IN_THE_CARD:
                 click.echo(f"    {IN_THE_CARD[code]} [rights] of sources/{row['source']}.toml.")
+        if row.get("offered"):
+            told = "offered for download by its holder: “{quote}” ({url}, read on {read_on})"
+            click.echo(f"  {row['source']}: {cell(told.format(**row['offered']))}")
+        if row.get("stands_on_it"):
+            click.echo(f"  {row['source']}: made of it so far: {', '.join(row['stands_on_it'])}")
         if "reason" in row:
             click.echo(f"  {row['source']}: {cell(row['reason'])}")
 
@@ -131,7 +146,7 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
         if outcome.statement:
             by_stage.setdefault(outcome.step.stage, []).append(outcome)
     _title("Sources and rights")
-    print_sources(session, outcomes)
+    print_sources(sources_table(session, outcomes))
     missing_hint(session, outcomes)
     for outcome in by_stage.get("corpus", []):
         t = _figures(outcome)["totals"]

@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-#: Not “printable” to Python, and in every French title.
-NO_BREAK_SPACES = "\u00a0\u202f"
+from hemicycle.errors import visible
 
 
 def cell(value: Any) -> str:
@@ -23,8 +22,7 @@ def cell(value: Any) -> str:
         return f"{value:,}".replace(",", " ")
     if isinstance(value, float):
         return f"{value:.3f}"
-    # Text from sources must not move the cursor or colour the terminal.
-    return "".join(c if c.isprintable() or c in NO_BREAK_SPACES else "�" for c in str(value))
+    return visible(str(value))
 
 
 def lines(text: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from hemicycle.cli.session import Session, json_option, print_json, progress, say_waiting
-from hemicycle.errors import DeclarationError, IntegrityError
+from hemicycle.errors import DeclarationError, IntegrityError, visible
 from hemicycle.ledger import Finding, Ledger, check_project
 from hemicycle.project import DECLARATION
 from hemicycle.store import locked_for_reading
@@ -46,6 +46,7 @@ def command(folder: Path, fingerprint: str | None, as_json: bool) -> None:
             findings = check_project(session.ledger, session.store, progress=progress())
             if session.flow.gate.declared:
                 findings += _check_decisions(session)
+            findings += _check_complaints(session)
         if fingerprint:
             head = session.ledger.folder / "head.json"
             findings += _check_key(head, _fingerprint(session.ledger), fingerprint)
@@ -62,7 +63,7 @@ def command(folder: Path, fingerprint: str | None, as_json: bool) -> None:
         for finding in findings:
             click.echo(str(finding))
         for key, value in facts.items():
-            click.echo(f"{key}: {value}")
+            click.echo(f"{key}: {visible(str(value))}")
         verdict = "everything is what the ledger says" if not findings else f"{len(findings)} finding(s)"
         if facts.get("lines") == "0" and not findings:
             verdict = "nothing has been built here yet"
@@ -90,5 +91,15 @@ def _check_decisions(session: Session) -> list[Finding]:
     """Decisions and signatures that are no longer what entered the journal."""
     from hemicycle.governance.check import check_decisions
 
-    approvals = session.flow.gate.approvals
-    return [Finding(str(approvals / r.file), r.why) for r in check_decisions(session.ledger, approvals)]
+    folder, approvals = session.project.folder, session.flow.gate.approvals
+    return [Finding(str(folder / r.path), r.why) for r in check_decisions(session.ledger, approvals)]
+
+
+def _check_complaints(session: Session) -> list[Finding]:
+    """Steps of complaints that are no longer what entered the journal, and what never entered."""
+    from hemicycle.governance.complaint_entry import read_complaints
+
+    if session.ledger.journal.read()[1]:
+        return []  # What they are held against is itself among the findings.
+    found = read_complaints(session.ledger, session.complaints).findings
+    return [Finding(str(session.complaints / r.file), r.why) for r in found]

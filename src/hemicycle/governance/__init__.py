@@ -2,8 +2,8 @@
 
 `governance.toml` says who holds which role. A decision is a file in `approvals/`, signed by its people's own
 SSH keys; it begins to count when it enters the journal (`admit_decisions`), and `standings` says what it has
-come to on a day. `clearance` is what the gate asks for a source. Complaints have steps, deadlines and a
-public register.
+come to on a day. `clearance` is what the gate asks for a source; people and policy change by decisions too.
+Complaints have steps, deadlines and a public register.
 """
 
 from hemicycle.governance.admission import Refusal, admit_decisions, admit_governance

@@ -4,42 +4,52 @@ An SSH signature carries no time that could be trusted, so whether its signer he
 day it enters. Nothing that is refused enters; each refusal says why, and the file may be mended and tried
 again. What has entered is checked by digest ever after.
 
-The file of people enters too. The first one founds the project; a later one needs a decision, signed by those
-whom the one before it names.
+One key signs a decision once, under whatever name: between two signatures a file of people may have given the
+key to somebody else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from hemicycle.digests import sha256_bytes
-from hemicycle.errors import HemicycleError, IntegrityError, RightsError
+from hemicycle.errors import HemicycleError, IntegrityError, RightsError, visible
+from hemicycle.governance.clock import not_before
 from hemicycle.governance.decisions import (
-    Decision,
+    APPROVALS,
     DecisionFile,
     SignatureFile,
     list_approvals,
-    namespace,
     read_decision,
 )
-from hemicycle.governance.people import GOVERNANCE, Governance, Person, parse_governance
-from hemicycle.governance.rules import SIGNING_RANKS, load_rules
-from hemicycle.governance.sshsig import Sshsig, parse_sshsig
-from hemicycle.governance.standing import read_entries, standings
+from hemicycle.governance.in_force import admit_file
+from hemicycle.governance.people import Governance, Person, load_governance
+from hemicycle.governance.signer import find_signer, fits, is_organisation, is_person
+from hemicycle.governance.sshsig import parse_sshsig
 from hemicycle.ledger import Journal, Ledger
-
-#: Where the ledger keeps every file of people that was ever in force.
-KEPT = "governance"
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A file of `approvals/` that did not enter, and why."""
+    """A file of `approvals/` that did not enter, and why; or one that entered and does not hold.
+
+    Names and reasons are made `visible`.
+    """
 
     file: str
     why: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "file", visible(self.file))
+        object.__setattr__(self, "why", visible(self.why))
+
+    @property
+    def path(self) -> str:
+        """Where it lies: files of people and policies are kept by the ledger, in folders of their own."""
+        return f"{'ledger' if '/' in self.file else APPROVALS}/{self.file}"
 
     def __str__(self) -> str:
         return f"{self.file}: {self.why}"
@@ -48,51 +58,11 @@ class Refusal:
 def admit_governance(ledger: Ledger, path: Path, folder: Path, now: datetime) -> Governance:
     """Enter the file of people if it is new, and return it.
 
-    Raises RightsError where it is another than the journal's last and no standing decision says so.
+    Raises RightsError where it is another than the one in force and no standing decision says so.
     """
-    data = path.read_bytes()
-    governance = parse_governance(data, str(path))
-    digest = sha256_bytes(data)
-    lines = ledger.journal.lines()
-    last = next((str(x.content["sha256"]) for x in reversed(lines) if x.kind == "governance"), None)
-    if last == digest:
-        return governance
-    if last is not None:
-        rules = load_rules(parse_governance(kept_governance(ledger, last), f"{KEPT}/{last[:16]}.toml").rules)
-        told = standings(read_entries(lines, folder), rules, now)
-        allowed = {
-            s.decision.covers.get("governance")
-            for s in told
-            if s.decision.kind == "governance" and s.state == "standing"
-        }
-        if digest not in allowed:
-            raise RightsError(
-                f"{GOVERNANCE} was changed, and no standing decision says so",
-                place=str(path),
-                remedy="Two leads of governance sign it with `hemicycle govern sign`; or take it back.",
-            )
-    file = f"{KEPT}/{digest[:16]}.toml"
-    ledger.keep(file, data)
-    ledger.enter("governance", {"file": file, "sha256": digest, "entered": _iso(now)})
+    governance = load_governance(path)
+    admit_file(ledger, "governance", path, folder, now)
     return governance
-
-
-def governance_in_force(ledger: Ledger) -> Governance | None:
-    """The people whom the journal's last file of people names; None before there is one."""
-    lines = ledger.journal.lines()
-    last = next((str(x.content["sha256"]) for x in reversed(lines) if x.kind == "governance"), None)
-    return (
-        None if last is None else parse_governance(kept_governance(ledger, last), f"{KEPT}/{last[:16]}.toml")
-    )
-
-
-def kept_governance(ledger: Ledger, sha256: str) -> bytes:
-    """A file of people that was in force. Raises IntegrityError where it is not as it entered."""
-    path = ledger.folder / KEPT / f"{sha256[:16]}.toml"
-    data = path.read_bytes() if path.is_file() else b""
-    if sha256_bytes(data) != sha256:
-        raise IntegrityError("the file of people the journal names is missing or changed", place=str(path))
-    return data
 
 
 def admit_decisions(
@@ -101,8 +71,9 @@ def admit_decisions(
     """Enter every decision and signature of `approvals/` that is new and sound; return what was refused.
 
     Without `enter` nothing is written: only what would be refused is told. Raises IntegrityError where a file
-    that had entered was changed or taken away.
+    that had entered was changed or taken away, InputError where the clock is behind the journal.
     """
+    now = not_before(ledger.journal.lines(), now)
     entered = entered_files(ledger.journal)
     check_entered(folder, entered)
     decisions, signatures, others = list_approvals(folder)
@@ -150,51 +121,45 @@ def check_signature(
     decisions: dict[str, DecisionFile],
     governance: Governance,
     now: datetime,
-    entered: dict[str, str] | None = None,
+    entered: Iterable[str] = (),
 ) -> Person:
-    """Whose signature this is. Raises IntegrityError or RightsError, each with its own sentence, unless it is
-    a good signature of somebody who may sign this decision in this role today."""
+    """Whose signature this is, after those of the same folder that `entered`. Raises IntegrityError or
+    RightsError, each with its own sentence, unless it is a good signature of somebody who may sign this
+    decision in this role today."""
     place = str(file.path)
     decision = decisions.get(file.stem)
     if decision is None:
         raise IntegrityError("the decision it signs is not here, or was refused", place=place)
-    signature = parse_sshsig(data, place)
     try:
-        signature.check(decision.data, namespace(file.role), place)
-    except IntegrityError as error:
+        person = find_signer(file, data, decision.data, governance, now)
+    except IntegrityError:
         for other in decisions.values():
-            if other is not decision and _fits(signature, other.data, signature.namespace):
+            if other is not decision and fits(data, other.data):
                 raise IntegrityError(
                     f"it is a signature of another decision, {other.path.name}, copied here", place=place
                 ) from None
-        raise error
-    person = governance.holder(signature.public_key)
-    if person is None:
-        raise RightsError(
-            f"the key {signature.public_key.fingerprint} is nobody's in {GOVERNANCE}", place=place
-        )
-    if person.id != file.person:
-        raise RightsError(f"the file says {file.person}, and the key is that of {person.id}", place=place)
-    check_signer(person, file.role, decision.decision, now, place)
-    if any(name.startswith(f"{file.stem}.{person.id}.") for name in entered or ()):
-        raise RightsError(f"{person.id} has signed this decision already; one person signs once", place=place)
-    return person
-
-
-def check_signer(person: Person, role: str, decision: Decision, now: datetime, place: str) -> None:
-    """Raise RightsError unless this person may sign this decision in this role today."""
-    rank = person.holds(role, now)
-    if rank not in SIGNING_RANKS:
-        what = f"holds the role “{role}” as {rank} only" if rank else f"does not hold the role “{role}”"
-        raise RightsError(f"{person.id} {what} on {now.date()}", place=place)
-    if decision.author is not None and _folded(decision.author) in (person.id, _folded(person.name)):
+        raise
+    author = decision.decision.author
+    if author is not None and is_person(author, person):
         raise RightsError(
             f"{person.id} is the author of what is decided, and authors do not sign", place=place
         )
-    if _folded(person.organisation) in map(_folded, decision.parties):
+    if any(is_organisation(party, person) for party in decision.decision.parties):
         raise RightsError(
             f"{person.id} is of {person.organisation}, which this decision is about", place=place
         )
+    key = parse_sshsig(data, place).public_key.line
+    for name in entered:
+        if name.startswith(f"{file.stem}.{person.id}."):
+            raise RightsError(
+                f"{person.id} has signed this decision already; one person signs once", place=place
+            )
+        if name.startswith(f"{file.stem}.") and _key(file.path.parent / name) == key:
+            raise RightsError(
+                f"the key of {person.id} has signed this decision already, as {name}; one key signs once",
+                place=place,
+            )
+    return person
 
 
 def entered_files(journal: Journal) -> dict[str, str]:
@@ -216,24 +181,20 @@ def check_entered(folder: Path, entered: dict[str, str]) -> None:
                 place=str(path),
                 remedy="Take it back from version control.",
             )
-        if sha256_bytes(path.read_bytes()) != sha256:
+        if (found := sha256_bytes(path.read_bytes())) != sha256:
             raise IntegrityError(
-                "the file was changed after it entered the journal",
+                f"the file was changed after it entered the journal: SHA-256 {sha256}, found {found}",
                 place=str(path),
                 remedy="Take it back from version control.",
             )
 
 
-def _fits(signature: Sshsig, data: bytes, purpose: str) -> bool:
+def _key(signature: Path) -> bytes | None:
+    """With which key an earlier signature was made; None where it is none."""
     try:
-        signature.check(data, purpose, "")
-    except IntegrityError:
-        return False
-    return True
-
-
-def _folded(name: str) -> str:
-    return " ".join(name.casefold().split())
+        return parse_sshsig(signature.read_bytes(), str(signature)).public_key.line
+    except (IntegrityError, OSError):
+        return None
 
 
 def _iso(now: datetime) -> str:

@@ -1,74 +1,167 @@
-"""Check: recompute from files and journal who held which role when they signed, and what is missing.
+"""Check: recompute from files and journal what of its governance holds, line by line.
 
 Every decision and signature that entered is held against the file of people in force at that line: the digest
-of the file, the signature itself, the role on the day of its entry. Nothing of an earlier verdict is trusted.
+of the file, the signature itself, the role on the day of its entry. Every file of people and every policy but
+the first is held against the decision that put it in force. Nothing of an earlier verdict is trusted, and
+a line that does not hold changes nothing for the lines after it.
+
+The journal and the folder may be a stranger's: files are opened by the names that the folder lists, never by
+those that a line gives.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from hemicycle.digests import sha256_bytes
 from hemicycle.errors import HemicycleError, IntegrityError
-from hemicycle.governance.admission import Refusal, check_signature, kept_governance
-from hemicycle.governance.decisions import DecisionFile, SignatureFile, list_approvals, read_decision
-from hemicycle.governance.people import Governance, parse_governance
-from hemicycle.ledger import Ledger, Line
+from hemicycle.governance.admission import Refusal, check_signature
+from hemicycle.governance.clock import TIMED, entered, latest
+from hemicycle.governance.decisions import (
+    FILES,
+    DecisionFile,
+    FileKind,
+    list_approvals,
+    read_decision,
+    seen,
+)
+from hemicycle.governance.in_force import InForce, kept, people_in_force, replaces
+from hemicycle.governance.people import GOVERNANCE, Governance, parse_governance
+from hemicycle.governance.rules import load_rules
+from hemicycle.governance.standing import Entry, Signed, clearance, read_entries, standings
+from hemicycle.ledger import Ledger, Line, Statement
 
 
 def check_decisions(ledger: Ledger, folder: Path) -> list[Refusal]:
     """Whatever of the decisions in the journal does not hold, each with its file."""
+    walk = _Walk(ledger, folder)
     findings: list[Refusal] = []
-    governance: Governance | None = None
-    decisions: dict[str, DecisionFile] = {}
-    signatures = {s.path.name: s for s in list_approvals(folder)[1]}
-    signed: dict[str, str] = {}
-    heads: set[str] = set()
     for line in ledger.journal.lines():
-        file = str(line.content.get("file", ""))
         try:
-            if line.kind == "governance":
-                digest = str(line.content["sha256"])
-                governance = parse_governance(kept_governance(ledger, digest), file)
-            elif line.kind == "decision":
-                _check_decision(folder / file, line, heads, decisions)
-            elif line.kind == "signature":
-                if governance is None:
-                    raise IntegrityError("no file of people was in force when it entered")
-                _check_signature(signatures.get(file), folder / file, line, decisions, governance, signed)
+            walk.take(line)
         except HemicycleError as error:
-            findings.append(Refusal(file, error.what))
+            findings.append(Refusal(str(line.content.get("file", "")), error.what))
         except (KeyError, ValueError, TypeError):
-            findings.append(Refusal(file, f"line {line.number} of the journal does not say what it should"))
-        heads.add(line.digest)
+            what = f"line {line.number} of the journal does not say what it should"
+            findings.append(Refusal(str(line.content.get("file", "")), what))
     return findings
 
 
-def _check_decision(path: Path, line: Line, heads: set[str], decisions: dict[str, DecisionFile]) -> None:
-    read = read_decision(path) if path.is_file() else None
-    if read is None:
-        raise IntegrityError("the decision that entered the journal is missing", place=str(path))
-    if read.sha256 != line.content["sha256"]:
-        raise IntegrityError("the decision was changed after it entered the journal", place=str(path))
-    if read.decision.head not in heads:
-        raise IntegrityError("it was made on a head that was not before it in the journal", place=str(path))
-    decisions[path.stem] = read
+class _Walk:
+    """What holds of a journal up to a line."""
+
+    def __init__(self, ledger: Ledger, folder: Path) -> None:
+        self.ledger, self.folder = ledger, folder
+        decisions, signatures, _ = list_approvals(folder)
+        self.decision_files = {path.name: path for path in decisions}
+        self.signature_files = {file.path.name: file for file in signatures}
+        self.people: Governance | None = None
+        self.in_force: dict[FileKind, InForce] = {}
+        self.decisions: dict[str, DecisionFile] = {}
+        self.entries: dict[str, Entry] = {}
+        self.signatures: list[str] = []
+        self.numbers: dict[str, int] = {}
+        self.times: dict[str, datetime] = {}
+
+    def take(self, line: Line) -> None:
+        """Go one line on. Raises IntegrityError or RightsError where it does not hold."""
+        before = max((self.times[head] for head in line.heads if head in self.times), default=None)
+        if before is not None:
+            self.times[line.digest] = before
+        try:
+            if line.kind not in TIMED:
+                return
+            moment = entered(line)
+            if before is not None and moment < before:
+                raise IntegrityError(f"it entered before the line that it follows, which is of {before}")
+            self.times[line.digest] = moment
+            if line.kind in FILES:
+                self._file(line, line.kind, moment)
+            elif line.kind == "decision":
+                self._decision(line, moment)
+            else:
+                self._signature(line, moment)
+        finally:
+            self.numbers[line.digest] = line.number
+
+    def _file(self, line: Line, kind: FileKind, moment: datetime) -> None:
+        file, before = InForce(kind, line.content["sha256"], line.number), self.in_force.get(kind)
+        data = kept(self.ledger, file)
+        people = parse_governance(data, file.file) if kind == "governance" else self.people
+        if before is not None:
+            entry = self.entries.get(line.content.get("decision", ""))
+            rules = load_rules(self.people.rules) if self.people is not None else None
+            told = standings([entry], rules, moment) if entry is not None and rules is not None else []
+            if not any(replaces(one, kind, file.sha256, before) for one in told):
+                raise IntegrityError("no decision that stood then put it in the place of the one before")
+        self.people = people
+        self.in_force[kind] = file
+
+    def _decision(self, line: Line, moment: datetime) -> None:
+        name = line.content["file"]
+        path = self.decision_files.get(name)
+        if path is None:
+            raise IntegrityError("the decision that entered the journal is missing")
+        if sha256_bytes(path.read_bytes()) != line.content["sha256"]:
+            raise IntegrityError("the decision was changed after it entered the journal")
+        file = read_decision(path)
+        if file.decision.head not in self.numbers:
+            raise IntegrityError("it was made on a head that was not before it in the journal")
+        self.decisions[path.stem] = file
+        made_after = self.numbers[file.decision.head]
+        self.entries.setdefault(name, Entry(name, file.decision, moment, (), made_after))
+
+    def _signature(self, line: Line, moment: datetime) -> None:
+        name = line.content["file"]
+        if self.people is None:
+            raise IntegrityError("no file of people was in force when it entered")
+        file = self.signature_files.get(name)
+        data = file.path.read_bytes() if file is not None else b""
+        if file is None or sha256_bytes(data) != line.content["sha256"]:
+            raise IntegrityError("the signature that entered the journal is missing or changed")
+        person = check_signature(file, data, self.decisions, self.people, moment, self.signatures)
+        decision = f"{file.stem}.json"
+        stated = tuple(line.content[key] for key in ("person", "role", "decision"))
+        if stated != (person.id, file.role, decision):
+            raise IntegrityError("the journal names another signer or decision than the signature does")
+        self.signatures.append(name)
+        entry, signed = self.entries[decision], Signed(person.id, file.role, moment, line.number)
+        self.entries[decision] = replace(entry, signed=(*entry.signed, signed))
 
 
-def _check_signature(
-    file: SignatureFile | None,
-    path: Path,
-    line: Line,
-    decisions: dict[str, DecisionFile],
-    governance: Governance,
-    signed: dict[str, str],
-) -> None:
-    data = path.read_bytes() if file is not None else b""
-    if file is None or sha256_bytes(data) != line.content["sha256"]:
-        raise IntegrityError("the signature that entered the journal is missing or changed", place=str(path))
-    on = datetime.fromisoformat(line.content["entered"])
-    person = check_signature(file, data, decisions, governance, on, signed)
-    if (person.id, file.role) != (line.content["person"], line.content["role"]):
-        raise IntegrityError("the journal names another signer than the signature does", place=str(path))
-    signed[path.name] = ""
+def check_released(
+    ledger: Ledger, folder: Path, release: str, model: Statement, rights: Mapping[str, Statement]
+) -> list[Refusal]:
+    """Whatever a release's decisions do not hold of what they must: themselves, that the sources were cleared
+    as their rights are stated, that the model's run was decided, and that this release of it was.
+
+    Waiting times have passed by the last entry: a release is decided once its model is there, and a model is
+    there once its sources were cleared.
+
+    Args:
+        rights: source that was read → the last statement about its rights.
+    """
+    findings = check_decisions(ledger, folder)
+    if findings:
+        return findings
+    lines, people = ledger.journal.lines(), people_in_force(ledger)
+    now = latest(lines)
+    if people is None or now is None:
+        return [Refusal(GOVERNANCE, "governance is declared, and the journal names no file of people")]
+    told = standings(read_entries(lines, folder), load_rules(people.rules), now)
+    standing = [one.decision for one in told if one.state == "standing"]
+    plan, digest = model.inputs["order"]["digest"], model.digest
+    for kind, name, key, value in (
+        ("run", model.subject.name, "plan", plan),
+        ("release", release, "model", digest),
+    ):
+        if not any((d.kind, d.subject, d.covers.get(key)) == (kind, name, value) for d in standing):
+            findings.append(Refusal(f"{kind}-{name}", "no decision that stands says so"))
+    for source, statement in rights.items():
+        if clearance(source, seen(statement), told).explanation != "cleared":
+            what = "no decision that stands clears the source as its rights are stated"
+            findings.append(Refusal(f"clear-{source}", what))
+    return findings

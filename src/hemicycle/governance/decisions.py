@@ -1,4 +1,4 @@
-"""Decisions: what somebody decided on a source, in a file of its own, beside the signatures on it.
+"""Decisions: what people decided, each in a file of its own, beside the signatures on it.
 
     approvals/
     ├── clear-sittings-3f2a91c07d5e.json                the decision; its name ends in its digest
@@ -19,23 +19,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast, get_args
 
 from hemicycle.digests import canonical_json, sha256_bytes
 from hemicycle.errors import IntegrityError
 from hemicycle.governance.people import ROLES, Role
 from hemicycle.governance.rules import KINDS, DecisionKind
+from hemicycle.ledger import Statement
 from hemicycle.store import write_aside
 
 APPROVALS = "approvals"
 #: A decision with the figures it rests on has a few kilobytes.
 LARGEST = 1 << 20
+#: Kinds of decisions that put a file in force in the place of another.
+FileKind = Literal["governance", "policy"]
+FILES: tuple[FileKind, ...] = get_args(FileKind)
 
-_DECISION_FILE = re.compile(
-    r"(clear|override|revoke|governance)-([a-z0-9][a-z0-9_-]{0,63})-([0-9a-f]{12})\.json"
-)
+_KIND = "|".join(KINDS)
+_DECISION_FILE = re.compile(rf"({_KIND})-([a-z0-9][a-z0-9_-]{{0,63}})-([0-9a-f]{{12}})\.json")
 _SIGNATURE_FILE = re.compile(
-    r"((?:clear|override|revoke|governance)-[a-z0-9_-]+-[0-9a-f]{12})\.([a-z0-9][a-z0-9_-]{0,63})\.([a-z]+)\.sig"
+    rf"((?:{_KIND})-[a-z0-9_-]+-[0-9a-f]{{12}})\.([a-z0-9][a-z0-9_-]{{0,63}})\.([a-z]+)\.sig"
 )
 
 
@@ -44,14 +47,15 @@ class Decision:
     """One decision.
 
     Attributes:
-        subject: name of the source, or `project` for the governance file.
-        covers: what was seen, by digest (`verdicts`, `card`, `governance`), and what an override lifts.
+        subject: name of the source, model or release, or `project` for the files of people and of policy.
+        covers: what was seen, by digest (`verdicts`, `card`, `plan`, `model` …), and what an override lifts;
+            for a file, its digest and, under `replaces`, that of the one in force.
         author: who wrote what is decided on (the person who attests the card); cannot sign.
         parties: organisations it is about; their people do not count.
         head: digest of the journal's last line when it was made.
         made: ISO 8601 time in UTC; what the maker's clock said.
         expires: ISO date of the first day on which it no longer holds.
-        summary: figures that its signers saw, for `clear diff`.
+        summary: figures that its signers saw.
     """
 
     kind: DecisionKind
@@ -134,7 +138,8 @@ def _covers_soundly(decision: Decision) -> bool:
         lifts, documents = covers.get("lifts"), covers.get("documents")
         lists = [lifts] if documents is None else [lifts, documents]
         return all(isinstance(words, list) and all(isinstance(w, str) for w in words) for words in lists)
-    return decision.expires is None
+    files = decision.kind not in FILES or set(covers) == {decision.kind, "replaces"}
+    return files and decision.expires is None and all(isinstance(digest, str) for digest in covers.values())
 
 
 @dataclass(frozen=True)
@@ -207,7 +212,7 @@ def list_approvals(folder: Path) -> tuple[list[Path], list[SignatureFile], list[
     others: list[Path] = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         named = _SIGNATURE_FILE.fullmatch(path.name)
-        if path.is_symlink() or not path.is_file():
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST:
             others.append(path)
         elif _DECISION_FILE.fullmatch(path.name):
             decisions.append(path)
@@ -223,6 +228,11 @@ def namespace(role: str) -> str:
     return f"hemicycle-{role}"
 
 
-def card_digest(rights: Mapping[str, Any]) -> str:
-    """Of what a card says of rights, so that a changed licence or attestation shows."""
-    return sha256_bytes(canonical_json(dict(rights)))
+def seen(rights: Statement) -> dict[str, str]:
+    """What whoever clears a source has seen, by digest: verdicts with texts and reasons, what the card says
+    of rights, and the project's file of authors where it completed the years of one."""
+    return {
+        "verdicts": str(rights.figures["verdicts_digest"]),
+        "card": sha256_bytes(canonical_json(rights.declaration["declared"]["rights"])),
+        "authors": str(rights.figures.get("authors") or ""),
+    }

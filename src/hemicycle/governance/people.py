@@ -42,13 +42,6 @@ ROLES: tuple[Role, ...] = get_args(Role)
 Rank = Literal["lead", "colead", "member"]
 RANKS: tuple[Rank, ...] = get_args(Rank)
 
-#: Roles that sign one decision together. Whoever holds two of them cannot be the second pair of eyes.
-TOGETHER: tuple[tuple[Role, ...], ...] = (
-    ("data", "legal"),
-    ("model", "compute"),
-    ("model", "evaluation", "legal", "governance"),
-)
-
 #: A thousand people fit. Dots are counted because the time to read a key grows with the square of its parts.
 LARGEST, MOST_DOTS = 1 << 18, 100
 
@@ -117,8 +110,11 @@ class Governance:
         lines = ((person, own.line) for person in self.people.values() for own in person.keys)
         return next((person for person, line in lines if line == key.line), None)
 
-    def gaps(self, on: date, together: Iterable[Sequence[str]] = TOGETHER) -> list[str]:
-        """What stands in the way of decisions on a day, as sentences."""
+    def gaps(self, on: date, together: Iterable[Sequence[str]]) -> list[str]:
+        """What stands in the way of decisions on a day, as sentences.
+
+        Whoever holds two of the roles that sign `together` cannot be the second pair of eyes.
+        """
         on = _day(on)
         found = []
         for role in ROLES:

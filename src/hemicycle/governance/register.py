@@ -1,9 +1,9 @@
 """The register: what was complained about, what became of it and when, for everybody to read.
 
-One page without a script, in French and in English, and the same as a table. It shows steps' days and public
-fields; the texts of the steps stay out, for somebody may have put a name into one. Subjects were written by
-strangers: on the page they are text and never links, and in the table no cell begins as a formula, which a
-spreadsheet would run.
+One page without a script, in French and in English, and the same as a table. It shows the days of the steps
+and what is due; the texts of the steps and the parties stay out, for somebody may have put a name into one.
+Subjects were written by strangers: on the page they are text and never links, each kept from turning its
+neighbours around, and in the table no cell begins as a formula, which a spreadsheet would run.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import io
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jinja2
 
+from hemicycle.governance.complaint_step import StepName
 from hemicycle.governance.complaints import Complaint
 from hemicycle.store import write_aside
 from hemicycle.typeset import Language, count, flatten, format_date
@@ -35,12 +36,17 @@ COLUMNS = (
     "opened",
     "triaged",
     "decided",
+    "appealed",
+    "reviewed",
     "closed",
     "outcome",
     "due",
     "overdue",
+    "appeal_until",
     "as_of",
 )
+
+STEPS: tuple[StepName, ...] = get_args(StepName)
 
 #: Word of a step file → its words in French and in English.
 WORDS: dict[str, dict[Language, str]] = {
@@ -57,13 +63,14 @@ WORDS: dict[str, dict[Language, str]] = {
     "withdrawn": {"fr": "retirée par son auteur", "en": "withdrawn by who made it"},
     "open": {"fr": "ouverte", "en": "open"},
     "triage": {"fr": "à l’examen", "en": "under examination"},
+    "appeal": {"fr": "en recours", "en": "under appeal"},
 }
 
 
 def write_register(complaints: Iterable[Complaint], out: Path, today: date) -> None:
     """Write `index.html` and `complaints.csv` into a folder: equal complaints on an equal day, equal bytes.
 
-    What is published is believed, so `check_complaint` comes first.
+    What is published is believed, so `read_complaints` must have found nothing wrong.
     """
     ordered = sorted(complaints, key=lambda c: (c.id[:4], int(c.id[5:])))
     page = _template().render(complaints=ordered, today=today, late=sum(c.overdue(today) for c in ordered))
@@ -80,7 +87,7 @@ def _table(complaints: Iterable[Complaint], today: date) -> str:
         shown = [_harmless(flatten(subject, LONGEST)) for subject in subjects[:MOST_SUBJECTS]]
         if len(subjects) > MOST_SUBJECTS:
             shown.append(f"and {len(subjects) - MOST_SUBJECTS} more")
-        days = [complaint.day_of(step) for step in ("open", "triage", "decide", "close")]
+        days = [complaint.day_of(step) for step in STEPS]
         table.writerow(
             [
                 complaint.id,
@@ -90,6 +97,7 @@ def _table(complaints: Iterable[Complaint], today: date) -> str:
                 complaint.public.outcome or "",
                 complaint.last.due or "",
                 "yes" if complaint.overdue(today) else "no",
+                complaint.appeal_until or "",
                 today,
             ]
         )
@@ -117,7 +125,7 @@ def _template() -> jinja2.Template:
         "complaints": _complaints,
     }
     source = Path(__file__).with_name("register.html.jinja").read_text("utf-8")
-    return environment.from_string(source, globals={"most": MOST_SUBJECTS, "text": _TEXT})
+    return environment.from_string(source, globals={"most": MOST_SUBJECTS, "text": _TEXT, "steps": STEPS})
 
 
 def _word(code: str, language: Language) -> str:
@@ -138,8 +146,12 @@ _TEXT: dict[Language, dict[str, Any]] = {
         "late": "dont en retard :",
         "overdue": "en retard",
         "due": "à traiter avant la fin du",
+        "appeal": "recours possible jusqu’à la fin du",
         "more": "autres",
-        "heads": ("Numéro", "Motif", "Objet", "Ouverte", "Examinée", "Décidée", "Close", "État"),
+        "heads": (
+            *("Numéro", "Motif", "Objet", "Ouverte", "Examinée", "Décidée"),
+            *("Recours", "Décidée sur recours", "Close", "État"),
+        ),
     },
     "en": {
         "title": "Register of complaints",
@@ -149,7 +161,11 @@ _TEXT: dict[Language, dict[str, Any]] = {
         "late": "of which overdue:",
         "overdue": "overdue",
         "due": "due by the end of",
+        "appeal": "appeal possible until the end of",
         "more": "more",
-        "heads": ("Number", "Ground", "Subject", "Opened", "Examined", "Decided", "Closed", "State"),
+        "heads": (
+            *("Number", "Ground", "Subject", "Opened", "Examined", "Decided"),
+            *("Appealed", "Decided on appeal", "Closed", "State"),
+        ),
     },
 }

@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from hemicycle.errors import DeclarationError, did_you_mean
-from hemicycle.governance.people import Role
+from hemicycle.governance.people import Rank, Role
 from hemicycle.project import declaration_error
 
 #: What a decision may be.
-DecisionKind = Literal["clear", "override", "revoke", "governance"]
+DecisionKind = Literal["clear", "override", "revoke", "governance", "policy", "run", "release"]
 KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
 
 #: Ranks that sign for a role.
-SIGNING_RANKS = ("lead", "colead")
+SIGNING_RANKS: tuple[Rank, ...] = ("lead", "colead")
 
 
 class Rule(BaseModel):
@@ -46,6 +45,33 @@ class Rule(BaseModel):
     ratify_days: int | None = Field(default=None, gt=0)
 
 
+class StepRule(BaseModel):
+    """What one kind of step of a complaint needs.
+
+    Attributes:
+        needs: one entry a signature; of the roles in an entry, any one will do.
+        others_than: steps of the same complaint whose signers do not sign this one.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    needs: list[Annotated[list[Role], Field(min_length=1)]] = Field(min_length=1)
+    others_than: list[Literal["triage", "decide"]] = []
+
+
+class ComplaintRules(BaseModel):
+    """Who signs the steps of complaints: `refuse` is for a part of one too, `review` for an appeal."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    triage: StepRule
+    grant: StepRule
+    refuse: StepRule
+    review: StepRule
+    close: StepRule
+    withdraw: StepRule
+
+
 class Rules(BaseModel):
     """One version of the table."""
 
@@ -57,15 +83,14 @@ class Rules(BaseModel):
     override: Rule
     revoke: Rule
     governance: Rule
+    policy: Rule
+    run: Rule
+    release: Rule
+    complaint: ComplaintRules
 
     def __getitem__(self, kind: DecisionKind) -> Rule:
-        rules: Mapping[DecisionKind, Rule] = {
-            "clear": self.clear,
-            "override": self.override,
-            "revoke": self.revoke,
-            "governance": self.governance,
-        }
-        return rules[kind]
+        rule: Rule = getattr(self, kind)
+        return rule
 
     @property
     def together(self) -> tuple[tuple[Role, ...], ...]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hemicycle.errors import IntegrityError
+from hemicycle.governance.clock import entered
 from hemicycle.governance.decisions import Decision, read_decision
 from hemicycle.governance.people import Role
 from hemicycle.governance.rules import Rules
@@ -86,17 +87,17 @@ def read_entries(lines: Iterable[Line], folder: Path) -> list[Entry]:
         if line.kind not in ("decision", "signature"):
             continue
         try:
-            file, entered = str(content["file"]), datetime.fromisoformat(content["entered"])
+            file, moment = str(content["file"]), entered(line)
             if line.kind == "decision":
                 read = read_decision(folder / file)
                 if read.sha256 != content["sha256"]:
                     raise IntegrityError(
                         "the decision was changed after it entered the journal", place=str(read.path)
                     )
-                found.setdefault(file, (read.decision, entered, numbers[read.decision.head]))
+                found.setdefault(file, (read.decision, moment, numbers[read.decision.head]))
             else:
                 signed.setdefault(str(content["decision"]), []).append(
-                    Signed(str(content["person"]), content["role"], entered, line.number)
+                    Signed(str(content["person"]), content["role"], moment, line.number)
                 )
         except (KeyError, ValueError, TypeError):
             raise IntegrityError(
@@ -104,8 +105,8 @@ def read_entries(lines: Iterable[Line], folder: Path) -> list[Entry]:
                 place=f"line {line.number}",
             ) from None
     return [
-        Entry(file, decision, entered, tuple(signed.get(file, ())), made_after)
-        for file, (decision, entered, made_after) in found.items()
+        Entry(file, decision, moment, tuple(signed.get(file, ())), made_after)
+        for file, (decision, moment, made_after) in found.items()
     ]
 
 

@@ -5,7 +5,8 @@
     ├── journal.jsonl                            the order, chained
     ├── head.json                                the last line, signed
     ├── keys/solo.pub                            the key it is signed with
-    └── governance/DIGEST.toml                   every file of people that was ever in force
+    ├── governance/DIGEST.toml                   every file of people that was ever in force
+    └── policy/DIGEST.toml                       every policy that was, where several people govern
 
 A statement is written first, then the signed head with the line that is to come, then the line. So nothing
 is ever in the journal that was not signed for, and a crash loses no line: at the next start it is taken from
@@ -61,6 +62,11 @@ class Ledger:
     def begun(self) -> bool:
         """Whether anything was ever signed here."""
         return any((self.folder / name).exists() for name in ("journal.jsonl", "head.json", "keys/solo.pub"))
+
+    @property
+    def writable(self) -> bool:
+        """Whether this copy can go on with it: its private key is here, or nothing was ever signed."""
+        return self._private_key is not None and (self._private_key.exists() or not self.begun)
 
     @property
     def public_key(self) -> PublicKey:
@@ -125,8 +131,12 @@ class Ledger:
             data = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise IntegrityError("the journal names this statement; it is missing", place=str(path)) from None
-        if sha256_bytes(data) != sha256:
-            raise IntegrityError("the statement was changed after it entered the journal", place=str(path))
+        if (found := sha256_bytes(data)) != sha256:
+            raise IntegrityError(
+                f"the statement was changed after it entered the journal: SHA-256 {sha256}, found {found}",
+                place=str(path),
+                remedy="Restore it from a copy.",
+            )
         return Statement.from_bytes(data, str(path))
 
     def record(self, data: bytes) -> Statement:

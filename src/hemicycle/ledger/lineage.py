@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from hemicycle.errors import DeclarationError, did_you_mean
 from hemicycle.ledger.statements import Statement
 
+#: Stages whose artefacts somebody outside may have seen or paid for.
+LASTING = ("corpus", "model", "evaluation", "release")
+
 
 @dataclass(frozen=True)
 class Ancestor:
@@ -64,6 +67,12 @@ def descendants(statements: Iterable[Statement], stage: str, name: str) -> list[
             touched.add((str(statement.subject), statement.digest))
             found.append(statement)
     return found
+
+
+def standing_on(statements: Iterable[Statement], stage: str, name: str) -> list[str]:
+    """``stage name`` of whatever somebody may have seen or paid for that stands on ``stage/name``, sorted."""
+    made = descendants(statements, stage, name)
+    return sorted({f"{s.subject.stage} {s.subject.name}" for s in made if s.subject.stage in LASTING})
 
 
 def _answers(statement: Statement, what: str) -> bool:

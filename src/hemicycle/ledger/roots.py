@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import dataclasses
 import hmac
-import os
 import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -155,11 +154,7 @@ def load_or_make_salt(path: Path) -> bytes:
         salt = secrets.token_bytes(SALT_SIZE)
         # The folder is the signing key's, but a salt may be made first.
         write_aside(path.parent / ".gitignore", b"*\n")
-        previous = os.umask(0o077)
-        try:
-            write_aside(path, salt)
-        finally:
-            os.umask(previous)
+        write_aside(path, salt, private=True)
     if len(salt) != SALT_SIZE:
         raise IntegrityError(
             f"this is not a salt: it has {len(salt)} bytes instead of {SALT_SIZE}",

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -124,11 +123,7 @@ class SigningKey:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Whatever else is forgotten, version control must not take the private key in.
             write_aside(path.parent / ".gitignore", b"*\n")
-            previous = os.umask(0o077)
-            try:
-                write_aside(path, data)
-            finally:
-                os.umask(previous)
+            write_aside(path, data, private=True)
         try:
             loaded = load_ssh_private_key(data, password=None)
         except (ValueError, UnsupportedAlgorithm) as error:

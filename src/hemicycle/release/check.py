@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hemicycle.digests import sha256_file
-from hemicycle.errors import IntegrityError
+from hemicycle.errors import HemicycleError, IntegrityError
 from hemicycle.ledger import Finding, Ledger, Statement
 from hemicycle.ledger.signatures import PublicKey
 from hemicycle.ledger.verify import check_ledger
@@ -40,7 +40,7 @@ COMPARE = (
 )
 GOVERNANCE = {
     "solo": "solo: one person's key signed this; nobody else reviewed it",
-    "declared": "declared: decisions on sources are signed by several people; one key signed this",
+    "declared": "declared: several people signed the decisions on sources, run and release; one key, this",
 }
 
 
@@ -78,6 +78,8 @@ def check_release(folder: Path, *, progress: Progress = QUIET) -> tuple[list[Fin
         covered, counted = _check_coverage(folder, sound, model, ancestors)
         findings += covered
         facts |= counted
+        if not findings:
+            findings += _check_decisions(folder, manifest, model, statements)
     facts |= {
         "name": manifest.name,
         "project": manifest.project,
@@ -283,6 +285,29 @@ def _check_coverage(
     if model.figures.get("tokens") != tokens:
         findings.append(Finding(read_file, "its tokens are not as many as the ledger states for the model"))
     return findings, {"documents": rows.height, "tokens": tokens}
+
+
+def _check_decisions(
+    folder: Path,
+    manifest: Manifest,
+    model: Statement,
+    statements: Iterable[Statement],
+) -> list[Finding]:
+    """The decisions that the folder carries, by its own file of people, once all else holds."""
+    from hemicycle.governance.check import check_decisions, check_released
+
+    ledger, approvals = Ledger(folder / "ledger"), folder / "approvals"
+    rights = {s.subject.name: s for s in statements if s.subject.stage == "rights"}
+    read = sorted(set(_table(folder / "exposure.parquet", ["source"])["source"]))
+    try:
+        refusals = (
+            check_released(ledger, approvals, manifest.name, model, {s: rights[s] for s in read})
+            if manifest.governance == "declared"
+            else check_decisions(ledger, approvals)
+        )
+    except (HemicycleError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return [Finding(JOURNAL, f"its decisions cannot be read ({error!r})")]
+    return [Finding(refusal.path, refusal.why) for refusal in refusals]
 
 
 def _table(path: Path, columns: list[str]) -> pl.DataFrame:

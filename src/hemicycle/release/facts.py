@@ -160,6 +160,26 @@ class EvaluationFacts:
 
 
 @dataclass(frozen=True)
+class SignerFacts:
+    """Somebody who signed a decision: id and name, role, ISO date on which it entered the journal."""
+
+    id: str
+    name: str
+    role: str
+    on: str
+
+
+@dataclass(frozen=True)
+class DecisionFacts:
+    """A decision that the release rests on. `kind`: clear, override, run or release."""
+
+    kind: str
+    subject: str
+    reason: str
+    signers: tuple[SignerFacts, ...]
+
+
+@dataclass(frozen=True)
 class Duty:
     """An obligation of the licences relied on, and how much was read under licences that ask for it."""
 
@@ -191,6 +211,7 @@ class Facts:
     licences: tuple[LicenceShare, ...]
     duties: tuple[Duty, ...]
     evaluations: tuple[EvaluationFacts, ...]
+    decisions: tuple[DecisionFacts, ...]
 
     @property
     def as_of(self) -> tuple[str, str]:

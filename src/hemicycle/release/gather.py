@@ -25,6 +25,7 @@ from hemicycle.release.facts import (
     TOTAL,
     CorpusFacts,
     CorpusSource,
+    DecisionFacts,
     Duty,
     EvaluationFacts,
     Facts,
@@ -51,12 +52,14 @@ def gather_facts(
     covered: pl.DataFrame,
     held_back: pl.DataFrame,
     ledger: Ledger,
+    decisions: tuple[DecisionFacts, ...] = (),
 ) -> Facts:
     """Compute the facts of a release.
 
     Args:
         covered: the table of documents read (`coverage.cover`).
         held_back: the table of documents refused (`coverage.refusals`).
+        decisions: those that the release rests on; none where the project is solo.
 
     Raises IntegrityError where a figure is missing, or where two artefacts contradict each other.
     """
@@ -108,6 +111,7 @@ def gather_facts(
         evaluations=tuple(
             _evaluation_facts(name, folder, release.model) for name, folder in sorted(evaluations.items())
         ),
+        decisions=decisions,
     )
 
 

@@ -20,6 +20,7 @@ from hemicycle.project import Card, Declaration
 from hemicycle.release.cards import render_pages
 from hemicycle.release.check import check_release
 from hemicycle.release.coverage import DOCUMENTS, REFUSED, cover, refusals, write_table
+from hemicycle.release.facts import DecisionFacts
 from hemicycle.release.gather import gather_facts
 from hemicycle.release.manifest import MANIFEST, Manifest
 from hemicycle.release.pictures import draw_composition
@@ -42,6 +43,8 @@ def make_release(
     refused: Mapping[str, Path],
     evaluations: Mapping[str, Path],
     ledger: Ledger,
+    approvals: Path | None = None,
+    decisions: tuple[DecisionFacts, ...] = (),
     progress: Progress = QUIET,
 ) -> dict[str, Any]:
     """Fill `out`, an empty folder, with a release and return figures for its statement.
@@ -53,6 +56,8 @@ def make_release(
         corpora, refused: corpus → folder of the corpus, of what its gate let through and held back.
         rights: source → folder of its rights.
         evaluations: name → folder, for the evaluations of the model.
+        approvals: folder of the decisions and signatures that the journal names.
+        decisions: those that the release rests on, for its pages.
 
     Raises:
         RightsError: the model read a document that is not allowed.
@@ -74,6 +79,7 @@ def make_release(
         covered=covered,
         held_back=held_back,
         ledger=ledger,
+        decisions=decisions,
     )
     size = sum(f.size for f in statements[f"model/{facts.model.name}"].files)
     with progress.start(f"release {name}", size, "B") as bar:
@@ -89,6 +95,8 @@ def make_release(
         for file, text in render_pages(facts).items():
             _new(out / file).write_text(text, "utf-8")
         _copy_ledger(ledger, statements.values(), out / "ledger", bar)
+        if approvals is not None:
+            _copy_decisions(ledger, approvals, out, bar)
     manifest = Manifest(
         files={f.path: f.sha256 for f in digest_files(out)},
         name=name,
@@ -142,3 +150,17 @@ def _copy_ledger(ledger: Ledger, lineage: Iterable[Statement], out: Path, bar: B
     _copy(ledger.journal.path, out / "journal.jsonl", bar)
     _copy(ledger.folder / "head.json", out / "head.json", bar)
     _new(out / "keys" / "solo.pub").write_bytes(ledger.public_key.file)
+
+
+def _copy_decisions(ledger: Ledger, approvals: Path, out: Path, bar: Bar) -> None:
+    """Whatever of governance the journal names: decisions, signatures, files of people, policies."""
+    folders = {
+        "decision": (approvals, out / "approvals"),
+        "signature": (approvals, out / "approvals"),
+        "governance": (ledger.folder, out / "ledger"),
+        "policy": (ledger.folder, out / "ledger"),
+    }
+    for kind, file in sorted({(line.kind, str(line.content.get("file"))) for line in ledger.journal.lines()}):
+        if kind in folders:
+            source, target = folders[kind]
+            _copy(source / file, target / file, bar)

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 
 from hemicycle.documents import Author
 from hemicycle.rights.authority import Authority
-from hemicycle.rights.layers import bare, relevant
+from hemicycle.rights.layers import bare, relevant, with_scanner
+from hemicycle.rights.optout import over_time, strictest
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,9 +32,10 @@ class Case:
 
     Attributes:
         statements: (stated by, expression) as the documents carry them.
-        authors: contributors as `layers.relevant` gives them.
-        reservation: what opt-out protocols say together: reserved, unknown or allowed; empty where the
-            document has no evidence of any.
+        authors: contributors as `layers.relevant` gives them, who made a scan among them where it is said to
+            be in the public domain.
+        reservation: what opt-out protocols say together (`optout.law.Value`), a later look included; empty
+            where the document has no evidence of any.
     """
 
     statements: tuple[tuple[str, str], ...]
@@ -50,8 +52,10 @@ class Cases:
     def __init__(self, authority: Authority | None = None, rechecked: pl.DataFrame | None = None) -> None:
         self._authority, self._rechecked = authority, rechecked
         self.cases: list[Case] = []
+        #: Whether the authority file added anything to what a source says of somebody.
+        self.completed = False
         self._number: dict[Case, int] = {}
-        self._by_key: dict[tuple[str, str, str], int] = {}
+        self._by_key: dict[tuple[str, ...], int] = {}
         self._stated: dict[str, tuple[tuple[str, str], ...]] = {}
         self._counted: dict[str, tuple[Author, ...]] = {}
         self._people: list[Author] = []
@@ -64,9 +68,10 @@ class Cases:
 
         keys = pl.DataFrame(
             {
-                "statements": _statements(batch["licences"]),
+                "statements": _lines(batch["licences"], "stated_by", "expression"),
                 "people": self._who(batch),
-                "reservation": self._reservations(batch),
+                "said": _lines(batch["reservations"], "value"),
+                "later": self._later(batch),
             }
         )
         distinct = keys.unique(maintain_order=True)
@@ -75,37 +80,31 @@ class Cases:
         joined = keys.join(table, on=keys.columns, how="left", maintain_order="left")
         return joined["number"].to_numpy()
 
-    def _case(self, statements: str, people: str, reservation: str) -> int:
-        number = self._by_key.get((statements, people, reservation))
+    def _case(self, statements: str, people: str, said: str, later: str) -> int:
+        number = self._by_key.get((statements, people, said, later))
         if number is None:
+            reservation = _reservation(said, later)
             if people not in self._counted:
                 self._counted[people] = relevant([self._people[int(person)] for person in people.split()])
             if statements not in self._stated:
                 self._stated[statements] = _read_statements(statements)
-            case = Case(self._stated[statements], self._counted[people], reservation)
+            stated = self._stated[statements]
+            case = Case(stated, relevant(with_scanner(self._counted[people], stated)), reservation)
             number = self._number.setdefault(case, len(self.cases))
             if number == len(self.cases):
                 self.cases.append(case)
-            self._by_key[statements, people, reservation] = number
+            self._by_key[statements, people, said, later] = number
         return number
 
-    def _reservations(self, batch: pa.Table) -> pl.Series:
-        """What each document's protocols say together, those of a later check included."""
+    def _later(self, batch: pa.Table) -> pl.Series:
+        """What a later look came to for each document; empty where there was none."""
         import polars as pl
 
-        said = _combined(batch["reservations"])
         if self._rechecked is None or self._rechecked.is_empty():
-            return said
-        frame = pl.DataFrame({"id": pl.Series(batch["id"].to_pylist(), dtype=pl.String), "said": said})
-        later = frame.join(self._rechecked.select("id", "value"), on="id", how="left", maintain_order="left")
-        either = pl.concat_list("said", pl.col("value").fill_null(""))
-        # What was allowed when it was collected and is not said any more is not allowed now.
-        order = ["reserved", "unknown", "allowed", ""]
-        return later.select(
-            pl.coalesce(*(pl.when(either.list.contains(word)).then(pl.lit(word)) for word in order)).alias(
-                "said"
-            )
-        )["said"]
+            return pl.repeat("", batch.num_rows, dtype=pl.String, eager=True)
+        ids = pl.DataFrame({"id": pl.Series(batch["id"].to_pylist(), dtype=pl.String)})
+        looked = self._rechecked.select("id", "value")
+        return ids.join(looked, on="id", how="left", maintain_order="left")["value"].fill_null("")
 
     def _who(self, batch: pa.Table) -> pl.Series:
         """For every document the numbers of its contributors, sorted, as text."""
@@ -146,7 +145,9 @@ class Cases:
             tuple(str(flag or "") for flag in flags),
             _year(person["published"]),
         )
-        counted = bare(self._authority.complete(author) if self._authority else author)
+        known = self._authority.complete(author) if self._authority else author
+        self.completed = self.completed or known != author
+        counted = bare(known)
         if counted is None:
             return -1
         number = self._person.setdefault(counted, len(self._people))
@@ -159,25 +160,11 @@ def _year(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _combined(reservations: pa.ChunkedArray) -> pl.Series:
-    """The most restrictive value of each document: reserved before unknown mixed with nothing, then allowed.
-
-    One protocol that allows outweighs others that are silent; a value that is none of the three reserves.
-    """
-    import polars as pl
-
-    values = pl.col("reservations").list.eval(pl.element().struct.field("value"))
-    known = values.list.eval(pl.element().is_in(["allowed", "unknown"]).fill_null(False))
-    said = (
-        pl.when(pl.col("reservations").list.len().fill_null(0) == 0)
-        .then(pl.lit(""))
-        .when(~known.list.all())
-        .then(pl.lit("reserved"))
-        .when(values.list.contains("allowed"))
-        .then(pl.lit("allowed"))
-        .otherwise(pl.lit("unknown"))
-    )
-    return pl.DataFrame(pa.table({"reservations": reservations})).select(said.alias("said"))["said"]
+def _reservation(said: str, later: str) -> str:
+    """What the findings behind lines of JSON and a later look come to; empty where there is neither."""
+    found = [json.loads(line)["value"] for line in said.split("\n") if line]
+    looks = ([strictest(found)] if found else []) + ([later] if later else [])
+    return over_time(looks) if looks else ""
 
 
 def _read_statements(lines: str) -> tuple[tuple[str, str], ...]:
@@ -187,11 +174,11 @@ def _read_statements(lines: str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted({(s["stated_by"] or "", s["expression"] or "") for s in stated}))
 
 
-def _statements(licences: pa.ChunkedArray) -> pl.Series:
-    """One line of JSON a statement, sorted, each once."""
+def _lines(column: pa.ChunkedArray, *fields: str) -> pl.Series:
+    """Of each document's list one line of JSON a member, with the fields that count, sorted, each once."""
     import polars as pl
 
-    members = [pl.element().struct.field(name) for name in ("stated_by", "expression")]
-    lines = pl.col("licences").list.eval(pl.struct(members).struct.json_encode())
-    frame = pl.DataFrame(pa.table({"licences": licences}))
-    return frame.select(lines.list.unique().list.sort().list.join("\n").fill_null(""))["licences"]
+    members = [pl.element().struct.field(name) for name in fields]
+    lines = pl.col("column").list.eval(pl.struct(members).struct.json_encode())
+    frame = pl.DataFrame(pa.table({"column": column}))
+    return frame.select(lines.list.unique().list.sort().list.join("\n").fill_null(""))["column"]

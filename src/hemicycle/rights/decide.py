@@ -20,11 +20,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from hemicycle.digests import canonical_json
+from hemicycle.digests import canonical_json, sha256_file
 from hemicycle.documents import Author, read_batches, write_parquet
 from hemicycle.errors import DeclarationError, IntegrityError
 from hemicycle.progress import QUIET, Progress
-from hemicycle.project import Card, CardRights
+from hemicycle.project import Card
 from hemicycle.rights.authority import load_authority
 from hemicycle.rights.cases import Case, Cases
 from hemicycle.rights.finding import Finding, find
@@ -81,8 +81,10 @@ def decide(
     Returns:
         Counts of documents and characters, `verdicts` and `reasons` by jurisdiction and use,
         `combinations` (distinct cases), `rules` (ids of the rows used), `verdicts_digest` (of every
-        document's id, text and verdicts, whatever the day and the reasons) and `holds_until`: the ISO date of
-        the first later day on which a verdict or its reason becomes another, or None.
+        document's id, text and verdicts, with the reason of each `review`, whatever the day), `authors`
+        (digest of the file of authors where it completed what this source says of one, else None) and
+        `holds_until`: the ISO date of the first later day on which a verdict or its reason becomes another,
+        or None.
 
     Raises:
         IntegrityError: the documents are not what the read stage writes.
@@ -92,10 +94,9 @@ def decide(
 
     if not jurisdictions:
         raise DeclarationError("rights are asked for in no jurisdiction", remedy="Name one, such as FR.")
-    web = card.reader == "web"
     known = load_authority(authority) if authority is not None else None
     cases = Cases(known, pl.read_parquet(rechecked) if rechecked is not None else None)
-    docket = _Docket(card.rights, web, policy or default_policy(), sorted(set(jurisdictions)), on, cases)
+    docket = _Docket(card, policy or default_policy(), sorted(set(jurisdictions)), on, cases)
     out.mkdir(parents=True, exist_ok=True)
     try:
         total = pq.read_metadata(documents).num_rows
@@ -113,7 +114,8 @@ def decide(
             place=str(documents),
             remedy="Delete the artefact and run again.",
         ) from None
-    return docket.figures(source)
+    completed = authority is not None and cases.completed
+    return docket.figures(source) | {"authors": sha256_file(authority) if completed and authority else None}
 
 
 #: A row of `SCHEMA` without document and day: what many documents share.
@@ -125,20 +127,15 @@ class _Docket:
 
     def __init__(
         self,
-        rights: CardRights,
-        web: bool,
+        card: Card,
         policy: Policy,
         jurisdictions: list[str],
         on: date,
         cases: Cases,
     ) -> None:
-        self.rights, self.web, self.policy, self.jurisdictions, self.on = (
-            rights,
-            web,
-            policy,
-            jurisdictions,
-            on,
-        )
+        self.rights, self.policy, self.jurisdictions, self.on = card.rights, policy, jurisdictions, on
+        self.web = card.reader == "web"
+        self.download = bool(card.urls) and not self.web
         self.asked: list[tuple[str, Use]] = [(j, use) for j in jurisdictions for use in USES]
         self.cases = cases
         self.digest = hashlib.sha256(canonical_json([jurisdictions, list(USES)]))
@@ -162,7 +159,7 @@ class _Docket:
             self._of_case = np.concatenate([self._of_case, np.array(new, np.int64)])
         rows = self._of_case[numbers].ravel()
         width = len(self.asked)
-        self._digest(batch, rows)
+        self._digest(batch, numbers)
         lengths = pc.fill_null(pc.utf8_length(batch["text"]), 0).to_numpy()
         self._count(rows, np.repeat(lengths, width))
         self.documents += batch.num_rows
@@ -176,13 +173,18 @@ class _Docket:
         columns |= {name: spread[name] for name in spread.column_names}
         return pa.table([columns[name] for name in SCHEMA.names], names=SCHEMA.names)
 
-    def _digest(self, batch: pa.Table, rows: npt.NDArray[np.int64]) -> None:
-        """Take in one line a document: its id, the digest of its text, a letter for each verdict."""
-        letters = np.array([finding.verdict[0] for _, _, finding in self.rows], dtype="U1")[rows]
-        verdicts = letters.reshape(batch.num_rows, -1).view(f"U{len(self.asked)}").ravel()
+    def _digest(self, batch: pa.Table, numbers: npt.NDArray[np.int64]) -> None:
+        """Take in one line a document: its id, the digest of its text, each verdict, and why where it is
+        `review`: who lifts one reason has not seen another."""
+        seen, which = np.unique(numbers, return_inverse=True)
+        verdicts = pa.array([" ".join(map(self._mark, rows)) for rows in self._of_case[seen]], pa.string())
         ids = [pc.fill_null(batch[name], "") for name in ("id", "digest")]
-        lines = pc.binary_join_element_wise(*ids, pa.array(verdicts.tolist(), pa.string()), "\x1f")
+        lines = pc.binary_join_element_wise(*ids, verdicts.take(pa.array(which)), "\x1f")
         self.digest.update(("\x1e".join(lines.to_pylist()) + "\x1e").encode("utf-8"))
+
+    def _mark(self, row: int) -> str:
+        finding = self.rows[row][2]
+        return finding.explanation if finding.verdict == "review" else finding.verdict
 
     def _count(self, rows: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> None:
         grown = np.zeros((2, len(self.rows)), np.int64)
@@ -260,7 +262,9 @@ class _Docket:
     def _find(self, case: Case, term: TermVerdict) -> Mapping[Use, Finding]:
         key = case.statements, case.reservation, _days(term)
         if key not in self._found:
-            self._found[key] = find(case, self.rights, self.policy, self._judge, term, web=self.web)
+            self._found[key] = find(
+                case, self.rights, self.policy, self._judge, term, web=self.web, download=self.download
+            )
         return self._found[key]
 
     def _number(self, row: _Row) -> int:

@@ -5,10 +5,13 @@ edition (who encoded or scanned it). A licence speaks for the layer of whoever s
 notice specialises what its origin says in general, and a card's statement is the most general of all; but
 a statement that gives more than the one it stands for is a contradiction, put up for review. A distributor
 can license nothing that is not his; his statement is evidence, compared with the origin's. A model that
-wrote the text is a layer too: its licence binds what it wrote.
+wrote the text is a layer too: its licence binds what it wrote. Of a scan that its library calls public domain
+no licence is asked: the term says whether there is a right in it (`layers.py`), and what the library asks by
+contract of those who use its files is for a person to read.
 
 Over all layers stands whether the holder reserved mining: a document from the web without evidence of that
-is nothing, and prose in terms of use counts as a person read it.
+is nothing, and prose in terms of use counts as a person read it. Files fetched from an address by a reader of
+another kind carry no such evidence; for them the card quotes the holder, who offers them for download.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from typing import Literal
 
 from hemicycle.project import CardRights
 from hemicycle.rights.cases import Case
+from hemicycle.rights.layers import PUBLIC_DOMAIN_SCAN
 from hemicycle.rights.licences import LONGEST_EXPRESSION, Judgement
 from hemicycle.rights.policy import MINING, SEVERITY, USES, Policy, Use, Verdict, reason_of, worst
 from hemicycle.rights.term import TermVerdict
@@ -65,7 +69,7 @@ class _Stated:
     """Statements by the layer they speak for. `text` is empty where the text stands under its term.
 
     `general` holds the statements that a more specific one of the same layer (`specific`) stands for, one
-    group for each who made them.
+    group for each who made them. `scanned`: a scan in the public domain is left to the term.
     """
 
     text: tuple[str, ...]
@@ -74,6 +78,7 @@ class _Stated:
     general: tuple[tuple[str, ...], ...]
     distributor: tuple[str, ...]
     quoted: tuple[str, ...]
+    scanned: bool
 
 
 def find(
@@ -84,12 +89,14 @@ def find(
     term: TermVerdict,
     *,
     web: bool = False,
+    download: bool = False,
 ) -> Mapping[Use, Finding]:
     """Judge a case for every use.
 
     Args:
         rights: what the source's card states.
         web: the source is read from the web, where opt-outs are expressed.
+        download: its files are fetched from addresses and are no pages.
         judge: gives the judgement of an expression under `policy`.
         term: the verdict of the authors' term in the jurisdiction and on the day asked about.
     """
@@ -97,16 +104,20 @@ def find(
     findings: dict[Use, Finding] = {}
     for use in USES:
         finding = _find_use(stated, rights, policy, judge, term, use)
-        for ceiling, explanation in _ceilings(case.reservation, rights, policy, use, web):
+        for ceiling, explanation in _ceilings(case, rights, policy, use, web, download):
             finding = _at_most(finding, ceiling, explanation, policy)
         findings[use] = finding
     return findings
 
 
 def _ceilings(
-    reservation: str, rights: CardRights, policy: Policy, use: Use, web: bool
+    case: Case, rights: CardRights, policy: Policy, use: Use, web: bool, download: bool
 ) -> Iterator[tuple[Verdict, str]]:
-    """What nothing may be better than, and why: the source as a whole, then opt-outs, then attestation."""
+    """What nothing may be better than, and why: the source, opt-outs, terms of use, attestation.
+
+    A site's terms reserve mining; those under which a library hands out its scans bind every use.
+    """
+    reservation, scanned = case.reservation, PUBLIC_DOMAIN_SCAN in case.statements
     if rights.blocked is not None:
         yield "deny", "blocked"
     if use in MINING:
@@ -114,10 +125,16 @@ def _ceilings(
             yield "deny", "no-opt-out-evidence"
         if reservation == "reserved":
             yield "deny", "opt-out-reserved"
+        if reservation == "unread":
+            # A policy may read silence as consent, and this is no silence.
+            yield worst("review", policy.opt_out_unknown), "opt-out-unread"
         if reservation == "unknown":
             yield policy.opt_out_unknown, "opt-out-unknown"
-        if web and rights.terms is None:
+    if use in MINING or scanned:
+        if (web or scanned) and rights.terms is None:
             yield policy.terms_unread, "terms-not-read"
+        if use in MINING and download and rights.offered is None:
+            yield policy.terms_unread, "download-not-offered"
         if rights.terms is not None:
             yield rights.terms.verdict, "terms-of-use"
     if not (rights.attested_by or "").strip():
@@ -126,7 +143,11 @@ def _ceilings(
 
 def _sort_statements(statements: Sequence[tuple[str, str]], rights: CardRights) -> _Stated:
     by: dict[str, set[str]] = {}
+    licensed = rights.licence is not None or any(who in ("file", "origin") for who, _ in statements)
+    scanned = PUBLIC_DOMAIN_SCAN in statements and (rights.covers == "edition" or not licensed)
     for who, expression in statements:
+        if scanned and (who, expression) == PUBLIC_DOMAIN_SCAN:
+            continue
         # Who is none of the four known still has a say: his statement binds beside the others.
         layer = who if who in ("origin", "edition", "distributor", "file") else "edition"
         by.setdefault(layer, set()).add(expression)
@@ -150,6 +171,7 @@ def _sort_statements(statements: Sequence[tuple[str, str]], rights: CardRights) 
         general=tuple(tuple(sorted(group)) for group in general if group),
         distributor=tuple(sorted(distributor)),
         quoted=tuple(sorted(quoted)),
+        scanned=scanned,
     )
 
 
@@ -170,7 +192,7 @@ def _find_use(
     generated = [_licence_layer(generator.licence, judge, use) for generator in rights.generators]
     if not stated.text:
         layers.insert(0, _Layer(term.verdict, term.explanation, rules=term.rules, term=True))
-    if rights.covers == "edition" and not stated.edition:
+    if rights.covers == "edition" and not stated.edition and not stated.scanned:
         layers.append(_Layer("deny", "no-edition-licence"))
     if not governing:
         if term.verdict == "allow":

@@ -2,36 +2,49 @@
 
 A translation has its own author, and so have a preface, notes and pictures. Contributors of one layer made
 it together; a text is free of authors' rights only when every layer is. Those who speak in a debate are
-each the author of their own words.
+each the author of their own words. Who scanned, recorded, broadcast or established a text is no author of it
+and may hold a right of another kind, for which `terms.csv` has rows or has none. What an optical reader makes
+of a scan is the text itself.
 
 What a document carries of its contributors (years, flags, year of publication) becomes works here, and the
-verdicts on the works become one. Licences of editions, scans and recordings are layers too; `finding.py`
-adds them.
+verdicts on the works become one. Licences that were stated for editions and scans are layers too, and
+`finding.py` adds them.
+
+A trap: one contributor who is marked as anonymous does not make those beside him so. The layer is anonymous,
+or collective, when everybody in it is; else it is a work of several, one of whom is not known.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from hemicycle.documents import Author
 from hemicycle.rights.policy import SEVERITY, reason_of
 from hemicycle.rights.term import OLDEST, Lifetime, TermVerdict, Work, judge
-from hemicycle.rights.term_rules import WorkKind
+from hemicycle.rights.term_rules import NEIGHBOURING, WorkKind
 
 #: Roles that make no work of authorship of the text.
-NOT_AUTHORS = frozenset(
-    "encoder transcriber digitiser digitizer scanner publisher distributor funder sponsor".split()
-)
+NOT_AUTHORS = frozenset("encoder transcriber ocr publisher distributor funder sponsor".split())
 
 #: Role → layer. Every other role, known or not, is a layer of its own: an editor may have written notes.
 LAYERS = {
     **dict.fromkeys(["", "author", "co-author", "coauthor", "writer", "composer", "librettist"], "text"),
     "translator": "translation",
     "speaker": "speech",
+    **dict.fromkeys(["scanner", "digitiser", "digitizer"], "scan"),
+    **dict.fromkeys(["performer", "narrator", "producer"], "recording"),
+    "broadcaster": "broadcast",
+    "critical-editor": "critical-edition",
 }
+
+#: Layers of which every contributor has a right of their own, and nobody made them together.
+_EACH_THEIRS = ("speech", *NEIGHBOURING)
+
+#: What a library says of a scan in which it claims no right.
+PUBLIC_DOMAIN_SCAN = ("scan", "LicenseRef-public-domain")
 
 #: Flags that rules know, by the names they go under.
 FLAGS = {
@@ -44,7 +57,7 @@ FLAGS = {
     "posthumous": "posthumous",
     "music": "music",
 }
-_KINDS: tuple[WorkKind, ...] = ("collective", "audiovisual", "anonymous", "pseudonymous")
+_KINDS: tuple[WorkKind, ...] = ("collective", "anonymous", "pseudonymous")
 
 #: Readers put authority ids among the flags (viaf:7391951, PA1592, senat:98018H, Q3816). They name a person
 #: and say nothing of a term; every other flag may, whatever it looks like (mpf:1914). So the list is closed.
@@ -54,16 +67,22 @@ _AUTHORITY_ID = re.compile(
 )
 
 
+def with_scanner(authors: Sequence[Author], statements: Iterable[tuple[str, str]]) -> Sequence[Author]:
+    """The contributors, and who made a scan among them where it is stated to be in the public domain: whether
+    there is a right in it is then for the rules to say, and not for the statement."""
+    return [*authors, Author("", "scanner")] if PUBLIC_DOMAIN_SCAN in statements else authors
+
+
 def relevant(authors: Sequence[Author]) -> tuple[Author, ...]:
     """What a term depends on: counted contributors by layer, sorted, without names and authority ids.
 
     `term_of` of this is `term_of` of the contributors themselves, so that documents of many people with the
     same dates need one decision. Two alike of one layer stay two: a work of collaboration has rules of its
-    own; of more than two alike, and of speakers alike, the others change nothing.
+    own; of more than two alike, and of speakers or scanners alike, the others change nothing.
     """
     kept: dict[Author, int] = {}
     for author in filter(None, map(bare, authors)):
-        kept[author] = min(kept.get(author, 0) + 1, 1 if author.role == "speech" else 2)
+        kept[author] = min(kept.get(author, 0) + 1, 1 if author.role in _EACH_THEIRS else 2)
     return tuple(sorted((a for a, times in kept.items() for _ in range(times)), key=_place))
 
 
@@ -147,24 +166,46 @@ def works_of(counted: tuple[Author, ...]) -> tuple[Work, ...] | str:
         return "no-author"
     if any(flag not in FLAGS.values() for author in counted for flag in author.flags):
         return "flagged-author"
+    if any(_spoke_after_death(author) for author in counted):
+        return "implausible-dates"
     layers: dict[str, list[Author]] = {}
     for number, author in enumerate(counted):
-        name = f"speech {number}" if author.role == "speech" else author.role
+        name = f"{author.role} {number}" if author.role in _EACH_THEIRS else author.role
         layers.setdefault(name, []).append(author)
     if not any(name == "text" or name.startswith("speech ") for name in layers):
         # A translator or an illustrator is known, and who wrote what they worked on is not.
         return "no-author"
-    return tuple(_work(layer) for layer in layers.values())
+    return tuple(work for layer in layers.values() for work in _works(layer))
 
 
-def _work(layer: list[Author]) -> Work:
+def _spoke_after_death(author: Author) -> bool:
+    return (
+        author.role == "speech"
+        and author.death is not None
+        and author.published is not None
+        and author.published > author.death
+    )
+
+
+def _works(layer: list[Author]) -> Iterator[Work]:
     flags = {flag for author in layer for flag in author.flags}
     years = {author.published for author in layer}
-    return Work(
-        tuple(Lifetime(a.birth, a.death, "mplf" in a.flags) for a in layer),
-        next((kind for kind in _KINDS if kind in flags), "individual"),
-        # Years that contradict each other are no year.
-        years.pop() if len(years) == 1 else None,
-        "posthumous" in flags,
-        "music" in flags,
-    )
+    # Years that contradict each other are no year.
+    published = years.pop() if len(years) == 1 else None
+    neighbour = next((kind for kind in NEIGHBOURING if kind == layer[0].role), None)
+    if neighbour is not None:
+        yield Work((), neighbour, published)
+    if neighbour in (None, "critical-edition"):
+        # Who established a text has written notes, too.
+        yield Work(
+            tuple(Lifetime(a.birth, a.death, "mplf" in a.flags) for a in layer),
+            "audiovisual" if "audiovisual" in flags else _kind(layer),
+            published,
+            "posthumous" in flags,
+            "music" in flags,
+        )
+
+
+def _kind(layer: list[Author]) -> WorkKind:
+    """The kind that all contributors of a layer are marked with."""
+    return next((kind for kind in _KINDS if all(kind in author.flags for author in layer)), "individual")

@@ -29,7 +29,7 @@ from typing import Any, Literal, cast, get_args
 
 import license_expression
 
-from hemicycle.errors import did_you_mean
+from hemicycle.errors import did_you_mean, visible
 from hemicycle.rights.policy import SEVERITY, USES, Policy, Use, Verdict, reason_of, worst
 
 #: Longer than any expression a person wrote; bounds the depth of nesting too.
@@ -232,7 +232,7 @@ def identifiers() -> tuple[Mapping[str, str], Mapping[str, str]]:
 
 def read_expression(expression: str, suggest: Callable[[str], str | None] = lambda _: None) -> Node | Problem:
     """Read an expression. `suggest` finds a remedy; it is slow, so who only judges gives none."""
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in expression[:80].strip())
+    shown = visible(expression[:80].strip())
     if len(expression) > LONGEST_EXPRESSION:
         return Problem(f"“{shown}…” has {len(expression)} characters: a text, not an SPDX expression")
     text = " ".join(expression.split())

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from hemicycle.errors import DeclarationError, did_you_mean
+from hemicycle.project import read_toml
 
 #: What a document may be used for: train a model on it, pass its text on, publish weights made from it.
 Use = Literal["train", "redistribute", "weights"]
@@ -73,9 +73,11 @@ class Policy:
     Attributes:
         unattested: where nobody answers for having read the licence; `review` or `deny`.
         drift: where origin and distributor disagree; `review` or `deny`.
-        opt_out_unknown: where no protocol says whether mining is reserved.
+        opt_out_unknown: where no protocol says whether mining is reserved; where that could not be found out,
+            at least `review`.
         opt_out_age_days: evidence of opt-outs that is older is fetched anew before anything is trained.
-        terms_unread: where nobody read the terms of use of a web source; `review` or `deny`.
+        terms_unread: where nobody read the terms of use of a web source, or quotes the holder who offers a
+            download; `review` or `deny`.
         conditional: by class of licence.
         confirmed: ids of rows of the tables that await a lawyer, and that the project's lawyer confirmed.
     """
@@ -131,12 +133,7 @@ def find_policy(name: str, project: Path) -> Policy:
 
 def load_policy(path: Path) -> Policy:
     """Read and check a policy. Raises DeclarationError on anything unknown, missing or too lenient."""
-    try:
-        data = tomllib.loads(path.read_bytes().decode("utf-8"))
-    except FileNotFoundError:
-        raise DeclarationError("the policy does not exist", place=str(path)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DeclarationError(f"this is not TOML: {error}", place=str(path)) from None
+    data = read_toml(path)
     needed = ("name", "version", "unattested", "drift", "terms_unread", "opt_out", "conditional")
     _check_keys(data, (*needed, "confirmed"), path, "")
     for key in needed:
@@ -152,7 +149,7 @@ def load_policy(path: Path) -> Policy:
     opt_out = data["opt_out"]
     if not isinstance(opt_out, dict) or set(opt_out) != {"unknown", "age_days"}:
         raise DeclarationError("“opt_out” is not a table of unknown and age_days", place=str(path))
-    if not isinstance(opt_out["age_days"], int) or not 0 < opt_out["age_days"] <= 366:
+    if type(opt_out["age_days"]) is not int or not 0 < opt_out["age_days"] <= 366:
         raise DeclarationError(
             "age_days is not a number from 1 to 366", place=f"{path}, key opt_out.age_days"
         )

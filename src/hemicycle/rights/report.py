@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,7 +15,7 @@ from hemicycle.errors import DeclarationError, did_you_mean
 from hemicycle.project import Card
 from hemicycle.rights.authority import Authority
 from hemicycle.rights.explanations import Language, explain
-from hemicycle.rights.layers import relevant, works_of
+from hemicycle.rights.layers import relevant, with_scanner, works_of
 from hemicycle.rights.policy import Policy
 from hemicycle.rights.term import judge
 from hemicycle.rights.term_words import tell
@@ -31,21 +31,28 @@ _SHARED = (
 
 @dataclass(frozen=True)
 class Found:
-    """A document of one source with the rows of its rights."""
+    """A document of one source with the rows of its rights.
+
+    `later` is what its site and its page said when they were asked again.
+    """
 
     id: str
     source: str
     document: Mapping[str, Any]
     rows: tuple[Mapping[str, Any], ...]
+    later: tuple[Mapping[str, Any], ...] = ()
 
 
-def find_document(id: str, standing: Mapping[str, tuple[Path, Path]]) -> Found:
-    """Look a document up by its id. `standing`: source → folders of its documents and of its rights.
+def find_document(id: str, standing: Mapping[str, tuple[Path, Path, Path | None]]) -> Found:
+    """Look a document up by its id.
+
+    `standing`: source → folders of its documents, of its rights and, of web sources, of the later look at
+    their sites.
 
     Raises DeclarationError where no source has it, with the nearest id.
     """
     known: list[str] = []
-    for source, (documents, rights) in standing.items():
+    for source, (documents, rights, optout) in standing.items():
         rows = pq.read_table(rights / "rights.parquet", filters=[("id", "=", id)]).to_pylist()
         if rows:
             columns = [
@@ -61,12 +68,19 @@ def find_document(id: str, standing: Mapping[str, tuple[Path, Path]]) -> Found:
             ]
             path = documents / "documents.parquet"
             document = pq.read_table(path, columns=columns, filters=[("id", "=", id)]).to_pylist()[0]
-            return Found(id, source, document, tuple(rows))
+            return Found(id, source, document, tuple(rows), _later(id, optout))
         known += pq.read_table(rights / "rights.parquet", columns=["id"])["id"].unique().to_pylist()[:100_000]
     raise DeclarationError(
         f"no source has a document “{id}” whose rights are computed",
         remedy=did_you_mean(id, known) or "Ids are SOURCE:ORIGIN; `hemicycle clear` computes rights.",
     )
+
+
+def _later(id: str, optout: Path | None) -> tuple[Mapping[str, Any], ...]:
+    if optout is None:
+        return ()
+    rows = pq.read_table(optout / "optout.parquet", filters=[("id", "=", id)]).to_pylist()
+    return tuple(finding for row in rows for finding in row["reservations"])
 
 
 def report(found: Found, card: Card, policy: Policy, authority: Authority | None = None) -> dict[str, Any]:
@@ -77,7 +91,8 @@ def report(found: Found, card: Card, policy: Policy, authority: Authority | None
         )
         for a in found.document["authors"] or ()
     ]
-    authors = [authority.complete(author) for author in stated] if authority else stated
+    statements = [(x["stated_by"], x["expression"]) for x in found.document["licences"] or ()]
+    authors = with_scanner([authority.complete(a) for a in stated] if authority else stated, statements)
     verdicts: list[dict[str, Any]] = []
     for row in found.rows:
         same = next(
@@ -106,13 +121,15 @@ def report(found: Found, card: Card, policy: Policy, authority: Authority | None
         "attested_by": card.rights.attested_by,
         "evidence": card.rights.evidence,
         "blocked": card.rights.blocked,
+        "offered": card.rights.offered.model_dump(mode="json") if card.rights.offered else None,
         "verdicts": verdicts,
         "reservations": found.document["reservations"] or [],
+        "asked_again": list(found.later),
         "retrieved": found.document["retrieved"],
     }
 
 
-def _told(row: Mapping[str, Any], authors: list[Author], policy: Policy, language: Language) -> str:
+def _told(row: Mapping[str, Any], authors: Sequence[Author], policy: Policy, language: Language) -> str:
     """The sentence of a row and, where its authors' term had a say, how that was reckoned."""
     said = [explain(row["explanation"], language)]
     if row["basis"] in ("term", "licence+term"):

@@ -25,6 +25,7 @@ from datetime import date, timedelta
 
 from hemicycle.rights.policy import Verdict
 from hemicycle.rights.term_rules import (
+    NEIGHBOURING,
     Facts,
     Reading,
     TermRule,
@@ -37,8 +38,15 @@ from hemicycle.rights.term_rules import (
 #: Nobody is known to have lived longer than 122 years; an age past this is a mistake in the record.
 OLDEST = 120
 
+#: A work first published so many years after its last author's death is somebody else's, unless it is said to
+#: be posthumous: the years are then likelier those of a namesake than the manuscript a find.
+LATEST_UNSAID = 25
+
 #: What lies beyond the calendar: no day of it is late enough.
 NEVER = date.max
+
+#: Where there is no right that could end.
+ALWAYS = date.min
 
 
 @dataclass(frozen=True, order=True)
@@ -50,13 +58,19 @@ class Lifetime:
     mplf: bool = False
     nationality: str | None = None
 
+    @property
+    def revealed(self) -> bool:
+        """Whether a record knows of this person what only somebody known can have."""
+        return self.birth is not None or self.death is not None or self.mplf
+
 
 @dataclass(frozen=True)
 class Work:
     """What a term depends on.
 
     Attributes:
-        kind: `individual` with several contributors is taken as a collaboration.
+        kind: `individual` with several contributors is taken as a collaboration; so is `anonymous` or
+            `pseudonymous` where one of the several is known after all.
         published: year of the first publication.
         origin: country of the first publication, where a comparison of terms is asked for.
     """
@@ -81,7 +95,10 @@ class Lengthened:
 
 @dataclass(frozen=True)
 class Reckoning:
-    """How one day came about: the row of the term, the year it is counted from, and what ran beside it."""
+    """How one day came about: the row of the term, the year it is counted from, and what ran beside it.
+
+    `counted_from` is 0 where there is no right to count.
+    """
 
     rule: TermRule
     counted_from: int
@@ -119,6 +136,11 @@ class TermVerdict:
     contested: bool = False
     reckonings: tuple[Reckoning, ...] = ()
 
+    @property
+    def rows(self) -> tuple[TermRule, ...]:
+        """The rows that `rules` names, in the same order."""
+        return tuple(sorted({rule for r in self.reckonings for rule in r.rules}, key=lambda rule: rule.id))
+
 
 def judge(work: Work, jurisdiction: str, on: date, *, confirmed: frozenset[str] = frozenset()) -> TermVerdict:
     """Judge one work, as of a day. The order of the contributors does not matter.
@@ -129,6 +151,8 @@ def judge(work: Work, jurisdiction: str, on: date, *, confirmed: frozenset[str] 
     doubt = _implausible(work, on)
     if doubt is not None:
         return TermVerdict("review", None, None, (), "implausible-dates", doubt if doubt != NEVER else None)
+    if _late(work):
+        return TermVerdict("review", None, None, (), "published-after-death")
     reckoned = _reckon(work, jurisdiction)
     if isinstance(reckoned, str):
         return TermVerdict("review", None, None, (), reckoned)
@@ -145,7 +169,8 @@ def _settle(reckoned: tuple[Reckoning, ...], on: date, confirmed: frozenset[str]
     later = [day for day in (free, safe) if on < day < NEVER]
     told: tuple[Verdict, str]
     if on < free or free == NEVER:
-        told = "deny", "protected-until"
+        others = any(not r.rule.kinds.isdisjoint(NEIGHBOURING) for r in reckoned)
+        told = "deny", "neighbouring-right" if others else "protected-until"
     elif on < safe or safe == NEVER:
         told = "review", "term-contested"
     elif waits:
@@ -173,6 +198,14 @@ def _implausible(work: Work, on: date) -> date | None:
     return date(future, 1, 1) if future < NEVER.year else NEVER
 
 
+def _late(work: Work) -> bool:
+    """Whether a work came out too long after its authors' deaths for nobody to say that it is posthumous."""
+    last = _last_death(work)
+    if work.posthumous or work.kind == "collective" or last is None or work.published is None:
+        return False
+    return work.published > last + LATEST_UNSAID
+
+
 @functools.lru_cache(maxsize=100_000)
 def _reckon(work: Work, jurisdiction: str) -> tuple[Reckoning, ...] | str:
     """The reckonings of a work, shortest and longest; or the key of the explanation why there are none."""
@@ -184,14 +217,17 @@ def _reckon(work: Work, jurisdiction: str) -> tuple[Reckoning, ...] | str:
     late = last is not None and work.published is not None and work.published > last
     flags |= {"posthumous"} if work.posthumous or late else set()
     flags |= {"mplf"} if any(c.mplf for c in work.contributors) else set()
-    flags |= {"revealed"} if last is not None else set()
+    revealed = any(c.revealed for c in work.contributors)
+    flags |= {"revealed"} if revealed else set()
     home = None
     if _foreign(work):
         flags |= {"foreign"}
         at_home = _reckon(dataclasses.replace(work, origin=None), str(work.origin))
         home = None if isinstance(at_home, str) else max(r.days[1] for r in at_home)
     kind: WorkKind = work.kind
-    if kind == "individual" and len(work.contributors) > 1:
+    if len(work.contributors) > 1 and (
+        kind == "individual" or (revealed and kind in ("anonymous", "pseudonymous"))
+    ):
         kind = "collaboration"
     facts = Facts(work.published, last, frozenset(flags))
     return _reckon_facts(kind, facts, bool(work.contributors), found.rules, home)
@@ -235,10 +271,12 @@ def _reckon_world(
 
     rule = next(iter(applying("term")), None)
     if rule is None:
-        counted = {r.counted_from for r in rules if r.part == "term" and kind in (r.kinds or {kind})}
+        counted = {r.counted_from for r in rules if r.part == "term" and r.concerns(kind)}
         if "death" in counted and facts.death is None:
             return "unknown-death" if named else "no-author"
         return "unknown-publication" if counted and published is None else "no-term-rule"
+    if rule.counted_from == "none":
+        return Reckoning(rule, 0, ALWAYS, (), None, (ALWAYS, ALWAYS, ALWAYS))
     year = facts.death if rule.counted_from == "death" else published
     if year is None:
         if rule.counted_from == "publication":

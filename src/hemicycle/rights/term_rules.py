@@ -30,9 +30,16 @@ Part = Literal["term", "former", "extension", "alternative", "comparison"]
 Reading = Literal["earliest", "engine", "safe"]
 READINGS: tuple[Reading, ...] = get_args(Reading)
 
-#: Kinds of works that the law tells apart.
-WorkKind = Literal["individual", "collaboration", "collective", "anonymous", "pseudonymous", "audiovisual"]
-WORK_KINDS: tuple[WorkKind, ...] = get_args(WorkKind)
+#: Kinds of works of authors that the law tells apart.
+Authored = Literal["individual", "collaboration", "collective", "anonymous", "pseudonymous", "audiovisual"]
+
+#: What others than authors may hold rights in: the scan of a text, a sound recording, a broadcast, the text
+#: that a scholar established.
+Neighbouring = Literal["scan", "recording", "broadcast", "critical-edition"]
+NEIGHBOURING: tuple[Neighbouring, ...] = get_args(Neighbouring)
+
+WorkKind = Authored | Neighbouring
+WORK_KINDS: tuple[WorkKind, ...] = (*get_args(Authored), *NEIGHBOURING)
 
 FLAGS = frozenset({"music", "mplf", "posthumous", "revealed", "foreign"})
 
@@ -56,6 +63,7 @@ class Facts:
 
 
 Test = Callable[[Facts], bool]
+CountedFrom = Literal["death", "publication", "none", ""]
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,9 @@ class TermRule:
     """One row of `terms.csv`.
 
     Attributes:
-        counted_from: the event whose following 1 January the term is counted from.
+        kinds: empty for all works of authors; a row on another right names it.
+        counted_from: the event whose following 1 January the term is counted from; ``none`` where the law
+            gives no such right.
         readings: for which readings of the law the row counts.
         runs_past: of a former term: it only stands where it ran past this day.
         confidence: ``known``, or ``counsel`` where a lawyer should confirm before it lets anything pass.
@@ -74,7 +84,7 @@ class TermRule:
     rules: str
     part: Part
     kinds: frozenset[str]
-    counted_from: Literal["death", "publication", ""]
+    counted_from: CountedFrom
     years: int
     days: int
     conditions: tuple[str, ...]
@@ -93,8 +103,11 @@ class TermRule:
         """The id under which a verdict names this row."""
         return f"terms/{self.name}@{self.checked_on}"
 
+    def concerns(self, kind: WorkKind) -> bool:
+        return kind in self.kinds if self.kinds else kind not in NEIGHBOURING
+
     def applies(self, kind: WorkKind, facts: Facts) -> bool:
-        return (not self.kinds or kind in self.kinds) and all(test(facts) for test in self.tests)
+        return self.concerns(kind) and all(test(facts) for test in self.tests)
 
 
 @dataclass(frozen=True)
@@ -178,14 +191,15 @@ def _rule(row: dict[str, str]) -> TermRule:
             raise ValueError(f"terms.csv, {row['id']}: {condition!r} is no condition")
     kinds = row["kinds"].split() if row["kinds"] != "any" else []
     readings = row["reading"].split() or READINGS
+    counted = among(row["counted_from"], get_args(CountedFrom))
+    if not counted and row["part"] in ("term", "former", "alternative"):
+        raise ValueError(f"terms.csv, {row['id']}: nothing says what the term is counted from")
     return TermRule(
         name=row["id"],
         rules=row["rules"],
         part=cast(Part, among(row["part"], get_args(Part))),
         kinds=frozenset(among(kind, WORK_KINDS) for kind in kinds),
-        counted_from=cast(
-            Literal["death", "publication", ""], among(row["counted_from"], ("death", "publication", ""))
-        ),
+        counted_from=cast(CountedFrom, counted),
         years=int(row["years"]),
         days=int(row["days"]),
         conditions=tuple(conditions),

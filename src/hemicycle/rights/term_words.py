@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from hemicycle.rights.explanations import Language, explain
-from hemicycle.rights.term import Lengthened, Reckoning, TermVerdict
+from hemicycle.rights.term import ALWAYS, Lengthened, Reckoning, TermVerdict
 from hemicycle.typeset import format_date
 
 _SENTENCES: dict[str, dict[Language, str]] = {
@@ -13,6 +13,10 @@ _SENTENCES: dict[str, dict[Language, str]] = {
         "en": "{length} from 1 January {first}, after the {event} in {year}: {day}{reason} [{ids}; {law}].",
         "fr": "{length} à compter du 1er janvier {first}, après {event} en {year} : {day}{reason} "
         "[{ids} ; {law}].",
+    },
+    "none": {
+        "en": "No right of its own ({reason}) [{ids}; {law}].",
+        "fr": "Aucun droit propre ({reason}) [{ids} ; {law}].",
     },
     "former": {
         "en": "The former term of {length}{added}: {day}; it still ran on {past} and ends later, so it "
@@ -52,7 +56,7 @@ def tell(verdict: TermVerdict, language: Language) -> str:
         said.append(_SENTENCES["ends"][language])
     for reckoning in verdict.reckonings:
         said += _reckoning(reckoning, language)
-    if verdict.free_from is not None:
+    if verdict.free_from not in (None, ALWAYS):
         said.append(_SENTENCES["free"][language].format(day=_day(verdict.free_from, language)))
     if verdict.safe_from is not None and verdict.safe_from != verdict.free_from:
         said.append(_SENTENCES["safe"][language].format(day=_day(verdict.safe_from, language)))
@@ -63,6 +67,8 @@ def tell(verdict: TermVerdict, language: Language) -> str:
 def _reckoning(reckoning: Reckoning, language: Language) -> list[str]:
     rule = reckoning.rule
     reason = rule.reasons[language]
+    if rule.counted_from == "none":
+        return [_SENTENCES["none"][language].format(reason=reason, ids=rule.name, law=rule.law)]
     said = [
         _SENTENCES["term"][language].format(
             length=_length(rule.years, rule.days, language),

@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING
 from hemicycle.documents import Author, Document, Part
 from hemicycle.errors import InputError
 from hemicycle.sources.printed import is_chair
-from hemicycle.sources.tei import words_and_parts
 from hemicycle.sources.tei_header import Header, read_header
+from hemicycle.sources.tei_page import words_and_parts
 from hemicycle.sources.xml import Element, name_of, parse, place_of, squeeze, words_of
 from hemicycle.sources.zipped import XmlFile, xml_files
 

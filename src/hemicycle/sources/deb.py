@@ -92,7 +92,7 @@ def gunzip(data: bytes, place: str, limit: int = MAX_FILE) -> bytes:
 
 def _inside(name: str, deb: Path) -> str:
     if name.startswith("/") or ".." in name.split("/"):
-        raise InputError(f"the name {name!r} leads out of the package", place=deb.name)
+        raise InputError(f"the name “{name}” leads out of the package", place=deb.name)
     return posixpath.normpath(name)
 
 

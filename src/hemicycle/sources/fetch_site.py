@@ -4,6 +4,9 @@ Of every site first robots.txt, `/.well-known/tdmrep.json` and the RSL files tha
 only if robots.txt lets this program fetch it, at every address a redirect leads through. Everything that was
 asked and answered goes into WARC files, refusals and failures as notes, so that the evidence for a later
 decision is what the servers really said. A page that cannot be had stops nothing; that none can be had does.
+
+`recheck` asks for pages again, and their addresses may come from a stranger's crawl. Such an address could
+name a machine that only this one can reach: it is asked only where it is public, and at what was checked.
 """
 
 from __future__ import annotations
@@ -21,20 +24,24 @@ import httpx
 
 from hemicycle import __version__
 from hemicycle.documents import Reservation
-from hemicycle.errors import DeclarationError, InputError
+from hemicycle.errors import DeclarationError, InputError, visible
 from hemicycle.progress import QUIET, Progress
 from hemicycle.rights.optout import (
     Fetched,
     may_visit,
     named_by_robots,
+    page_unread,
+    read_signals,
     robots_address,
     site_signals,
     tdmrep_address,
     wanted_files,
 )
+from hemicycle.rights.optout.fetched import missing
 from hemicycle.rights.optout.paths import site_of
 from hemicycle.rights.optout.robots import ROBOTS_LIMIT
-from hemicycle.rights.optout.signals import stamp
+from hemicycle.rights.optout.rsl import MOST_FILES
+from hemicycle.rights.optout.signals import content_type, stamp
 from hemicycle.sources.unpack import BODY_LIMIT, unpacked
 from hemicycle.sources.warc import WarcWriter
 from hemicycle.sources.web import (
@@ -46,6 +53,7 @@ from hemicycle.sources.web import (
     Visit,
     check_address,
     is_private,
+    public_address,
     redirected,
     retry_after,
 )
@@ -81,7 +89,6 @@ class Collected:
 class _Site:
     robots: Fetched
     tdmrep: Fetched
-    rsl: tuple[str, ...]
 
 
 class _RefusedError(Exception):
@@ -126,12 +133,15 @@ def collect_urls(
     ):
         for url in urls:
             try:
-                crawl.page(url)
-                pages.append(url)
+                page = crawl.page(url)
+                if page.ok:
+                    pages.append(url)
+                else:
+                    failed.append((url, page.why_not()))
             except _RefusedError as error:
-                refused.append((url, str(error)))
+                refused.append((url, visible(str(error))))
             except _FailedError as error:
-                failed.append((url, str(error)))
+                failed.append((url, visible(str(error))))
             bar.advance(1)
         names = tuple(crawl.writer.names)
     if not pages:
@@ -151,29 +161,34 @@ def recheck(
     urls: Iterable[str],
     out: Path,
     *,
+    declared: Iterable[str] = (),
     progress: Progress = QUIET,
     client: httpx.Client | None = None,
     sleep: Sleep = time.sleep,
     now: Now = lambda: datetime.now(UTC),
 ) -> dict[str, tuple[Reservation, ...]]:
-    """What the sites of pages say of them now; the pages themselves are not fetched.
+    """What pages and their sites say now of being mined, each asked as politely as when it was collected.
 
+    A page that cannot be had, or is no page any more, has an entry that says so beside what its site says.
     The answers go into `recheck-00000.warc.gz` and its successors in `out`.
 
-    Raises:
-        DeclarationError: an address is none of the web.
+    Args:
+        declared: addresses that the project itself names. Their hosts may be in a private network; those of
+            `urls` that came from elsewhere may not.
     """
     wanted = list(dict.fromkeys(urls))
-    for url in wanted:
-        _check(url)
+    hosts = frozenset(httpx.URL(url).host for url in declared)
     found: dict[str, tuple[Reservation, ...]] = {}
     with (
-        _crawl(out, "recheck", client, sleep, now) as crawl,
-        progress.start("asking sites again", len(wanted), "pages") as bar,
+        _crawl(out, "recheck", client, sleep, now, hosts) as crawl,
+        progress.start("asking pages again", len(wanted), "pages") as bar,
     ):
         for url in wanted:
-            site = crawl.site(url)
-            found[url] = site_signals(url, robots=site.robots, tdmrep_file=site.tdmrep, rsl_files=crawl.rsl)
+            try:
+                _check(url)
+                found[url] = crawl.signals(url)
+            except DeclarationError as error:
+                found[url] = (page_unread(url, error.what, stamp(now())),)
             bar.advance(1)
     return found
 
@@ -187,25 +202,57 @@ def _check(url: str) -> None:
 
 
 @contextlib.contextmanager
-def _crawl(folder: Path, stem: str, client: httpx.Client | None, sleep: Sleep, now: Now) -> Iterator[_Crawl]:
+def _crawl(
+    folder: Path,
+    stem: str,
+    client: httpx.Client | None,
+    sleep: Sleep,
+    now: Now,
+    declared: frozenset[str] | None = None,
+) -> Iterator[_Crawl]:
     with contextlib.ExitStack() as stack:
         if client is None:
-            limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+            # A connection is to an address, and two hosts at one address must not be served over one of them.
+            kept = 1 if declared is None else 0
+            limits = httpx.Limits(max_connections=1, max_keepalive_connections=kept)
             client = stack.enter_context(httpx.Client(timeout=TIMEOUT, limits=limits))
         writer = stack.enter_context(WarcWriter(folder, stem))
-        yield _Crawl(_Hops(client, sleep), writer, now)
+        yield _Crawl(_Hops(client, sleep, declared), writer, now)
 
 
 class _Hops(Visit):
-    """Visits that show each redirect instead of following it, so that each can be judged and recorded."""
+    """Visits that show each redirect instead of following it, so that each can be judged and recorded.
+
+    `declared` are the hosts that may be anywhere; others are asked only at public addresses. None: all may.
+    """
+
+    def __init__(self, client: httpx.Client, sleep: Sleep, declared: frozenset[str] | None) -> None:
+        super().__init__(client, sleep)
+        self.declared = declared
 
     @contextlib.contextmanager
     def one(self, url: httpx.URL) -> Iterator[httpx.Response]:
-        """The answer to one GET, its body not yet read. Raises TryAgainError."""
+        """The answer to one GET, its body not yet read.
+
+        Raises:
+            TryAgainError: the connection failed.
+            _FailedError: the host is none that may be asked.
+        """
         sent = {"User-Agent": SITE_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
+        at, extensions = url, {}
+        if self.declared is not None and url.host not in self.declared:
+            host = url.raw_host.decode("ascii")
+            address = public_address(host)
+            if address is None:
+                raise _FailedError(f"{host} has no public address, and the card does not name it")
+            at = url.copy_with(host=address)
+            sent["Host"] = url.netloc.decode("ascii")
+            extensions["sni_hostname"] = host
         try:
             self._pause(url.host)
-            with self.client.stream("GET", url, headers=sent, follow_redirects=False) as response:
+            with self.client.stream(
+                "GET", at, headers=sent, extensions=extensions, follow_redirects=False
+            ) as response:
                 try:
                     yield response
                 finally:
@@ -228,13 +275,41 @@ class _Crawl:
         if key not in self._sites:
             robots = self._file(robots_address(url), ROBOTS_LIMIT + 1)
             tdmrep = self._file(tdmrep_address(url), SITE_FILE_BYTES + 1)
-            named = named_by_robots(robots)
-            self._sites[key] = _Site(robots, tdmrep, named)
-            self._fetch_rsl(named, url)
+            self._sites[key] = _Site(robots, tdmrep)
+            self._fetch_rsl(named_by_robots(robots)[:MOST_FILES], url)
         return self._sites[key]
 
-    def page(self, url: str) -> None:
-        """Fetch and record one page, and the RSL files it names."""
+    def signals(self, url: str) -> tuple[Reservation, ...]:
+        """What a page and its site say of it, and where redirects lead to another, that one and its site."""
+        site = self.site(url)
+        said = site_signals(url, robots=site.robots, tdmrep_file=site.tdmrep, rsl_files=self.rsl)
+        try:
+            page = self.page(url)
+        except (_RefusedError, _FailedError) as error:
+            return (*said, page_unread(url, f"it was not had again: {error}", stamp(self.now())))
+        if not page.ok:
+            return (*said, missing("tdmrep", f"{page.url}, page", page))
+        if not _is_html(page):
+            return (*said, page_unread(page.url, "it is no page of HTML any more", page.retrieved, page.body))
+        site = self.site(page.url)
+        there = read_signals(
+            page.url,
+            html=page.body,
+            headers=page.headers,
+            robots=site.robots,
+            tdmrep=site.tdmrep,
+            rsl=self.rsl,
+            on=self.now(),
+        )
+        return tuple(dict.fromkeys([*said, *there]))
+
+    def page(self, url: str) -> Fetched:
+        """Fetch and record one page, and the RSL files it names; what the last server on the way answered.
+
+        Raises:
+            _RefusedError: robots.txt shuts it to us.
+            _FailedError: there is no answer, or none that may be had.
+        """
         origin = at = httpx.URL(url)
         for _ in range(MAX_REDIRECTS + 1):
             try:
@@ -247,17 +322,12 @@ class _Crawl:
             answer = self._answer(at, BODY_LIMIT, whole=True)
             target = _target(origin, at, answer)
             if target is None:
-                if not answer.ok:
-                    raise _FailedError(answer.why_not())
-                self._fetch_rsl(self._named(answer, str(at)), str(at))
-                return
+                if answer.ok:
+                    html = answer.body if _is_html(answer) else None
+                    self._fetch_rsl(wanted_files(str(at), html, answer.headers), str(at))
+                return answer
             at = target
         raise _FailedError(f"more than {MAX_REDIRECTS} redirects")
-
-    @staticmethod
-    def _named(answer: Fetched, url: str) -> tuple[str, ...]:
-        is_html = any(k.lower() == "content-type" and "html" in v.lower() for k, v in answer.headers)
-        return wanted_files(url, answer.body if is_html else None, answer.headers)
 
     def _fetch_rsl(self, addresses: Iterable[str], page: str) -> None:
         """The RSL files a page or its site names. A public site does not make us ask a private one."""
@@ -300,12 +370,14 @@ class _Crawl:
                 with self.visit.one(url) as response:
                     body, truncated = _read(response, limit)
                     if truncated and whole:
-                        self.writer.note(str(url), self.now(), f"longer than {limit} bytes")
                         raise _FailedError(f"longer than {limit} bytes")
                     wait = retry_after(response.headers)
                     last = attempt == TRIES or (wait or 0.0) > LONGEST_RETRY_AFTER
                     if last or response.status_code not in PASSING:
                         return self._recorded(url, response, body, truncated)
+            except _FailedError as error:
+                self.writer.note(str(url), self.now(), str(error))
+                raise
             except TryAgainError as error:
                 why = str(error)
             if attempt < TRIES:
@@ -332,6 +404,10 @@ class _Crawl:
         except InputError as error:
             raise _FailedError(error.what) from None
         return Fetched(str(url), response.status_code, content, headers, stamp(on), truncated)
+
+
+def _is_html(answer: Fetched) -> bool:
+    return "html" in content_type(answer.headers).lower()
 
 
 def _read(response: httpx.Response, limit: int) -> tuple[bytes, bool]:

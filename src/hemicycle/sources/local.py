@@ -6,8 +6,7 @@ everything later reads what was fingerprinted and nothing else.
 
 Two traps. A symbolic link can lead out of the folder that was declared, to files nobody cleared: such
 links are refused, and so are those that lead nowhere. And a second look must not read a terabyte again:
-digests are remembered by path, size, times and inode, except for a file so fresh that it could change
-once more without its times telling.
+digests are remembered by path and stamp.
 """
 
 from __future__ import annotations
@@ -26,13 +25,12 @@ from hemicycle.digests import canonical_json, sha256_file, sha256_json
 from hemicycle.errors import DeclarationError, InputError
 from hemicycle.project import Card
 from hemicycle.sources import selected_files
+from hemicycle.stamps import settled, stamp_of
 from hemicycle.store import write_aside
 
 #: Files that a reader needs beside the selected ones: a dataset's card states its licence.
 COMPANIONS = {"huggingface": ("README.md",)}
 CACHE_VERSION = 1
-#: File systems tell times in steps; within one, two different contents can have the same time.
-COARSEST_STEP_NS = 2_000_000_000
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 
@@ -113,12 +111,13 @@ def fingerprint(source: Path, card: Card, cache: Path, *, now: Callable[[], int]
     for name, path in selection(source, card):
         key = os.path.abspath(path)
         try:
-            before = _state(path)
-            if known.get(key, [])[:-1] == before:
+            began, before = now(), stamp_of(path, follow=True)
+            remembered = known.get(key, [])[:-1] == before
+            if remembered:
                 digest = known[key][-1]
             else:
                 digest = sha256_file(path)
-                if _state(path) != before:
+                if stamp_of(path, follow=True) != before:
                     raise InputError(
                         "the file changes while it is read",
                         place=name,
@@ -126,10 +125,9 @@ def fingerprint(source: Path, card: Card, cache: Path, *, now: Callable[[], int]
                     )
         except OSError as error:
             raise InputError(f"the file cannot be read: {error.strerror or error}", place=name) from None
-        size, mtime, ctime, _ = before
-        if max(mtime, ctime) + COARSEST_STEP_NS < now() or known.get(key, [])[:-1] == before:
+        if remembered or settled(before, began):
             fresh[key] = [*before, digest]
-        entries.append([name, size, digest])
+        entries.append([name, before[0], digest])
     root = os.path.abspath(source)
     others = {k: v for k, v in known.items() if k != root and not k.startswith(root + os.sep)}
     if (merged := others | fresh) != known:
@@ -137,12 +135,6 @@ def fingerprint(source: Path, card: Card, cache: Path, *, now: Callable[[], int]
         with contextlib.suppress(OSError):
             write_aside(cache, canonical_json({"version": CACHE_VERSION, "files": merged}))
     return sha256_json(entries)
-
-
-def _state(path: Path) -> list[int]:
-    """What changes when a file does: size, time of content, time of inode, inode."""
-    stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
 
 def _load(cache: Path) -> dict[str, list[Any]]:

@@ -434,7 +434,8 @@ class _Walk:
 
     def _do_choice(self, e: etree._Element) -> None:
         """Show one alternative. LibreOffice marks one as default; Mallard tests conditions, none of which
-        (a platform, an action) holds here. Where no alternative stands out, all are shown."""
+        (a platform, an action) holds here. Where no alternative stands out, all are shown. Words that stand
+        beside the alternatives belong to none of them."""
         children = self.elements(e)
         if self.dialect is MALLARD:
             whens = [c for c in children if _name(c) == "when"]
@@ -444,11 +445,13 @@ class _Walk:
             chosen = [c for c in children if (c.get("id") or "").startswith("default")] or children
             if "switchinline" in (e.get("class") or ""):
                 chosen = chosen[:1]
-        for child in chosen:
-            if self.dialect is MALLARD and child not in held:
-                self.element(child)
-            else:
-                self.children(child)
+        for piece in self._inside(e):
+            if isinstance(piece, str):
+                self._line.append(piece)
+            elif piece in chosen and self.dialect is MALLARD and piece not in held:
+                self.element(piece)
+            elif piece in chosen:
+                self.children(piece)
 
     def _do_table(self, e: etree._Element) -> None:
         self.flush()

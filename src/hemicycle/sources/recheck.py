@@ -1,13 +1,14 @@
-"""Recheck: what the sites of a source say now of being mined, beside what they said when it was collected.
+"""Recheck: what pages and their sites say now of being mined, beside what they said when collected.
 
-A reservation made after a page was fetched counts too. The bytes that say so are kept as a WARC file. Where
-the evidence is young enough nothing is fetched, and an empty table says so.
+A reservation made after a page was fetched counts too, wherever it stands. The bytes that say so are kept as
+a WARC file. Where the evidence is young enough nothing is fetched, and an empty table says so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 
@@ -20,9 +21,18 @@ SCHEMA = pa.schema([("id", pa.string()), ("value", pa.string()), ("reservations"
 
 
 def recheck_source(
-    documents: Path, out: Path, *, fetch: bool, offline: bool, age_days: int, progress: Progress = QUIET
+    documents: Path,
+    out: Path,
+    *,
+    declared: Iterable[str],
+    fetch: bool,
+    offline: bool,
+    age_days: int,
+    progress: Progress = QUIET,
 ) -> dict[str, Any]:
     """Write `optout.parquet` and, where something was fetched, the evidence; return counts by value.
+
+    `declared` are the addresses that the card names: what a crawl names beside them must be public.
 
     Raises RightsError where the evidence is too old and nothing may be fetched.
     """
@@ -37,13 +47,13 @@ def recheck_source(
         )
     import dataclasses
 
-    from hemicycle.rights.optout import combine
+    from hemicycle.rights.optout import Value, combine
     from hemicycle.sources.fetch_site import recheck
 
     origins: dict[str, str] = {}
     for batch in read_batches(documents, ["id", "origin"]):
         origins |= dict(zip(batch["id"].to_pylist(), batch["origin"].to_pylist(), strict=True))
-    said = recheck(sorted(set(origins.values())), out, progress=progress)
+    said = recheck(sorted(set(origins.values())), out, declared=declared, progress=progress)
     rows = [
         {
             "id": id,
@@ -53,7 +63,5 @@ def recheck_source(
         for id, origin in origins.items()
     ]
     write_parquet(out / "optout.parquet", SCHEMA, [pa.Table.from_pylist(rows, SCHEMA)])
-    counts = {
-        value: sum(row["value"] == value for row in rows) for value in ("allowed", "unknown", "reserved")
-    }
+    counts = {value: sum(row["value"] == value for row in rows) for value in get_args(Value)}
     return {"checked": len(rows), **counts}

@@ -148,7 +148,7 @@ def members_of_stream(
     for member in entries(stream, place, consumed=consumed, total=total, most=most):
         if _climbs_out(member.name):
             raise InputError(
-                f"the name {ascii(member.name)[:200]} climbs out of the archive, or is none",
+                f"the name “{member.name[:200]}” climbs out of the archive, or is none",
                 place=place,
                 remedy=_CLEAN_ONE,
             )

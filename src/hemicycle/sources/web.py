@@ -135,21 +135,38 @@ def is_private(host: str) -> bool:
     between is not held off.
     """
     name = host.rstrip(".").lower()
-    if name == "localhost" or name.endswith((".localhost", ".local", ".internal")):
-        return True
-    return any(not _is_public(ipaddress.ip_address(a.partition("%")[0])) for a in addresses(name))
+    return _is_local(name) or not all(map(_is_public, addresses(name)))
 
 
-def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def _is_local(name: str) -> bool:
+    return name == "localhost" or name.endswith((".localhost", ".local", ".internal"))
+
+
+def _is_public(written: str) -> bool:
+    address = ipaddress.ip_address(written.partition("%")[0])
     mapped = getattr(address, "ipv4_mapped", None)
     real = mapped if mapped is not None else address
     return bool(real.is_global and not real.is_multicast)
 
 
+def public_address(host: str) -> str | None:
+    """The address to reach a public host at; None where any of its addresses is not public, or it has none.
+
+    Whoever connects to what this gives, and not to the name, is held off from private networks whatever the
+    name is made to answer later.
+    """
+    name = host.rstrip(".").lower()
+    found = [] if _is_local(name) else addresses(name)
+    return found[0] if found and all(map(_is_public, found)) else None
+
+
 def addresses(host: str) -> list[str]:
-    """The addresses of a host; none where it cannot be looked up (a proxy may still know it)."""
+    """The addresses of a host in the system's order; none where it has none that are known here.
+
+    A proxy may still know it.
+    """
     try:
-        return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None)})
+        return list(dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(host, None)))
     except (OSError, UnicodeError):
         return []
 

@@ -1,7 +1,8 @@
 """Web pages out of WARC files, ours or those of any crawl: one document a page, with what its site says.
 
 Every page carries the findings of all opt-out protocols, from the page itself and from the robots.txt,
-tdmrep.json and RSL files in the same folder; where a crawl has none of them, that is a finding too. Pages
+tdmrep.json and RSL files in the same folder; where a crawl has none of them, or only the beginning of a page,
+that is a finding too. Pages
 are HTML answers with a status of success; everything else of a crawl is passed over.
 
 The traps: one address is met again and again, so the newest of its pages is the document; an address comes
@@ -158,6 +159,7 @@ def _document(
             tdmrep=sites.tdmrep(url, on),
             rsl=sites.at(on),
             on=on,
+            whole=not record.truncated,
         ),
     )
 

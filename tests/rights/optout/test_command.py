@@ -27,12 +27,12 @@ def values(*words: str | Path) -> dict[str, str]:
     return {Path(page["file"]).name: page["value"] for page in pages}
 
 
-def test_the_sample_pages_are_told_apart(samples) -> None:
+def test_without_the_files_of_their_site_pages_can_reserve_and_not_permit(samples) -> None:
     assert values(samples / "optout") == {
-        "cc_link.html": "unknown",
+        "cc_link.html": "unread",
         "noai_reversed.html": "reserved",
-        "prose_clause.html": "unknown",
-        "tdm_open.html": "allowed",
+        "prose_clause.html": "unread",
+        "tdm_open.html": "unread",
         "tdm_reserved.html": "reserved",
     }
 
@@ -41,11 +41,13 @@ def test_the_files_of_a_site_decide_by_the_address_of_the_page(samples) -> None:
     page, folder = samples / "optout/prose_clause.html", samples / "optout"
     tdmrep = ["--tdmrep", folder / "tdmrep.json"]
     robots = ["--robots", folder / "robots/nosdeputes.robots.txt"]
+    both = [*tdmrep, *robots]
     for path, options, said in [
         ("/presse/x", tdmrep, "reserved"),
-        ("/ouvert/x", tdmrep, "allowed"),
+        ("/ouvert/x", tdmrep, "unread"),
+        ("/ouvert/x", both, "allowed"),
         ("/recherche/x", robots, "reserved"),
-        ("/autre", robots, "unknown"),
+        ("/autre", both, "unknown"),
     ]:
         assert values(page, "--url", f"https://exemple.fr{path}", *options) == {page.name: said}
 
@@ -56,8 +58,8 @@ def test_json_has_every_signal_with_its_evidence(tmp_path: Path) -> None:
     (found,) = json.loads(call(page, "--json", "--header", "TDM-Reservation: 0"))["pages"]
     assert (found["value"], found["url"]) == ("reserved", "https://example.org/a.html")
     assert [(s["protocol"], s["value"]) for s in found["signals"]] == [
-        ("robots", "unknown"),
-        ("tdmrep", "unknown"),
+        ("robots", "unread"),
+        ("tdmrep", "unread"),
         ("tdmrep", "allowed"),
         ("noai", "reserved"),
     ]
@@ -74,13 +76,15 @@ def test_text_from_a_page_cannot_move_the_cursor(tmp_path: Path) -> None:
 
 def test_a_rsl_file_is_given_by_its_address(tmp_path: Path) -> None:
     page, licence, robots = tmp_path / "a.html", tmp_path / "rsl.xml", tmp_path / "robots.txt"
+    tdmrep = tmp_path / "tdmrep.json"
     page.write_text("<p>x</p>")
+    tdmrep.write_text("[]")
     robots.write_text("License: /rsl.xml\n")
     licence.write_text(
         '<rsl xmlns="https://rslstandard.org/rsl"><content url="/"><license>'
         '<permits type="usage">all</permits></license></content></rsl>'
     )
-    site = ["--robots", robots, "--rsl", "https://example.org/rsl.xml", licence]
+    site = ["--robots", robots, "--tdmrep", tdmrep, "--rsl", "https://example.org/rsl.xml", licence]
     assert values(page, *site) == {"a.html": "allowed"}
 
 

@@ -39,17 +39,27 @@ def test_a_file_that_lets_everybody_in_and_names_no_ai_crawler_is_no_consent_to_
 
 
 @pytest.mark.parametrize("rule", ["Allow: /", "Allow: /presse/", "Disallow:"])
-def test_only_a_crawler_expressly_let_in_makes_a_page_allowed(rule: str) -> None:
-    assert value(f"User-agent: GPTBot\n{rule}\n") == "allowed"
+def test_only_where_we_are_expressly_let_in_is_a_page_allowed(rule: str) -> None:
+    assert value(f"User-agent: hemicycle\n{rule}\n") == "allowed"
+    assert value(f"User-agent: *\nUser-agent: GPTBot\n{rule}\n") == "allowed"
+    assert value(f"User-agent: *\n{rule}\n") == "unknown"
+
+
+@pytest.mark.parametrize("rule", ["Allow: /", "Allow: /presse/", "Disallow:"])
+def test_what_is_granted_to_another_crawler_is_not_granted_to_us(rule: str) -> None:
+    assert value(f"User-agent: GPTBot\n{rule}\n") == "unknown"
+    assert value(f"User-agent: *\nAllow: /\n\nUser-agent: GPTBot\n{rule}\n") == "unknown"
+    ours = "User-agent: hemicycle\nDisallow: /private/\n"
+    assert value(f"{ours}\nUser-agent: *\nUser-agent: GPTBot\n{rule}\n") == "unknown"
 
 
 def test_a_crawler_named_only_to_be_kept_from_elsewhere_does_not_allow_this_page() -> None:
-    assert value("User-agent: GPTBot\nDisallow: /private/\n") == "unknown"
-    assert value("User-agent: GPTBot\nAllow: /elsewhere/\n") == "unknown"
+    assert value("User-agent: hemicycle\nDisallow: /private/\n") == "unknown"
+    assert value("User-agent: hemicycle\nAllow: /elsewhere/\n") == "unknown"
 
 
 def test_one_crawler_shut_out_outweighs_another_let_in() -> None:
-    assert value("User-agent: GPTBot\nAllow: /\n\nUser-agent: CCBot\nDisallow: /\n") == "reserved"
+    assert value("User-agent: hemicycle\nAllow: /\n\nUser-agent: CCBot\nDisallow: /\n") == "reserved"
 
 
 def test_a_byte_order_mark_hides_no_rule() -> None:
@@ -71,8 +81,8 @@ def test_wildcards_and_the_end_mark_are_understood() -> None:
 
 
 def test_groups_of_one_name_are_merged() -> None:
-    first, second = "User-agent: CCBot\nAllow: /presse/a\n\n", "User-agent: CCBot\nDisallow: /presse/\n"
-    text = f"{first}User-agent: *\nAllow: /\n\n{second}"
+    ours = "User-agent: hemicycle\n"
+    text = f"{ours}Allow: /presse/a\n\nUser-agent: *\nAllow: /\n\n{ours}Disallow: /presse/\n"
     assert value(text) == "allowed"
     assert value(text, "https://site.example/presse/b") == "reserved"
 
@@ -93,15 +103,20 @@ def test_spelling_mistakes_of_disallow_still_shut() -> None:
 
 
 def test_a_comment_says_nothing_whatever_line_ends_it_imitates() -> None:
-    assert value("User-agent: GPTBot\n# x\u2028Allow: /\nDisallow: /elsewhere\n") == "unknown"
+    assert value("User-agent: hemicycle\n# x\u2028Allow: /\nDisallow: /elsewhere\n") == "unknown"
     assert value("#User-agent: *\n#Disallow: /\n") == "unknown"
 
 
-@pytest.mark.parametrize("status", [None, 301, 403, 404, 410, 429, 500, 503])
-def test_a_file_that_is_not_there_is_an_entry_and_allows_nothing(status: int | None) -> None:
-    found = robots_signal(PAGE, robots_txt("User-agent: GPTBot\nAllow: /", status), "p")
-    assert (found.value, found.sha256) == ("unknown", None)
-    assert robots_signal(PAGE, None, "p").value == "unknown"
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(404, "unknown"), (410, "unknown"), *((status, "unread") for status in (None, 301, 401, 403, 429, 503))],
+)
+def test_a_file_that_is_not_there_is_silence_and_one_that_cannot_be_had_is_not(
+    status: int | None, said: str
+) -> None:
+    found = robots_signal(PAGE, robots_txt("User-agent: hemicycle\nAllow: /", status), "p")
+    assert (found.value, found.sha256) == (said, None)
+    assert robots_signal(PAGE, None, "p").value == "unread"
 
 
 def test_the_digest_is_that_of_the_very_bytes() -> None:
@@ -117,18 +132,18 @@ def test_the_digest_is_that_of_the_very_bytes() -> None:
     ids=["not UTF-8", "NUL", "too long"],
 )
 def test_a_spoilt_file_still_reserves_and_no_longer_allows(spoilt: bytes) -> None:
-    assert value(b"User-agent: GPTBot\nAllow: /" + spoilt) == "unknown"
+    assert value(b"User-agent: hemicycle\nAllow: /" + spoilt) == "unread"
     assert value(b"User-agent: GPTBot\nDisallow: /" + spoilt) == "reserved"
 
 
 def test_what_stands_behind_the_limit_is_not_read_and_a_cut_file_allows_nothing() -> None:
-    assert value(b"#" * ROBOTS_LIMIT + b"\nUser-agent: *\nDisallow: /\n") == "unknown"
-    cut = robots_txt("User-agent: GPTBot\nAllow: /\n", truncated=True)
-    assert robots_signal(PAGE, cut, "p").value == "unknown"
+    assert value(b"#" * ROBOTS_LIMIT + b"\nUser-agent: *\nDisallow: /\n") == "unread"
+    cut = robots_txt("User-agent: hemicycle\nAllow: /\n", truncated=True)
+    assert robots_signal(PAGE, cut, "p").value == "unread"
 
 
-def test_an_address_that_is_none_is_unknown() -> None:
-    assert value("User-agent: GPTBot\nAllow: /\n", "http://[::1") == "unknown"
+def test_of_an_address_that_is_none_nothing_is_read() -> None:
+    assert value("User-agent: hemicycle\nAllow: /\n", "http://[::1") == "unread"
 
 
 def test_sixteen_thousand_names_over_twenty_thousand_rules_take_no_time() -> None:

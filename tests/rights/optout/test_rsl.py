@@ -6,7 +6,7 @@ import pytest
 
 from hemicycle.rights.optout import Fetched, named_by_robots, wanted_files
 from hemicycle.rights.optout.marks import read_marks
-from hemicycle.rights.optout.rsl import RSL_LIMIT, embedded_rsl, read_rsl, rsl_signals
+from hemicycle.rights.optout.rsl import MOST_FILES, RSL_LIMIT, embedded_rsl, read_rsl, rsl_signals
 
 from .conftest import robots_txt
 
@@ -46,8 +46,8 @@ PERMITS = '<permits type="usage">ai-train</permits>'
         (f"{PERMITS}<payment/>", "reserved"),
         (f'{PERMITS}<payment type="free"/>', "allowed"),
         (f'{PERMITS}<payment type="attribution"/>', "allowed"),
-        (f'{PERMITS}<permits type="user">non-commercial</permits>', "unknown"),
-        (f'{PERMITS}<prohibits type="geo">EU</prohibits>', "unknown"),
+        (f'{PERMITS}<permits type="user">non-commercial</permits>', "unread"),
+        (f'{PERMITS}<prohibits type="geo">EU</prohibits>', "unread"),
         ('<permits type="geo">ai-train</permits>', "reserved"),
     ],
 )
@@ -87,7 +87,6 @@ def test_two_licences_are_an_offer_each_but_a_prohibition_is_believed() -> None:
     [
         b"",
         b"<rsl/>",
-        b'<rsl xmlns="https://rslstandard.org/rsl"/>',
         b"<rsl",
         b"\0\xff",
         b'<!DOCTYPE r [<!ENTITY a "b">]><rsl xmlns="https://rslstandard.org/rsl">&a;</rsl>',
@@ -95,10 +94,15 @@ def test_two_licences_are_an_offer_each_but_a_prohibition_is_believed() -> None:
         b"<a>" * 100_000,
     ],
 )
-def test_what_cannot_be_read_is_unknown_with_the_reason(data: bytes) -> None:
+def test_what_cannot_be_read_is_unread_with_the_reason(data: bytes) -> None:
     said, quote = read_rsl(data, PAGE, FILE)
-    assert said == "unknown"
+    assert said == "unread"
     assert quote
+
+
+def test_a_content_whose_address_cannot_be_read_may_be_for_this_page() -> None:
+    assert value(licence(PERMITS) + licence("", "https://[")) == "unread"
+    assert value(licence("") + licence(PERMITS, "https://[")) == "reserved"
 
 
 def test_a_file_that_was_named_and_not_fetched_is_an_entry() -> None:
@@ -106,11 +110,24 @@ def test_a_file_that_was_named_and_not_fetched_is_an_entry() -> None:
     named = named_by_robots(robots)
     assert named == (FILE,)
     (found,) = rsl_signals(PAGE, named, {})
-    assert (found.protocol, found.value, found.place, found.sha256) == ("rsl", "unknown", FILE, None)
+    assert (found.protocol, found.value, found.place, found.sha256) == ("rsl", "unread", FILE, None)
     fetched = {FILE: Fetched(FILE, 200, rsl(licence(PERMITS)))}
     assert [r.value for r in rsl_signals(PAGE, named, fetched)] == ["allowed"]
     long = {FILE: Fetched(FILE, 200, rsl(licence(PERMITS)) + b" " * RSL_LIMIT)}
-    assert [r.value for r in rsl_signals(PAGE, named, long)] == ["unknown"]
+    assert [r.value for r in rsl_signals(PAGE, named, long)] == ["unread"]
+    gone = {FILE: Fetched(FILE, 404)}
+    assert [r.value for r in rsl_signals(PAGE, named, gone)] == ["unread"]
+
+
+def test_files_named_beyond_those_that_are_read_are_unread() -> None:
+    robots = robots_txt("".join(f"License: /{n}.xml\n" for n in range(MOST_FILES + 2)))
+    named = named_by_robots(robots)
+    files = {name: Fetched(name, 200, rsl(licence(PERMITS))) for name in named}
+    assert [r.value for r in rsl_signals(PAGE, named, files)] == ["allowed"] * MOST_FILES + ["unread"]
+    inside = f'<script type="application/rsl+xml">{rsl(licence(PERMITS)).decode()}</script>'
+    html = (inside * (MOST_FILES + 1)).encode()
+    said = [r.value for r in embedded_rsl(PAGE, read_marks(html, PAGE), html, None)]
+    assert said == ["allowed"] * MOST_FILES + ["unread"]
 
 
 def test_a_page_names_its_licence_by_link_and_by_header() -> None:

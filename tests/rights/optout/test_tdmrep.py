@@ -61,14 +61,14 @@ def test_of_two_equally_long_locations_the_more_restrictive_wins() -> None:
         ("0", "allowed"),
         (1.0, "reserved"),
         (True, "reserved"),
-        (False, "unknown"),
-        (2, "unknown"),
-        (None, "unknown"),
-        ([], "unknown"),
-        ("yes", "unknown"),
+        (False, "unread"),
+        (2, "unread"),
+        (None, "unread"),
+        ([], "unread"),
+        ("yes", "unread"),
     ],
 )
-def test_one_reserves_zero_allows_and_nothing_else_says_anything(written: Any, said: str) -> None:
+def test_one_reserves_zero_allows_and_nothing_else_can_be_read(written: Any, said: str) -> None:
     assert value([rule("/", written)], "/a") == said
 
 
@@ -95,17 +95,23 @@ def test_a_single_rule_without_its_list_is_a_rule() -> None:
         b" " * (TDMREP_LIMIT + 1),
     ],
 )
-def test_a_malformed_file_is_unknown_with_the_reason(body: bytes) -> None:
+def test_a_malformed_file_is_unread_with_the_reason(body: bytes) -> None:
     found = file_signal(f"{SITE}/a", Fetched(PLACE, 200, body), PLACE)
-    assert found.value == "unknown"
+    assert found.value == "unread"
     assert found.quote
     assert found.sha256
 
 
+def test_a_rule_without_a_location_may_be_for_any_page_and_takes_back_no_reservation() -> None:
+    assert value([rule("/", 0), {"tdm-reservation": 1}], "/a") == "unread"
+    assert value([rule("/", 1), None], "/a") == "reserved"
+    assert value([rule("/", 0), rule("https://[", 1)], "/a") == "unread"
+
+
 def test_a_missing_file_is_an_entry() -> None:
-    for file in (None, Fetched(PLACE, 404), Fetched(PLACE, None)):
+    for file, said in ((None, "unread"), (Fetched(PLACE, 404), "unknown"), (Fetched(PLACE, None), "unread")):
         found = file_signal(f"{SITE}/a", file, PLACE)
-        assert (found.protocol, found.value, found.place, found.sha256) == ("tdmrep", "unknown", PLACE, None)
+        assert (found.protocol, found.value, found.place, found.sha256) == ("tdmrep", said, PLACE, None)
 
 
 def test_the_policy_is_quoted_with_the_reservation() -> None:
@@ -119,7 +125,7 @@ def test_the_policy_is_quoted_with_the_reservation() -> None:
 def test_headers_joined_by_a_proxy_are_read_apart() -> None:
     assert [r.value for r in header_signal(SITE, {"tdm-reservation": "0, 1"}, None)] == ["reserved"]
     assert [r.value for r in header_signal(SITE, {"tdm-reservation": "0"}, None)] == ["allowed"]
-    assert [r.value for r in header_signal(SITE, {"tdm-reservation": "0, x"}, None)] == ["unknown"]
+    assert [r.value for r in header_signal(SITE, {"tdm-reservation": "0, x"}, None)] == ["unread"]
     assert list(header_signal(SITE, {}, None)) == []
 
 
@@ -168,8 +174,8 @@ def test_an_epub_says_so_in_its_package() -> None:
         epub(b'<!DOCTYPE a [<!ENTITY e "x">]><a/>'),
     ],
 )
-def test_a_broken_epub_says_nothing(data: bytes) -> None:
-    assert epub_metadata(data) == {}
+def test_a_broken_epub_is_unread(data: bytes) -> None:
+    assert [r.value for r in metadata_signal("a.epub", epub_metadata(data), data)] == ["unread"]
 
 
 XMP = (
@@ -192,8 +198,25 @@ def test_of_two_packets_in_a_pdf_the_more_restrictive_wins() -> None:
     assert [r.value for r in metadata_signal("a.pdf", metadata, data)] == ["reserved"]
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"%PDF", b"<x:xmpmeta" * 1_000, XMP[:-20], XMP % b"<a>", b"<x:xmpmeta></x:xmpmeta>"]
-)
-def test_a_pdf_without_readable_xmp_says_nothing(data: bytes) -> None:
+@pytest.mark.parametrize("data", [b"", b"%PDF", XMP % b"<a/>"])
+def test_a_pdf_without_a_word_of_mining_says_nothing(data: bytes) -> None:
     assert pdf_metadata(data) == {}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"<x:xmpmeta" * 99,
+        XMP[:-20],
+        XMP % b"<a>",
+        b"<x:xmpmeta></x:xmpmeta>",
+        XMP % ELEMENT + XMP % b"<a>",
+    ],
+)
+def test_a_packet_that_cannot_be_read_is_unread(data: bytes) -> None:
+    assert [r.value for r in metadata_signal("a.pdf", pdf_metadata(data), data)] == ["unread"]
+
+
+def test_a_packet_that_cannot_be_read_takes_back_no_reservation() -> None:
+    data = XMP % b"<a>" + XMP % ATTRIBUTE
+    assert [r.value for r in metadata_signal("a.pdf", pdf_metadata(data), data)] == ["reserved"]

@@ -2,7 +2,8 @@
 
 An EPUB is a zip whose package file holds `<meta property="tdm:reservation">1</meta>`. A PDF holds XMP, a
 piece of XML that may stand in it uncompressed; it is searched for, so no PDF library is needed, and a packet
-that is compressed is not found. What cannot be read gives an empty mapping, which allows nothing.
+that is compressed is not found. What cannot be read may hold a reservation: it gives one that cannot be read
+either.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ FILE_LIMIT = 256 * 2**20
 MEMBER_LIMIT = 4 * 2**20
 MOST_PACKETS = 100
 
+#: Stands for the value of what cannot be read.
+_UNREADABLE = "(cannot be read)"
 _TDM = "{http://www.w3.org/ns/tdmrep#}"
 _TERMS = ("reservation", "policy")
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError)
@@ -30,14 +33,14 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, Runtim
 def epub_metadata(data: bytes) -> dict[str, str]:
     """`tdm:reservation` and `tdm:policy` of an EPUB's package file, in either of EPUB's two ways."""
     if len(data) > FILE_LIMIT:
-        return {}
+        return {"tdm:reservation": _UNREADABLE}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             container = _member(archive, "META-INF/container.xml")
             package = next((e.get("full-path") for e in container.iter("{*}rootfile")), None)
             root = _member(archive, package or "")
     except (InputError, KeyError, *_DAMAGE):
-        return {}
+        return {"tdm:reservation": _UNREADABLE}
     found: dict[str, str] = {}
     for meta in root.iter("{*}meta"):
         key = (meta.get("property") or meta.get("name") or "").strip().lower()
@@ -57,19 +60,20 @@ def _member(archive: zipfile.ZipFile, name: str) -> etree._Element:
 def pdf_metadata(data: bytes) -> dict[str, str]:
     """`tdm:reservation` and `tdm:policy` of the uncompressed XMP packets of a PDF."""
     found: dict[str, str] = {}
-    at = 0
+    at, whole = 0, len(data) <= FILE_LIMIT
     for _ in range(MOST_PACKETS):
         start = data.find(b"<x:xmpmeta", at, FILE_LIMIT)
         end = data.find(b"</x:xmpmeta>", start, start + MEMBER_LIMIT) if start >= 0 else -1
         if start < 0:
             break
         if end < 0:
-            at = start + 1
+            at, whole = start + 1, False
             continue
         at = end
         try:
             root = parse(data[start : end + len(b"</x:xmpmeta>")], "XMP")
         except InputError:
+            whole = False
             continue
         for element in root.iter(etree.Element):
             for name in _TERMS:
@@ -79,6 +83,10 @@ def pdf_metadata(data: bytes) -> dict[str, str]:
                     name_of(element) == name and etree.QName(element).namespace == _TDM[1:-1]
                 ):
                     _add(found, f"tdm:{name}", words_of(element))
+    else:
+        whole = False
+    if not whole:
+        _add(found, "tdm:reservation", _UNREADABLE)
     return found
 
 

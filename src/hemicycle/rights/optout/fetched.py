@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from hemicycle.digests import sha256_bytes
 from hemicycle.documents import Reservation
+from hemicycle.rights.optout.law import Value
 from hemicycle.rights.optout.protocols import protocol
 
-Value = Literal["allowed", "reserved", "unknown"]
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
 #: Characters of a quote; longer ones are cut, since a document carries them.
 LONGEST_QUOTE = 300
+#: Answers by which a server says that there is no such file; every other failure leaves the question open.
+ABSENT = (404, 410)
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,13 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() else "�" for c in text)
 
 
-def missing(key: str, place: str, file: Fetched | None) -> Reservation:
-    """The entry for a file that is not there: absence is evidence too, and it allows nothing."""
+def missing(key: str, place: str, file: Fetched | None, *, named: bool = False) -> Reservation:
+    """The entry for a file that was not had.
+
+    That a site has no such file is evidence too, and means that it says nothing there. Where the file was
+    `named`, or where nobody could find out, it may say anything.
+    """
     if file is None:
-        return finding(key, "unknown", place, "it was not fetched")
-    return finding(key, "unknown", place, file.why_not(), retrieved=file.retrieved)
+        return finding(key, "unread", place, "it was not fetched")
+    value: Value = "unknown" if file.status in ABSENT and not named else "unread"
+    return finding(key, value, place, file.why_not(), retrieved=file.retrieved)

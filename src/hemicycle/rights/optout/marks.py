@@ -204,14 +204,19 @@ class _Seen:
         base = absolute(own, self.base) if self.base and len(self.base) <= _LONGEST_ADDRESS else own
         links = []
         for tag, rel, href, kind in self.found:
+            kind = kind.partition(";")[0].strip().lower()
             if len(href) > _LONGEST_ADDRESS:
+                if kind == _RSL_TYPE:
+                    problem = (
+                        problem or f"the address of its licence is longer than {_LONGEST_ADDRESS} characters"
+                    )
                 continue
             links.append(
                 Link(
                     tag,
                     frozenset(rel.lower().split()),
                     absolute(base or own, href) or href,
-                    kind.partition(";")[0].strip().lower(),
+                    kind,
                 )
             )
         title = re.sub(r"[ \t\r\n\f]+", " ", self.titles[0]).strip(" ") if self.titles else ""

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator
 
 from hemicycle.documents import Reservation
-from hemicycle.rights.optout.fetched import Headers, Value, finding, header_values
+from hemicycle.rights.optout.fetched import Headers, finding, header_values
+from hemicycle.rights.optout.law import Value
 from hemicycle.rights.optout.marks import Marks
 from hemicycle.rights.optout.protocols import protocol
 from hemicycle.rights.optout.robots import listed

@@ -6,9 +6,10 @@ names does not part them (RFC 9309, section 2.2.4). Matching is Protego's; the l
 its lists grow with the product of names and rules, and a file of half a megabyte would fill the memory.
 
 What counts: a page is `reserved` when `*`, our own name or any listed AI crawler may not fetch it. It is
-`allowed` only where a listed crawler is expressly let in, by an `Allow` that fits the page or an empty
-`Disallow` under its own name. A file that shuts nobody out and names no AI crawler consents to being
-visited, not to being mined: `unknown`. So is a file that is missing, too long, or not text.
+`allowed` only where the group that we follow (our own name's, else that of `*`) names an AI crawler and lets
+it in, by an `Allow` that fits the page or an empty `Disallow`: what is granted to another crawler is not
+granted to us. A file that shuts nobody out, or lets in `*` alone, consents to being visited, not to being
+mined: `unknown`. One that is too long or not text can still reserve, and is `unread` otherwise.
 """
 
 from __future__ import annotations
@@ -175,14 +176,14 @@ def robots_signal(url: str, file: Fetched | None, place: str) -> Reservation:
         path = path_of(url)
         shut = _shut_out(robots, path)
     except ValueError:
-        return found_in(file, "robots", "unknown", place, f"{url!r} is not an address")
+        return found_in(file, "robots", "unread", place, f"{url!r} is not an address")
     if shut is not None:
         return found_in(file, "robots", "reserved", place, _quote_shut(robots, shut, path))
     if robots.problem is not None:
         return found_in(
             file,
             "robots",
-            "unknown",
+            "unread",
             place,
             f"no rule shuts the page, but {robots.problem}",
         )
@@ -190,7 +191,9 @@ def robots_signal(url: str, file: Fetched | None, place: str) -> Reservation:
     if let_in is not None:
         name = listed()[min(let_in.agents & set(listed()))]
         return found_in(file, "robots", "allowed", place, f"User-agent: {name}; {let_in.written}")
-    return found_in(file, "robots", "unknown", place, "shuts out and expressly lets in no AI crawler")
+    return found_in(
+        file, "robots", "unknown", place, "shuts out no AI crawler, and does not expressly let us in"
+    )
 
 
 def may_visit(url: str, file: Fetched | None) -> str | None:
@@ -230,9 +233,10 @@ def _quote_shut(robots: Robots, agent: str, path: str) -> str:
 
 
 def _let_in(robots: Robots, path: str) -> Line | None:
-    """A line that expressly lets a listed crawler fetch the page."""
+    """A line that expressly lets us fetch the page as an AI crawler."""
+    ours = robots.group(OWN_AGENT)
     for line in robots.lines:
-        if not line.agents & set(listed()):
+        if ours not in line.agents or not line.agents & set(listed()):
             continue
         if (line.field == "allow" and _fits(line.value, path)) or (
             line.field == "disallow" and not line.value

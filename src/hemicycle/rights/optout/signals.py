@@ -1,7 +1,8 @@
-"""All signals of a page together, and what they come to: the most restrictive wins.
+"""All signals of a page together.
 
 A page's robots.txt and tdmrep.json always have an entry, even where they were not there or not fetched:
-absence is evidence too. What is missing, malformed or too big is `unknown`, and unknown allows nothing.
+absence is evidence too. What cannot be had, is malformed or too big is `unread`: it closes, whatever else
+permits (see `law`).
 A licence that a page links to is a licence stated by the page, and never an opt-in; clauses in prose are
 left to people.
 """
@@ -13,18 +14,16 @@ from datetime import UTC, datetime
 
 from hemicycle.documents import Reservation, StatedLicence
 from hemicycle.rights.optout import noai, rsl, tdmrep, usage
-from hemicycle.rights.optout.fetched import Fetched, Headers, Value, clean, header_values, pairs
+from hemicycle.rights.optout.fetched import Fetched, Headers, clean, finding, header_values, pairs
+from hemicycle.rights.optout.law import Value, strictest
 from hemicycle.rights.optout.marks import Marks, read_marks
 from hemicycle.rights.optout.paths import site_of
 from hemicycle.rights.optout.robots import robots_signal
 
 
 def combine(reservations: Iterable[Reservation]) -> Value:
-    """What several findings come to: any reservation reserves; without one, any permission allows."""
-    values = {reservation.value for reservation in reservations}
-    if "reserved" in values:
-        return "reserved"
-    return "allowed" if "allowed" in values else "unknown"
+    """What the findings of one look come to."""
+    return strictest(reservation.value for reservation in reservations)
 
 
 def robots_address(url: str) -> str:
@@ -70,6 +69,7 @@ def read_signals(
     tdmrep: Fetched | None,
     rsl: Mapping[str, Fetched],
     on: datetime | None,
+    whole: bool = True,
 ) -> tuple[Reservation, ...]:
     """Everything the protocols say of one page.
 
@@ -80,15 +80,24 @@ def read_signals(
         robots, tdmrep: the site's two files; None where they were not fetched.
         rsl: RSL files by their addresses, as `wanted_files` names them.
         on: when the page was fetched; None for a page that was not.
+        whole: False where `html` is only the beginning of the page.
     """
     retrieved = stamp(on) if on is not None else None
     given = pairs(headers)
     marks = read_marks(html, url, content_type(given)) if html is not None else Marks()
     found = list(_site(url, robots, tdmrep, rsl))
     found += _page(url, marks, html or b"", given, retrieved)
+    problem = marks.problem or (None if whole else "cut where it was recorded")
+    if problem is not None:
+        found.append(page_unread(url, problem, retrieved, html))
     seen = {r.place for r in found if r.protocol == "rsl"}
     found += _rsl_of_page(url, marks, given, rsl, seen)
     return tuple(found)
+
+
+def page_unread(url: str, why: str, retrieved: str | None, html: bytes | None = None) -> Reservation:
+    """The entry for a page not read to its end; under TDMRep, by which any page might have spoken."""
+    return finding("tdmrep", "unread", f"{url}, page", why, evidence=html, retrieved=retrieved)
 
 
 def _page(
@@ -117,7 +126,7 @@ def wanted_files(url: str, html: bytes | None, headers: Headers = ()) -> tuple[s
     """Addresses of the RSL files that a page names, for whoever fetches them."""
     given = pairs(headers)
     marks = read_marks(html, url, content_type(given)) if html is not None else Marks()
-    return rsl.named_by_page(url, marks, given)
+    return rsl.named_by_page(url, marks, given)[: rsl.MOST_FILES]
 
 
 def stated_licences(url: str, html: bytes, headers: Headers = ()) -> tuple[StatedLicence, ...]:

@@ -1,8 +1,8 @@
 """The TDM Reservation Protocol in its four places: a file of the site, headers, metas, embedded metadata.
 
-`tdm-reservation` is 1 (reserved) or 0 (not reserved); anything else says nothing. The file is a list of rules
+`tdm-reservation` is 1 (reserved) or 0 (not reserved); anything else is `unread`. The file is a list of rules
 with a pattern of paths each. Whether the first matching rule decides or the most specific one is read both
-ways, and where the two differ the reservation holds.
+ways, and where the two differ the reservation holds. A rule without a pattern may be for any page.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from hemicycle.documents import Reservation
 from hemicycle.rights.optout.fetched import (
     Fetched,
     Headers,
-    Value,
     finding,
     found_in,
     header_values,
     missing,
 )
+from hemicycle.rights.optout.law import Value, rank, strictest
 from hemicycle.rights.optout.marks import Marks
 from hemicycle.rights.optout.paths import matches, normal, path_of
 
@@ -30,15 +30,14 @@ WELL_KNOWN = "/.well-known/tdmrep.json"
 TDMREP_LIMIT = 2**20
 
 _SAID: dict[str, Value] = {"1": "reserved", "1.0": "reserved", "0": "allowed", "0.0": "allowed"}
-_STRICTEST_FIRST: tuple[Value, ...] = ("reserved", "unknown", "allowed")
 
 
 def read_reservation(written: Any) -> Value:
     """What a value of `tdm-reservation` says. 1.0 and “1” are 1; true reserves, false allows nothing."""
     if isinstance(written, bool):
-        return "reserved" if written else "unknown"
+        return "reserved" if written else "unread"
     text = str(written).strip()[:10] if isinstance(written, str | int | float) else ""
-    return _SAID.get(text, "unknown")
+    return _SAID.get(text, "unread")
 
 
 def file_signal(url: str, file: Fetched | None, place: str) -> Reservation:
@@ -50,27 +49,29 @@ def file_signal(url: str, file: Fetched | None, place: str) -> Reservation:
         return found_in(file, "tdmrep", value, place, quote)
 
     if file.truncated or len(file.body) > TDMREP_LIMIT:
-        return found("unknown", f"longer than the {TDMREP_LIMIT} bytes that are read")
+        return found("unread", f"longer than the {TDMREP_LIMIT} bytes that are read")
     try:
         rules = json.loads(file.body.decode("utf-8-sig"), object_pairs_hook=_rule)
         path = path_of(url)
     except (ValueError, RecursionError) as error:
         said = str(error).partition(": ")[0] if isinstance(error, ValueError) else "nested too deep"
-        return found("unknown", f"it cannot be read: {said}")
+        return found("unread", f"it cannot be read: {said}")
     if isinstance(rules, dict):
         rules = [rules]  # a single rule without its list
     if not isinstance(rules, list):
-        return found("unknown", "it is not a list of rules")
-    fitting = [rule for rule in rules if _fits(rule, url, path)]
-    if not fitting:
+        return found("unread", "it is not a list of rules")
+    fits = [_fits(rule, url, path) for rule in rules]
+    fitting = [rule for rule, fit in zip(rules, fits, strict=True) if fit]
+    longest = max((len(rule["location"]) for rule in fitting), default=0)
+    deciding = [*fitting[:1], *(rule for rule in fitting if len(rule["location"]) == longest)]
+    rule = min(deciding, key=lambda rule: _strictness(rule.get("tdm-reservation")), default=None)
+    value = read_reservation(rule.get("tdm-reservation")) if rule else "unknown"
+    if None in fits and value != "reserved":
+        return found("unread", "a rule does not say which pages it is for")
+    if rule is None:
         return found("unknown", "no rule is for this page")
-    longest = max(len(rule["location"]) for rule in fitting)
-    deciding = [fitting[0], *(rule for rule in fitting if len(rule["location"]) == longest)]
-    rule = min(deciding, key=lambda rule: _strictness(rule.get("tdm-reservation")))
     kept = {k: rule[k] for k in ("location", "tdm-reservation", "tdm-policy") if k in rule}
-    return found(
-        read_reservation(rule.get("tdm-reservation")), json.dumps(kept, ensure_ascii=True, default=str)
-    )
+    return found(value, json.dumps(kept, ensure_ascii=True, default=str))
 
 
 def _rule(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -81,14 +82,17 @@ def _rule(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _strictness(written: Any) -> int:
-    return _STRICTEST_FIRST.index(read_reservation(written))
+    return rank(read_reservation(written))
 
 
-def _fits(rule: Any, url: str, path: str) -> bool:
-    """Whether a rule is for a page. A location may be a path or, on this very host, a whole address."""
+def _fits(rule: Any, url: str, path: str) -> bool | None:
+    """Whether a rule is for a page; None where it does not say for which it is.
+
+    A location may be a path or, on this very host, a whole address.
+    """
     location = rule.get("location") if isinstance(rule, dict) else None
     if not isinstance(location, str):
-        return False
+        return None
     if "://" in location:
         try:
             parts = urllib.parse.urlsplit(location)
@@ -96,7 +100,7 @@ def _fits(rule: Any, url: str, path: str) -> bool:
                 return False
             location = parts.path or "/"
         except ValueError:
-            return False
+            return None
     if not location.startswith(("/", "*")):
         location = f"/{location}"
     return matches(normal(location), path)
@@ -112,7 +116,7 @@ def header_signal(url: str, headers: Headers, retrieved: str | None) -> Iterator
         quote = f"tdm-reservation: {', '.join(values)}" + (f"; tdm-policy: {policy[0]}" if policy else "")
         yield finding(
             "tdmrep",
-            _strictest(said),
+            strictest(map(read_reservation, said)),
             f"{url}, header tdm-reservation",
             quote,
             evidence=quote.encode("utf-8", "replace"),
@@ -128,7 +132,14 @@ def meta_signal(url: str, marks: Marks, html: bytes, retrieved: str | None) -> I
         quote = f"meta tdm-reservation: {', '.join(values)}" + (
             f"; tdm-policy: {policy[0]}" if policy else ""
         )
-        yield finding("tdmrep", _strictest(values), f"{url}, meta", quote, evidence=html, retrieved=retrieved)
+        yield finding(
+            "tdmrep",
+            strictest(map(read_reservation, values)),
+            f"{url}, meta",
+            quote,
+            evidence=html,
+            retrieved=retrieved,
+        )
 
 
 def metadata_signal(
@@ -139,13 +150,5 @@ def metadata_signal(
         written = metadata["tdm:reservation"]
         policy = metadata.get("tdm:policy")
         quote = f"tdm:reservation: {written}" + (f"; tdm:policy: {policy}" if policy else "")
-        yield finding(
-            "tdmrep", _strictest(written.split(",")), place, quote, evidence=data, retrieved=retrieved
-        )
-
-
-def _strictest(values: list[str]) -> Value:
-    read = [read_reservation(value) for value in values]
-    if "reserved" in read:
-        return "reserved"
-    return "allowed" if read and all(value == "allowed" for value in read) else "unknown"
+        value = strictest(map(read_reservation, written.split(",")))
+        yield finding("tdmrep", value, place, quote, evidence=data, retrieved=retrieved)

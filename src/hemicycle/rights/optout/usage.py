@@ -5,7 +5,7 @@ of robots.txt, perhaps with the path they are for, and in HTTP headers. In a gro
 wins; of equally long ones, and between groups, the more restrictive. The groups that count are those for
 `*`, for us and for the listed crawlers; a permission counts only in the group we ourselves follow.
 
-A value that cannot be read as a whole allows nothing; a reservation in the part that can be read still holds.
+A value that cannot be read as a whole is `unread`; a reservation in the part that can be read still holds.
 The drafts of AIPREF let the last of two equal terms win; here the more restrictive does.
 """
 
@@ -15,7 +15,8 @@ import re
 from collections.abc import Iterator
 
 from hemicycle.documents import Reservation
-from hemicycle.rights.optout.fetched import Fetched, Headers, Value, finding, found_in, header_values
+from hemicycle.rights.optout.fetched import Fetched, Headers, finding, found_in, header_values
+from hemicycle.rights.optout.law import Value, rank
 from hemicycle.rights.optout.paths import matches, normal, path_of
 from hemicycle.rights.optout.protocols import OWN_AGENT, protocol
 from hemicycle.rights.optout.robots import EVERYBODY, ROBOTS_LIMIT, Line, Robots, read_robots
@@ -28,7 +29,6 @@ _MEMBER = re.compile(
     r'([a-z*][a-z0-9_.*-]{0,63})(?:\s*=\s*("(?:[^"\\]|\\.){0,500}"|[^\s,;"]{1,100}))?\s*(?:;[^;,"]{0,200}){0,8}',
     re.IGNORECASE,
 )
-_SEVERITY: dict[Value, int] = {"allowed": 0, "unknown": 1, "reserved": 2}
 #: Characters of one value that are read.
 _LONGEST_VALUE = 8_192
 
@@ -49,7 +49,9 @@ def read_value(field: str, written: str) -> Value:
         if term in known.decides:
             allowed = allowed or said == yes
             whole = whole and said == yes
-    return "allowed" if allowed and whole else "unknown"
+    if not whole:
+        return "unread"
+    return "allowed" if allowed else "unknown"
 
 
 def _members(written: str) -> Iterator[str]:
@@ -73,7 +75,7 @@ def usage_of_robots(url: str, file: Fetched | None, place: str) -> Iterator[Rese
         value, line = said
         quote = line.written
         if value == "allowed" and robots.problem is not None:
-            value, quote = "unknown", f"{quote} (not relied on: {robots.problem})"
+            value, quote = "unread", f"{quote} (not relied on: {robots.problem})"
         yield found_in(file, field, value, place, quote)
 
 
@@ -88,20 +90,18 @@ def _said(robots: Robots, field: str, path: str) -> tuple[Value, Line] | None:
             if value == "allowed" and (name != ours or not line.agents):
                 value = "unknown"
             answers.append((value, line))
-    return max(answers, key=lambda answer: _SEVERITY[answer[0]]) if answers else None
+    return min(answers, key=lambda answer: rank(answer[0]), default=None)
 
 
 def _of_group(lines: list[Line], field: str, path: str) -> tuple[Value, Line] | None:
     """What the longest matching rule of a group says; of equally long ones the most restrictive."""
-    best: tuple[int, int, Value, Line] | None = None
+    fitting: list[tuple[int, Value, Line]] = []
     for line in lines:
         pattern, value = _split(line.value)
-        if pattern and not matches(normal(pattern), path):
-            continue
-        read = read_value(field, value)
-        if best is None or (len(pattern), _SEVERITY[read]) > best[:2]:
-            best = (len(pattern), _SEVERITY[read], read, line)
-    return (best[2], best[3]) if best else None
+        if not pattern or matches(normal(pattern), path):
+            fitting.append((len(pattern), read_value(field, value), line))
+    best = min(fitting, key=lambda rule: (-rule[0], rank(rule[1])), default=None)
+    return best[1:] if best else None
 
 
 def _split(written: str) -> tuple[str, str]:
