@@ -193,20 +193,14 @@ def passage_hash(passage: str) -> int:
 def _passages(data: Bytes, offsets: Places) -> tuple[Places, Places, Places, Hashes, npt.NDArray[np.int32]]:
     """Places in the arrays at which each text's passages begin (the first text's left out, the end put in);
     start, end, hash and number of words of each passage."""
-    count = _find(data, offsets, *_room(0), np.empty(0, np.int64))
-    columns = _room(count)
+    own = data[offsets[0] : offsets[-1]]
+    lines = len(offsets) - 1 + np.count_nonzero((own[1:] == 0x0A) & (own[:-1] != 0x0A))
+    room = lines + lines // 2
+    starts, ends = np.empty(room, np.int64), np.empty(room, np.int64)
+    hashes, words = np.empty(room, np.uint64), np.empty(room, np.int32)
     bounds = np.empty(len(offsets) - 1, np.int64)
-    _find(data, offsets, *columns, bounds)
-    return bounds, *columns
-
-
-def _room(count: int) -> tuple[Places, Places, Hashes, npt.NDArray[np.int32]]:
-    return (
-        np.empty(count, np.int64),
-        np.empty(count, np.int64),
-        np.empty(count, np.uint64),
-        np.empty(count, np.int32),
-    )
+    count = _find(data, offsets, starts, ends, hashes, words, bounds)
+    return bounds, starts[:count], ends[:count], hashes[:count], words[:count]
 
 
 @kernel
@@ -227,8 +221,12 @@ def _line(data: Bytes, at: int, stop: int, whole: Any, goes_on: bool) -> tuple[i
     """Read to the end of a line: that place, its words, its hash, and `whole` continued with it."""
     line, words = _BASIS, 0
     in_word, in_figures = False, False
-    while at < stop and data[at] != 0x0A:
-        size = _space(data, at, stop)
+    while at < stop:
+        byte = data[at]
+        if byte == 0x0A:
+            break
+        # Most bytes are seen at once to be no space; calling would cost more than all the rest.
+        size = _space(data, at, stop) if byte <= 0x20 or byte == 0xC2 or byte == 0xE2 else 0
         if size:
             in_word = in_figures = False
             at += size
@@ -240,11 +238,11 @@ def _line(data: Bytes, at: int, stop: int, whole: Any, goes_on: bool) -> tuple[i
             if words or goes_on:
                 whole = (whole ^ np.uint64(0x20)) * _PRIME
             words += 1
-        figure = 0x30 <= data[at] <= 0x39
+        figure = 0x30 <= byte <= 0x39
         if not (figure and in_figures):
-            byte = np.uint64(0x30) if figure else np.uint64(data[at])
-            line = (line ^ byte) * _PRIME
-            whole = (whole ^ byte) * _PRIME
+            letter = np.uint64(0x30) if figure else np.uint64(byte)
+            line = (line ^ letter) * _PRIME
+            whole = (whole ^ letter) * _PRIME
         in_figures = figure
         at += 1
     return at, words, line, whole
@@ -260,9 +258,8 @@ def _find(
     words: npt.NDArray[np.int32],
     bounds: Places,
 ) -> int:
-    """Write the passages of all texts, or only count them where there is no room for any."""
+    """Write the passages of all texts and return how many there are."""
     count = 0
-    writes = len(bounds) > 0
     for text in range(len(offsets) - 1):
         at, stop = offsets[text], offsets[text + 1]
         # The paragraph so far.
@@ -271,8 +268,7 @@ def _find(
             start = at
             at, number, line, whole = _line(data, at, stop, whole, lines > 0)
             if number:
-                if writes:
-                    starts[count], ends[count], hashes[count], words[count] = start, at, line, number
+                starts[count], ends[count], hashes[count], words[count] = start, at, line, number
                 count += 1
                 first = start if lines == 0 else first
                 last = at
@@ -280,13 +276,11 @@ def _find(
                 total += number
             if number == 0 or at >= stop:
                 if lines > 1:
-                    if writes:
-                        starts[count], ends[count], hashes[count], words[count] = first, last, whole, total
+                    starts[count], ends[count], hashes[count], words[count] = first, last, whole, total
                     count += 1
                 lines, total, whole = 0, 0, _BASIS
             at += 1
-        if writes:
-            bounds[text] = count
+        bounds[text] = count
     return count
 
 

@@ -20,6 +20,8 @@ of whole numbers only, with their known answers in the tests.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -35,6 +37,7 @@ VALUES = BANDS * ROWS
 SHINGLE = 5
 
 Keys = npt.NDArray[np.uint64]
+Values = npt.NDArray[np.uint32]
 
 #: Name and type of the column of signatures: one leaf a band, so that one band can be read by itself.
 COLUMN = "near"
@@ -75,14 +78,14 @@ def to_arrow(keys: Keys) -> pa.StructArray:
 
 
 @kernel
-def _mix(number: np.uint64) -> np.uint64:
+def _mix(number: Any) -> Any:
     number = (number ^ (number >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     number = (number ^ (number >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return number ^ (number >> np.uint64(31))
 
 
 @kernel
-def _smallest(x, factors, summands, values) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _smallest(x: Any, factors: Values, summands: Values, values: Values) -> None:
     for i in range(VALUES):
         value = np.uint32(factors[i] * x + summands[i])
         if value < values[i]:
@@ -90,7 +93,7 @@ def _smallest(x, factors, summands, values) -> None:  # type: ignore[no-untyped-
 
 
 @kernel
-def _run_hash(run, first, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _run_hash(run: Keys, first: int, size: int) -> Any:
     number = np.uint64(size)
     for i in range(first, first + size):
         number = (number ^ run[i % SHINGLE]) * np.uint64(0x9E3779B97F4A7C15)
@@ -101,8 +104,8 @@ def _run_hash(run, first, size):  # type: ignore[no-untyped-def]  # noqa: ANN001
 def _sign(
     words: npt.NDArray[np.uint64],
     offsets: npt.NDArray[np.int64],
-    factors: npt.NDArray[np.uint32],
-    summands: npt.NDArray[np.uint32],
+    factors: Values,
+    summands: Values,
     keys: Keys,
 ) -> None:
     values = np.empty(VALUES, np.uint32)

@@ -18,13 +18,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from hemicycle.curate.near import BANDS, COLUMN, NAMES, VALUES, Keys
+from hemicycle.curate.near import BANDS, COLUMN, NAMES, Keys
 from hemicycle.documents import read_batches
 from hemicycle.errors import InputError
 from hemicycle.kernels import kernel
@@ -211,27 +212,29 @@ def _flatten(parents: Rows) -> None:
 
 
 @kernel
-def _agreement(a: npt.NDArray[np.uint64], b: npt.NDArray[np.uint64]) -> np.int64:
+def _agreement(a: npt.NDArray[np.uint64], b: npt.NDArray[np.uint64]) -> Any:
     """In how many bytes two signatures agree, eight at a time: the top bit of each byte says it differs."""
     differ = np.uint64(0)
     low, top = np.uint64(0x7F7F7F7F7F7F7F7F), np.uint64(0x8080808080808080)
-    for band in range(BANDS):
+    for band in range(len(a)):
         bits = a[band] ^ b[band]
         # At most 14 differing bands a byte: the sums do not run over.
         differ += ((((bits & low) + low) | bits) & top) >> np.uint64(7)
     total = (differ * np.uint64(0x0101010101010101)) >> np.uint64(56)
-    return VALUES - np.int64(total)
+    return 8 * len(a) - np.int64(total)
 
 
 @kernel
 def _settle(keys: Keys, buckets: npt.NDArray[np.int32], starts: Places, agree: int, twin: Places) -> None:
     kept = np.empty(starts[-1], np.uint32)
     filled = np.zeros(len(starts) - 1, np.uint8)
+    bands = keys.shape[1]
     for row in range(len(keys)):
         best = agree - 1
-        for band in range(BANDS):
+        for band in range(bands):
             bucket = buckets[row, band]
-            if bucket < 0 or best == VALUES:
+            # Of rows that are all the same to the byte only one was kept.
+            if bucket < 0 or best == 8 * bands:
                 continue
             for at in range(starts[bucket], starts[bucket] + filled[bucket]):
                 other = np.int64(kept[at])
@@ -241,7 +244,7 @@ def _settle(keys: Keys, buckets: npt.NDArray[np.int32], starts: Places, agree: i
                     twin[row] = other
         if twin[row] >= 0:
             continue
-        for band in range(BANDS):
+        for band in range(bands):
             bucket = buckets[row, band]
             if bucket >= 0 and filled[bucket] < starts[bucket + 1] - starts[bucket]:
                 kept[starts[bucket] + filled[bucket]] = row
