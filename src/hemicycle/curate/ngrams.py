@@ -9,7 +9,7 @@ them, in characters:
   jumped over, any other is remembered and one word is gone on.
 
 The trap is in the second: its n-grams are compared *joined without spaces*, so "ab c" and "a bc" are the
-same. Hashes of words cannot say that; a polynomial over the bytes of all words can, since the hash of a stretch
+same. Hashes of words cannot say that; a polynomial over the bytes of all words can, as the hash of a stretch
 is the difference of two of its prefixes:
 
     G(k) = sum of byte(i) * B^i for i < k,   hash of bytes i to j = (G(j) - G(i)) * B^(-i)   (mod 2^64)
