@@ -1,0 +1,459 @@
+"""Lines: one pass over the bytes of a batch of texts, for all that counts characters, lines or paragraphs.
+
+A line ends at ``\\n`` and nowhere else: cleaned text has no other line end. Three readings of "line" live
+here, because three sets of rules do: every line but a last empty one (Gopher quality, as ``str.splitlines``),
+every line with something visible on it (FineWeb, C4), and what stands between runs of ``\\n``, with an empty
+piece at either end of a text that begins or ends with one (Gopher repetition, as ``re.split``).
+
+What C4 does to lines is only counted: no line is taken out of a text here.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hemicycle.curate.characters import characters
+from hemicycle.curate.words import Bytes, Hashes, Places
+from hemicycle.kernels import kernel
+
+
+class Count(enum.IntEnum):
+    """What is counted of each text: the columns of `count_lines`."""
+
+    CHARACTERS = 0
+    VISIBLE = 1
+    LETTERS = 2
+    DIGITS = 3
+    HASHES = 4
+    ELLIPSES = 5
+    NEWLINES = 6
+    CURLY = 7
+    BRACKETED = 8
+    SENTENCES = 9
+    LINES = 10
+    BULLET_LINES = 11
+    ELLIPSIS_LINES = 12
+    VISIBLE_LINES = 13
+    ENDED_LINES = 14
+    SHORT_LINES = 15
+    HYPHEN_LINES = 16
+    TIMECODE_LINES = 17
+    MARKED_LINES = 18
+    FEW_WORD_LINES = 19
+    JAVASCRIPT_LINES = 20
+    POLICY_LINES = 21
+    LOREM_IPSUM = 22
+    LONGEST_UNSPACED = 23
+    C4_LINES = 24
+    C4_SENTENCES = 25
+    DUPLICATE_VISIBLE_CHARACTERS = 26
+    PIECES = 27
+    DUPLICATE_PIECES = 28
+    DUPLICATE_PIECE_CHARACTERS = 29
+    PARAGRAPHS = 30
+    DUPLICATE_PARAGRAPHS = 31
+    DUPLICATE_PARAGRAPH_CHARACTERS = 32
+
+
+#: A line of so many characters is short.
+SHORT = 30
+#: C4 leaves out lines of fewer words than this, and lines with a longer word than that.
+FEW_WORDS, LONG_WORD = 3, 1000
+#: Phrases that C4 looks for in lower case, with their French counterparts.
+JAVASCRIPT = ("javascript",)
+LOREM_IPSUM = ("lorem ipsum",)
+POLICY = (
+    "terms of use",
+    "privacy policy",
+    "cookie policy",
+    "uses cookies",
+    "use of cookies",
+    "use cookies",
+    "conditions d'utilisation",
+    "conditions d’utilisation",
+    "politique de confidentialit",
+    "politique de cookies",
+    "utilise des cookies",
+    "utilisation de cookies",
+    "utilisation des cookies",
+)
+
+_LETTER, _DIGIT, _SPACE, _CLASS, _ENDS = 1, 2, 4, 7, 16
+_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+_SPREAD = np.uint64(0xD6E8FEB86659FD93)
+_FOUND = {0: JAVASCRIPT, 1: POLICY, 2: LOREM_IPSUM}
+
+
+def count_lines(data: Bytes, offsets: Places) -> npt.NDArray[np.int64]:
+    """Count everything in `Count` of each text: (texts, counts)."""
+    counts = np.zeros((len(offsets) - 1, len(Count)), np.int64)
+    most = _most_newlines(data, offsets) + 2
+    _count(
+        data,
+        offsets,
+        characters().classes,
+        *_PHRASES,
+        np.empty(2 << int(most).bit_length(), np.uint64),
+        np.empty((2, most), np.uint64),
+        np.empty((2, most), np.int64),
+        counts,
+    )
+    return counts
+
+
+def _phrases() -> tuple[Bytes, Places, Bytes, npt.NDArray[np.uint16]]:
+    """All phrases in one array, their ends, their kinds, and by two first bytes which may begin there."""
+    phrases = [(phrase.encode("utf-8"), kind) for kind, found in _FOUND.items() for phrase in found]
+    begins = np.zeros(1024, np.uint16)
+    for number, (phrase, _) in enumerate(phrases):
+        begins[(phrase[0] * 31 + phrase[1]) & 1023] |= 1 << number
+    return (
+        np.frombuffer(b"".join(phrase for phrase, _ in phrases), np.uint8),
+        np.cumsum([0, *(len(phrase) for phrase, _ in phrases)]),
+        np.array([kind for _, kind in phrases], np.uint8),
+        begins,
+    )
+
+
+_PHRASES = _phrases()
+
+
+@kernel
+def _decode(data: Bytes, at: int, stop: int) -> Any:
+    """The code point at a place and the place after it; a byte that begins none counts alone, as U+FFFD."""
+    first = np.int64(data[at])
+    if first < 0x80:
+        return first, at + 1
+    size = 2 if 0xC2 <= first < 0xE0 else 3 if 0xE0 <= first < 0xF0 else 4 if 0xF0 <= first < 0xF5 else 0
+    if size == 0 or at + size > stop:
+        return 0xFFFD, at + 1
+    point = first & (0x7F >> size)
+    for i in range(at + 1, at + size):
+        byte = np.int64(data[i])
+        if byte & 0xC0 != 0x80:
+            return 0xFFFD, at + 1
+        point = point << 6 | byte & 0x3F
+    return (point, at + size) if point < 0x110000 else (0xFFFD, at + 1)
+
+
+@kernel
+def _most_newlines(data: Bytes, offsets: Places) -> int:
+    most = 0
+    for text in range(len(offsets) - 1):
+        here = 0
+        for i in range(offsets[text], offsets[text + 1]):
+            here += data[i] == 10
+        most = max(most, here)
+    return most
+
+
+@kernel
+def _closes(point: int) -> bool:
+    """Marks that may stand between the end of a sentence and the space after it."""
+    return point in (0x22, 0x27, 0x29, 0x5D, 0xBB, 0x2019, 0x201D)
+
+
+@kernel
+def _characters(data: Bytes, at: int, stop: int, classes: Bytes, total: Places) -> Any:
+    """Count the characters of one line.
+
+    Returns its length, visible characters, sentences, unspaced words, the length of the longest, and colons.
+    """
+    length, visible, dots, depth = 0, 0, 0, 0
+    # A sentence ends at a mark with a letter before it, closing marks and then a space or nothing after it.
+    sentences, seen, ending = 0, False, False
+    words, word, longest, colons = 0, 0, 0, 0
+    while at < stop:
+        point, at = _decode(data, at, stop)
+        kind = classes[point]
+        length += 1
+        if kind & _CLASS == _SPACE:
+            longest = max(longest, word)
+            word = dots = 0
+            sentences += ending
+            seen = seen and not ending
+            ending = False
+            continue
+        visible += 1
+        words += word == 0
+        word += 1
+        total[Count.BRACKETED] += depth > 0
+        if kind & _CLASS == _LETTER:
+            total[Count.LETTERS] += 1
+            seen, ending, dots = True, False, 0
+            continue
+        dots = dots + 1 if point == 0x2E else 0
+        if kind & _CLASS == _DIGIT:
+            total[Count.DIGITS] += 1
+            ending = False
+            continue
+        total[Count.ELLIPSES] += point == 0x2026 or (dots > 0 and dots % 3 == 0)
+        total[Count.HASHES] += point == 0x23
+        total[Count.CURLY] += point == 0x7B
+        colons += point == 0x3A
+        depth = _depth(point, depth)
+        total[Count.BRACKETED] += point in (0x28, 0x5B) and depth == 1
+        ending = seen and (kind & _ENDS != 0 or point == 0x2026 or (ending and _closes(point)))
+    total[Count.CHARACTERS] += length
+    total[Count.VISIBLE] += visible
+    sentences += ending
+    total[Count.SENTENCES] += sentences
+    return length, visible, sentences, words, max(longest, word), colons
+
+
+@kernel
+def _depth(point: int, depth: int) -> int:
+    """How many round or square brackets are open after a character."""
+    if point in (0x28, 0x5B):
+        return depth + 1
+    return max(0, depth - 1) if point in (0x29, 0x5D) else depth
+
+
+@kernel
+def _timecode(data: Bytes, at: int, stop: int) -> bool:
+    """Whether dd:dd:dd stands in a line."""
+    met = 0
+    for i in range(at, stop):
+        digit = 0x30 <= data[i] <= 0x39
+        if digit and met not in (2, 5):
+            met += 1
+            if met == 8:
+                return True
+        elif data[i] == 0x3A and met in (2, 5):
+            met += 1
+        elif not digit:
+            met = 0
+    return False
+
+
+@kernel
+def _phrases_of(
+    data: Bytes, at: int, stop: int, phrases: Bytes, bounds: Places, kinds: Bytes, begins: Any
+) -> int:
+    """Which kinds of phrases a line holds, in whatever case: a bit each."""
+    found = 0
+    for i in range(at, stop - 1):
+        first, second = data[i] | 0x20, data[i + 1] | 0x20
+        candidates = begins[(first * 31 + second) & 1023]
+        if candidates == 0:
+            continue
+        for number in range(len(kinds)):
+            if candidates >> number & 1 == 0:
+                continue
+            a, size = bounds[number], bounds[number + 1] - bounds[number]
+            if i + size > stop:
+                continue
+            k = 0
+            while k < size:
+                byte = data[i + k]
+                if (byte | 0x20 if 0x41 <= byte <= 0x5A else byte) != phrases[a + k]:
+                    break
+                k += 1
+            if k == size:
+                found |= 1 << kinds[number]
+    return found
+
+
+@kernel
+def _backward(data: Bytes, at: int, stop: int) -> Any:
+    """The code point before `stop`, and its place."""
+    place = stop - 1
+    while place > at and stop - place < 4 and data[place] & 0xC0 == 0x80:
+        place -= 1
+    point, following = _decode(data, place, stop)
+    return (point, place) if following == stop else (0xFFFD, stop - 1)
+
+
+@kernel
+def _first_visible(data: Bytes, at: int, stop: int, classes: Bytes) -> int:
+    point = 0x20
+    while at < stop and classes[point] & _CLASS == _SPACE:
+        point, at = _decode(data, at, stop)
+    return point
+
+
+@kernel
+def _last_visible(data: Bytes, at: int, stop: int, classes: Bytes) -> Any:
+    """The last visible character, and the place after it."""
+    point, before = 0x20, stop
+    while before > at and classes[point] & _CLASS == _SPACE:
+        stop = before
+        point, before = _backward(data, at, stop)
+    return point, stop
+
+
+@kernel
+def _hash(data: Bytes, at: int, stop: int) -> Any:
+    """A hash of bytes, four at a time: FNV-1a in four lanes. Never 0."""
+    one, two, three, four = _BASIS, _BASIS, _BASIS, _BASIS
+    i = at
+    while i + 4 <= stop:
+        one = (one ^ np.uint64(data[i])) * _PRIME
+        two = (two ^ np.uint64(data[i + 1])) * _PRIME
+        three = (three ^ np.uint64(data[i + 2])) * _PRIME
+        four = (four ^ np.uint64(data[i + 3])) * _PRIME
+        i += 4
+    while i < stop:
+        one = (one ^ np.uint64(data[i])) * _PRIME
+        i += 1
+    value = ((one * _SPREAD ^ two) * _SPREAD ^ three) * _SPREAD ^ four ^ np.uint64(stop - at)
+    value ^= value >> np.uint64(29)
+    return value if value != 0 else np.uint64(1)
+
+
+@kernel
+def _line(
+    data: Bytes,
+    at: int,
+    stop: int,
+    classes: Bytes,
+    phrases: Bytes,
+    bounds: Places,
+    kinds: Bytes,
+    begins: Any,
+    total: Places,
+) -> Any:
+    """Count one line; its length, and whether anything is visible on it."""
+    curly = total[Count.CURLY]
+    length, visible, sentences, words, longest, colons = _characters(data, at, stop, classes, total)
+    if visible == 0:
+        return length, False
+    first = _first_visible(data, at, stop, classes)
+    last, end = _last_visible(data, at, stop, classes)
+    dotted = end - at >= 3 and data[end - 1] == 0x2E and data[end - 2] == 0x2E and data[end - 3] == 0x2E
+    total[Count.VISIBLE_LINES] += 1
+    total[Count.BULLET_LINES] += first in (0x2022, 0x2D)
+    total[Count.ELLIPSIS_LINES] += dotted or last == 0x2026
+    total[Count.ENDED_LINES] += end == stop and classes[last] & _ENDS != 0
+    total[Count.SHORT_LINES] += length <= SHORT
+    total[Count.HYPHEN_LINES] += last in (0x2D, 0x2010, 0xAC)
+    total[Count.TIMECODE_LINES] += colons >= 2 and _timecode(data, at, stop)
+    total[Count.LONGEST_UNSPACED] = max(total[Count.LONGEST_UNSPACED], longest)
+    found = _phrases_of(data, at, stop, phrases, bounds, kinds, begins)
+    # C4's own marks, and the closing quotation mark of French.
+    marked = last in (0x2E, 0x3F, 0x21, 0x22, 0x27, 0xBB) and not dotted
+    total[Count.MARKED_LINES] += marked
+    total[Count.FEW_WORD_LINES] += words < FEW_WORDS
+    total[Count.JAVASCRIPT_LINES] += found & 1
+    total[Count.POLICY_LINES] += found >> 1 & 1
+    total[Count.LOREM_IPSUM] += found >> 2 & 1
+    if marked and words >= FEW_WORDS and longest <= LONG_WORD and found == 0 and total[Count.CURLY] == curly:
+        total[Count.C4_LINES] += 1
+        total[Count.C4_SENTENCES] += sentences
+    return length, True
+
+
+@kernel
+def _repeats(hashes: Hashes, lengths: Places, count: int, table: Hashes) -> Any:
+    """Of so many pieces, how many repeat an earlier one, and their characters."""
+    mask = 15
+    while mask < 2 * count:
+        mask = 2 * mask + 1
+    mask = min(mask, len(table) - 1)
+    table[: mask + 1] = 0
+    repeated, length = 0, 0
+    for i in range(count):
+        slot = np.int64((hashes[i] * _SPREAD) >> np.uint64(32)) & mask
+        while table[slot] != 0 and table[slot] != hashes[i]:
+            slot = (slot + 1) & mask
+        if table[slot] == 0:
+            table[slot] = hashes[i]
+        else:
+            repeated += 1
+            length += lengths[i]
+    return repeated, length
+
+
+@kernel
+def _points(data: Bytes, at: int, stop: int) -> Any:
+    """Code points of a stretch of UTF-8."""
+    count = 0
+    while at < stop:
+        count += data[at] & 0xC0 != 0x80
+        at += 1
+    return count
+
+
+@kernel
+def _stripped(data: Bytes, at: int, stop: int, classes: Bytes) -> Any:
+    """A text without the spaces at its beginning and end."""
+    begin, end, empty = at, at, True
+    while at < stop:
+        point, following = _decode(data, at, stop)
+        if classes[point] & _CLASS != _SPACE:
+            if empty:
+                begin, empty = at, False
+            end = following
+        at = following
+    return begin, end
+
+
+@kernel
+def _paragraphs(data: Bytes, at: int, stop: int, hashes: Hashes, lengths: Places) -> int:
+    """Note the pieces between two or more line ends; how many there are."""
+    count, begin = 0, at
+    while at <= stop:
+        run = at
+        while run < stop and data[run] == 10:
+            run += 1
+        if at == stop or run - at >= 2:
+            hashes[count] = _hash(data, begin, at)
+            lengths[count] = _points(data, begin, at)
+            count += 1
+            begin = run
+        at = max(run, at + 1)
+    return count
+
+
+@kernel
+def _count(
+    data: Bytes,
+    offsets: Places,
+    classes: Bytes,
+    phrases: Bytes,
+    bounds: Places,
+    kinds: Bytes,
+    begins: Any,
+    table: Hashes,
+    hashes: Any,
+    lengths: Any,
+    counts: Any,
+) -> None:
+    for text in range(len(offsets) - 1):
+        begin, stop = offsets[text], offsets[text + 1]
+        total = counts[text]
+        at, visible, pieces, empty = begin, 0, 0, 0
+        while at <= stop:
+            end = at
+            while end < stop and data[end] != 10:
+                end += 1
+            length, seen = _line(data, at, end, classes, phrases, bounds, kinds, begins, total)
+            if end > at:
+                hashed = _hash(data, at, end)
+                hashes[1, pieces], lengths[1, pieces] = hashed, length
+                pieces += 1
+                if seen:
+                    hashes[0, visible], lengths[0, visible] = hashed, length
+                    visible += 1
+            elif at in (begin, stop):
+                empty += 1
+            total[Count.LINES] += end < stop or end > at
+            total[Count.NEWLINES] += end < stop
+            at = end + 1
+        total[Count.CHARACTERS] += total[Count.NEWLINES]
+        total[Count.DUPLICATE_VISIBLE_CHARACTERS] = _repeats(hashes[0], lengths[0], visible, table)[1]
+        repeated, length = _repeats(hashes[1], lengths[1], pieces, table)
+        # Two empty pieces are copies of each other; a text that is empty has one.
+        total[Count.PIECES] = pieces + empty
+        total[Count.DUPLICATE_PIECES] = repeated + (empty == 2)
+        total[Count.DUPLICATE_PIECE_CHARACTERS] = length
+        a, b = _stripped(data, begin, stop, classes)
+        paragraphs = _paragraphs(data, a, b, hashes[0], lengths[0])
+        repeated, length = _repeats(hashes[0], lengths[0], paragraphs, table)
+        total[Count.PARAGRAPHS] = paragraphs
+        total[Count.DUPLICATE_PARAGRAPHS] = repeated
+        total[Count.DUPLICATE_PARAGRAPH_CHARACTERS] = length
