@@ -1,15 +1,7 @@
 """Compile an inner loop with numba.
 
 One trap: numba looks only at a kernel's own file to tell whether its kept machine code is old. A kernel
-<<<<<<< HEAD
-<<<<<<< HEAD
-must not call one of another file, nor read a constant of one, or a change there would go unnoticed.
-=======
 must not call one of another file, or a change there would go unnoticed.
->>>>>>> h-language
-=======
-must not call one of another file, or a change there would go unnoticed.
->>>>>>> h-filters
 """
 
 from __future__ import annotations

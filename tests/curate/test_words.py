@@ -26,12 +26,7 @@ from hemicycle.curate.words import (
 FUZZ = settings(max_examples=int(os.environ.get("HEMICYCLE_FUZZ", "200")), deadline=None)
 TRICKY = st.sampled_from(
     [
-<<<<<<< HEAD
-        *"aéÉlLdDqQuU'’--‐‑.,,0123½²é 	
-«»!?…#•_𝒳🙂ẞİΣς",
-=======
         *"aéÉlLdDqQuU'’--‐‑.,,0123½²é \t\n«»!?…#•_𝒳🙂ẞİΣς",
->>>>>>> h-filters
         *"\u0301\u0300\u200d\u00ad\u00a0\u202f\u2009\u3000\x1c\x85\u2028",
         *("jusqu", "l'", "aujourd", "-t", "qu’", "12,5", "M.", "ﬁ", "e\u0301", "٣", "Ⅳ"),
     ]

@@ -119,11 +119,8 @@ def word_hash(word: str) -> int:
     return value
 
 
-<<<<<<< HEAD
-=======
 #: Bytes of the longest of them, capitals and all.
 _LONGEST_ELIDED = 2 * max(map(len, ELIDED))
->>>>>>> h-filters
 _ELIDED = np.array(sorted(word_hash(word) for word in ELIDED), np.uint64)
 
 
@@ -190,13 +187,6 @@ def _joins(before: int, kind: int, after: int) -> bool:
 
 
 @kernel
-<<<<<<< HEAD
-def _french_word(data: Bytes, at: int, stop: int, classes: Bytes, lower: Counts, elided: Hashes) -> Any:
-    """The word that begins at a place with a letter or a digit: end, length, flags, and both hashes."""
-    length, flags, number = 0, 0, False
-    # The hash since the word's beginning or its last hyphen tells whether an apostrophe is an elision's.
-    exact, folded, segment = _BASIS, _BASIS, _BASIS
-=======
 def _elides(data: Bytes, at: int, stop: int, classes: Bytes, lower: Counts, elided: Hashes) -> bool:
     """Whether a stretch is what an elision leaves of a word."""
     if stop - at > _LONGEST_ELIDED:
@@ -213,27 +203,12 @@ def _french_word(data: Bytes, at: int, stop: int, classes: Bytes, lower: Counts,
     """The word that begins at a place with a letter or a digit: end, length, flags, and both hashes."""
     length, flags, number, segment = 0, 0, False, at
     exact, folded = _BASIS, _BASIS
->>>>>>> h-filters
     point, following = _decode(data, at, stop)
     kind = classes[point] & _CLASS
     while True:
         exact = _hash_bytes(exact, data, at, following)
         length += 1
         at = following
-<<<<<<< HEAD
-        if kind == _DIGIT:
-            flags |= HAS_DIGIT
-            if not number:
-                folded, segment = _add(folded, 0x30), _add(segment, 0x30)
-            number = True
-        elif kind != _DECIMAL:
-            if kind == _LETTER:
-                flags |= HAS_LETTER
-            number = False
-            plain = _plain(point, kind, lower)
-            folded = _add(folded, plain)
-            segment = _BASIS if kind == _HYPHEN else _add(segment, plain)
-=======
         if kind == _LETTER:
             flags |= HAS_LETTER
             number = False
@@ -248,7 +223,6 @@ def _french_word(data: Bytes, at: int, stop: int, classes: Bytes, lower: Counts,
             folded = _add(folded, _plain(point, kind, lower))
             if kind == _HYPHEN:
                 segment = at
->>>>>>> h-filters
         if at >= stop:
             break
         before = kind
@@ -256,13 +230,9 @@ def _french_word(data: Bytes, at: int, stop: int, classes: Bytes, lower: Counts,
         kind = classes[point] & _CLASS
         if kind in (_LETTER, _DIGIT, _MARK):
             continue
-<<<<<<< HEAD
-        if kind == _APOSTROPHE and segment in elided:
-=======
         if kind == _SPACE:
             break
         if kind == _APOSTROPHE and _elides(data, segment, at, classes, lower, elided):
->>>>>>> h-filters
             exact = _hash_bytes(exact, data, at, following)
             return following, length + 1, flags | ELISION, exact, _add(folded, 0x27)
         after = classes[_decode(data, following, stop)[0]] & _CLASS if following < stop else _SPACE
