@@ -1,11 +1,10 @@
-"""Curate: admitted documents in, a corpus out; every dropped document kept with all its reasons.
+"""Curate: cleared documents in, a corpus out; every dropped document kept with all its reasons.
 
-Documents are cleaned, measured, filtered by declared rules, split into train and held-out by group, and
-freed of exact copies, one batch at a time.
+`annotate_source` cleans and measures what rights let through of a source; `make_corpus` judges the measures by
+declared rules, holds groups out, and drops copies. Bounds can be moved without reading a text again.
 """
 
-from hemicycle.curate.clean import clean
-from hemicycle.curate.corpus import CORPUS, DROPPED, curate
-from hemicycle.curate.rules import Rule, load_rules
+from hemicycle.curate.corpus import CORPUS, DROPPED, make_corpus
+from hemicycle.curate.source import annotate_source
 
-__all__ = ["CORPUS", "DROPPED", "Rule", "clean", "curate", "load_rules"]
+__all__ = ["CORPUS", "DROPPED", "annotate_source", "make_corpus"]

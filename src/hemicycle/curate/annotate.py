@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from hemicycle.curate import language, near
 from hemicycle.curate.boilerplate import Hashes, strip
 from hemicycle.curate.clean import clean
-from hemicycle.curate.measures import MEASURES, measure
+from hemicycle.curate.measures import COLUMNS, measure_words, measured_part
 from hemicycle.curate.personal import KINDS, mask
 from hemicycle.curate.words import split_words, text_buffers
 from hemicycle.digests import sha256_text
@@ -30,7 +30,7 @@ from hemicycle.documents import PART, SCHEMA
 
 #: Measures that need more than words and lines: languages, what was masked, passages taken out.
 _MASKED = tuple(f"personal_{kind}" for kind in KINDS)
-NAMES = (*MEASURES, *language.MEASURES, *_MASKED, "boilerplate_passages")
+NAMES = (*COLUMNS, *language.MEASURES, *_MASKED, "boilerplate_passages")
 
 #: What curation finds out about a document. `rank`: how well it is cleared; `signals` has a field a measure.
 ANNOTATED = pa.schema(
@@ -56,9 +56,10 @@ def annotate(batch: pa.Table, repeated: Hashes | None = None) -> pa.Table:
     texts, parts, counts = _clean(batch, repeated)
     column = pa.array(texts, pa.large_string())
     data, offsets = text_buffers(column)
-    words = split_words(data, offsets)
     runs, spoken = language.identify(data, offsets, batch["language"].to_pylist())
-    signals = {**measure(data, offsets, words), **spoken, **counts}
+    measured = measured_part(data, offsets)
+    words = split_words(*measured)
+    signals = {**measure_words(*measured, words), **spoken, **counts}
     made = {
         "text": column,
         "parts": parts,

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from hemicycle.curate.admitted import admitted_rows
 from hemicycle.curate.annotate import ANNOTATED, LONGEST, annotate, set_aside
 from hemicycle.curate.boilerplate import Hashes
+from hemicycle.curate.language_model import model_provenance
 from hemicycle.curate.repeated import find_repeated, repeated_passages
 from hemicycle.documents import parquet_writer
 from hemicycle.engines import Engine, Local, Task
@@ -74,6 +75,7 @@ def annotate_source(
         "documents": sum(c["documents"] for c in counted),
         "shards": len(shards),
         "boilerplate": dict(passages.select("passage", "documents").iter_rows()),
+        "language_model": model_provenance(),
     }
 
 
