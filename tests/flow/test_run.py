@@ -54,9 +54,7 @@ def test_a_sentence_of_the_sittings_is_traced_to_its_turn_its_right_and_the_step
     import pyarrow.parquet as pq
 
     corpus = next((folder / "build" / "corpus").iterdir())
-    row = next(
-        r for r in pq.read_table(corpus / "kept" / "sittings").to_pylist() if r["split"] == "train"
-    )
+    row = next(r for r in pq.read_table(corpus / "kept" / "sittings").to_pylist() if r["split"] == "train")
     turn = max((p for p in row["parts"] if p["kind"] == "turn"), key=lambda p: p["end"] - p["start"])
     sentence = row["text"][turn["start"] : turn["end"]][:300].rsplit(" ", 1)[0].upper()
     traced = json.loads(hemicycle("trace", sentence, "--project", folder, "--json").stdout)

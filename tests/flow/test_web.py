@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from hemicycle.cli.clear import command as clear
 from hemicycle.cli.rights import explain
-from hemicycle.cli.session import Session
+from hemicycle.cli.session import How, Session
 from hemicycle.errors import HemicycleError, IntegrityError
 from tests.sources.site import running
 
@@ -72,7 +72,7 @@ def folder(site, tmp_path):
 def run(folder, day=TODAY, *, verb="curate", offline=False):
     """State of each stage, and how many documents the gate let through."""
     session = Session(folder)
-    pipeline = session.pipeline(offline=offline)
+    pipeline = session.pipeline(How(offline=offline))
     pipeline.today = lambda: day
     outcomes = pipeline.run(session.flow.up_to(verb))
     states = {o.step.stage: o.state for o in outcomes}

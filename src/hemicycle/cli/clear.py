@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from hemicycle.cli.session import (
+    How,
     Session,
     build,
     finish,
@@ -60,9 +61,7 @@ def command() -> None:
 def show(
     sources: tuple[str, ...],
     folder: Path,
-    dry_run: bool,
-    offline: bool,
-    keep_going: bool,
+    how: How,
     as_json: bool,
 ) -> None:
     """Compute rights for SOURCES (all, if none is named) and show them: documents, verdicts, reasons.
@@ -79,11 +78,11 @@ def show(
     """
     session = Session(folder)
     steps = session.flow.up_to("clear", sources)
-    outcomes = build(session, steps, dry_run=dry_run, offline=offline, keep_going=keep_going, as_json=as_json)
+    outcomes = build(session, steps, how, as_json=as_json)
     rows = sources_table(session, outcomes)
     if as_json:
         print_json({"steps": outcomes_json(outcomes), "sources": rows})
-    elif not dry_run:
+    elif not how.dry_run:
         print_sources(rows)
         missing_hint(session, outcomes)
     finish(outcomes)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from hemicycle.cli.session import (
+    How,
     Session,
     build,
     finish,
@@ -32,9 +33,7 @@ def command(
     sources: tuple[str, ...],
     update: bool,
     folder: Path,
-    dry_run: bool,
-    offline: bool,
-    keep_going: bool,
+    how: How,
     as_json: bool,
 ) -> None:
     """Bring the files of SOURCES (all, if none is named) in, with digests, and read them as documents.
@@ -49,12 +48,10 @@ def command(
     session = Session(folder, update=chosen)
     steps = session.flow.up_to("collect", sources)
     force = frozenset(f"raw {name}" for name in chosen)
-    outcomes = build(
-        session, steps, dry_run=dry_run, offline=offline, keep_going=keep_going, as_json=as_json, force=force
-    )
+    outcomes = build(session, steps, how, as_json=as_json, force=force)
     if as_json:
         print_json({"steps": outcomes_json(outcomes)})
-    elif not dry_run:
+    elif not how.dry_run:
         _print_collected(outcomes)
         missing_hint(session, outcomes)
     finish(outcomes)

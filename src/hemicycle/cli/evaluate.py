@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from hemicycle.cli.session import (
+    How,
     Session,
     build,
     finish,
@@ -35,9 +36,7 @@ def command(
     names: tuple[str, ...],
     compared: tuple[Path, ...],
     folder: Path,
-    dry_run: bool,
-    offline: bool,
-    keep_going: bool,
+    how: How,
     as_json: bool,
 ) -> None:
     """Measure the models of each EVALUATION in bits per byte, beside character n-grams and xz.
@@ -52,12 +51,12 @@ def command(
     if compared:
         session.compare_with([str(path.resolve()) for path in compared], names)
     steps = session.flow.up_to("evaluate", names)
-    outcomes = build(session, steps, dry_run=dry_run, offline=offline, keep_going=keep_going, as_json=as_json)
+    outcomes = build(session, steps, how, as_json=as_json)
     made = [o for o in outcomes if o.statement and o.step.stage == "evaluation"]
     if as_json:
         figures = {o.step.name: o.statement.figures for o in made if o.statement}
         print_json({"steps": outcomes_json(outcomes), "evaluation": figures})
-    elif not dry_run:
+    elif not how.dry_run:
         for outcome in made:
             print_evaluation(outcome)
     finish(outcomes)

@@ -11,6 +11,7 @@ import click
 
 from hemicycle.cli.session import (
     FOLDER,
+    How,
     Session,
     json_option,
     print_json,
@@ -155,7 +156,7 @@ def prove(
         raise DeclarationError("give exactly one of --text, --digest and --document")
     session = Session(folder)
     step = session.flow.up_to("prove", (corpus,))[-1]
-    outcomes = {o.step: o for o in session.pipeline(offline=offline).run([step])}
+    outcomes = {o.step: o for o in session.pipeline(How(offline=offline)).run([step])}
     made, artefact, corpus_folder = (
         outcomes[step].statement,
         outcomes[step].folder,

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from hemicycle.cli.session import (
+    How,
     Session,
     build,
     finish,
@@ -23,7 +24,7 @@ from hemicycle.cli.summary import print_summary, summary
 @project_argument
 @work_options
 @json_option
-def command(folder: Path, dry_run: bool, offline: bool, keep_going: bool, as_json: bool) -> None:
+def command(folder: Path, how: How, as_json: bool) -> None:
     """Build everything PROJECT declares, in order, resuming where it stopped.
 
     What is up to date is left alone; what was interrupted goes on. Running again returns at once.
@@ -36,11 +37,11 @@ def command(folder: Path, dry_run: bool, offline: bool, keep_going: bool, as_jso
     """
     session = Session(folder)
     steps = session.flow.all_steps()
-    outcomes = build(session, steps, dry_run=dry_run, offline=offline, keep_going=keep_going, as_json=as_json)
+    outcomes = build(session, steps, how, as_json=as_json)
     if as_json:
         print_json(
             {"project": session.project.name, "steps": outcomes_json(outcomes), **summary(session, outcomes)}
         )
-    elif not dry_run:
+    elif not how.dry_run:
         print_summary(session, outcomes)
     finish(outcomes)

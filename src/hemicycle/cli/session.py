@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
+from hemicycle.engines import Engine, Local
 from hemicycle.flow import Flow
 from hemicycle.governance.complaint_entry import admit_steps
 from hemicycle.governance.complaint_files import FOLDER as COMPLAINTS
@@ -30,6 +34,31 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+@dataclass(frozen=True)
+class How:
+    """How a verb is to build, as its options say."""
+
+    dry_run: bool = False
+    offline: bool = False
+    keep_going: bool = False
+    on: Literal["local", "ray", "slurm"] = "local"
+    workers: int | None = None
+    site: str | None = None
+
+    def engine(self, folder: Path) -> Engine:
+        """Where the parts of data stages run. Raises DeclarationError where that is not to be had."""
+        if self.on == "ray":
+            from hemicycle.engines.on_ray import OnRay
+
+            return OnRay(self.workers)
+        if self.on == "slurm":
+            from hemicycle.engines.slurm import Slurm
+            from hemicycle.sites import slurm_site
+
+            return Slurm(slurm_site(folder, self.site))
+        return Local(self.workers)
+
+
 class Session:
     """Everything a verb needs of one project."""
 
@@ -39,18 +68,18 @@ class Session:
         self.lock = Lock(self.project.folder / LOCK)
         self.flow = Flow(self.project, self.store, self.ledger, self.lock, update)
 
-    def pipeline(
-        self, *, offline: bool = False, keep_going: bool = False, every_byte: bool = False
-    ) -> Pipeline:
+    def pipeline(self, how: How | None = None, *, every_byte: bool = False) -> Pipeline:
+        how = how or How()
         return Pipeline(
             self.store,
             self.ledger,
             self.lock,
             progress=progress(),
-            offline=offline,
-            keep_going=keep_going,
+            offline=how.offline,
+            keep_going=how.keep_going,
+            engine=how.engine(self.project.folder),
             every_byte=every_byte,
-            report=report if keep_going else _report_but_failures,
+            report=report if how.keep_going else _report_but_failures,
             on_wait=say_waiting,
             prepare=self.admit,
         )
@@ -192,31 +221,51 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(function)
 
 
-def work_options(function: F) -> F:
-    """The options every verb that builds has in common."""
-    function = click.option("--offline", is_flag=True, help="Fetch nothing from the network.")(function)
-    function = click.option(
+_WORK = (
+    click.option("--dry-run", is_flag=True, help="Say what would run and why, and do nothing."),
+    click.option(
         "--keep-going", is_flag=True, help="When something fails, go on with what does not depend on it."
-    )(function)
-    return click.option("--dry-run", is_flag=True, help="Say what would run and why, and do nothing.")(
-        function
-    )
+    ),
+    click.option("--offline", is_flag=True, help="Fetch nothing from the network."),
+    click.option(
+        "--on",
+        type=click.Choice(["local", "ray", "slurm"]),
+        default="local",
+        help="Where the parts of data stages run.",
+    ),
+    click.option(
+        "--workers", type=click.IntRange(1), help="How many parts run at once here; by default one a core."
+    ),
+    click.option("--site", help="The site of sites.toml whose Slurm takes them, where it has several."),
+)
+
+
+def work_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options every verb that builds has in common, handed to it as `how`."""
+
+    @functools.wraps(function)
+    def gathered(**given: Any) -> Any:
+        how = How(**{field.name: given.pop(field.name) for field in dataclasses.fields(How)})
+        return function(**given, how=how)
+
+    command: Callable[..., Any] = gathered
+    for option in reversed(_WORK):
+        command = option(command)
+    return command
 
 
 def build(
     session: Session,
     steps: list[Step],
+    how: How,
     *,
-    dry_run: bool,
-    offline: bool,
-    keep_going: bool,
     as_json: bool,
     force: frozenset[str] = frozenset(),
     every_byte: bool = False,
 ) -> list[Outcome]:
     """Run the steps, or only look at them; a dry run is printed here, where the verb prints no JSON."""
-    pipeline = session.pipeline(offline=offline, keep_going=keep_going, every_byte=every_byte)
-    if not dry_run:
+    pipeline = session.pipeline(how, every_byte=every_byte)
+    if not how.dry_run:
         return pipeline.run(steps, force=force)
     outcomes = pipeline.look(steps, force=force)
     if not as_json:

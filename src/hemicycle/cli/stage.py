@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from hemicycle.cli.session import (
+    How,
     Session,
     build,
     finish,
@@ -33,37 +34,23 @@ def stage_verb(
     With `every_byte`, it believes no stamp: whatever the stage stands on is read.
     """
 
-    def body(
-        names: tuple[str, ...], folder: Path, dry_run: bool, offline: bool, keep_going: bool, as_json: bool
-    ) -> None:
+    @click.argument("names", nargs=-1, metavar=f"[{metavar}]...")
+    @project_option
+    @work_options
+    @json_option
+    def body(names: tuple[str, ...], folder: Path, how: How, as_json: bool) -> None:
         session = Session(folder)
         steps = session.flow.up_to(verb, names)
-        outcomes = build(
-            session,
-            steps,
-            dry_run=dry_run,
-            offline=offline,
-            keep_going=keep_going,
-            as_json=as_json,
-            every_byte=every_byte,
-        )
+        outcomes = build(session, steps, how, as_json=as_json, every_byte=every_byte)
         made = [
             (o.statement, o.folder) for o in outcomes if o.statement and o.folder and o.step.stage == stage
         ]
         if as_json:
             figures: dict[str, Any] = {s.subject.name: s.figures for s, _ in made}
             print_json({"steps": outcomes_json(outcomes), stage: figures})
-        elif not dry_run:
+        elif not how.dry_run:
             show(made)
             missing_hint(session, outcomes)
         finish(outcomes)
 
-    command = click.Command(
-        verb,
-        callback=body,
-        help=text,
-        params=[click.Argument(["names"], nargs=-1, metavar=f"[{metavar}]...")],
-    )
-    for option in (json_option, work_options, project_option):
-        option(command)
-    return command
+    return click.command(verb, help=text)(body)
