@@ -7,8 +7,8 @@ row goes if it shares a key with a row that was kept and agrees with it in at le
 signature, and its twin is the kept row that it agrees with most. Every row that goes is thus a near copy of
 a document that is in the corpus, and what comes out depends on the rows alone, not on their order.
 
-Two traps. Without the comparison of bytes, a text made by filling in a form goes: each of a thousand others
-that are half like it shares a key with it once in twenty. And a key that a form gives to ten thousand
+Two traps. Without the comparison of bytes, a text made by filling in a form goes: among hundreds of others
+that are only 0.4 like it, one shares a key with it by chance. And a key that a form gives to ten thousand
 different texts would have them all compared with each other: after `CROWD` kept rows a key takes no more.
 Near copies share other keys as well, which hold what is their own.
 """
