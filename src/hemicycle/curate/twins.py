@@ -33,8 +33,8 @@ from hemicycle.kernels import kernel
 #: Raise it with any change to this file that changes which rows go.
 TWINS = 1
 
-#: Bytes of 112 in which near copies agree at least: a Jaccard similarity of about 0.72, where a pair of
-#: texts is as likely as not to share a key.
+#: Bytes of 112 in which near copies agree at least: a Jaccard similarity of about 0.72, the threshold of
+#: the bands, (1/14)^(1/8).
 AGREE = 81
 #: Kept rows that one key leads to at most.
 CROWD = 64
@@ -51,7 +51,8 @@ class Twins:
 
     Attributes:
         twin: the kept row that a row is a near copy of; -1 where it stays.
-        copies: of a row that stays, how many rows it stands for, itself among them; 0 of one that goes.
+        copies: of a row that stays, how many rows it stands for, itself among them; 0 of one that goes, 1
+            of one that took no part.
     """
 
     twin: Places
