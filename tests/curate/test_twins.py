@@ -124,6 +124,21 @@ def test_a_chain_keeps_both_ends_that_are_not_alike():
     assert settle(np.stack([b, a, c])).tolist() == [-1, 0, 0]
 
 
+def test_no_rows_at_all_are_no_matter():
+    nothing = near_duplicates([], np.empty(0, bool), np.empty(0, np.int64))
+    assert len(nothing.twin) == len(nothing.copies) == 0
+
+
+def test_forms_that_are_half_alike_stay_though_many_share_a_key():
+    """What keys alone would do to texts made by filling in a form."""
+    random = np.random.default_rng(8)
+    form, count = random.integers(1, 2**63, 60), 600
+    texts = np.concatenate([np.tile(form, (count, 1)), random.integers(1, 2**63, (count, 40))], axis=1)
+    keys = signatures(texts.reshape(-1).astype(np.uint64), np.arange(0, texts.size + 1, 100))
+    assert (settle(keys, agree=0) >= 0).sum() > count // 5
+    assert (settle(keys) == -1).all()
+
+
 def test_two_empty_texts_are_no_copies_of_each_other(tmp_path):
     assert (found(tmp_path, np.zeros((4, BANDS), np.uint64), range(4)).twin == -1).all()
 

@@ -7,8 +7,8 @@ row goes if it shares a key with a row that was kept and agrees with it in at le
 signature, and its twin is the kept row that it agrees with most. Every row that goes is thus a near copy of
 a document that is in the corpus, and what comes out depends on the rows alone, not on their order.
 
-Two traps. Without the comparison of bytes, a text made by filling in a form goes: each of a thousand others
-that are half like it shares a key with it once in twenty. And a key that a form gives to ten thousand
+Two traps. Without the comparison of bytes, a text made by filling in a form goes: among hundreds of others
+that are only 0.4 like it, one shares a key with it by chance. And a key that a form gives to ten thousand
 different texts would have them all compared with each other: after `CROWD` kept rows a key takes no more.
 Near copies share other keys as well, which hold what is their own.
 """
@@ -33,8 +33,8 @@ from hemicycle.kernels import kernel
 #: Raise it with any change to this file that changes which rows go.
 TWINS = 1
 
-#: Bytes of 112 in which near copies agree at least: a Jaccard similarity of about 0.72, where a pair of
-#: texts is as likely as not to share a key.
+#: Bytes of 112 in which near copies agree at least: a Jaccard similarity of about 0.72, the threshold of
+#: the bands, (1/14)^(1/8).
 AGREE = 81
 #: Kept rows that one key leads to at most.
 CROWD = 64
@@ -51,7 +51,8 @@ class Twins:
 
     Attributes:
         twin: the kept row that a row is a near copy of; -1 where it stays.
-        copies: of a row that stays, how many rows it stands for, itself among them; 0 of one that goes.
+        copies: of a row that stays, how many rows it stands for, itself among them; 0 of one that goes, 1
+            of one that took no part.
     """
 
     twin: Places
