@@ -108,6 +108,12 @@ def test_a_declared_language_that_the_model_lacks_is_neither_confirmed_nor_contr
     assert measures["language_contradicted"] is None
 
 
+@pytest.mark.parametrize("tag", [None, "", "und", "zxx", "mul", "mis"])
+def test_a_tag_that_names_no_language_declares_none(tag):
+    for text in (FRENCH[0], "oui", "1 234 567 | 89,5 % | 12 345"):
+        assert languages([text], [tag]) == languages([text])
+
+
 def test_bokmal_is_the_models_norwegian():
     ((_, measures),) = languages(
         ["Vi har aldri fått betalt for vannet som renner gjennom dalen vår."], ["nb-NO"]
@@ -154,7 +160,9 @@ TEXTS = st.lists(
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
-@given(st.lists(st.tuples(TEXTS, st.sampled_from([None, "fr", "en-GB", "co", "", "??"])), max_size=5))
+@given(
+    st.lists(st.tuples(TEXTS, st.sampled_from([None, "fr", "en-GB", "co", "und", "zxx", "??"])), max_size=5)
+)
 def test_runs_are_the_whole_text_and_rows_do_not_know_each_other(rows):
     texts, declared = [text for text, _ in rows], [tag for _, tag in rows]
     together = languages(texts, declared)
@@ -170,7 +178,8 @@ def test_a_slice_of_an_arrow_column_is_read_where_it_lies():
     column = pa.array(["Das ist nicht gemeint.", *FRENCH], pa.large_string()).slice(1)
     _, offsets, data = column.buffers()
     places = np.frombuffer(offsets, np.int64)[1 : len(FRENCH) + 2]
-    runs, _ = identify(np.frombuffer(data, np.uint8), places, [None] * len(FRENCH))
+    declared = pa.chunked_array([pa.array(["fr", None]), pa.nulls(len(FRENCH) - 2, pa.string())])
+    runs, _ = identify(np.frombuffer(data, np.uint8), places, declared)
     assert [[run["language"] for run in row] for row in runs.to_pylist()] == [["fr"]] * len(FRENCH)
 
 

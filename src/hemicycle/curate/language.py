@@ -66,13 +66,16 @@ MEASURES = (
 
 
 def identify(
-    data: Bytes, offsets: Places, declared: Iterable[str | None], identifier: Identifier | None = None
+    data: Bytes,
+    offsets: Places,
+    declared: Iterable[str | None] | pa.ChunkedArray,
+    identifier: Identifier | None = None,
 ) -> tuple[pa.ListArray, dict[str, pa.DoubleArray]]:
     """Identify the languages of the texts `data[offsets[i]:offsets[i + 1]]`.
 
     Args:
         data: UTF-8, cleaned (canonical composition; another form is another text to the model).
-        declared: BCP 47 tag of each text, or None.
+        declared: BCP 47 tag of each text, or None; a column of them.
         identifier: by default for the languages of Europe.
 
     Returns the runs of each text (lists of `RUN`), which together are the whole text, and the `MEASURES`. A
@@ -83,7 +86,8 @@ def identify(
     identifier = identifier or load_identifier()
     names = [*identifier.languages, UNDETERMINED]
     numbers = {name: i for i, name in enumerate(names)}
-    stated = [_primary(tag) for tag in declared]
+    tags = declared.to_pylist() if isinstance(declared, pa.Array | pa.ChunkedArray) else declared
+    stated = [_primary(tag) for tag in tags]
     prior = np.array([numbers.get(tag or "", -1) for tag in stated], np.int64)
     unknown = np.array([tag is not None for tag in stated], bool) & (prior < 0)
     texts, bounds = _blocks(data, offsets)
@@ -98,9 +102,10 @@ def identify(
 
 
 def _primary(tag: str | None) -> str | None:
-    """The language of a BCP 47 tag as the model writes it."""
+    """The language of a BCP 47 tag as the model writes it; None where the tag names no one language."""
     language = (tag or "").strip().lower().replace("_", "-").partition("-")[0]
-    return {"nb": "no"}.get(language, language) or None
+    language = {"nb": "no"}.get(language, language)
+    return language if language not in ("", NO_LANGUAGE, UNDETERMINED, "mul", "mis") else None
 
 
 def _blocks(data: Bytes, offsets: Places) -> tuple[Places, Places]:
