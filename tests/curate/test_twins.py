@@ -3,7 +3,6 @@
 import os
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -11,14 +10,13 @@ from hypothesis import strategies as st
 
 from hemicycle.curate import twins
 from hemicycle.curate.near import BANDS, COLUMN, TYPE, VALUES, signatures, to_arrow
-from hemicycle.curate.twins import (
+from hemicycle.curates import (
     AGREE,
     band_pairs,
     equal_pairs,
     join,
     near_duplicates,
     portions,
-    rank,
     settle,
 )
 from hemicycle.documents import write_parquet
@@ -56,10 +54,10 @@ def write(folder, keys, cuts=()):
 
 
 def found(folder, keys, places, cuts=(), takes_part=None):
-    everybody = np.ones(len(keys), bool)
-    return near_duplicates(
-        write(folder, keys, cuts), everybody if takes_part is None else takes_part, np.asarray(places)
-    )
+    order = np.argsort(places)
+    if takes_part is not None:
+        order = order[takes_part[order]]
+    return near_duplicates(write(folder, keys, cuts), order)
 
 
 def by_the_definition(keys, places, takes_part):
@@ -93,12 +91,10 @@ def test_what_goes_is_what_the_definition_says_in_any_order_and_any_cut(tmp_path
     shuffle = np.array(data.draw(st.permutations(range(count))))
     cuts = data.draw(st.lists(st.integers(0, count), max_size=3))
     result = found(tmp_path_factory.mktemp("near"), keys[shuffle], places[shuffle], cuts, takes_part[shuffle])
-    back = np.where(result.twin < 0, -1, shuffle[result.twin])
+    back = np.where(result < 0, -1, shuffle[result])
     assert (back == expected[shuffle]).all()
-    # A row that goes has a twin that stays, and all rows are accounted for.
-    assert (result.twin[result.twin[result.twin >= 0]] == -1).all()
-    assert result.copies.sum() == count
-    assert ((result.copies == 0) == (result.twin >= 0)).all()
+    # A row that goes has a twin that stays.
+    assert (result[result[result >= 0]] == -1).all()
 
 
 def test_the_samples_of_chains_do_have_rows_that_go_and_chains_that_end():
@@ -125,8 +121,7 @@ def test_a_chain_keeps_both_ends_that_are_not_alike():
 
 
 def test_no_rows_at_all_are_no_matter():
-    nothing = near_duplicates([], np.empty(0, bool), np.empty(0, np.int64))
-    assert len(nothing.twin) == len(nothing.copies) == 0
+    assert len(near_duplicates([], np.empty(0, np.int64))) == 0
 
 
 def test_forms_that_are_half_alike_stay_though_many_share_a_key():
@@ -140,14 +135,14 @@ def test_forms_that_are_half_alike_stay_though_many_share_a_key():
 
 
 def test_two_empty_texts_are_no_copies_of_each_other(tmp_path):
-    assert (found(tmp_path, np.zeros((4, BANDS), np.uint64), range(4)).twin == -1).all()
+    assert (found(tmp_path, np.zeros((4, BANDS), np.uint64), range(4)) == -1).all()
 
 
 def test_a_shared_key_alone_does_not_make_a_copy(tmp_path):
     keys = np.random.default_rng(3).integers(1, 2**63, (2, BANDS)).astype(np.uint64)
     keys[1, 5] = keys[0, 5]
     assert len(band_pairs(write(tmp_path, keys), 5, np.ones(2, bool))) == 1
-    assert (found(tmp_path, keys, [0, 1]).twin == -1).all()
+    assert (found(tmp_path, keys, [0, 1]) == -1).all()
 
 
 def test_the_twin_is_the_kept_row_that_agrees_most_not_the_first():
@@ -168,25 +163,6 @@ def test_a_key_of_many_different_texts_costs_no_square_and_their_copies_are_stil
     twin = settle(np.concatenate([keys, copies]))
     assert (twin[:count] == -1).all()
     assert (twin[count:] == np.arange(count)).all()
-
-
-def test_the_best_cleared_stays_then_the_oldest_then_the_first_by_source_and_id():
-    rows = pl.DataFrame(
-        [
-            (1, "1900", "a", "late"),
-            (0, None, "a", "undated"),
-            (0, "2020", "b", "new"),
-            (0, "1889-03", "b", "old"),
-            (0, "2020", "a", "new too"),
-            (None, "1789", "a", "unknown"),
-            (0, "2020", "b", "also new"),
-        ],
-        schema=["clearance", "date", "source", "id"],
-        orient="row",
-    )
-    order = np.argsort(rank(rows))
-    expected = ["old", "new too", "also new", "new", "undated", "late", "unknown"]
-    assert [rows["id"][int(i)] for i in order] == expected
 
 
 def test_pairs_join_rows_into_groups_whatever_their_order():
@@ -219,9 +195,9 @@ def test_portions_hold_whole_groups_once(labels, limit):
 def test_portions_change_nothing(tmp_path, monkeypatch):
     keys = drifting(200, 5)
     places = np.random.default_rng(6).permutation(200)
-    whole = found(tmp_path, keys, places).twin
+    whole = found(tmp_path, keys, places)
     monkeypatch.setattr(twins, "PORTION", 3)
-    assert (found(tmp_path, keys, places).twin == whole).all()
+    assert (found(tmp_path, keys, places) == whole).all()
 
 
 def test_files_with_another_number_of_rows_are_refused(tmp_path):

@@ -1,6 +1,6 @@
 """Annotate: a batch of documents in, the same documents cleaned and measured out. Rows are independent.
 
-In order: clean the characters, take out what the source repeats, mask personal data, find the words once,
+In order: clean the characters, mask personal data, take out what the source repeats, find the words once,
 tell the language of each piece, take every measure, and sign the text for the search of near-duplicates.
 Nothing is judged here: bounds on the measures belong to the corpus, so that one can be moved without reading
 a text again.
@@ -24,7 +24,7 @@ from hemicycle.curate.boilerplate import Hashes, strip
 from hemicycle.curate.clean import clean
 from hemicycle.curate.measures import COLUMNS, measure_words, measured_part
 from hemicycle.curate.personal import KINDS, mask
-from hemicycle.curate.words import split_words, text_buffers
+from hemicycle.curate.words import Words, split_words, text_buffers
 from hemicycle.digests import sha256_text
 from hemicycle.documents import PART, SCHEMA
 
@@ -66,9 +66,18 @@ def annotate(batch: pa.Table, repeated: Hashes | None = None) -> pa.Table:
         "clean_digest": pa.array(map(sha256_text, texts), pa.string()),
         "languages": runs,
         "signals": _struct(signals),
-        near.COLUMN: near.to_arrow(near.signatures(words.folded, words.offsets)),
+        near.COLUMN: near.to_arrow(near.signatures(_compared(words, batch["kind"]), words.offsets)),
     }
     return _table(batch, made)
+
+
+def _compared(words: Words, kinds: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+    """The words by which near copies are found: figures do not count, but in law they are the matter."""
+    law = np.array([kind == "law" for kind in kinds.to_pylist()], bool)
+    if not law.any():
+        return words.folded
+    exact = np.repeat(law, np.diff(words.offsets)) & (words.folded > 0)
+    return np.where(exact, words.exact, words.folded)
 
 
 def set_aside(batch: pa.Table) -> pa.Table:
@@ -120,12 +129,12 @@ def _clean(
         mine = slice(bounds[row], bounds[row + 1])
         cleaned = clean(text, points[mine].ravel())
         text, places = cleaned.text, cleaned.offsets
-        if repeated is not None and len(repeated):
-            text, places, removed = strip(text, places, repeated)
-            counts["boilerplate_passages"][row] = len(removed)
         text, places, masked = mask(text, places, kinds[row])
         for kind, number in masked.items():
             counts[f"personal_{kind}"][row] = number
+        if repeated is not None and len(repeated):
+            text, places, removed = strip(text, places, repeated)
+            counts["boilerplate_passages"][row] = len(removed)
         points[mine] = places.reshape(-1, 2)
         texts.append(text)
     return texts, _moved(flat, points, bounds), counts

@@ -10,6 +10,7 @@ shard by shard, wherever the engine likes.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ import pyarrow.compute as pc
 from hemicycle.curate.annotate import ANNOTATED
 from hemicycle.curate.fates import FACTS, Fates, decide_fates, reasons
 from hemicycle.curate.rules import Rule, failed
-from hemicycle.curate.twins import near_copies
+from hemicycle.curate.twins import near_duplicates
 from hemicycle.documents import parquet_writer, read_batches, write_parquet
 from hemicycle.engines import Engine, Local, Task
 from hemicycle.errors import RightsError
@@ -77,8 +78,8 @@ def make_corpus(
         raise RightsError(
             "no document is cleared", remedy="`hemicycle clear` says for each source what holds it back."
         )
-    compare = (lambda order: near_copies([p for _, p in shards], order, scratch)) if near else None
-    fates = decide_fates(facts, held_out, compare)
+    files = [path for _, path in shards]
+    fates = decide_fates(facts, held_out, functools.partial(near_duplicates, files) if near else None)
     tasks = _dealings(shards, facts, whys, fates, out, scratch)
     counted = (engine or Local(1)).map(
         "hemicycle.curate.corpus:deal", tasks, scratch / "dealt", what="deal out", progress=progress
@@ -131,7 +132,7 @@ def _dealings(
         rows = range(first, first + len(why))
         first = rows.stop
         names = [said or [] for said in why.to_list()]
-        for place, copy in enumerate(reasons(fates, facts["id"], rows)):
+        for place, copy in enumerate(reasons(fates, facts["id"].to_list(), rows)):
             if copy is not None:
                 names[place] = [copy]
         split = np.where(fates.held_out[rows.start : rows.stop], "held-out", "train")

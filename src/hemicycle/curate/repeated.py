@@ -5,7 +5,7 @@ The rules are those of `boilerplate`; here is only how its counts travel between
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ from hemicycle.curate.boilerplate import (
     recount,
 )
 from hemicycle.curate.clean import clean
-from hemicycle.curate.words import text_buffers
+from hemicycle.curate.personal import mask
+from hemicycle.curate.words import Bytes, Places, text_buffers
 from hemicycle.engines import Engine, Task
 from hemicycle.progress import Progress
 
@@ -86,12 +87,13 @@ def _kinds(documents: Path) -> dict[str, int]:
     return {entry["values"]: entry["counts"] for entry in kinds.to_pylist()}
 
 
-def _texts(documents: str, cleared: str, groups: Sequence[int], kind: str) -> Any:
-    """Clean texts of one kind, as bytes and offsets; one batch a row group."""
+def _texts(documents: str, cleared: str, groups: Sequence[int], kind: str) -> Iterator[tuple[Bytes, Places]]:
+    """Texts of one kind, clean and masked, as bytes and offsets; one batch a row group."""
+    nowhere = np.zeros(0, np.int64)
     for table in admitted_rows(documents, cleared, groups):
         texts = table.filter(pc.equal(table["kind"], kind))["text"].to_pylist()
         if texts:
-            yield text_buffers(pa.array([clean(text).text for text in texts], pa.large_string()))
+            yield text_buffers(pa.array([mask(clean(t).text, nowhere, kind)[0] for t in texts], pa.large_string()))
 
 
 def count_shard(documents: str, cleared: str, groups: Sequence[int], kind: str, out: str) -> dict[str, Any]:
@@ -108,6 +110,7 @@ def recount_shard(
 ) -> dict[str, Any]:
     """How many documents have each passage that the whole source's counts do not rule out, of one shard."""
     counts, bounds = Counts(int(number), np.load(total)), bounds_by_kind()[kind]
-    found = [recount(*texts, counts, bounds) for texts in _texts(documents, cleared, groups, kind)]
+    found = [
+        recount(data, offsets, counts, bounds) for data, offsets in _texts(documents, cleared, groups, kind)]
     merge(found).write_parquet(f"{out}.parquet")
     return {"table": f"{out}.parquet"}

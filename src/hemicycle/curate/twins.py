@@ -2,7 +2,7 @@
 
 Band by band, rows that share a key are joined into groups: one band's keys are in memory at a time, and a
 band can be a task of its own on another machine. A group is only where to look: A may be like B and B like
-C while A and C are not alike. So each group is settled row by row, in the order of who stays (`rank`): a
+C while A and C are not alike. So each group is settled row by row, in the order of who stays: a
 row goes if it shares a key with a row that was kept and agrees with it in at least `AGREE` bytes of the
 signature, and its twin is the kept row that it agrees with most. Every row that goes is thus a near copy of
 a document that is in the corpus, and what comes out depends on the rows alone, not on their order.
@@ -16,14 +16,13 @@ Near copies share other keys as well, which hold what is their own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from hemicycle.curate.near import BANDS, COLUMN, NAMES, Keys
 from hemicycle.documents import read_batches
@@ -45,51 +44,25 @@ Rows = npt.NDArray[np.uint32]
 Places = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Twins:
-    """What became of n rows.
-
-    Attributes:
-        twin: the kept row that a row is a near copy of; -1 where it stays.
-        copies: of a row that stays, how many rows it stands for, itself among them; 0 of one that goes, 1
-            of one that took no part.
-    """
-
-    twin: Places
-    copies: Places
-
-
-def rank(rows: pl.DataFrame) -> Places:
-    """Place of each row in the order of who stays: 0 is kept before all others.
-
-    Columns: `clearance` (smaller is better cleared), `date`, `source`, `id`. The best cleared copy stays,
-    then the oldest, then the first by source and id; what is missing comes last. `clearance` is to follow
-    from verdicts, never from days of signature: a new day must not change which copy stays.
-    """
-    order = rows.with_row_index("row").sort("clearance", "date", "source", "id", nulls_last=True)["row"]
-    places = np.empty(rows.height, np.int64)
-    places[order.to_numpy()] = np.arange(rows.height)
-    return places
-
-
-def near_duplicates(files: Sequence[Path], takes_part: npt.NDArray[np.bool_], places: Places) -> Twins:
-    """Find the near copies among the rows of Parquet files with a column of signatures.
+def near_duplicates(files: Sequence[Path], order: Places) -> Places:
+    """The kept row that each row is a near copy of; -1 where it stays, or takes no part.
 
     Args:
-        files: rows are numbered through them in this order.
-        takes_part: rows that may stay or go; the others are nobody's twin.
-        places: `rank` of all rows.
+        files: Parquet files with a column of signatures; rows are numbered through them in this order.
+        order: the rows that may stay or go, best first: of two copies the one that comes before stays.
     """
-    pairs = (band_pairs(files, band, takes_part) for band in range(BANDS))
-    groups = join(len(takes_part), pairs)
-    twin = np.full(len(takes_part), -1, np.int64)
+    count = sum(pq.read_metadata(path).num_rows for path in files)
+    places = np.full(count, count, np.int64)
+    places[order] = np.arange(len(order))
+    takes_part = places < count
+    groups = join(count, (band_pairs(files, band, takes_part) for band in range(BANDS)))
+    twin = np.full(count, -1, np.int64)
     for rows in portions(groups):
         ordered = rows[np.argsort(places[rows])]
         found = settle(read_rows(files, ordered))
         goes = found >= 0
         twin[ordered[goes]] = ordered[found[goes]]
-    copies = np.bincount(np.where(twin < 0, np.arange(len(twin)), twin), minlength=len(twin))
-    return Twins(twin, copies.astype(np.int64))
+    return twin
 
 
 def band_pairs(files: Sequence[Path], band: int, takes_part: npt.NDArray[np.bool_]) -> Rows:
