@@ -348,7 +348,7 @@ def find_project(start: Path) -> Path:
 
 def load_project(folder: Path) -> Project:
     """Read and check the declaration and every card that a corpus names."""
-    declaration = _load_toml(folder / DECLARATION, Declaration)
+    declaration = load_toml(folder / DECLARATION, Declaration)
     _check_law(folder / DECLARATION, declaration.project)
     cards: dict[str, Card] = {}
     cards_folder = folder / "sources"
@@ -394,7 +394,7 @@ def load_card(path: Path) -> Card:
     from hemicycle.rights.licences import check_expression
     from hemicycle.sources import READERS
 
-    card = _load_toml(path, Card)
+    card = load_toml(path, Card)
     if card.reader not in READERS:
         raise DeclarationError(
             f"there is no reader “{card.reader}”",
@@ -410,7 +410,7 @@ def load_card(path: Path) -> Card:
     return card
 
 
-def _load_toml(path: Path, model: type[T]) -> T:
+def load_toml(path: Path, model: type[T]) -> T:
     try:
         raw = path.read_bytes()
         if len(raw) > LARGEST or any(line.count(b".") > MOST_DOTS for line in raw.splitlines()):
@@ -487,20 +487,29 @@ def _place(path: Path, keys: tuple[int | str, ...]) -> str:
 
     tomllib keeps no positions, so the text is searched: the table's header, then the key below it.
     """
-    names = [k for k in keys if isinstance(k, str)]
-    line = _line_of(path.read_text("utf-8", "replace").splitlines(), names)
+    line = _line_of(path.read_text("utf-8", "replace").splitlines(), list(keys))
     return f"{path}, line {line}" if line else str(path)
 
 
-def _line_of(lines: list[str], names: list[str]) -> int | None:
-    """Line (from 1) of the longest prefix of the dotted key that the file spells out."""
+def _line_of(lines: list[str], names: list[int | str]) -> int | None:
+    """Line (from 1) of the longest prefix of the key that the file spells out.
+
+    A number in the key says which of the tables with that header.
+    """
     best: tuple[int, int] | None = None
-    table: list[str] = []
+    table: list[int | str] = []
+    tables: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
         header = re.match(r"\s*\[\[?([^\[\]]+)\]", line)
         assignment = re.match(r"\s*([\w.\"'-]+)\s*=", line)
         if header:
-            table = spelled = [p.strip(" \"'") for p in header[1].split(".")]
+            table = spelled = []
+            parts = [p.strip(" \"'") for p in header[1].split(".")]
+            for length, part in enumerate(parts, 1):
+                dotted = ".".join(parts[:length])
+                if length == len(parts) and line.lstrip().startswith("[["):
+                    tables[dotted] = tables.get(dotted, -1) + 1
+                spelled += [part, tables[dotted]] if dotted in tables else [part]
         elif assignment:
             spelled = table + [p.strip(" \"'") for p in assignment[1].split(".")]
         else:

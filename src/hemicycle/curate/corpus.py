@@ -18,7 +18,8 @@ import polars as pl
 import pyarrow as pa
 
 from hemicycle.curate.clean import clean_parts
-from hemicycle.curate.rules import MEASURES, Rule, annotate, load_rules
+from hemicycle.curate.measures import COLUMNS
+from hemicycle.curate.rules import Rule, annotate, load_rules
 from hemicycle.digests import sha256_text
 from hemicycle.documents import SCHEMA, parquet_writer, read_batches, write_parquet
 from hemicycle.errors import InputError, IntegrityError, RightsError
@@ -99,9 +100,9 @@ def _cleaned(
             rules,
         )
         whys = measured["why"].to_list()
-        values = {name: measured[name].to_list() for name in MEASURES}
+        values = {name: measured[name].to_list() for name in COLUMNS}
         for i, row in enumerate(rows):
-            row["signals"] = [{"name": name, "value": values[name][i]} for name in MEASURES]
+            row["signals"] = [{"name": name, "value": values[name][i]} for name in COLUMNS]
             row["why"] = whys[i]
             row["split"] = None
         keys = ("source", "id", "group", "date", "clean_digest")
