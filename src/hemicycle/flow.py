@@ -454,19 +454,19 @@ class Flow:
                 {role: folder for role, folder in work.inputs.items() if role != "admitted"},
                 work.out,
                 work.scratch,
-                rules=rules,
+                rules=[rule for rules in sets for rule in rules.rules],
                 held_out=corpus.held_out,
                 near=corpus.near_duplicates,
                 engine=work.engine,
                 progress=work.progress,
             )
 
-        from hemicycle.curate.rules import load_rules, rules_digest
+        from hemicycle.curate.rules import load_sets, sets_digest
 
-        rules = load_rules(corpus.rules, self.project.folder)
+        sets = load_sets(corpus.rules, self.project.folder)
         declared = {
             "held_out": corpus.held_out,
-            "rules": rules_digest(rules),
+            "rules": sets_digest(sets),
             "near_duplicates": corpus.near_duplicates,
         }
         inputs = {source: self.annotated(source) for source in sources}

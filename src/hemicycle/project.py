@@ -215,12 +215,12 @@ class Card(Declared):
 class Corpus(Declared):
     """Documents of some sources, cleaned, filtered, deduplicated; a share is held out for evaluation.
 
-    `rules`: names of rule sets, or paths of the project's own; left out, the sets of each document's kind.
+    `rules`: names of sets of rules, or paths of the project's own (`curate.rules`).
     """
 
     sources: list[Name] = Field(min_length=1)
     held_out: float = Field(default=0.05, ge=0.0, le=0.5)
-    rules: list[str] | None = Field(default=None, min_length=1)
+    rules: list[str] = Field(default=["by-kind"], min_length=1)
     near_duplicates: bool = True
 
     @field_validator("sources")
@@ -542,20 +542,29 @@ def _place(path: Path, keys: tuple[int | str, ...]) -> str:
 
     tomllib keeps no positions, so the text is searched: the table's header, then the key below it.
     """
-    names = [k for k in keys if isinstance(k, str)]
-    line = _line_of(path.read_text("utf-8", "replace").splitlines(), names)
+    line = _line_of(path.read_text("utf-8", "replace").splitlines(), list(keys))
     return f"{path}, line {line}" if line else str(path)
 
 
-def _line_of(lines: list[str], names: list[str]) -> int | None:
-    """Line (from 1) of the longest prefix of the dotted key that the file spells out."""
+def _line_of(lines: list[str], names: list[int | str]) -> int | None:
+    """Line (from 1) of the longest prefix of the key that the file spells out.
+
+    A number in the key says which of the tables with that header.
+    """
     best: tuple[int, int] | None = None
-    table: list[str] = []
+    table: list[int | str] = []
+    tables: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
         header = re.match(r"\s*\[\[?([^\[\]]+)\]", line)
         assignment = re.match(r"\s*([\w.\"'-]+)\s*=", line)
         if header:
-            table = spelled = [p.strip(" \"'") for p in header[1].split(".")]
+            table = spelled = []
+            parts = [p.strip(" \"'") for p in header[1].split(".")]
+            for length, part in enumerate(parts, 1):
+                dotted = ".".join(parts[:length])
+                if length == len(parts) and line.lstrip().startswith("[["):
+                    tables[dotted] = tables.get(dotted, -1) + 1
+                spelled += [part, tables[dotted]] if dotted in tables else [part]
         elif assignment:
             spelled = table + [p.strip(" \"'") for p in assignment[1].split(".")]
         else:

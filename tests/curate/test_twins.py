@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hemicycle.curate import twins
 from hemicycle.curate.near import BANDS, COLUMN, TYPE, VALUES, signatures, to_arrow
-from hemicycle.curates import (
+from hemicycle.curate.twins import (
     AGREE,
     band_pairs,
     equal_pairs,

@@ -21,7 +21,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hemicycle.curate.annotate import ANNOTATED
+from hemicycle.curate.annotate import ANNOTATED, LONGEST
 from hemicycle.curate.fates import FACTS, Fates, decide_fates, reasons
 from hemicycle.curate.rules import Rule, failed
 from hemicycle.curate.twins import near_duplicates
@@ -45,8 +45,8 @@ DROPPED = pa.schema([*CORPUS, _DECIDED.field("why")])
 #: Columns by which a document is judged.
 _JUDGED = ["source", "id", "group", "date", "clean_digest", "rank", "kind", "language", "signals"]
 
-#: Rules by kind of document; under None, those of every other kind.
-RulesByKind = Mapping[str | None, Sequence[Rule]]
+#: Why a text longer than `LONGEST` goes: it was not measured.
+TOO_LONG = "too-long"
 
 
 def make_corpus(
@@ -54,7 +54,7 @@ def make_corpus(
     out: Path,
     scratch: Path,
     *,
-    rules: RulesByKind,
+    rules: Sequence[Rule],
     held_out: float,
     near: bool = True,
     engine: Engine | None = None,
@@ -91,31 +91,26 @@ def make_corpus(
 
 
 def _judge(
-    shards: Sequence[tuple[str, Path]], rules: RulesByKind, progress: Progress
+    shards: Sequence[tuple[str, Path]], rules: Sequence[Rule], progress: Progress
 ) -> tuple[pl.DataFrame, list[pl.Series]]:
     """The facts of all rows in the order of the shards, and for each shard the rules each row failed."""
     facts, whys = [pl.DataFrame(schema=FACTS)], []
     with progress.start("judge", len(shards), "shards") as bar:
         for _, path in shards:
             rows = pl.read_parquet(path, columns=_JUDGED)
-            why = failed_by_kind(rows, rules)
+            why = failed_rules(rows, rules)
             whys.append(why)
             facts.append(rows.with_columns((why.list.len() == 0).alias("passes")).select(list(FACTS)))
             bar.advance(1)
     return pl.concat(facts), whys
 
 
-def failed_by_kind(rows: pl.DataFrame, rules: RulesByKind) -> pl.Series:
+def failed_rules(rows: pl.DataFrame, rules: Sequence[Rule]) -> pl.Series:
     """For each row with `kind`, `language` and `signals`, the names of all rules it fails."""
-    known = [kind for kind in rules if kind is not None]
-    parts = []
-    for kind, those in rules.items():
-        of_kind = pl.col("kind").is_in(known).fill_null(False)
-        chosen = ~of_kind if kind is None else (pl.col("kind") == kind).fill_null(False)
-        part = rows.with_row_index("row").filter(chosen)
-        measures = part.unnest("signals")
-        parts.append(part.select("row").with_columns(failed(measures, those).alias("why")))
-    return pl.concat(parts).sort("row")["why"]
+    measured = rows.select("kind", "language", "signals").unnest("signals")
+    why = measured.select("characters").with_columns(failed(measured, rules).alias("why"))
+    too_long = pl.when(pl.col("characters") > LONGEST).then(pl.lit([TOO_LONG])).otherwise("why")
+    return why.select(too_long.alias("why"))["why"]
 
 
 def _dealings(

@@ -1,122 +1,276 @@
-"""Rules of quality: measures over a batch of texts, and bounds on them that a non-programmer can read.
+"""Rules of quality: bounds on measures, in named sets that a non-programmer can read, and add to.
 
-Measures are columns; bounds live in dated tables beside this file. All measures of all documents are
-computed and kept, and all broken rules are named, so that a bound can be moved without reading text again.
+A rule is one line, `keep = "duplicate_ngrams(5) <= 0.15"`, with a sentence of why in French and English and
+its source. It is parsed, never evaluated, and needs stored measures only: a bound is moved without reading a
+text again. All rules are asked of every document, and all broken ones are named, as `SET/RULE`.
 """
 
 from __future__ import annotations
 
+import functools
+import math
+import re
 import tomllib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
+from datetime import date
+from pathlib import Path
+from typing import Annotated
 
 import polars as pl
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from hemicycle.digests import sha256_bytes
-from hemicycle.errors import DeclarationError, did_you_mean
+from hemicycle.curate.measures import COLUMNS, MEASURES, measures_version
+from hemicycle.curate.words import WORDS
+from hemicycle.digests import sha256_json
+from hemicycle.errors import DeclarationError, InputError, did_you_mean
+from hemicycle.project import Declared, load_toml
 
-#: Function words that make up a third of any French prose.
-FRENCH_WORDS = (
-    "le la les l' un une des du de d' et à au aux en dans par pour sur avec sans que qu' qui ce cette ces "
-    "cet se s' ne n' pas est sont il elle on nous vous ils elles je j' plus ou mais si comme son sa ses "
-    "leur leurs être avoir été a ont c' y"
-).split()
+#: In place of names of sets: each document is held to the sets of its kind.
+BY_KIND = "by-kind"
 
-#: A word: letters with the apostrophe of an elision, or letters and digits.
-_WORD = r"\p{L}+['’]|[\p{L}\p{N}]+(?:-[\p{L}\p{N}]+)*"
+#: The definition of a word, with its version, that the bounds of a set must say they are for.
+_WORDS = f"french {WORDS}"
+_SETS = Path(__file__).with_name("sets")
+_KINDS = Path(__file__).with_name("kinds.toml")
+_NUMBER = r"-?\d[\d_]{0,29}(?:\.\d{1,30})?"
+_KEEP = re.compile(
+    rf"(?:({_NUMBER}) ?<= ?)?([a-z][a-z0-9_]*)(?:\( ?([a-z0-9]+) ?\))?(?: ?(<=|>=) ?({_NUMBER}))?",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a rule keeps: values of one column of measures that are no less and no more than this."""
+
+    column: str
+    at_least: float | None
+    at_most: float | None
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One bound on one measure. `language`: only documents in this language must keep it."""
+    """One bound and why it stands.
+
+    Attributes:
+        name: `SET/RULE`.
+        keep: the bound as it was written.
+        language: only documents in this language are held to it.
+        kinds: only documents of these kinds are held to it; None: all.
+    """
 
     name: str
-    measure: str
+    keep: str
+    bound: Bound
     why_fr: str
     why_en: str
     source: str
-    at_least: float | None = None
-    at_most: float | None = None
     language: str | None = None
-
-    def broken(self) -> pl.Expr:
-        """Where a batch breaks the rule; a measure that is missing (an empty text) breaks it too."""
-        value = pl.col(self.measure)
-        broken = value.is_null() | value.is_nan()
-        if self.at_least is not None:
-            broken = broken | (value < self.at_least)
-        if self.at_most is not None:
-            broken = broken | (value > self.at_most)
-        if self.language is not None:
-            broken = broken & pl.col("language").str.starts_with(self.language)
-        return broken.fill_null(True)
+    kinds: tuple[str, ...] | None = None
 
 
-def rules_digest() -> str:
-    return sha256_bytes(_table())
+@dataclass(frozen=True)
+class RuleSet:
+    """One version of a named set of rules."""
+
+    name: str
+    version: int
+    date: date
+    fr: str
+    en: str
+    rules: tuple[Rule, ...]
 
 
-def _table() -> bytes:
-    return resources.files(__package__).joinpath("rules.fr.toml").read_bytes()
+@functools.lru_cache(4096)
+def parse_keep(keep: str) -> Bound:
+    """Read `measure <= number`, `measure >= number` or `number <= measure <= number`.
 
-
-def load_rules() -> list[Rule]:
-    """The rule set of the package, checked."""
-    rules = []
-    for entry in tomllib.loads(_table().decode("utf-8"))["rule"]:
-        if entry["measure"] not in MEASURES:
-            raise DeclarationError(
-                f"rule “{entry['name']}” names no measure: {entry['measure']}",
-                place="rules.fr.toml",
-                remedy=did_you_mean(entry["measure"], MEASURES),
-            )
-        rules.append(
-            Rule(
-                entry["name"],
-                entry["measure"],
-                entry["fr"],
-                entry["en"],
-                entry["source"],
-                entry.get("at_least"),
-                entry.get("at_most"),
-                entry.get("language"),
-            )
-        )
-    return rules
-
-
-def _words() -> pl.Expr:
-    return pl.col("words_list")
-
-
-#: Measure → expression over a batch that has `text`, and the shared columns `words_list` and `lines_list`.
-MEASURES: dict[str, pl.Expr] = {
-    "characters": pl.col("text").str.len_chars().cast(pl.Float64),
-    "words": _words().list.len().cast(pl.Float64),
-    "mean_word_length": _words().list.eval(pl.element().str.len_chars()).list.mean(),
-    "letter_share": pl.col("text").str.count_matches(r"\p{L}")
-    / (pl.col("text").str.count_matches(r"\S")).cast(pl.Float64),
-    "symbol_share": pl.col("text").str.count_matches(r"#|\.\.\.|…") / _words().list.len().cast(pl.Float64),
-    "french_share": _words()
-    .list.eval(pl.element().str.to_lowercase().str.replace("’", "'", literal=True).is_in(FRENCH_WORDS))
-    .list.mean(),
-    "repeated_line_share": 1.0
-    - pl.col("lines_list").list.n_unique() / pl.col("lines_list").list.len().cast(pl.Float64),
-}
-
-
-def annotate(batch: pl.DataFrame, rules: list[Rule]) -> pl.DataFrame:
-    """Add one column a measure and `why`, the names of all broken rules. Rows are independent.
-
-    `batch` has `text` and `language`.
+    Raises ValueError with a sentence for what is neither, or names no measure.
     """
-    shared = batch.with_columns(
-        pl.col("text").str.extract_all(_WORD).alias("words_list"),
-        pl.col("text")
-        .str.split("\n")
-        .list.eval(pl.element().filter(pl.element().str.strip_chars() != ""))
-        .alias("lines_list"),
+    match = _KEEP.fullmatch(" ".join(keep.split())) if len(keep) <= 200 else None
+    if match is None or (match[1] is None and match[5] is None):
+        raise ValueError("is no bound such as “words >= 20” or “2 <= mean_word_length <= 11”")
+    low, name, argument, sign, number = match.groups()
+    if low is not None and sign == ">=":
+        raise ValueError("puts two lower bounds on a measure; write “low <= measure <= high”")
+    bounds = [None if text is None else float(text.replace("_", "")) for text in (low, number)]
+    if any(value is not None and not math.isfinite(value) for value in bounds):
+        raise ValueError("has a bound that is no number")
+    if name not in MEASURES:
+        raise ValueError(f"names no measure: “{name}”. {did_you_mean(name, MEASURES) or ''}".strip())
+    column = name if argument is None else f"{name}({argument})"
+    if column not in COLUMNS:
+        known = MEASURES[name].arguments
+        takes = f"takes one of {', '.join(known)}" if known else "takes no argument"
+        raise ValueError(f"“{name}” {takes}")
+    at_least, at_most = bounds
+    if sign == ">=":
+        at_least, at_most = at_most, None
+    if at_least is not None and at_most is not None and at_least > at_most:
+        raise ValueError("has a lower bound above its upper one: nothing would be kept")
+    return Bound(column, at_least, at_most)
+
+
+_Named = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+_Sentence = Annotated[str, StringConstraints(min_length=1, max_length=1000, strip_whitespace=True)]
+
+
+class _Rule(Declared):
+    name: _Named
+    keep: str
+    source: _Sentence
+    fr: _Sentence
+    en: _Sentence
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] | None = None
+
+    @field_validator("keep")
+    @classmethod
+    def _bound(cls, keep: str) -> str:
+        parse_keep(keep)
+        return keep
+
+
+class _Set(Declared):
+    name: _Named
+    version: Annotated[int, Field(ge=1)]
+    date: date
+    words: str
+    fr: _Sentence
+    en: _Sentence
+    rule: Annotated[list[_Rule], Field(min_length=1, max_length=1000)]
+
+    @field_validator("words")
+    @classmethod
+    def _current(cls, words: str) -> str:
+        if words != _WORDS:
+            raise ValueError(f"bounds move with what a word is: look at them again, then write “{_WORDS}”")
+        return words
+
+    @model_validator(mode="after")
+    def _distinct(self) -> _Set:
+        names = [rule.name for rule in self.rule]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two rules are named “{twice}”")
+        return self
+
+
+def known_sets() -> list[str]:
+    """The names of the package's sets."""
+    return sorted(path.stem for path in _SETS.glob("*.toml"))
+
+
+def load_sets(names: Sequence[str], folder: Path | None = None) -> list[RuleSet]:
+    """The sets that are named, each by its name, or as a file of one's own by its path from `folder`.
+
+    `by-kind` stands for all sets of `kinds.toml`, each for documents of its kinds only.
+
+    Raises:
+        DeclarationError: an unknown name, a wrong file (with its line), or two sets of one name.
+    """
+    sets: list[RuleSet] = []
+    for name in names:
+        if name == BY_KIND:
+            sets += [_read_set(_SETS / f"{s}.toml", kinds) for s, kinds in _kinds_of_sets().items()]
+        elif "/" in name or name.endswith(".toml"):
+            sets.append(_read_set((folder or Path()) / name))
+        elif name in known_sets():
+            sets.append(_read_set(_SETS / f"{name}.toml"))
+        else:
+            raise DeclarationError(
+                f"there is no set of rules “{name}”",
+                remedy=did_you_mean(name, [*known_sets(), BY_KIND])
+                or f"Sets: {', '.join(known_sets())}; {BY_KIND}; or the path of a file.",
+            )
+    seen = [s.name for s in sets]
+    twice = next((name for name in seen if seen.count(name) > 1), None)
+    if twice is not None:
+        raise DeclarationError(f"two sets of rules are named “{twice}”", remedy="Give yours another name.")
+    return sets
+
+
+@functools.cache
+def load_kinds() -> Mapping[str, tuple[str, ...]]:
+    """Kind of document → sets it is held to under `by-kind`."""
+    return {kind: tuple(names) for kind, names in tomllib.loads(_KINDS.read_text("utf-8")).items()}
+
+
+def _kinds_of_sets() -> dict[str, tuple[str, ...]]:
+    """Set → kinds of documents that are held to it."""
+    sets: dict[str, list[str]] = {}
+    for kind, names in load_kinds().items():
+        for name in names:
+            sets.setdefault(name, []).append(kind)
+    return {name: tuple(sorted(kinds)) for name, kinds in sorted(sets.items())}
+
+
+def _read_set(path: Path, kinds: tuple[str, ...] | None = None) -> RuleSet:
+    declared = load_toml(path, _Set)
+    rules = tuple(
+        Rule(
+            name=f"{declared.name}/{rule.name}",
+            keep=rule.keep,
+            bound=parse_keep(rule.keep),
+            why_fr=rule.fr,
+            why_en=rule.en,
+            source=rule.source,
+            language=rule.language,
+            kinds=kinds,
+        )
+        for rule in declared.rule
     )
-    measured = shared.with_columns(**MEASURES).drop("words_list", "lines_list")
-    names = [pl.when(rule.broken()).then(pl.lit(rule.name)) for rule in rules]
-    return measured.with_columns(pl.concat_list(names).list.drop_nulls().alias("why"))
+    return RuleSet(declared.name, declared.version, declared.date, declared.fr, declared.en, rules)
+
+
+def sets_digest(sets: Iterable[RuleSet]) -> str:
+    """Digest of all that decides which documents stay: bounds, and the version of the measures they bind."""
+    decisive = [
+        [r.name, r.bound.column, r.bound.at_least, r.bound.at_most, r.language, list(r.kinds or ())]
+        for rule_set in sets
+        for r in rule_set.rules
+    ]
+    return sha256_json({"measures": measures_version(), "rules": decisive})
+
+
+def failed(measures: pl.DataFrame, rules: Sequence[Rule]) -> pl.Series:
+    """The names of all rules each document breaks, in the order of the rules; a list a row, named `why`.
+
+    `measures` has a column for every measure that is asked for, and where rules ask for them `language` and
+    `kind`. A value that is missing breaks the rule, and so does a low one in an unknown language; an unknown
+    kind is held to what "other" is.
+
+    Raises InputError where a column is missing.
+    """
+    needed = {rule.bound.column for rule in rules}
+    needed |= {"language"} if any(rule.language for rule in rules) else set()
+    needed |= {"kind"} if any(rule.kinds for rule in rules) else set()
+    missing = sorted(needed - set(measures.columns))
+    if missing:
+        raise InputError(
+            f"the stored measures have no {', '.join(missing)}",
+            remedy="They were made by another version; curate the corpus again.",
+        )
+    names = [pl.when(_broken(rule)).then(pl.lit(rule.name)) for rule in rules]
+    if not names:
+        return pl.Series("why", [[]] * measures.height, pl.List(pl.String))
+    return measures.select(pl.concat_list(names).list.drop_nulls().alias("why"))["why"]
+
+
+def _broken(rule: Rule) -> pl.Expr:
+    """Where a batch breaks a rule."""
+    value = pl.col(rule.bound.column)
+    broken = value.is_null() | value.is_nan()
+    if rule.bound.at_least is not None:
+        broken = broken | (value < rule.bound.at_least)
+    if rule.bound.at_most is not None:
+        broken = broken | (value > rule.bound.at_most)
+    broken = broken.fill_null(True)
+    if rule.language is not None:
+        primary = pl.col("language").str.to_lowercase().str.split("-").list.first()
+        broken = broken & (primary == rule.language).fill_null(True)
+    if rule.kinds is not None:
+        known = pl.col("kind").is_in(sorted(load_kinds()))
+        kind = pl.when(known).then(pl.col("kind")).otherwise(pl.lit("other"))
+        broken = broken & kind.is_in(rule.kinds)
+    return broken
