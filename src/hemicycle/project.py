@@ -553,6 +553,7 @@ def _line_of(lines: list[str], names: list[int | str]) -> int | None:
     """
     best: tuple[int, int] | None = None
     table: list[int | str] = []
+    spelled: list[int | str]
     tables: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
         header = re.match(r"\s*\[\[?([^\[\]]+)\]", line)

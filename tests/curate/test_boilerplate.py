@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hemicycle.curate import boilerplate as module
-from hemicycle.curate import clean
+from hemicycle.curate.clean import clean
 from hemicycle.curate.boilerplate import (
     Bounds,
     Counts,
@@ -71,7 +71,7 @@ def test_a_menu_and_page_numbers_go_and_the_articles_stay():
     found = boilerplate([PAGES])
     assert sorted(found.passages["passage"]) == ["Accueil - Contact", "Page 0 sur 0"]
     assert found.passages["documents"].to_list() == [4, 4]
-    text, _, removed = strip(PAGES[2], [], found.hashes)
+    text, _, removed = strip(PAGES[2], np.zeros(0, np.int64), found.hashes)
     assert text == "Article c\nsur c"
     assert removed == [passage_hash("Accueil - Contact"), passage_hash("Page 2 sur 40")]
 
@@ -90,7 +90,7 @@ def test_a_notice_is_one_passage_wherever_its_lines_are_broken():
     ]
     found = boilerplate([texts])
     assert found.passages["passage"].to_list() == [notice]
-    assert strip(texts[1], [], found.hashes)[0] == "Texte d"
+    assert strip(texts[1], np.zeros(0, np.int64), found.hashes)[0] == "Texte d"
 
 
 def test_both_bounds_must_be_reached_and_a_line_counts_once_in_a_document():
@@ -143,9 +143,10 @@ def test_parts_keep_their_own_characters(lines, data):
     parts = []
     for _ in range(3):
         start, end = sorted((data.draw(cut), data.draw(cut)))
-        parts.append({"start": start, "end": end, "anchor": text[start:end]})
+        parts.append((start, end))
     gone = np.array(sorted(map(passage_hash, ["menu é à", "pied 4 de page"])), np.uint64)
-    left, moved, removed = strip(text, parts, gone)
+    left, points, removed = strip(text, np.array(parts, np.int64).ravel(), gone)
+    moved = [tuple(part) for part in points.reshape(-1, 2).tolist()]
     own = [line for line in text.split("\n") if line in ("corps", "texte é\u00a0!")]
     assert [line for line in left.split("\n") if line] == own
     assert len(removed) == sum(line in ("menu é à", "pied 3 de page") for line in text.split("\n"))
@@ -160,26 +161,23 @@ def test_parts_keep_their_own_characters(lines, data):
 
     # The text with what goes blotted out.
     blotted = "\n".join("\0" * len(line) if line not in own else line for line in text.split("\n"))
-    expected = [kept(blotted[part["start"] : part["end"]]) for part in parts]
-    stretches = [kept(left[part["start"] : part["end"]]) for part in moved]
+    expected = [kept(blotted[slice(*part)]) for part in parts]
+    stretches = [kept(left[slice(*part)]) for part in moved]
     assert list(filter(None, stretches)) == list(filter(None, expected))
 
 
 def test_a_line_inside_a_paragraph_leaves_one_paragraph():
     gone = np.array([passage_hash("une publicité")], np.uint64)
-    text, parts, _ = strip(
-        "avant\nune publicité\naprès",
-        [{"start": 0, "end": 5}, {"start": 6, "end": 19}, {"start": 20, "end": 25}],
-        gone,
-    )
+    text, points, _ = strip("avant\nune publicité\naprès", np.array([0, 5, 6, 19, 20, 25]), gone)
     assert text == "avant\naprès"
-    assert parts == [{"start": 0, "end": 5}, {"start": 6, "end": 11}]
+    assert points.tolist() == [0, 5, 6, 6, 6, 11]
 
 
 def test_a_text_without_boilerplate_is_returned_as_it_is():
-    parts = [{"start": 0, "end": 4}]
-    assert strip("rien à ôter", parts, np.empty(0, np.uint64)) == ("rien à ôter", parts, [])
-    assert strip("", [], np.array([passage_hash("x")], np.uint64)) == ("", [], [])
+    points = np.array([0, 4])
+    assert strip("rien à ôter", points, np.empty(0, np.uint64)) == ("rien à ôter", points, [])
+    nowhere = points[:0]
+    assert strip("", nowhere, np.array([passage_hash("x")], np.uint64)) == ("", nowhere, [])
 
 
 @settings(max_examples=EXAMPLES, deadline=None)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hemicycle.curate import clean
+from hemicycle.curate.clean import clean
 from hemicycle.curate.clean import clean_parts
 
 

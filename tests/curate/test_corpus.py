@@ -1,72 +1,130 @@
-"""A corpus holds each admitted document once, or says why not."""
+"""A corpus holds each admitted document once, or says why not; and nothing but its documents shows in it."""
+
+import random
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hemicycle.curate import curate, load_rules
-from hemicycle.curate.rules import MEASURES, annotate
-from hemicycle.documents import Document, Part, write_documents
-from hemicycle.errors import InputError, RightsError
+from hemicycle.curate import annotate_source, make_corpus
+from hemicycle.curate.annotate import NAMES
+from hemicycle.curate.rules import load_sets
+from hemicycle.documents import Document, Part, corpus_shards, parquet_writer, read_batches, write_documents
+from hemicycle.engines import Local
+from hemicycle.errors import InputError, IntegrityError, RightsError
+from hemicycle.rights.cleared import CLEARED
 from hemicycle.store import digest_files
 
-PROSE = (
-    "Monsieur le président, mes chers collègues, l'eau de nos rivières n'est pas une marchandise, et la "
-    "commission propose que les communes puissent en décider avec leurs voisines. Elle a été entendue sur ce "
-    "point par le ministre, qui nous a promis une réponse pour la session d'automne numéro {n}."
-)
+FRENCH = [rule for rules in load_sets(["french"]) for rule in rules.rules]
+
+#: Enough words that two texts drawn from them are no near copies.
+WORDS = (
+    "le la les de du des et à dans par pour sur avec que qui ne pas est sont il elle nous vous se ce cette eau "
+    "rivière commune voisine président collègue commission ministre réponse session automne séance budget loi "
+    "article amendement vote scrutin groupe territoire village montagne forêt usine école hôpital travail impôt "
+    "dépense recette projet rapport avis débat question parole silence mémoire histoire paix guerre droit devoir"
+).split()
 
 
-def prose(n):
-    return PROSE.format(n=n)
-
-
-def build(tmp_path, sources, admitted=None, held_out=0.1, name="out"):
-    documents = {}
-    for source, items in sources.items():
-        folder = tmp_path / f"documents-{source}"
-        folder.mkdir(exist_ok=True)
-        documents[source] = folder / "documents.parquet"
-        write_documents(documents[source], source, items)
-    rows = pl.concat(pl.read_parquet(p, columns=["source", "id", "digest"]) for p in documents.values())
-    if admitted is not None:
-        rows = rows.filter(pl.col("id").is_in(admitted))
-    rows.write_parquet(tmp_path / "admitted.parquet")
-    out, scratch = tmp_path / name, tmp_path / f"{name}-scratch"
-    out.mkdir()
-    scratch.mkdir()
-    figures = curate(documents, tmp_path / "admitted.parquet", out, scratch, held_out=held_out)
-    return out, figures
-
-
-def rows(out, part, source):
-    return pq.read_table(out / part / f"{source}.parquet").to_pylist()
+def prose(n, length=60):
+    draw = random.Random(n)
+    return " ".join(draw.choice(WORDS) for _ in range(length)).capitalize() + "."
 
 
 def documents(count, start=0, **more):
     return [Document(str(n), prose(n), language="fr", **more) for n in range(start, start + count)]
 
 
+def clear(path, out, admitted=None, rank=0):
+    """What the gate would say of a source: all of it, or these ids, with one rank."""
+    with parquet_writer(out, CLEARED) as writer:
+        for batch in read_batches(path, ["id", "digest"]):
+            ids = batch["id"].to_pylist()
+            passes = [admitted is None or i in admitted for i in ids]
+            columns = [batch["id"], batch["digest"], passes, [rank] * len(ids)]
+            writer.write_table(
+                pa.table([pa.array(c) if isinstance(c, list) else c for c in columns], schema=CLEARED)
+            )
+
+
+def annotated(tmp_path, sources, admitted=None, ranks=None, engine=None, name="annotated"):
+    folders = {}
+    for source, items in sources.items():
+        folder = tmp_path / f"documents-{source}"
+        folder.mkdir(parents=True, exist_ok=True)
+        path, gate = folder / "documents.parquet", folder / "cleared.parquet"
+        write_documents(path, source, items)
+        clear(path, gate, admitted, (ranks or {}).get(source, 0))
+        folders[source] = tmp_path / name / source
+        folders[source].mkdir(parents=True)
+        annotate_source(path, gate, folders[source], tmp_path / f"{name}-work" / source, engine=engine)
+    return folders
+
+
+def build(tmp_path, sources, *, held_out=0.1, name="out", rules=FRENCH, near=True, engine=None, **gate):
+    folders = annotated(tmp_path, sources, engine=engine, name=f"{name}-annotated", **gate)
+    out = tmp_path / name
+    out.mkdir()
+    figures = make_corpus(
+        folders, out, tmp_path / f"{name}-work", rules=rules, held_out=held_out, near=near, engine=engine
+    )
+    return out, figures
+
+
+def rows(out, part, source):
+    return [
+        row
+        for path in corpus_shards(out, part)
+        if path.parent.name == source
+        for row in pq.read_table(path).to_pylist()
+    ]
+
+
+def whys(out, *sources):
+    return {r["id"]: r["why"] for s in sources for r in rows(out, "dropped", s)}
+
+
 def test_every_admitted_document_is_kept_or_dropped_with_a_reason_and_no_other_is_read(tmp_path):
     bad = Document("court", "Trop court.", language="fr")
     sources = {"a": [*documents(8), bad], "b": documents(4, start=6)}
     admitted = [f"a:{n}" for n in range(8)] + ["a:court"] + [f"b:{n}" for n in range(6, 9)]
-    out, figures = build(tmp_path, sources, admitted)
+    out, figures = build(tmp_path, sources, admitted=admitted)
     kept = [r["id"] for s in "ab" for r in rows(out, "kept", s)]
-    dropped = {r["id"]: r["why"] for s in "ab" for r in rows(out, "dropped", s)}
+    dropped = whys(out, "a", "b")
     assert sorted([*kept, *dropped]) == sorted(admitted)
-    assert "too-short" in dropped["a:court"]
+    assert dropped["a:court"] == ["french/too-short", "french/not-french"]
     assert dropped["b:6"] == ["duplicate-of:a:6"]
     assert figures["totals"]["documents"] == len(kept) == 9
+    assert figures["sources"]["b"]["why"] == {"duplicate-of": 2}
+    assert set(figures["rules"]) == {"french/too-short", "french/not-french"}
 
 
-def test_the_oldest_copy_stays_whatever_the_order_of_sources(tmp_path):
+def test_a_text_that_is_nearly_another_goes_and_names_it_and_comes_back_once_that_is_gone(tmp_path):
+    longer = prose(1, 300)
+    sources = {
+        "a": [Document("first", longer, language="fr"), *documents(3, start=5)],
+        "b": [Document("second", longer.replace("eau", "onde", 1), language="fr"), *documents(3, start=9)],
+    }
+    out, _ = build(tmp_path, sources)
+    assert whys(out, "a", "b") == {"b:second": ["near-duplicate-of:a:first"]}
+    assert [r["copies"] for r in rows(out, "kept", "a")] == [1, 0, 0, 0]
+    without = [f"a:{n}" for n in (5, 6, 7)] + ["b:second", "b:9", "b:10", "b:11"]
+    out, _ = build(tmp_path, sources, admitted=without, name="again")
+    assert whys(out, "a", "b") == {}
+    out, _ = build(tmp_path, sources, near=False, name="equal-only")
+    assert whys(out, "a", "b") == {}
+
+
+def test_the_better_cleared_copy_stays_and_then_the_oldest(tmp_path):
     sources = {
         "a": [Document("new", prose(1), language="fr", date="2020")],
         "b": [Document("old", prose(1), language="fr", date="1990"), *documents(3, start=5)],
     }
     out, _ = build(tmp_path, sources)
-    assert rows(out, "dropped", "a")[0]["why"] == ["duplicate-of:b:old"]
+    assert whys(out, "a") == {"a:new": ["duplicate-of:b:old"]}
+    out, _ = build(tmp_path, sources, ranks={"b": 1}, name="duties")
+    assert whys(out, "b") == {"b:old": ["duplicate-of:a:new"]}
 
 
 def test_groups_are_never_split_and_each_source_of_two_groups_holds_something_out(tmp_path):
@@ -89,21 +147,103 @@ def test_the_split_of_a_group_does_not_change_when_others_come_or_go(tmp_path):
 
 
 def test_parts_point_at_the_cleaned_text_and_all_measures_are_kept(tmp_path):
-    text = "Titre\u00ad\n\n\n\n" + prose(1)
+    text = "Titre\u00ad\n\n\n\nMonsieur " + prose(1)
     at = text.index("Monsieur")
-    item = Document("1", text, language="fr", parts=(Part(at, at + 8, "x"),))
-    out, _ = build(tmp_path, {"a": [item, *documents(2, start=5)]})
-    row = next(r for r in rows(out, "kept", "a") if r["id"] == "a:1" and r["parts"])
-    part = row["parts"][0]
+    item = Document("1", text, language="fr", parts=(Part(5, 6, "gone"), Part(at, at + 8, "x")))
+    out, _ = build(tmp_path, {"a": [*documents(2, start=5), item]})
+    row = next(r for r in rows(out, "kept", "a") if r["id"] == "a:1")
+    (part,) = row["parts"]
     assert row["text"][part["start"] : part["end"]] == "Monsieur"
-    assert {s["name"] for s in row["signals"]} == set(MEASURES)
+    assert set(row["signals"]) == set(NAMES)
+    assert [r["language"] for r in row["languages"]] == ["fr"]
 
 
-def test_building_twice_gives_the_same_bytes(tmp_path):
-    sources = {"a": documents(20), "b": documents(20, start=10)}
-    first, _ = build(tmp_path, sources, name="one")
-    second, _ = build(tmp_path, sources, name="two")
-    assert digest_files(first) == digest_files(second)
+@pytest.mark.slow
+def test_workers_order_and_kills_do_not_show_in_the_bytes(tmp_path, monkeypatch):
+    """One worker, two, shards in another order, a run that was killed half-way: the same files."""
+    monkeypatch.setattr("hemicycle.curate.source.SHARD_BYTES", 20_000)
+    monkeypatch.setattr("hemicycle.engines.local._WORTH_A_PROCESS", 0)
+    monkeypatch.setattr("hemicycle.documents.ROWS_A_GROUP", 30)
+    sources = {"a": documents(300, kind="web"), "b": documents(200, start=250, kind="debate")}
+    one, _ = build(tmp_path, sources, name="one", engine=Local(1))
+    assert len(corpus_shards(one)) > 6
+    two, _ = build(tmp_path, sources, name="two", engine=Local(2))
+
+    class Backwards(Local):
+        def map(self, function, tasks, folder, **more):
+            return super().map(function, tasks[::-1], folder, **more)[::-1]
+
+    back, _ = build(tmp_path, sources, name="back", engine=Backwards(1))
+
+    class Killed(Local):
+        def map(self, function, tasks, folder, **more):
+            super().map(function, tasks[: len(tasks) // 2], folder, **more)
+            raise KeyboardInterrupt
+
+    work = tmp_path / "killed"
+    with pytest.raises(KeyboardInterrupt):
+        annotated(work, sources, engine=Killed(1))
+    for source in sources:
+        folder = work / f"documents-{source}"
+        if not folder.exists():
+            folder.mkdir()
+            write_documents(folder / "documents.parquet", source, sources[source])
+            clear(folder / "documents.parquet", folder / "cleared.parquet")
+        (work / "annotated" / source).mkdir(exist_ok=True)
+        annotate_source(
+            folder / "documents.parquet", folder / "cleared.parquet", work / "annotated" / source,
+            work / "annotated-work" / source,
+        )  # fmt: skip
+    out = tmp_path / "killed-out"
+    out.mkdir()
+    folders = {source: work / "annotated" / source for source in sources}
+    make_corpus(folders, out, tmp_path / "killed-work", rules=FRENCH, held_out=0.1)
+    assert digest_files(one) == digest_files(two) == digest_files(back) == digest_files(out)
+
+
+@pytest.mark.slow
+def test_the_cut_into_batches_does_not_show_in_any_row(tmp_path, monkeypatch):
+    sources = {"a": documents(50, kind="manual")}
+    whole = pq.read_table(annotated(tmp_path / "w", sources)["a"])
+    monkeypatch.setattr("hemicycle.curate.source.BATCH_CHARACTERS", 500)
+    assert pq.read_table(annotated(tmp_path / "s", sources)["a"]) == whole
+
+
+def test_a_text_that_is_not_that_of_its_digest_is_not_annotated(tmp_path):
+    folder = tmp_path / "a"
+    folder.mkdir()
+    path = folder / "documents.parquet"
+    write_documents(path, "a", documents(3))
+    table = pq.read_table(path)
+    forged = table.set_column(1, "text", pa.array(["autre chose"] * 3, pa.large_string()))
+    pq.write_table(forged, path)
+    clear(path, folder / "cleared.parquet")
+    with pytest.raises(IntegrityError, match="is not that of its digest"):
+        annotate_source(path, folder / "cleared.parquet", tmp_path, tmp_path / "work")
+
+
+def test_a_text_too_long_for_one_document_is_set_aside_as_it_came(tmp_path, monkeypatch):
+    monkeypatch.setattr("hemicycle.curate.source.LONGEST", 500)
+    monkeypatch.setattr("hemicycle.curate.corpus.LONGEST", 500)
+    endless = "a  b\n\n\n\n" * 100
+    out, _ = build(tmp_path, {"a": [*documents(3), Document("long", endless, language="fr")]})
+    (row,) = rows(out, "dropped", "a")
+    assert (row["why"], row["text"], row["signals"]["characters"]) == (["too-long"], endless, 800)
+
+
+def test_what_a_source_repeats_is_taken_out_and_told(tmp_path):
+    menu = "Accueil · Actualités · Nous écrire"
+    pages = [Document(str(n), f"{menu}\n{prose(n)}", language="fr", kind="web") for n in range(12)]
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    path = folder / "documents.parquet"
+    write_documents(path, "site", pages)
+    clear(path, folder / "cleared.parquet")
+    figures = annotate_source(path, folder / "cleared.parquet", folder, tmp_path / "work")
+    table = pl.read_parquet(folder / "00000.parquet")
+    assert figures["boilerplate"] == {menu: 12}
+    assert not table["text"].str.contains("Accueil").any()
+    assert table["signals"].struct.field("boilerplate_passages").to_list() == [1.0] * 12
 
 
 def test_an_empty_admitted_set_is_a_matter_of_rights(tmp_path):
@@ -115,31 +255,3 @@ def test_one_id_in_two_sources_is_refused(tmp_path):
     sources = {s: [Document("x", prose(n), language="fr", id="same")] for n, s in enumerate("ab")}
     with pytest.raises(InputError, match="both have a document 'same'"):
         build(tmp_path, sources)
-
-
-@pytest.mark.parametrize(
-    ("text", "broken"),
-    [
-        (prose(1), []),
-        ("Trop court.", ["too-short", "not-french"]),
-        (
-            "The quick brown fox jumps over lazy dogs while many other animals watch from far away hills "
-            "and wonder what happens next there.",
-            ["not-french"],
-        ),
-        ("la " * 3 + "1234567890 !!!! " * 40, ["few-letters", "not-french"]),
-        ("le mot de la fin est dit dans la salle\n" * 10, ["repeated-lines"]),
-        ("", [r.name for r in load_rules()]),
-    ],
-)
-def test_each_rule_by_a_worked_example(text, broken):
-    batch = pl.DataFrame({"text": [text], "language": ["fr"]})
-    assert annotate(batch, load_rules())["why"].to_list() == [broken]
-
-
-def test_a_document_in_another_language_need_not_be_french():
-    english = (
-        "Members of the committee heard from several witnesses about water quality and public funding " * 2
-    )
-    batch = pl.DataFrame({"text": [english], "language": ["en"]})
-    assert annotate(batch, load_rules())["why"].to_list() == [[]]

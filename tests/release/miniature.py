@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hemicycle.curate.corpus import CORPUS, DROPPED
-from hemicycle.curate.rules import rules_digest
+from hemicycle.curate.rules import load_sets
 from hemicycle.digests import sha256_text
 from hemicycle.ledger import Ledger, Statement, Subject
 from hemicycle.project import Card, Declaration
@@ -272,7 +272,7 @@ def _make_corpus(mini: Miniature) -> None:
     figures = {}
     for source, docs in DOCUMENTS.items():
         kept = [doc for doc in docs if doc["split"]]
-        dropped = [{**doc, "why": ["too-short", "symbols"]} for doc in docs if doc["id"] == "manuals:c.html"]
+        dropped = [{**doc, "why": ["french/too-short", "french/symbols"]} for doc in docs if doc["id"] == "manuals:c.html"]
         write(folder / "kept" / source / "00000.parquet", CORPUS, kept)
         write(folder / "dropped" / source / "00000.parquet", DROPPED, dropped)
         held_out = sum(doc["split"] == "held-out" for doc in kept)
@@ -283,10 +283,11 @@ def _make_corpus(mini: Miniature) -> None:
             "held_out": held_out,
             "dropped": len(dropped),
             "dropped_characters": sum(len(doc["text"]) for doc in dropped),
-            "why": {"too-short": 1, "symbols": 1} if dropped else {},
+            "why": {"french/too-short": 1, "french/symbols": 1} if dropped else {},
         }
     inputs = {source: f"documents/{source}" for source in DOCUMENTS} | {"admitted": "admitted/debats"}
-    mini.record("corpus", "debats", inputs, {"sources": figures}, {"rules": rules_digest()})
+    rules = {r.name: {"en": r.why_en, "fr": r.why_fr} for s in load_sets(["french"]) for r in s.rules}
+    mini.record("corpus", "debats", inputs, {"sources": figures, "rules": rules})
 
 
 def _make_model(mini: Miniature, fill_model: Callable[[Path], None]) -> None:

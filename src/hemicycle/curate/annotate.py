@@ -86,7 +86,7 @@ def set_aside(batch: pa.Table) -> pa.Table:
     made = {
         "clean_digest": batch["digest"],
         "signals": _struct({"characters": lengths}),
-        near.COLUMN: pa.nulls(batch.num_rows, near.TYPE),
+        near.COLUMN: near.to_arrow(np.zeros((batch.num_rows, near.BANDS), np.uint64)),
     }
     return _table(batch, made)
 

@@ -68,7 +68,7 @@ def make_corpus(
             two groups or more holds out at least one.
         near: whether near-duplicates go.
 
-    Returns counts by source and reason. Raises RightsError where nothing was cleared.
+    Returns counts by source and reason, and the `rules` that something failed. Raises RightsError where nothing was cleared.
     """
     shards = [
         (source, path) for source in sorted(annotated) for path in sorted(annotated[source].glob("*.parquet"))
@@ -87,7 +87,9 @@ def make_corpus(
     figures: dict[str, dict[str, Any]] = {source: _no_counts() for source in sorted(annotated)}
     for (source, _), counts in zip(shards, counted, strict=True):
         _add(figures[source], counts)
-    return {"sources": figures, "totals": _totals(figures)}
+    asked = {name for source in figures.values() for name in source["why"]}
+    said = {r.name: {"keep": r.keep, "en": r.why_en, "fr": r.why_fr} for r in rules if r.name in asked}
+    return {"sources": figures, "totals": _totals(figures), "rules": said}
 
 
 def _judge(

@@ -93,7 +93,9 @@ def _texts(documents: str, cleared: str, groups: Sequence[int], kind: str) -> It
     for table in admitted_rows(documents, cleared, groups):
         texts = table.filter(pc.equal(table["kind"], kind))["text"].to_pylist()
         if texts:
-            yield text_buffers(pa.array([mask(clean(t).text, nowhere, kind)[0] for t in texts], pa.large_string()))
+            yield text_buffers(
+                pa.array([mask(clean(t).text, nowhere, kind)[0] for t in texts], pa.large_string())
+            )
 
 
 def count_shard(documents: str, cleared: str, groups: Sequence[int], kind: str, out: str) -> dict[str, Any]:
@@ -111,6 +113,7 @@ def recount_shard(
     """How many documents have each passage that the whole source's counts do not rule out, of one shard."""
     counts, bounds = Counts(int(number), np.load(total)), bounds_by_kind()[kind]
     found = [
-        recount(data, offsets, counts, bounds) for data, offsets in _texts(documents, cleared, groups, kind)]
+        recount(data, offsets, counts, bounds) for data, offsets in _texts(documents, cleared, groups, kind)
+    ]
     merge(found).write_parquet(f"{out}.parquet")
     return {"table": f"{out}.parquet"}

@@ -117,14 +117,11 @@ def _annotated(table: pa.Table, passages: Mapping[str, Hashes]) -> Iterator[pa.T
     lengths = pc.utf8_length(table["text"]).to_numpy()
     kinds = table["kind"].to_pylist()
     first = size = 0
-    for row, length in enumerate(lengths):
-        full = size + length > BATCH_CHARACTERS
-        if row > first and (full or kinds[row] != kinds[first]):
-            yield _batch(table.slice(first, row - first), passages.get(kinds[first]), size)
+    for row, length in enumerate([*lengths, LONGEST]):
+        ends = row == len(lengths) or kinds[row] != kinds[first] or size + length > BATCH_CHARACTERS
+        if row > first and (ends or max(length, lengths[first]) > LONGEST):
+            batch = table.slice(first, row - first)
+            too_long = lengths[first] > LONGEST
+            yield set_aside(batch) if too_long else annotate(batch, passages.get(kinds[first]))
             first, size = row, 0
         size += int(length)
-    yield _batch(table.slice(first), passages.get(kinds[first]), size)
-
-
-def _batch(table: pa.Table, repeated: Hashes | None, size: int) -> pa.Table:
-    return set_aside(table) if table.num_rows == 1 and size > LONGEST else annotate(table, repeated)

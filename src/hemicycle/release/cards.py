@@ -136,19 +136,26 @@ def _series_name(name: str, language: Language) -> str:
     return name
 
 
-def _rule(name: str, digest: str | None, language: Language) -> str:
-    """Why curation drops a document, in words, where the rules at hand are those that were applied."""
-    from hemicycle.curate.rules import load_rules, rules_digest
+#: Reasons of curation that are no rule of a set.
+_REASONS: dict[str, dict[Language, str]] = {
+    "duplicate-of": {
+        "en": "The same text stands in another document.",
+        "fr": "Le même texte figure dans un autre document.",
+    },
+    "near-duplicate-of": {
+        "en": "Nearly the same text stands in another document.",
+        "fr": "Presque le même texte figure dans un autre document.",
+    },
+    "too-long": {
+        "en": "Too long for one document; it was not measured.",
+        "fr": "Trop long pour un seul document ; il n’a pas été mesuré.",
+    },
+}
 
-    if name == "duplicate-of":
-        return {
-            "en": "The same text stands in another document.",
-            "fr": "Le même texte figure dans un autre document.",
-        }[language]
-    if digest != rules_digest():
-        return ""
-    words = {rule.name: {"en": rule.why_en, "fr": rule.why_fr}[language] for rule in load_rules()}
-    return words.get(name, "")
+
+def _rule(name: str, rules: Mapping[str, Mapping[str, str]], language: Language) -> str:
+    """Why curation drops a document, in the words of the rules that were applied."""
+    return (_REASONS.get(name) or rules.get(name, {})).get(language, "")
 
 
 def _why(code: str, language: Language) -> str:

@@ -127,10 +127,10 @@ class Refusal:
 
 @dataclass(frozen=True)
 class CorpusFacts:
-    """One corpus of the model. `rules` is the digest of the rules of quality that were applied."""
+    """One corpus of the model. `rules`: what the rules of quality that something failed say, by name."""
 
     name: str
-    rules: str | None
+    rules: Mapping[str, Mapping[str, str]]
     sources: tuple[CorpusSource, ...]
     refusals: tuple[Refusal, ...]
     not_obtained: tuple[str, ...]

@@ -214,7 +214,7 @@ def _corpus_facts(
         )
     return CorpusFacts(
         name=name,
-        rules=corpus.declaration.get("declared", {}).get("rules"),
+        rules=corpus.figures.get("rules", {}),
         sources=tuple(sources),
         refusals=_refusals(held_back.filter(pl.col("corpus") == name)),
         not_obtained=tuple(sorted(set(declared_sources) - set(by_source))),
