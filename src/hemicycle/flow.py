@@ -52,7 +52,7 @@ VERSIONS = {
     "optout": 1,
     "rights": 2,
     "admitted": 1,
-    "corpus": 1,
+    "corpus": 2,
     "tokenizer": 1,
     "tokens": 1,
     "order": 1,

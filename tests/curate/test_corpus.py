@@ -5,7 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from hemicycle.curate import curate, load_rules
-from hemicycle.curate.rules import MEASURES, annotate
+from hemicycle.curate.measures import COLUMNS
+from hemicycle.curate.rules import annotate
 from hemicycle.documents import Document, Part, write_documents
 from hemicycle.errors import InputError, RightsError
 from hemicycle.store import digest_files
@@ -55,7 +56,7 @@ def test_every_admitted_document_is_kept_or_dropped_with_a_reason_and_no_other_i
     kept = [r["id"] for s in "ab" for r in rows(out, "kept", s)]
     dropped = {r["id"]: r["why"] for s in "ab" for r in rows(out, "dropped", s)}
     assert sorted([*kept, *dropped]) == sorted(admitted)
-    assert "too-short" in dropped["a:court"]
+    assert "french/too-short" in dropped["a:court"]
     assert dropped["b:6"] == ["duplicate-of:a:6"]
     assert figures["totals"]["documents"] == len(kept) == 9
 
@@ -96,7 +97,7 @@ def test_parts_point_at_the_cleaned_text_and_all_measures_are_kept(tmp_path):
     row = next(r for r in rows(out, "kept", "a") if r["id"] == "a:1" and r["parts"])
     part = row["parts"][0]
     assert row["text"][part["start"] : part["end"]] == "Monsieur"
-    assert {s["name"] for s in row["signals"]} == set(MEASURES)
+    assert {s["name"] for s in row["signals"]} == set(COLUMNS)
 
 
 def test_building_twice_gives_the_same_bytes(tmp_path):
@@ -121,14 +122,14 @@ def test_one_id_in_two_sources_is_refused(tmp_path):
     ("text", "broken"),
     [
         (prose(1), []),
-        ("Trop court.", ["too-short", "not-french"]),
+        ("Trop court.", ["french/too-short", "french/not-french"]),
         (
             "The quick brown fox jumps over lazy dogs while many other animals watch from far away hills "
             "and wonder what happens next there.",
-            ["not-french"],
+            ["french/not-french"],
         ),
-        ("la " * 3 + "1234567890 !!!! " * 40, ["few-letters", "not-french"]),
-        ("le mot de la fin est dit dans la salle\n" * 10, ["repeated-lines"]),
+        ("la " * 3 + "1234567890 !!!! " * 40, ["french/few-letters", "french/not-french"]),
+        ("le mot de la fin est dit dans la salle\n" * 10, ["french/repeated-lines"]),
         ("", [r.name for r in load_rules()]),
     ],
 )

@@ -84,10 +84,10 @@ def slowly(text):
         "short_lines": share(sum(len(line) <= 30 for line in visible), len(visible)),
         "newlines_per_word": share(text.count("\n"), len(words)),
         "longest_word": max(map(len, words), default=0),
-        "duplicate_lines": share(repeats(pieces)[0], len(pieces)),
+        "duplicate_lines": share(repeats(pieces)[0], len(pieces) if text else 0),
         "duplicate_line_characters": share(repeats(pieces)[1], len(text)),
         "duplicate_line_characters_without_breaks": share(repeats(visible)[1], len(text.replace("\n", ""))),
-        "duplicate_paragraphs": share(repeats(paragraphs)[0], len(paragraphs)),
+        "duplicate_paragraphs": share(repeats(paragraphs)[0], len(paragraphs) if text else 0),
         "duplicate_paragraph_characters": share(repeats(paragraphs)[1], len(text)),
         "curly_brackets": text.count("{"),
     }
