@@ -559,13 +559,14 @@ def _line_of(lines: list[str], names: list[int | str]) -> int | None:
         header = re.match(r"\s*\[\[?([^\[\]]+)\]", line)
         assignment = re.match(r"\s*([\w.\"'-]+)\s*=", line)
         if header:
-            table = spelled = []
+            table = []
             parts = [p.strip(" \"'") for p in header[1].split(".")]
             for length, part in enumerate(parts, 1):
                 dotted = ".".join(parts[:length])
                 if length == len(parts) and line.lstrip().startswith("[["):
                     tables[dotted] = tables.get(dotted, -1) + 1
-                spelled += [part, tables[dotted]] if dotted in tables else [part]
+                table += [part, tables[dotted]] if dotted in tables else [part]
+            spelled = table
         elif assignment:
             spelled = table + [p.strip(" \"'") for p in assignment[1].split(".")]
         else:

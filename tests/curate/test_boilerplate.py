@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hemicycle.curate import boilerplate as module
-from hemicycle.curate.clean import clean
 from hemicycle.curate.boilerplate import (
     Bounds,
     Counts,
@@ -22,6 +21,7 @@ from hemicycle.curate.boilerplate import (
     recount,
     strip,
 )
+from hemicycle.curate.clean import clean
 
 EXAMPLES = int(os.environ.get("HEMICYCLE_FUZZ", "200"))
 BOUNDS = Bounds(documents=3, share=0.5, words=2)

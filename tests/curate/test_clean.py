@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hemicycle.curate.clean import clean
-from hemicycle.curate.clean import clean_parts
 
 
 @pytest.mark.parametrize(
@@ -50,18 +49,14 @@ def test_letters_and_figures_stay_in_order(text):
     st.lists(st.tuples(st.text("ab é\u0301\t\n\u00ad", max_size=8), st.text("xyz", min_size=1)), max_size=6)
 )
 def test_a_part_still_begins_and_ends_at_its_word(pieces):
-    text, parts = "", []
+    text, points = "", []
     for filler, word in pieces:
         text += " " + filler + " "  # a mark at its start must not join the word before
-        parts.append({"start": len(text), "end": len(text) + len(word), "anchor": word})
+        points += [len(text), len(text) + len(word)]
         text += word
-    cleaned, moved = clean_parts(parts, text)
-    assert [cleaned[p["start"] : p["end"]] for p in moved] == [p["anchor"] for p in parts]
-
-
-def test_a_part_with_nothing_left_is_dropped():
-    text, parts = clean_parts([{"start": 0, "end": 3}, {"start": 3, "end": 6}], "\ufeff\ufeff\ufeffmot")
-    assert (text, parts) == ("mot", [{"start": 0, "end": 3}])
+    cleaned = clean(text, points)
+    found = [cleaned.text[start:end] for start, end in cleaned.offsets.reshape(-1, 2)]
+    assert found == [word for _, word in pieces]
 
 
 def test_a_long_run_of_spaces_costs_its_length_and_not_its_square():

@@ -20,10 +20,11 @@ FRENCH = [rule for rules in load_sets(["french"]) for rule in rules.rules]
 
 #: Enough words that two texts drawn from them are no near copies.
 WORDS = (
-    "le la les de du des et à dans par pour sur avec que qui ne pas est sont il elle nous vous se ce cette eau "
-    "rivière commune voisine président collègue commission ministre réponse session automne séance budget loi "
-    "article amendement vote scrutin groupe territoire village montagne forêt usine école hôpital travail impôt "
-    "dépense recette projet rapport avis débat question parole silence mémoire histoire paix guerre droit devoir"
+    "le la les de du des et à dans par pour sur avec que qui ne pas est sont il elle nous vous se ce "
+    "cette eau rivière commune voisine président collègue commission ministre réponse session "
+    "automne séance budget loi article amendement vote scrutin groupe territoire village montagne "
+    "forêt usine école hôpital travail impôt dépense recette projet rapport avis débat question "
+    "parole silence mémoire histoire paix guerre droit devoir "
 ).split()
 
 

@@ -183,7 +183,7 @@ def test_a_record_of_another_algorithm_says_so(tmp_path):
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.text())
 def test_any_text_has_fingerprints_and_cleaning_keeps_them(text):
-    from hemicycle.curate import clean
+    from hemicycle.curate.clean import clean
 
     asked = fingerprints(text)
     assert asked.get("words") == fingerprints(clean(text).text).get("words")

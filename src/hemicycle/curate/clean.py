@@ -69,23 +69,6 @@ def clean(text: str, offsets: npt.ArrayLike = ()) -> Cleaned:
     return Cleaned(text, np.clip(points, 0, len(text)))
 
 
-def clean_parts(parts: list[dict[str, Any]], text: str) -> tuple[str, list[dict[str, Any]]]:
-    """Clean a document's text and move its parts with it; a part left without characters is dropped."""
-    cleaned = clean(text, ends_of(parts))
-    return cleaned.text, with_ends(parts, cleaned.offsets)
-
-
-def ends_of(parts: list[dict[str, Any]]) -> npt.NDArray[np.int64]:
-    """Start and end of each part, one after the other."""
-    return np.array([part[side] for part in parts for side in ("start", "end")], np.int64)
-
-
-def with_ends(parts: list[dict[str, Any]], ends: npt.NDArray[np.int64]) -> list[dict[str, Any]]:
-    """The parts at their new starts and ends; one left without characters is dropped."""
-    places = ends.reshape(-1, 2).tolist()
-    return [{**part, "start": s, "end": e} for part, (s, e) in zip(parts, places, strict=True) if e > s]
-
-
 def _substitute(
     pattern: re.Pattern[str],
     replacement: Callable[[re.Match[str]], str],

@@ -447,13 +447,13 @@ def _count(
         total[Count.CHARACTERS] += total[Count.NEWLINES]
         total[Count.DUPLICATE_VISIBLE_CHARACTERS] = _repeats(hashes[0], lengths[0], visible, table)[1]
         repeated, length = _repeats(hashes[1], lengths[1], pieces, table)
-        # Two empty pieces are copies of each other; a text that is empty has one.
-        total[Count.PIECES] = pieces + empty
+        # Two empty pieces, at the beginning and the end, are copies of each other; an empty text has none.
+        total[Count.PIECES] = pieces + empty if stop > begin else 0
         total[Count.DUPLICATE_PIECES] = repeated + (empty == 2)
         total[Count.DUPLICATE_PIECE_CHARACTERS] = length
         a, b = _stripped(data, begin, stop, classes)
         paragraphs = _paragraphs(data, a, b, hashes[0], lengths[0])
         repeated, length = _repeats(hashes[0], lengths[0], paragraphs, table)
-        total[Count.PARAGRAPHS] = paragraphs
+        total[Count.PARAGRAPHS] = paragraphs if stop > begin else 0
         total[Count.DUPLICATE_PARAGRAPHS] = repeated
         total[Count.DUPLICATE_PARAGRAPH_CHARACTERS] = length

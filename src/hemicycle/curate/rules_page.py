@@ -1,4 +1,4 @@
-"""The page of rules: every set, every bound, why it stands and where it comes from, for a person who decides."""
+"""The page of rules: every set, every bound, why it stands and where it comes from, for who decides."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _HEAD = """\
 
 *Made from the sets of rules of the package by `hemicycle.curate.rules_page`; do not edit.*
 
-A document stays in a corpus where it keeps every rule of the sets that apply to it. Whatever it breaks, it is
-kept aside with the names of all the rules it broke and the values it had: nothing disappears. A rule binds one
-measure; the measures are defined at the end of this page. Bounds are policy: they can be moved, and what would
-then be kept or dropped is known without reading a text again.
+A document stays in a corpus where it keeps every rule of the sets that apply to it. Whatever it breaks, it
+is kept aside with the names of all the rules it broke and the values it had: nothing disappears. A rule binds
+one measure; the measures are defined at the end of this page. Bounds are policy: they can be moved, and what
+would then be kept or dropped is known without reading a text again.
 
-Un document reste dans un corpus s'il respecte chaque règle des jeux qui s'appliquent à lui. Ce qui en enfreint
-une est mis de côté avec le nom de toutes les règles enfreintes et les valeurs mesurées : rien ne disparaît. Une
-règle borne une mesure ; les mesures sont définies à la fin de cette page. Les bornes sont un choix : on peut les
-déplacer, et savoir ce qui serait alors gardé ou écarté sans relire un seul texte.
+Un document reste dans un corpus s'il respecte chaque règle des jeux qui s'appliquent à lui. Ce qui en
+enfreint une est mis de côté avec le nom de toutes les règles enfreintes et les valeurs mesurées : rien ne
+disparaît. Une règle borne une mesure ; les mesures sont définies à la fin de cette page. Les bornes sont un
+choix : on peut les déplacer, et savoir ce qui serait alors gardé ou écarté sans relire un seul texte.
 """
 
 
@@ -72,4 +72,8 @@ def _measures_table() -> str:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+    return "".join("| " + " | ".join(map(_cell, line)) + " |\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

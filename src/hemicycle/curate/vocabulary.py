@@ -208,8 +208,8 @@ def _odd_sign(
 
 @kernel
 def _isolated(data: Bytes, at: int, end: int, stop: int, one_letter: Places) -> bool:
-    """Whether a letter that stands alone is neither a word nor an abbreviation or a number of a list."""
-    if end < stop and data[end] in (0x2E, 0x29):
+    """Whether a lone letter is no word, no abbreviation (M., n°) and no number of a list (b))."""
+    if end < stop and (data[end] in (0x2E, 0x29) or _decode(data, end, stop)[0] == 0xB0):
         return False
     return _decode(data, at, end)[0] not in one_letter
 
