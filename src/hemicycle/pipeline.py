@@ -125,7 +125,7 @@ class Pipeline:
         except Unresolved as unknown:
             return Outcome(step, "would-run", str(unknown))
         except RightsError as error:
-            return Outcome(step, "blocked", error.sentence, error=error)
+            return Outcome(step, "blocked", error.what, error=error)
         except HemicycleError as error:
             return _stopped(step, error)
         if str(step) in force:
@@ -349,7 +349,9 @@ class Pipeline:
 def _stopped(step: Step, error: HemicycleError) -> Outcome:
     """What an error makes of a step: an optional source that cannot be had is no failure."""
     gone = step.optional and isinstance(error, InputError)
-    return Outcome(step, "not-obtained" if gone else "failed", error.sentence, error=error)
+    # Which step it is stands beside the reason; which file of its artefact was changed does not.
+    reason = error.sentence if isinstance(error, IntegrityError) else error.what
+    return Outcome(step, "not-obtained" if gone else "failed", reason, error=error)
 
 
 def _identity(statement: Statement) -> tuple[str, str]:
@@ -361,13 +363,11 @@ def _refuse(findings: Sequence[Finding], folder: Path, statement: Statement) -> 
     if not findings:
         return
     more = f" (and {len(findings) - 1} more in {folder})" if len(findings) > 1 else ""
-    mend = (
-        "it comes back as it was" if statement.rebuildable else "it is made anew, and what stands on it too"
-    )
+    then = "comes back as it was" if statement.rebuildable else "is made anew, with what stands on it"
     raise IntegrityError(
         findings[0].what + more,
         place=findings[0].file,
-        remedy=f"Restore it from a copy; or delete {folder} and run again: {mend}.",
+        remedy=f"Restore it from a copy; or delete {folder} and run again: it {then}.",
     )
 
 

@@ -20,7 +20,8 @@ def test_weights_that_are_not_those_of_the_ledger_are_not_asked(copy, call, word
     code, out, err = call(*words, "--project", copy)
     assert code == 1
     assert out == ""
-    assert err.startswith(f"error: {weights}: the content differs from what the ledger states\n  Restore it")
+    assert err.startswith(f"error: {weights}: the content differs from what the ledger states: SHA-256 ")
+    assert "\n  Restore it from a copy" in err
 
 
 @pytest.mark.parametrize("text", ["", " … ", "?!"])

@@ -400,3 +400,9 @@ def test_a_decision_reads_back_and_no_byte_of_it_is_free(desk):
             continue
         assert other != Decision.from_bytes(data, "")
     assert replace(Decision.from_bytes(data, ""), reason="y").stem != path.stem
+
+
+def test_the_row_of_a_refused_file_spells_out_what_does_not_print_in_its_name(desk):
+    desk.approvals.mkdir(exist_ok=True)
+    (desk.approvals / "a\nrefused: nothing\x1b[2J").write_text("")
+    assert desk.admit() == {r"a\nrefused: nothing\x1b[2J": "this is neither a decision nor a signature"}

@@ -106,6 +106,16 @@ def test_a_page_that_robots_shuts_is_not_fetched_and_that_is_recorded(
     assert b"not fetched: robots.txt" in note.body
 
 
+def test_a_rule_of_robots_cannot_move_the_cursor_from_a_row_or_a_note(
+    site: Site, visit: Visit, tmp_path: Path
+) -> None:
+    site.file("/robots.txt", b"User-agent: *\nDisallow: /pri\x1bv\n")
+    ((_, why),) = visit(f"{site.address}/a", f"{site.address}/pri%1Bv").refused
+    assert why.endswith(r"Disallow: /pri\x1bv")
+    note = next(r for r in recorded(tmp_path) if r.kind == "metadata")
+    assert b"\x1b" not in note.body
+
+
 def test_a_redirect_does_not_lead_round_robots(site: Site, visit: Visit) -> None:
     site.file("/moved", b"", 302, Location="/private/x")
     found = visit(f"{site.address}/a", f"{site.address}/moved")

@@ -139,7 +139,7 @@ def collect_urls(
                 else:
                     failed.append((url, page.why_not()))
             except _RefusedError as error:
-                refused.append((url, visible(str(error))))
+                refused.append((url, str(error)))
             except _FailedError as error:
                 failed.append((url, visible(str(error))))
             bar.advance(1)
@@ -317,6 +317,7 @@ class _Crawl:
             except ValueError as error:
                 raise _FailedError(f"{at} is not an address: {error}") from None
             if why is not None:
+                why = visible(why)
                 self.writer.note(str(at), self.now(), f"not fetched: {why}")
                 raise _RefusedError(why)
             answer = self._answer(at, BODY_LIMIT, whole=True)
