@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from hemicycle.curate.near import COLUMN, TYPE, signatures, to_arrow

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from hemicycle.documents import read_batches
+from hemicycle.documents import corpus_shards, read_batches
 from hemicycle.errors import InputError
 
 #: Characters a block has, about: a document is cut into equal blocks as near to this as can be.
