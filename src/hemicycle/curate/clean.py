@@ -94,11 +94,11 @@ def _substitute(
         return text, points
     pieces.append(text[at:])
     if len(points):
-        points = _move(points, np.asarray(starts), np.asarray(ends), np.asarray(lengths))
+        points = move(points, np.asarray(starts), np.asarray(ends), np.asarray(lengths))
     return "".join(pieces), points
 
 
-def _move(
+def move(
     points: npt.NDArray[np.int64],
     starts: npt.NDArray[np.int64],
     ends: npt.NDArray[np.int64],
