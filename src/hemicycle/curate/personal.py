@@ -23,7 +23,7 @@ import csv
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -37,8 +37,8 @@ from hemicycle.curate.validators import VALIDATORS, Validator
 #: Another number means other texts.
 PERSONAL = 1
 
-#: Kinds of personal data, as they end names of measures.
-KINDS: tuple[str, ...] = ("email", "phone", "ip", "iban", "card", "identity", "plate", "address")
+#: Kinds of personal data, as they end names of measures. Only the extra finds a `name` (`names_presidio`).
+KINDS: tuple[str, ...] = ("email", "phone", "ip", "iban", "card", "identity", "plate", "address", "name")
 
 #: How far before a number a word may announce it, or make it another thing.
 _ANNOUNCED, _BARRED = 60, 24
@@ -165,7 +165,7 @@ def mask(
     counts: Counter[str] = Counter()
     # Ends: marks are never looked into again, so that each pass has fewer other characters before it.
     while found := _find(text, rules):
-        text, points = _replace(text, points, found)
+        text, points = replace(text, points, [(start, end, rule.mark) for start, end, rule in found])
         counts.update(rule.kind for _, _, rule in found)
     return text, points, dict(counts)
 
@@ -257,16 +257,17 @@ def _claim(claimed: bytearray, start: int, end: int) -> None:
     claimed[start:end] = b"\1" * (end - start)
 
 
-def _replace(
-    text: str, points: npt.NDArray[np.int64], found: list[tuple[int, int, Rule]]
+def replace(
+    text: str, points: npt.NDArray[np.int64], found: Sequence[tuple[int, int, str]]
 ) -> tuple[str, npt.NDArray[np.int64]]:
+    """Put a mark in the place of each stretch (start, end, mark; in order, apart), and carry points along."""
     pieces: list[str] = []
     at = 0
-    for start, end, rule in found:
-        pieces += (text[at:start], rule.mark)
+    for start, end, mark in found:
+        pieces += (text[at:start], mark)
         at = end
     pieces.append(text[at:])
     if len(points):
-        starts, ends, lengths = np.array([(s, e, len(rule.mark)) for s, e, rule in found], np.int64).T
+        starts, ends, lengths = np.array([(s, e, len(mark)) for s, e, mark in found], np.int64).T
         points = move(points, starts, ends, lengths)
     return "".join(pieces), points
