@@ -62,6 +62,8 @@ def test_labelled_cases_are_found_and_nothing_else_is():
         ("Écrire à a.b@orange.fr.", "Écrire à nom@exemple.invalid."),
         ("grep 'a.b@orange.fr' ...c@orange.fr", "grep 'nom@exemple.invalid' ...nom@exemple.invalid"),
         ("Tél. 06 12 43 56 78", "Tél. 01 99 00 00 00"),
+        ("(+33) 6 12 43 56 78", "01 99 00 00 00"),
+        ("http://91.121.144.18/", "http://192.0.2.1/"),
         ("FR76 3000 6000 0112 3456 7890 189 BIC", "FR00 0000 0000 0000 0000 0000 000 BIC"),
         ("BE68 5390 0754 7034 GKCC BEBB", "FR00 0000 0000 0000 0000 0000 000 GKCC BEBB"),
         ("756.9217.0769.85", "756.0000.0000.00"),

@@ -81,7 +81,7 @@ def _compact(raw: str) -> str:
 def _national(raw: str, code: str) -> str:
     """The number without its country code, trunk zero and separators."""
     digits = _compact(raw)
-    if raw.startswith("+"):
+    if raw.startswith(("+", "(+")):
         digits = digits[len(code) :]
     elif digits.startswith("00" + code):
         digits = digits[2 + len(code) :]
