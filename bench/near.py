@@ -27,12 +27,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from peers import python_of
 
 from hemicycle.curate.near import COLUMN, TYPE, signatures, to_arrow
 from hemicycle.curate.twins import near_duplicates
 from hemicycle.curate.words import split_words, text_buffers
 from hemicycle.documents import parquet_writer, read_batches, write_parquet
-from peers import python_of
 
 ROUNDS = 3
 WORKERS = 2

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from peers import python_of
 
 from hemicycle.curate.personal import mask
-from peers import python_of
 
 ROUNDS = 5
 #: Characters of a kind that are read, at most.

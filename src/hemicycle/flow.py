@@ -3,11 +3,11 @@
 Each method makes the step of one artefact and hands the room plain paths and values; rooms know neither
 the pipeline nor each other. Read from top to bottom, this file is the flow of the design.
 
-    raw → documents → rights ─┬→ admitted ─────────┐
-              │               └→ cleared ─┐        │
-              └───────────────────────────┴→ annotated → corpus → tokenizer → tokens → order → model → evaluation
-                                                           ├────→ index                          └──→ release
-                                                           └────→ roots
+    raw → documents → rights ─┬→ admitted ────────┐
+              │               └→ cleared ─┐       │
+              └───────────────────────────┴→ annotated → corpus → tokenizer → tokens → order
+                                                          ├→ index                       └→ model → evaluation
+                                                          └→ roots                                └→ release
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Curate: cleared documents in, a corpus out; every dropped document kept with all its reasons.
 
-`annotate_source` cleans and measures what rights let through of a source; `make_corpus` judges the measures by
-declared rules, holds groups out, and drops copies. Bounds can be moved without reading a text again.
+`annotate_source` cleans and measures what rights let through of a source; `make_corpus` judges the measures
+by declared rules, holds groups out, and drops copies. Bounds can be moved without reading a text again.
 """
 
 from hemicycle.curate.corpus import CORPUS, DROPPED, make_corpus

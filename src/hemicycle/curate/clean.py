@@ -15,7 +15,6 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt

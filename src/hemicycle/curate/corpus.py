@@ -68,7 +68,8 @@ def make_corpus(
             two groups or more holds out at least one.
         near: whether near-duplicates go.
 
-    Returns counts by source and reason, and the `rules` that something failed. Raises RightsError where nothing was cleared.
+    Returns counts by source and reason, and the `rules` that something failed. Raises RightsError where
+    nothing was cleared.
     """
     shards = [
         (source, path) for source in sorted(annotated) for path in sorted(annotated[source].glob("*.parquet"))

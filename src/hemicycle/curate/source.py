@@ -49,8 +49,9 @@ def annotate_source(
         documents: a Parquet file of `documents.SCHEMA`.
         cleared: which of its rows are admitted, row group for row group (`rights.cleared`).
 
-    Returns how many `documents` were annotated, in how many `shards`, and the `boilerplate` passages taken out
-    with the number of documents of each. Raises IntegrityError where a text is not that of its digest.
+    Returns how many `documents` were annotated, in how many `shards`, the `boilerplate` passages taken out
+    with the number of documents of each, and where the model of languages comes from. Raises IntegrityError
+    where a text is not that of its digest.
     """
     engine = engine or Local(1)
     shards = list(_shards(documents))

@@ -10,6 +10,7 @@ from hemicycle.curate.language import VERSION as LANGUAGE
 from hemicycle.curate.language_model import PACKAGE
 from hemicycle.curate.measures import measures_version
 from hemicycle.curate.near import SIGNATURES
+from hemicycle.curate.personal import PERSONAL, tables
 
 
 def annotation_versions() -> dict[str, object]:
@@ -17,6 +18,7 @@ def annotation_versions() -> dict[str, object]:
     return {
         "cleaning": CLEANING,
         "boilerplate": [BOILERPLATE, bounds_digest()],
+        "personal": [PERSONAL, tables().digest],
         "measures": measures_version(),
         "language": [LANGUAGE, importlib.metadata.version(PACKAGE)],
         "signatures": SIGNATURES,

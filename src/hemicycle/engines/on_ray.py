@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -70,5 +71,5 @@ def _start(workers: int | None) -> None:
         include_dashboard=False if not elsewhere else None,
         runtime_env=environment,
         log_to_driver=False,
-        logging_level="ERROR",
+        logging_level=logging.ERROR,
     )

@@ -36,7 +36,7 @@ LAYOUT = 2
 MANIFEST = "manifest.json"
 
 #: One row a document, in the order of the index. `corpus` is its place among the corpora the index was built
-#: from, `file`, `row_group` and `row` its place there; `first_word` is the document's place in ``tokenized.SHARD``.
+#: from, `file`, `row_group` and `row` its place there; `first_word` is its place in ``tokenized.SHARD``.
 DOCUMENTS = pa.schema(
     [
         ("id", pa.string()),
