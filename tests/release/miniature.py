@@ -272,7 +272,7 @@ def _make_corpus(mini: Miniature) -> None:
     figures = {}
     for source, docs in DOCUMENTS.items():
         kept = [doc for doc in docs if doc["split"]]
-        dropped = [{**doc, "why": ["too-short", "symbols"]} for doc in docs if doc["id"] == "manuals:c.html"]
+        dropped = [{**doc, "why": ["french/too-short", "french/symbols"]} for doc in docs if doc["id"] == "manuals:c.html"]
         write(folder / "kept" / f"{source}.parquet", CORPUS, kept)
         write(folder / "dropped" / f"{source}.parquet", DROPPED, dropped)
         held_out = sum(doc["split"] == "held-out" for doc in kept)
@@ -283,7 +283,7 @@ def _make_corpus(mini: Miniature) -> None:
             "held_out": held_out,
             "dropped": len(dropped),
             "dropped_characters": sum(len(doc["text"]) for doc in dropped),
-            "why": {"too-short": 1, "symbols": 1} if dropped else {},
+            "why": {"french/too-short": 1, "french/symbols": 1} if dropped else {},
         }
     inputs = {source: f"documents/{source}" for source in DOCUMENTS} | {"admitted": "admitted/debats"}
     mini.record("corpus", "debats", inputs, {"sources": figures}, {"rules": rules_digest()})
