@@ -1,6 +1,6 @@
 """The bench corpus: French text from a written recipe, with perturbed copies whose true likeness is known.
 
-    python bench/corpus.py FOLDER [--samples FOLDER] [--megabytes 100] [--seed 1]
+    python bench/corpus.py [FOLDER] [--samples FOLDER] [--megabytes 100] [--seed 1]
 
 Bases: the sittings, novels and articles of the sample folder (argument, or HEMICYCLE_SAMPLES, or beside the
 checkout) and French documentation out of Debian packages, fetched by apt and kept in FOLDER/debs. Long texts
@@ -36,6 +36,7 @@ from hemicycle.digests import sha256_file, sha256_text
 from hemicycle.project import Card
 from hemicycle.sources import reader
 from hemicycle.sources.apt import fetch_packages
+from peers import cache_folder
 
 PACKAGES = (
     "apt aptitude-doc-fr debhelper debian-handbook debian-reference-fr developers-reference-fr devscripts "
@@ -230,7 +231,7 @@ def write_corpus(folder: Path, samples: Path, megabytes: float, seed: int) -> No
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", default=cache_folder() / "bench-corpus")
     parser.add_argument("--samples", type=Path, default=Path(os.environ.get("HEMICYCLE_SAMPLES", SAMPLES)))
     parser.add_argument("--megabytes", type=float, default=100.0)
     parser.add_argument("--seed", type=int, default=1)

@@ -1,14 +1,43 @@
-"""`hemicycle curate`: from admitted documents to a corpus."""
+"""`hemicycle curate`: from cleared documents to a corpus, and everything it saw of them."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import click
 
+from hemicycle.cli.session import Session, json_option, print_json, project_option
 from hemicycle.cli.stage import stage_verb
-from hemicycle.cli.tables import print_table
+from hemicycle.cli.tables import cell, print_table
+from hemicycle.errors import DeclarationError, did_you_mean
 from hemicycle.ledger import Statement
+
+
+class _Curate(click.Group):
+    """A group whose first word may be left out: what is no verb of its own is a corpus to make."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        first = args[0] if args else ""
+        if first not in self.commands and first not in ("-h", "--help"):
+            args = ["make", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("curate", cls=_Curate)
+def command() -> None:
+    """Clean, filter, split and deduplicate cleared documents; explain what was dropped; try other bounds.
+
+    Without a word of the list below, `hemicycle curate [CORPUS]` is `hemicycle curate make [CORPUS]`.
+
+    \b
+    Examples:
+      hemicycle curate
+      hemicycle curate explain sittings:CRSANR5L15S2017O1N001
+      hemicycle curate retune debats "repeated-lines: duplicate_lines <= 0.4"
+      hemicycle curate rules parliamentary
+    """
 
 
 def show(made: list[tuple[Statement, Path]]) -> None:
@@ -32,18 +61,150 @@ def show(made: list[tuple[Statement, Path]]) -> None:
         )
 
 
-command = stage_verb(
-    "curate",
-    "corpus",
-    "CORPUS",
-    show,
-    """Clean, filter, split and deduplicate the admitted documents of each CORPUS.
+command.add_command(
+    stage_verb(
+        "curate",
+        "corpus",
+        "CORPUS",
+        show,
+        """Make each CORPUS (all, if none is named) of the cleared documents of its sources.
 
-    Every dropped document is kept beside the corpus with all the rules it broke and the values it had.
+        Every dropped document is kept beside the corpus with all the rules it broke and the values it had.
+
+        \b
+        Examples:
+          hemicycle curate
+          hemicycle curate debats --json
+          hemicycle curate --on slurm --site jean-zay
+        """,
+    ),
+    "make",
+)
+
+
+@command.command()
+@click.argument("document")
+@project_option
+@json_option
+def explain(document: str, folder: Path, as_json: bool) -> None:
+    """Say of a DOCUMENT what each corpus made of it: every rule it was held to, with value and bound.
 
     \b
     Examples:
-      hemicycle curate
-      hemicycle curate debats --json
-    """,
-)
+      hemicycle curate explain sittings:CRSANR5L15S2017O1N001
+      hemicycle curate explain manpages-fr:ls.1 --json
+    """
+    from hemicycle.curate.explain import explain as room_explain
+
+    session = Session(folder)
+    told = []
+    for name, made in _standing(session, "corpus").items():
+        rules = _rules(session, name)
+        if found := room_explain(document, name, made, rules):
+            told.append(found)
+    if not told:
+        raise DeclarationError(
+            f"no corpus has seen the document {document}",
+            remedy="`hemicycle rights explain` says whether rights hold it back; ids are SOURCE:ORIGIN.",
+        )
+    if as_json:
+        print_json({"document": document, "corpora": [dataclasses.asdict(one) for one in told]})
+        return
+    for one in told:
+        said = f"kept ({one.split})" if one.state == "kept" else f"dropped: {', '.join(one.why)}"
+        click.echo(f"{cell(document)} in corpus {one.corpus}: {cell(said)}")
+        if one.copies:
+            click.echo(f"  it stays for {one.copies} copies that went")
+        spoken = {run["language"]: 0 for run in one.languages}
+        for run in one.languages:
+            spoken[run["language"]] += run["end"] - run["start"]
+        click.echo(f"  languages (characters): {', '.join(f'{k} {v}' for k, v in spoken.items()) or 'none'}")
+        rows = [
+            [name, keep, value, "yes" if kept else "no"] for name, (keep, value, kept) in one.rules.items()
+        ]
+        print_table(["rule", "kept if", "value", "kept"], rows)
+
+
+@command.command()
+@click.argument("corpus")
+@click.argument("bounds", nargs=-1, required=True, metavar="RULE:BOUND...")
+@project_option
+@json_option
+def retune(corpus: str, bounds: tuple[str, ...], folder: Path, as_json: bool) -> None:
+    """Say what a CORPUS would keep with other bounds, from stored measures; no text is read.
+
+    Copies are not looked for. To keep a bound, write it into a set of rules of the project's own.
+
+    \b
+    Examples:
+      hemicycle curate retune debats "few-letters: letter_share >= 0.5"
+      hemicycle curate retune debats "symbols: symbol_share <= 0.2" "too-short: words >= 50"
+    """
+    from hemicycle.curate.retune import effect, retuned, to_json
+
+    session = Session(folder)
+    before = _rules(session, corpus)
+    after = retuned(before, bounds)
+    sources = session.project.declaration.corpora[corpus].sources
+    made = _standing(session, "annotated")
+    effects = [effect(source, made[source], before, after) for source in sources if source in made]
+    if not effects:
+        raise DeclarationError(
+            f"nothing of corpus “{corpus}” is annotated yet", remedy="Run `hemicycle curate` once."
+        )
+    if as_json:
+        print_json({"corpus": corpus, "sources": {e.source: to_json(e) for e in effects}})
+        return
+    print_table(
+        ["source", "kept", "would keep", "characters", "would keep", "back", "gone"],
+        [[e.source, *e.documents, *e.characters, *e.moved] for e in effects],
+    )
+    for e in effects:
+        for word, examples in (("back", e.back), ("gone", e.gone)):
+            for document, why in examples.items():
+                click.echo(f"  {word}: {cell(document)} ({', '.join(why)})")
+
+
+@command.command()
+@click.argument("names", nargs=-1, metavar="[SET]...")
+@json_option
+def rules(names: tuple[str, ...], as_json: bool) -> None:
+    """Print the rules of each SET (all of the package, if none is named) with why, in English and French.
+
+    A path names a file of one's own.
+
+    \b
+    Examples:
+      hemicycle curate rules
+      hemicycle curate rules parliamentary legal
+      hemicycle curate rules ./rules/ours.toml
+    """
+    from hemicycle.curate.rules import known_sets, load_sets
+    from hemicycle.curate.rules_page import rules_page
+
+    sets = load_sets(names or known_sets())
+    if as_json:
+        print_json({"sets": [dataclasses.asdict(one) for one in sets]})
+    else:
+        click.echo(rules_page(sets))
+
+
+def _rules(session: Session, corpus: str) -> list[Any]:
+    """The rules a corpus is held to."""
+    from hemicycle.curate.rules import load_sets
+
+    corpora = session.project.declaration.corpora
+    if corpus not in corpora:
+        raise DeclarationError(
+            f"there is no corpus “{corpus}”",
+            remedy=did_you_mean(corpus, corpora) or f"Declared: {', '.join(corpora) or 'none'}.",
+        )
+    sets = load_sets(corpora[corpus].rules, session.project.folder)
+    return [rule for one in sets for rule in one.rules]
+
+
+def _standing(session: Session, stage: str) -> dict[str, Path]:
+    """The artefacts of a stage that stand, by name, the last of each."""
+    steps = [s for s in session.flow.up_to("curate") if s.stage == stage]
+    outcomes = session.pipeline().look(steps)
+    return {o.step.name: o.folder for o in outcomes if o.step.stage == stage and o.folder}

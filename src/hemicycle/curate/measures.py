@@ -357,9 +357,45 @@ _MEASURES = (
     ),
 )
 
+
+def _found_elsewhere(counts: Counts, argument: str) -> Floats:
+    raise NotImplementedError("languages are told apart by `language.identify`")
+
+
+#: Measures that `language.identify` takes.
+_OF_LANGUAGE = (
+    Measure(
+        "language_confidence",
+        "How sure the model is of the main language, 0 to 1.",
+        "Confiance du modèle dans la langue principale, de 0 à 1.",
+        _found_elsewhere,
+    ),
+    Measure(
+        "language_share",
+        "Share of the characters in the main language; below 1 the text is mixed.",
+        "Part des caractères dans la langue principale ; sous 1, le texte est mêlé.",
+        _found_elsewhere,
+    ),
+    Measure(
+        "languages", "How many languages there are.", "Combien de langues s'y trouvent.", _found_elsewhere
+    ),
+    Measure(
+        "foreign_share",
+        "Share of the characters in another language than the source declares.",
+        "Part des caractères dans une autre langue que celle que la source déclare.",
+        _found_elsewhere,
+    ),
+    Measure(
+        "language_contradicted",
+        "1 where the main language is not the one that the source declares.",
+        "1 si la langue principale n'est pas celle que la source déclare.",
+        _found_elsewhere,
+    ),
+)
+
 #: All measures, by name.
-MEASURES: Mapping[str, Measure] = {measure.name: measure for measure in _MEASURES}
-#: The names under which values are stored, in their order.
+MEASURES: Mapping[str, Measure] = {measure.name: measure for measure in (*_MEASURES, *_OF_LANGUAGE)}
+#: The names under which the values of `measure` are stored, in their order.
 COLUMNS: tuple[str, ...] = tuple(column for measure in _MEASURES for column in measure.columns)
 
 
@@ -383,7 +419,7 @@ def measured_part(data: Bytes, offsets: Places) -> tuple[Bytes, Places]:
 
 
 def measure_words(data: Bytes, offsets: Places, words: Words) -> dict[str, Floats]:
-    """All measures of a batch whose words are at hand, by the name of their column.
+    """All measures of a batch whose words are at hand, but those of languages, by the name of their column.
 
     Hand in `measured_part` of the batch where texts may be long.
     """

@@ -110,7 +110,7 @@ def _keys(prefix: Hashes, undone: Hashes, joined: bool, n: int, size: int, keys:
         last, first = prefix[i + n], prefix[i]
         key = (last - first) * undone[i] if joined else last - first * power
         key ^= key >> np.uint64(29)
-        keys[i] = key if key != 0 else 1
+        keys[i] = key if key != 0 else np.uint64(1)  # a plain 1 would make numba compute in floats
 
 
 @kernel

@@ -20,7 +20,7 @@ from typing import Annotated
 import polars as pl
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from hemicycle.curate.measures import COLUMNS, MEASURES, measures_version
+from hemicycle.curate.measures import MEASURES, measures_version
 from hemicycle.curate.words import WORDS
 from hemicycle.digests import sha256_json
 from hemicycle.errors import DeclarationError, InputError, did_you_mean
@@ -100,7 +100,7 @@ def parse_keep(keep: str) -> Bound:
     if name not in MEASURES:
         raise ValueError(f"names no measure: “{name}”. {did_you_mean(name, MEASURES) or ''}".strip())
     column = name if argument is None else f"{name}({argument})"
-    if column not in COLUMNS:
+    if column not in MEASURES[name].columns:
         known = MEASURES[name].arguments
         takes = f"takes one of {', '.join(known)}" if known else "takes no argument"
         raise ValueError(f"“{name}” {takes}")
@@ -251,26 +251,31 @@ def failed(measures: pl.DataFrame, rules: Sequence[Rule]) -> pl.Series:
             f"the stored measures have no {', '.join(missing)}",
             remedy="They were made by another version; curate the corpus again.",
         )
-    names = [pl.when(_broken(rule)).then(pl.lit(rule.name)) for rule in rules]
+    names = [pl.when(held_to(rule) & broken(rule)).then(pl.lit(rule.name)) for rule in rules]
     if not names:
         return pl.Series("why", [[]] * measures.height, pl.List(pl.String))
     return measures.select(pl.concat_list(names).list.drop_nulls().alias("why"))["why"]
 
 
-def _broken(rule: Rule) -> pl.Expr:
-    """Where a batch breaks a rule."""
-    value = pl.col(rule.bound.column)
-    broken = value.is_null() | value.is_nan()
-    if rule.bound.at_least is not None:
-        broken = broken | (value < rule.bound.at_least)
-    if rule.bound.at_most is not None:
-        broken = broken | (value > rule.bound.at_most)
-    broken = broken.fill_null(True)
+def held_to(rule: Rule) -> pl.Expr:
+    """Which documents a rule is asked of, by `language` and `kind`."""
+    held = pl.lit(True)
     if rule.language is not None:
         primary = pl.col("language").str.to_lowercase().str.split("-").list.first()
-        broken = broken & (primary == rule.language).fill_null(True)
+        held = held & (primary == rule.language).fill_null(True)
     if rule.kinds is not None:
         known = pl.col("kind").is_in(sorted(load_kinds()))
         kind = pl.when(known).then(pl.col("kind")).otherwise(pl.lit("other"))
-        broken = broken & kind.is_in(rule.kinds)
-    return broken
+        held = held & kind.is_in(rule.kinds)
+    return held
+
+
+def broken(rule: Rule) -> pl.Expr:
+    """Where a value breaks the bound of a rule; a missing one does."""
+    value = pl.col(rule.bound.column)
+    breaks = value.is_null() | value.is_nan()
+    if rule.bound.at_least is not None:
+        breaks = breaks | (value < rule.bound.at_least)
+    if rule.bound.at_most is not None:
+        breaks = breaks | (value > rule.bound.at_most)
+    return breaks.fill_null(True)

@@ -1,0 +1,68 @@
+"""Explain: everything curation saw of one document, and each bound it kept or broke."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from hemicycle.curate.rules import Rule, broken, held_to
+from hemicycle.documents import corpus_shards
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of a document in one corpus.
+
+    Attributes:
+        state: kept, or dropped for `why`.
+        rules: those that apply to it: name → (bound, value, whether it is kept).
+        measures: every measure; None where there is nothing to measure.
+        copies: how many documents went because this one stays.
+    """
+
+    corpus: str
+    source: str
+    state: Literal["kept", "dropped"]
+    why: list[str]
+    split: str | None
+    rules: dict[str, tuple[str, float | None, bool]]
+    measures: dict[str, float | None]
+    languages: list[dict[str, Any]]
+    copies: int
+
+
+def explain(document: str, corpus: str, folder: Path, rules: Sequence[Rule]) -> Told | None:
+    """What became of the document of this id; None where the corpus never saw it."""
+    columns = ["id", "source", "kind", "language", "languages", "split", "copies", "signals"]
+    for part in ("kept", "dropped"):
+        for path in corpus_shards(folder, part):
+            wanted = [*columns, "why"] if part == "dropped" else columns
+            found = pl.scan_parquet(path).filter(pl.col("id") == document).select(wanted).collect()
+            if found.height:
+                return _told(found, corpus, part, rules)
+    return None
+
+
+def _told(found: pl.DataFrame, corpus: str, state: Literal["kept", "dropped"], rules: Sequence[Rule]) -> Told:
+    row = found.row(0, named=True)
+    measured = found.select("kind", "language", "signals").unnest("signals")
+    bounds = {}
+    for rule in rules:
+        held, breaks = measured.select(held_to(rule).alias("held"), broken(rule).alias("breaks")).row(0)
+        if held:
+            bounds[rule.name] = (rule.keep, row["signals"][rule.bound.column], not breaks)
+    return Told(
+        corpus,
+        row["source"],
+        state,
+        list(row.get("why") or []),
+        row["split"],
+        bounds,
+        row["signals"],
+        list(row["languages"] or []),
+        row["copies"],
+    )
