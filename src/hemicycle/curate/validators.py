@@ -197,7 +197,7 @@ def card(raw: str) -> bool:
 
 
 def siret(raw: str) -> bool:
-    """French establishment: Luhn, for its company too; for those of La Poste the sum of the digits is a multiple of five."""
+    """French establishment: Luhn, for its company too; La Poste's digits add up to a multiple of five."""
     number = _compact(raw)
     post = number.startswith("356000000") and sum(map(int, number)) % 5 == 0
     return luhn(number[:9]) and (luhn(number) or post)
