@@ -139,7 +139,7 @@ def test_tables_are_complete_dated_and_free_of_look_around():
         assert line["en"]
         assert line["fr"]
         assert line["source"].startswith("https://")
-        assert re.fullmatch(r"\d{4}-\d\d-\d\d", line["checked_on"])
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d", line["written_on"])
         assert line["does"] in ("mask", "keep", "ask")
         assert (line["mark"] == "") == (line["does"] == "keep")
         assert (line["kind"] in KINDS) == (line["does"] != "keep")
