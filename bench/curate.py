@@ -87,9 +87,9 @@ def race(
             ratios.append((end - middle) / (middle - begin))
             times.append(middle - begin)
             shutil.rmtree(out)
-    found, spread = statistics.median(ratios), f"{min(ratios):.1f}–{max(ratios):.1f}"
+    found, speed = statistics.median(ratios), size / statistics.median(times)
     print(
-        f"{name}: {found:.1f} times ({spread}); {size:.1f} MB, ours {size / statistics.median(times):.1f} MB/s"
+        f"{name}: {found:.1f} times ({min(ratios):.1f}–{max(ratios):.1f}); {size:.1f} MB at {speed:.1f} MB/s"
     )
     print(f"  of {texts.height} texts we keep {kept}, they keep {kept_by_peer}", flush=True)
 
