@@ -126,6 +126,13 @@ def test_a_wrong_card_is_refused_with_its_file(tmp_path, before, after, meant):
     assert meant in said
 
 
+def test_of_several_tables_with_one_header_the_wrong_one_is_named(tmp_path):
+    licences = ('"MIT"', '"MIT"', "3")
+    tables = [f'[[rights.generators]]\nname = "x"\nlicence = {licence}\n' for licence in licences]
+    card = CARD.rstrip() + "\n" + "".join(tables)
+    assert f"mine.toml, line {len(card.splitlines())}: " in refused(write(tmp_path, card=card))
+
+
 def test_a_file_that_is_not_utf8_or_not_there_is_refused(tmp_path):
     write(tmp_path)
     (tmp_path / "hemicycle.toml").write_bytes("title = 'é'".encode("latin-1"))
