@@ -27,12 +27,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from peers import python_of
 
 from hemicycle.curate.near import COLUMN, TYPE, signatures, to_arrow
 from hemicycle.curate.twins import near_duplicates
 from hemicycle.curate.words import split_words, text_buffers
 from hemicycle.documents import parquet_writer, read_batches, write_parquet
+from peers import python_of
 
 ROUNDS = 3
 WORKERS = 2
@@ -78,7 +78,7 @@ def ours(shards: Path, out: Path) -> None:
     with ThreadPoolExecutor(WORKERS) as workers:
         signed, parts = zip(*workers.map(sign, files), strict=True)
         ids = [name for part in parts for name in part]
-        stays = near_duplicates(signed, np.argsort(ids, kind="stable")) < 0
+        stays = near_duplicates(signed, np.argsort(ids, kind="stable"), out / "near") < 0
         cuts = np.cumsum([len(part) for part in parts])[:-1]
         list(workers.map(deal, files, np.split(stays, cuts)))
 

@@ -57,7 +57,7 @@ def found(folder, keys, places, cuts=(), takes_part=None):
     order = np.argsort(places)
     if takes_part is not None:
         order = order[takes_part[order]]
-    return near_duplicates(write(folder, keys, cuts), order)
+    return near_duplicates(write(folder, keys, cuts), order, folder / "scratch")
 
 
 def by_the_definition(keys, places, takes_part):
@@ -120,8 +120,8 @@ def test_a_chain_keeps_both_ends_that_are_not_alike():
     assert settle(np.stack([b, a, c])).tolist() == [-1, 0, 0]
 
 
-def test_no_rows_at_all_are_no_matter():
-    assert len(near_duplicates([], np.empty(0, np.int64))) == 0
+def test_no_rows_at_all_are_no_matter(tmp_path):
+    assert len(near_duplicates([], np.empty(0, np.int64), tmp_path)) == 0
 
 
 def test_forms_that_are_half_alike_stay_though_many_share_a_key():

@@ -80,9 +80,13 @@ def make_corpus(
             "no document is cleared", remedy="`hemicycle clear` says for each source what holds it back."
         )
     files = [path for _, path in shards]
-    fates = decide_fates(facts, held_out, functools.partial(near_duplicates, files) if near else None)
+    engine = engine or Local(1)
+    compare = functools.partial(
+        near_duplicates, files, scratch=scratch / "near", engine=engine, progress=progress
+    )
+    fates = decide_fates(facts, held_out, compare if near else None)
     tasks = _dealings(shards, facts, whys, fates, out, scratch)
-    counted = (engine or Local(1)).map(
+    counted = engine.map(
         "hemicycle.curate.corpus:deal", tasks, scratch / "dealt", what="deal out", progress=progress
     )
     figures: dict[str, dict[str, Any]] = {source: _no_counts() for source in sorted(annotated)}

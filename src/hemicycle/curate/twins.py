@@ -25,9 +25,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hemicycle.curate.near import BANDS, COLUMN, NAMES, Keys
+from hemicycle.digests import sha256_file
 from hemicycle.documents import read_batches
+from hemicycle.engines import Engine, Local, Task
 from hemicycle.errors import InputError
 from hemicycle.kernels import kernel
+from hemicycle.progress import QUIET, Progress
 
 #: Raise it with any change to this file that changes which rows go.
 TWINS = 1
@@ -44,25 +47,59 @@ Rows = npt.NDArray[np.uint32]
 Places = npt.NDArray[np.int64]
 
 
-def near_duplicates(files: Sequence[Path], order: Places) -> Places:
+def near_duplicates(
+    files: Sequence[Path],
+    order: Places,
+    scratch: Path,
+    *,
+    engine: Engine | None = None,
+    progress: Progress = QUIET,
+) -> Places:
     """The kept row that each row is a near copy of; -1 where it stays, or takes no part.
 
     Args:
         files: Parquet files with a column of signatures; rows are numbered through them in this order.
         order: the rows that may stay or go, best first: of two copies the one that comes before stays.
+        scratch: a folder for the pairs that each band finds, kept until the corpus is made.
     """
     count = sum(pq.read_metadata(path).num_rows for path in files)
+    if count >= 2**32:
+        raise InputError(f"{count} documents are more than 32 bits can number")
     places = np.full(count, count, np.int64)
     places[order] = np.arange(len(order))
-    takes_part = places < count
-    groups = join(count, (band_pairs(files, band, takes_part) for band in range(BANDS)))
+    scratch.mkdir(parents=True, exist_ok=True)
+    np.save(scratch / "takes_part.npy", places < count)
+    tasks = [_band_task(band, files, count, scratch) for band in range(BANDS)]
+    found = (engine or Local(1)).map(
+        "hemicycle.curate.twins:find_pairs", tasks, scratch / "bands", what="near copies", progress=progress
+    )
+    groups = join(count, (np.load(band["pairs"]) for band in found))
     twin = np.full(count, -1, np.int64)
     for rows in portions(groups):
         ordered = rows[np.argsort(places[rows])]
-        found = settle(read_rows(files, ordered))
-        goes = found >= 0
-        twin[ordered[goes]] = ordered[found[goes]]
+        settled = settle(read_rows(files, ordered))
+        goes = settled >= 0
+        twin[ordered[goes]] = ordered[settled[goes]]
     return twin
+
+
+def _band_task(band: int, files: Sequence[Path], count: int, scratch: Path) -> Task:
+    takes_part = scratch / "takes_part.npy"
+    arguments = {
+        "files": [str(path) for path in files],
+        "band": band,
+        "takes_part": str(takes_part),
+        # Rows that take part may be others after a kill: then no result of before is theirs.
+        "of": sha256_file(takes_part),
+        "out": str(scratch / f"pairs-{band:02d}.npy"),
+    }
+    return Task(f"band-{band:02d}", arguments, 8.0 * count)
+
+
+def find_pairs(files: Sequence[str], band: int, takes_part: str, of: str, out: str) -> dict[str, str]:
+    """Write the pairs of rows that share a key of one band."""
+    np.save(out, band_pairs([Path(path) for path in files], band, np.load(takes_part)))
+    return {"pairs": out}
 
 
 def band_pairs(files: Sequence[Path], band: int, takes_part: npt.NDArray[np.bool_]) -> Rows:
@@ -76,8 +113,6 @@ def band_pairs(files: Sequence[Path], band: int, takes_part: npt.NDArray[np.bool
 
 def equal_pairs(keys: npt.NDArray[np.uint64]) -> Rows:
     """Pairs of rows of equal key, each row with the one before it that has the key; zero is no key."""
-    if len(keys) >= 2**32:
-        raise InputError(f"{len(keys)} documents are more than 32 bits can number")
     # A stable sort: the pairs are the same on every machine, whatever instructions sort there.
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
