@@ -11,17 +11,9 @@ which it would be several times slower.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +25,7 @@ from hemicycle.curate.twins import near_duplicates
 from hemicycle.curate.words import split_words, text_buffers
 from hemicycle.documents import parquet_writer, read_batches, write_parquet
 from peers import python_of
+from spent import Spent, compared, run
 
 ROUNDS = 3
 WORKERS = 2
@@ -41,16 +34,7 @@ SHARDS = 4
 GROUP = 250
 BINS = [(0.5, 0.6), (0.6, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 1.0)]
 TEXTS = pa.schema([("id", pa.large_string()), ("text", pa.large_string())])
-PEER = Path(__file__).with_name("near_datatrove.py")
-#: From <linux/prctl.h>: orphans of our children become ours.
-PR_SET_CHILD_SUBREAPER = 36
-
-
-@dataclass(frozen=True)
-class Spent:
-    cpu: float
-    wall: float
-    megabytes: float
+PEER = Path(__file__).with_name("with_peers/datatrove_near.py")
 
 
 def ours(shards: Path, out: Path) -> None:
@@ -83,53 +67,6 @@ def ours(shards: Path, out: Path) -> None:
         list(workers.map(deal, files, np.split(stays, cuts)))
 
 
-def run(command: list[str]) -> Spent:
-    """Run a command to the end of its last process and return what they all took."""
-    begin = time.perf_counter()
-    cpu = 0.0
-    done = threading.Event()
-    peak = [0.0]
-
-    def watch() -> None:
-        while not done.wait(0.05):
-            peak[0] = max(peak[0], sum(map(resident, descendants(os.getpid()))))
-
-    watching = threading.Thread(target=watch)
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said)
-        watching.start()
-        with contextlib.suppress(ChildProcessError):
-            while True:
-                pid, status, usage = os.wait3(0)
-                cpu += usage.ru_utime + usage.ru_stime
-                if pid == process.pid:
-                    process.returncode = os.waitstatus_to_exitcode(status)
-        done.set()
-        watching.join()
-        if process.returncode:
-            said.seek(0)
-            sys.exit(said.read().decode("utf-8", "replace")[-2_000:])
-    return Spent(cpu, time.perf_counter() - begin, peak[0])
-
-
-def descendants(pid: int) -> list[int]:
-    found = []
-    with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in map(int, (task / "children").read_text("ascii").split()):
-                found += [child, *descendants(child)]
-    return found
-
-
-def resident(pid: int) -> float:
-    """Megabytes of a process; a page that several share is shared out among them."""
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) / 1024
-    return 0.0
-
-
 def kept(folder: Path) -> set[str]:
     return set(pl.concat(pl.read_parquet(f, columns=["id"]) for f in folder.rglob("*.parquet"))["id"])
 
@@ -151,7 +88,6 @@ def report(name: str, stays: set[str], pairs: pl.DataFrame, alone: set[str]) -> 
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     peer = str(python_of("datatrove", ["datatrove[processing]==0.10.1", "tokenizers", "xxhash<4"]))
     pairs = pl.read_parquet(folder / "pairs.parquet")
     texts = pl.read_parquet(folder / "corpus.parquet", columns=["id", "text"])
@@ -171,13 +107,7 @@ def main() -> None:
                 spent[name].append(run([*command, str(shards), str(out)]))
         for name in spent:
             report(name, kept(Path(scratch, f"{name}-0")), pairs, alone)
-    for what in ("cpu", "wall", "megabytes"):
-        ratios = [getattr(p, what) / getattr(o, what) for o, p in zip(*spent.values(), strict=True)]
-        own = statistics.median(getattr(o, what) for o in spent["hemicycle"])
-        print(
-            f"{what}: datatrove over hemicycle {statistics.median(ratios):.2f} "
-            f"({min(ratios):.2f}-{max(ratios):.2f}); hemicycle {own:.1f}"
-        )
+    compared("datatrove over hemicycle", spent["hemicycle"], spent["datatrove"])
 
 
 if __name__ == "__main__":

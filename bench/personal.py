@@ -20,15 +20,15 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from peers import python_of
 
 from hemicycle.curate.personal import mask
+from peers import python_of
 
 ROUNDS = 5
 #: Characters of a kind that are read, at most.
 MOST = 8_000_000
 HERE = Path(__file__).parent
-PEER = HERE / "personal_datatrove.py"
+PEER = HERE / "with_peers/datatrove_personal.py"
 LABELLED = HERE.parent / "tests" / "curate" / "personal"
 NOWHERE = np.zeros(0, np.int64)
 

@@ -1,6 +1,6 @@
 """The peer of bench/near.py, run by it in an environment that has datatrove and not hemicycle.
 
-python bench/near_datatrove.py SHARDS OUT
+python bench/with_peers/datatrove_near.py SHARDS OUT
 """
 
 from __future__ import annotations
@@ -35,9 +35,8 @@ class Plain(WordTokenizer):
         return [(0, len(text))]
 
 
-def main() -> None:
-    shards, out = Path(sys.argv[1]), Path(sys.argv[2])
-    tasks = len(list(shards.glob("*.parquet")))
+def near_stages(shards: Path, out: Path, tasks: int) -> None:
+    """Sign, find buckets, cluster, and write what stays to `out`/kept."""
     documents = ParquetReader(str(shards))
     sign = MinhashDedupSignature(str(out / "signatures"), CONFIG, language="fra")
     sign.word_tokenizer = Plain()
@@ -58,6 +57,11 @@ def main() -> None:
         LocalPipelineExecutor(
             steps, tasks=count, workers=2, logging_dir=str(out / "logs" / str(i)), skip_completed=False
         ).run()
+
+
+def main() -> None:
+    shards, out = Path(sys.argv[1]), Path(sys.argv[2])
+    near_stages(shards, out, len(list(shards.glob("*.parquet"))))
 
 
 if __name__ == "__main__":

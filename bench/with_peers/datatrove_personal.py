@@ -1,6 +1,6 @@
 """The peer of bench/personal.py, run by it in an environment that has datatrove and not hemicycle.
 
-python bench/personal_datatrove.py TEXTS
+python bench/with_peers/datatrove_personal.py TEXTS
 """
 
 from __future__ import annotations
