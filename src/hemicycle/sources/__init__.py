@@ -43,6 +43,8 @@ READERS = {
     "vie-publique": "hemicycle.sources.vie_publique",
     "hal": "hemicycle.sources.hal",
     "europarl": "hemicycle.sources.europarl",
+    "alto": "hemicycle.sources.alto",
+    "hocr": "hemicycle.sources.hocr",
 }
 
 

@@ -19,9 +19,9 @@ def read_source(
 ) -> dict[str, Any]:
     """Write `documents.parquet`; what the card says of all documents fills what a file leaves open.
 
-    Returns counts and, of web pages, when the oldest was `retrieved`. Raises InputError naming source, file
-    and place; nothing is left half-written, because
-    `out` becomes visible only as a whole.
+    Returns counts, those of the reader among them, and, of web pages, when the oldest was `retrieved`. Raises
+    InputError naming source, file and place; nothing is left half-written, because `out` becomes visible only
+    as a whole.
     """
     counts: dict[str, Any] = {"documents": 0, "characters": 0, "parts": 0}
 
@@ -31,6 +31,8 @@ def read_source(
                 counts["documents"] += 1
                 counts["characters"] += len(document.text)
                 counts["parts"] += len(document.parts)
+                for what, number in document.counts:
+                    counts[what] = counts.get(what, 0) + number
                 if document.retrieved:
                     counts["retrieved"] = min(counts.get("retrieved", document.retrieved), document.retrieved)
                 bar.advance(len(document.text))

@@ -1,0 +1,184 @@
+"""Recognised pages put together as a text: what ALTO, hOCR and Tesseract have in common.
+
+A reader of a format hands over pages of blocks of lines; here they are read column by column (`columns`),
+running heads and page numbers go (`running_heads`), ligatures and long s become letters (`long_s`), divided
+words are made whole across lines, columns and pages (`hyphens`), and a paragraph that a page cuts in two is
+one again. A block is a part, with the anchor of its page. Historic spelling stays.
+
+What is done to the text is counted, for the statement of the stage: lines taken out, words made whole, long
+s.
+
+The trap is memory: a volume is one document, so its characters are counted while its pages come.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hemicycle.documents import Part
+from hemicycle.errors import InputError
+from hemicycle.sources import hyphens, long_s
+from hemicycle.sources.columns import Box, reading_order, side_by_side
+from hemicycle.sources.running_heads import running_heads
+from hemicycle.sources.xml import Assembly
+
+#: Characters of one document of pages.
+TEXT_LIMIT = 64 * 2**20
+
+#: Years from which on print has no long s.
+LONG_S_UNTIL = 1800
+
+
+@dataclass(frozen=True)
+class Line:
+    """A printed line.
+
+    Attributes:
+        half: the producer says that the line ends with the first half of this word; empty where it says so
+            and does not give the word.
+        rest: the same of the second half that the line begins with.
+    """
+
+    text: str
+    box: Box | None = None
+    half: str | None = None
+    rest: str | None = None
+
+
+@dataclass(frozen=True)
+class Block:
+    lines: tuple[Line, ...]
+    box: Box | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page as it was recognised; `confidence` is the sum of those of its words that have one, `measured`
+    how many have."""
+
+    anchor: str
+    blocks: tuple[Block, ...]
+    confidence: float = 0.0
+    measured: int = 0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the pages say, the mean confidence of their words (0 to 1), and what was done to them."""
+
+    text: str
+    parts: tuple[Part, ...]
+    confidence: float | None
+    counts: tuple[tuple[str, int], ...]
+
+
+@dataclass
+class _Placed:
+    """A line with the numbers of the page and the block that it stands in."""
+
+    line: Line
+    page: int
+    block: int
+
+
+def put_together(pages: Iterable[Page], place: str, date: str | None = None) -> Reading:
+    """The text of the pages in their order.
+
+    Args:
+        place: how an error names the document.
+        date: of the print; the f that stands for a long s is looked for only before `LONG_S_UNTIL`.
+
+    Raises:
+        InputError: the text is longer than one document may be.
+    """
+    anchors: list[str] = []
+    sheets: list[list[_Placed]] = []
+    total, measured, blocks, characters = 0.0, 0, 0, 0
+    for page in pages:
+        total, measured = total + page.confidence, measured + page.measured
+        sheet: list[_Placed] = []
+        for block in _in_order(page):
+            blocks += 1
+            sheet += [_Placed(line, len(sheets), blocks) for line in block if line.text.strip()]
+        characters += sum(len(placed.line.text) for placed in sheet)
+        if characters > TEXT_LIMIT:
+            raise InputError(
+                f"these pages hold more than {TEXT_LIMIT:,} characters, the most one document may have",
+                place=place,
+                remedy="Put the pages of each volume or issue into a folder of its own.",
+            )
+        anchors.append(page.anchor)
+        sheets.append(sheet)
+    heads = running_heads([[placed.line.text for placed in sheet] for sheet in sheets])
+    kept = [p for sheet, out in zip(sheets, heads, strict=True) for n, p in enumerate(sheet) if n not in out]
+    text, parts, mended = _printed(kept, anchors)
+    changes: tuple[long_s.Change, ...] = ()
+    if date is not None and date[:4].isdecimal() and int(date[:4]) < LONG_S_UNTIL:
+        text, changes = long_s.mend(text)
+    counts = {"running_heads": sum(map(len, heads)), "mended_words": mended, "long_s": len(changes)}
+    return Reading(
+        text, parts, total / measured if measured else None, tuple((k, n) for k, n in counts.items() if n)
+    )
+
+
+def _in_order(page: Page) -> list[tuple[Line, ...]]:
+    """The lines of a page's blocks as they are read."""
+    blocks = [page.blocks[n].lines for n in reading_order([block.box for block in page.blocks])]
+    return [
+        tuple(lines[n] for n in reading_order([line.box for line in lines]))
+        if side_by_side([line.box for line in lines])
+        else lines
+        for lines in blocks
+    ]
+
+
+def _printed(lines: list[_Placed], anchors: list[str]) -> tuple[str, tuple[Part, ...], int]:
+    """The text and the parts of lines, and how many words were made whole."""
+    plain = [_signed(placed.line) for placed in lines]
+    mended, taken = hyphens.mend(plain, hyphens.lexicon(plain), _said([placed.line for placed in lines]))
+    cut = set(taken)
+    out = Assembly()
+    before: tuple[int, str] | None = None
+    number = 0
+    while number < len(lines):
+        block, page = lines[number].block, lines[number].page
+        end = number
+        while end < len(lines) and lines[end].block == block:
+            end += 1
+        shown = [line for line in mended[number:end] if line]
+        if shown:
+            runs_on = before is not None and before[0] != page and _runs_on(before[1], shown[0])
+            out.separate(" " if runs_on or number in cut else "\n\n")
+            with out.part(Part(0, 0, anchors[page], "paragraph")):
+                for line in shown:
+                    out.add(line)
+                    out.separate(" ")
+            before = page, shown[-1]
+        number = end
+    return *out.finish(), len(taken)
+
+
+def _runs_on(above: str, below: str) -> bool:
+    """Whether a sentence goes on: it has not ended above, and below it does not begin."""
+    return bool(re.search(r"[^\W\d_][,;]?$", above)) and below[:1].islower()
+
+
+def _signed(line: Line) -> str:
+    """The letters of a line; a half that is marked as one ends in a sign of division."""
+    text = long_s.plain_letters(line.text).strip()
+    return text if line.half is None or text.endswith(tuple(hyphens.SIGNS)) else f"{text}-"
+
+
+def _said(lines: list[Line]) -> dict[int, str]:
+    """What the producer says of the word that each line ends with, see `hyphens.mend`."""
+    said: dict[int, str] = {}
+    for number, line in enumerate(lines):
+        following = lines[number + 1] if number + 1 < len(lines) else None
+        if line.half is not None:
+            if following is None or following.rest is None:
+                said[number] = ""
+            elif whole := line.half or following.rest:
+                said[number] = whole
+    return said
