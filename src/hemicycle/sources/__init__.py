@@ -45,6 +45,7 @@ READERS = {
     "europarl": "hemicycle.sources.europarl",
     "alto": "hemicycle.sources.alto",
     "hocr": "hemicycle.sources.hocr",
+    "scans": "hemicycle.sources.scans",
 }
 
 
@@ -52,6 +53,13 @@ def reader(name: str) -> Reader:
     """The `read` function of a reader."""
     read: Reader = importlib.import_module(READERS[name]).read
     return read
+
+
+def tools(card: Card) -> dict[str, str]:
+    """What a card's reader works with outside of this package, for the statement: programs and models."""
+    module = importlib.import_module(READERS[card.reader])
+    named: Callable[[Card], dict[str, str]] | None = getattr(module, "tools", None)
+    return named(card) if named else {}
 
 
 def selected_files(folder: Path, card: Card) -> list[Path]:

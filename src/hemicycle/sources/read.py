@@ -11,7 +11,7 @@ from hemicycle.documents import Document, write_documents
 from hemicycle.errors import InputError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.project import Card
-from hemicycle.sources import reader
+from hemicycle.sources import reader, tools
 
 
 def read_source(
@@ -50,6 +50,8 @@ def read_source(
         raise InputError(error.what, place=place, remedy=error.remedy) from None
     except (ValueError, UnicodeEncodeError) as error:
         raise InputError(str(error), place=f"source {name}") from None
+    if used := tools(card):
+        counts["tools"] = used
     if not counts["documents"]:
         raise InputError(
             "the reader found no document in the collected files",
