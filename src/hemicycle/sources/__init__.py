@@ -46,6 +46,8 @@ READERS = {
     "alto": "hemicycle.sources.alto",
     "hocr": "hemicycle.sources.hocr",
     "scans": "hemicycle.sources.scans",
+    "speech-lines": "hemicycle.sources.speech_lines",
+    "agoda": "hemicycle.sources.agoda",
 }
 
 
