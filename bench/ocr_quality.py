@@ -1,8 +1,9 @@
 """The measure of recognised text against a known rate of wrong letters; also how its table is made.
 
 Every other file of the folder is for the table, the rest are spoilt at known rates with the errors that
-recognition makes (letters taken for their likes, for signs and figures, lost, doubled), a hundred stretches of
-each. Printed: the mean quality at each rate, and the rank correlation of quality with rate over all stretches.
+recognition makes (letters taken for their likes, for signs and figures, lost, doubled), a hundred stretches
+of each. Printed: the mean quality at each rate, and the rank correlation of quality with rate over all
+stretches.
 
     python bench/ocr_quality.py FOLDER [--table FILE]
 

@@ -1,16 +1,16 @@
 """How well a text was recognised: the share of its letters that stand in words which French could have.
 
-A word is plausible if each three letters of it, with its beginning and its end, are in the table beside this file
-(``ocr_trigrams.txt``: a line a pair of letters, behind it the letters that may follow, ``_`` the edge of a word).
-No list of words is needed, so names, old spelling (« étoit », « tems ») and rare words pass, and « iië »,
-« fcorhité » and « q^i » do not. Case and accents do not count, since recognition is judged and not spelling; but a
-capital inside a word, a figure among letters and signs that no text prints (``|``, ``~``, ``■``) make a word one
-that was misread.
+A word is plausible if each three letters of it, with its beginning and its end, are in the table beside this
+file (``ocr_trigrams.txt``: a line a pair of letters, behind it the letters that may follow, ``_`` the edge of
+a word). No list of words is needed, so names, old spelling (« étoit », « tems ») and rare words pass, and «
+iië », « fcorhité » and « q^i » do not. Case and accents do not count, since recognition is judged and not
+spelling; but a capital inside a word, a figure among letters and signs that no text prints (``|``, ``~``,
+``■``) make a word one that was misread.
 
 The trap is what the measure cannot see: an error that makes another word (« dons » for « donc »), lost lines,
-columns in each other. And it knows French alone: Latin passes half-way, and a text in Greek fails. The value falls
-with the rate of wrong letters (`bench/ocr_quality.py` shows how far), and it is a measure, not a rate: bounds
-belong to the rules. A text without a word has none of it right: 0.
+columns in each other. And it knows French alone: Latin passes half-way, and a text in Greek fails. The value
+falls with the rate of wrong letters (`bench/ocr_quality.py` shows how far), and it is a measure, not a rate:
+bounds belong to the rules. A text without a word has none of it right: 0.
 
 Rows are independent and the kernel is integer arithmetic, so any cut into batches gives the same values.
 """
@@ -33,14 +33,17 @@ _EDGE, _DIGIT, _OTHER, _MARK = 0, 27, 28, 29
 
 _EDGES = " \t\n\r\v\f\u00a0\u2009\u202f'’‘-\u2010\u2011–—.,;:!?«»“”„\"()[]/…°%&§€"
 _FOLDED = {
-    "a": "àáâãäåæ", "c": "ç", "e": "èéêë", "i": "ìíîï", "n": "ñ", "o": "òóôõöøœ", "u": "ùúûü", "y": "ýÿ", "s": "ſ",
+    "a": "àáâãäåæ", "c": "ç", "e": "èéêë", "i": "ìíîï", "n": "ñ", "o": "òóôõöøœ", "u": "ùúûü",
+    "y": "ýÿ", "s": "ſ",
 }  # fmt: skip
-#: Words of one letter.
-_ALONE = "aoy"
+#: What is added to the class of a capital.
+_CAPITAL = 32
+#: The longest ending of an ordinal.
+_ENDING = 4
 
 
 def _classes() -> npt.NDArray[np.uint8]:
-    """The class of every code point below 0x2600; what lies above is no French text. Capitals have 32 added."""
+    """The class of every code point below 0x2600; what lies above is no French text."""
     table = np.full(0x2600, _OTHER, np.uint8)
     for sign in _EDGES:
         table[ord(sign)] = _EDGE
@@ -53,7 +56,7 @@ def _classes() -> npt.NDArray[np.uint8]:
         for letter in small + _FOLDED.get(small, ""):
             table[ord(letter)] = number + 1
             if len(letter.upper()) == 1 and letter != "ſ":
-                table[ord(letter.upper())] = number + 1 + 32
+                table[ord(letter.upper())] = number + 1 + _CAPITAL
     return table
 
 
@@ -77,73 +80,71 @@ def _number(letter: str) -> int:
     return 0 if letter == "_" else ord(letter) - ord("a") + 1
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
+def _class_at(data: Bytes, at: int, end: int, classes: Bytes) -> tuple[int, int]:
+    """The class of the character at a place, and its width in bytes."""
+    byte = data[at]
+    width = 1 if byte < 0x80 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+    point = int(byte) if width == 1 else int(byte) & (0xFF >> (width + 1))
+    for more in range(1, width):
+        point = (point << 6) | (int(data[min(at + more, end - 1)]) & 0x3F)
+    return (int(classes[point]) if point < len(classes) else _OTHER), width
+
+
+@numba.njit(cache=True, nogil=True)
+def _weight(letters: int, digits: int, wrong: bool, ends: bool, lone: bool) -> int:
+    """The letters of a word, as they count: below nothing where it was misread.
+
+    Args:
+        ends: the table lets a word end as this one does.
+        lone: one letter may be a word here.
+    """
+    if digits > 0:
+        # « 1er », « 19e »: figures with a short ending say nothing.
+        return -(letters + digits) if wrong or letters > _ENDING else 0
+    if wrong or not (lone if letters == 1 else ends):
+        return -letters
+    return letters
+
+
+@numba.njit(cache=True, nogil=True)
 def _shares(
     data: Bytes, offsets: Numbers, classes: Bytes, table: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.float64]:
     out = np.zeros(len(offsets) - 1, np.float64)
     for row in range(len(offsets) - 1):
         at, end = offsets[row], offsets[row + 1]
-        good = bad = 0
-        letters = digits = wrong = first = before = last = 0
-        small = False
-        capital = False
+        good = bad = letters = digits = before = last = 0
+        wrong = small = capital = False
         while at <= end:
-            sign = 0
-            point = 32
-            if at < end:
-                byte = data[at]
-                width = 1 if byte < 0x80 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-                point = byte if width == 1 else byte & (0xFF >> (width + 1))
-                for more in range(1, width):
-                    point = (point << 6) | (data[min(at + more, end - 1)] & 0x3F)
-                at += width
-                sign = classes[point] if point < len(classes) else 28
-            else:
-                at += 1
-            upper = 33 <= sign <= 58
+            sign, width = _class_at(data, at, end, classes) if at < end else (_EDGE, 1)
+            upper = sign > _CAPITAL
             if upper:
-                sign -= 32
-            if 1 <= sign <= 26:
-                if upper and small:
-                    wrong = 1
-                if letters > 0 and not table[(before * 27 + last) * 27 + sign]:
-                    wrong = 1
-                if letters == 0:
-                    first = sign
-                    capital = upper
-                before, last = last, sign
-                letters += 1
-                small = not upper
-            elif sign == 27:
-                if letters > 0:
-                    wrong = 1
+                sign -= _CAPITAL
+            if sign == _EDGE:
+                # An elision has its apostrophe behind it: ' is a byte, ’ begins with E2 80.
+                elided = at < end and (data[at] == 0x27 or width == 3)
+                lone = capital or elided or last == 1 or last == 15 or last == 25
+                found = (
+                    _weight(letters, digits, wrong, table[(before * 27 + last) * 27], lone) if letters else 0
+                )
+                good, bad = good + max(found, 0), bad - min(found, 0)
+                letters = digits = before = last = 0
+                wrong = small = capital = False
+            elif sign == _DIGIT:
                 digits += 1
-            elif sign == 28:
-                wrong = 1
+                wrong = wrong or letters > 0
+            elif sign == _OTHER:
                 letters += 1
-                before, last = 0, 0
-                small = False
-            elif sign == 0 and letters > 0:
-                if digits > 0:
-                    # « 1er », « 19e »: figures with a short ending say nothing.
-                    if wrong or letters > 4:
-                        bad += letters + digits
-                elif letters == 1:
-                    lone = first == 1 or first == 15 or first == 25 or capital
-                    if wrong or not (lone or point == 39 or point == 0x2019):
-                        bad += 1
-                    else:
-                        good += 1
-                elif wrong or not table[(before * 27 + last) * 27]:
-                    bad += letters
-                else:
-                    good += letters
-                letters = digits = wrong = first = before = last = 0
-                small = False
-                capital = False
-            elif sign == 0:
-                digits = wrong = 0
+                wrong = True
+                before = last = 0
+            elif sign != _MARK:
+                strange = letters > 0 and not table[(before * 27 + last) * 27 + sign]
+                wrong = wrong or strange or (upper and small)
+                capital = capital or (upper and letters == 0)
+                before, last, small = last, sign, not upper
+                letters += 1
+            at += width
         if good + bad > 0:
             out[row] = good / (good + bad)
     return out
