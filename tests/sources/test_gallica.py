@@ -299,7 +299,7 @@ def test_a_public_domain_scan_licenses_no_text(tmp_path):
 
 
 def terms(verdict: str) -> CardRights:
-    read = {"url": "https://example.org/", "read_on": "2026-11-22", "verdict": verdict, "by": "A. B."}
+    read = {"url": "https://example.org/", "read_on": date(2026, 11, 22), "verdict": verdict, "by": "A. B."}
     return CardRights.model_validate({"attested_by": "A. B.", "covers": "edition", "terms": read})
 
 

@@ -1,9 +1,9 @@
 """Recognised pages put together as a text: what ALTO, hOCR and Tesseract have in common.
 
-A reader of a format hands over pages of blocks of lines; here they are read column by column (`columns`),
-running heads and page numbers go (`running_heads`), ligatures and long s become letters (`long_s`), divided
-words are made whole across lines, columns and pages (`hyphens`), and a paragraph that a page cuts in two is
-one again. A block is a part, with the anchor of its page. Historic spelling stays.
+A reader of a format hands over pages of blocks of lines; here running heads and page numbers go
+(`running_heads`), what is left is read column by column (`columns`), ligatures and long s become letters
+(`long_s`), divided words are made whole across lines, columns and pages (`hyphens`), and a paragraph that a
+page cuts in two is one again. A block is a part, with the anchor of its page. Historic spelling stays.
 
 What is done to the text is counted, for the statement of the stage: lines taken out, words made whole, long
 s.
@@ -93,26 +93,28 @@ def put_together(pages: Iterable[Page], place: str, date: str | None = None) -> 
     Raises:
         InputError: the text is longer than one document may be.
     """
-    anchors: list[str] = []
-    sheets: list[list[_Placed]] = []
-    total, measured, blocks, characters = 0.0, 0, 0, 0
+    read_pages: list[Page] = []
+    total, measured, characters = 0.0, 0, 0
     for page in pages:
         total, measured = total + page.confidence, measured + page.measured
-        sheet: list[_Placed] = []
-        for block in _in_order(page):
-            blocks += 1
-            sheet += [_Placed(line, len(sheets), blocks) for line in block if line.text.strip()]
-        characters += sum(len(placed.line.text) for placed in sheet)
+        characters += sum(len(line.text) for block in page.blocks for line in block.lines)
         if characters > TEXT_LIMIT:
             raise InputError(
                 f"these pages hold more than {TEXT_LIMIT:,} characters, the most one document may have",
                 place=place,
                 remedy="Put the pages of each volume or issue into a folder of its own.",
             )
-        anchors.append(page.anchor)
-        sheets.append(sheet)
-    heads = running_heads([[placed.line.text for placed in sheet] for sheet in sheets])
-    kept = [p for sheet, out in zip(sheets, heads, strict=True) for n, p in enumerate(sheet) if n not in out]
+        read_pages.append(page)
+    downwards = [_downwards(page) for page in read_pages]
+    heads = running_heads([[line.text for line in lines] for lines in downwards])
+    kept: list[_Placed] = []
+    blocks = 0
+    for number, (page, lines, taken) in enumerate(zip(read_pages, downwards, heads, strict=True)):
+        out = {id(lines[n]) for n in taken}
+        for block in _in_order(page, out):
+            blocks += 1
+            kept += [_Placed(line, number, blocks) for line in block]
+    anchors = [page.anchor for page in read_pages]
     text, parts, mended = _printed(kept, anchors)
     changes: tuple[long_s.Change, ...] = ()
     if date is not None and date[:4].isdecimal() and int(date[:4]) < LONG_S_UNTIL:
@@ -123,11 +125,25 @@ def put_together(pages: Iterable[Page], place: str, date: str | None = None) -> 
     )
 
 
-def _in_order(page: Page) -> list[tuple[Line, ...]]:
-    """The lines of a page's blocks as they are read."""
-    blocks = [page.blocks[n].lines for n in reading_order([block.box for block in page.blocks])]
+def _downwards(page: Page) -> list[Line]:
+    """The lines of a page from the top down, where it is known where they stand; else as the file has them.
+
+    Not column by column: a number in the middle of the foot stands below both columns.
+    """
+    lines = [line for block in page.blocks for line in block.lines if line.text.strip()]
+    places = [line.box for line in lines if line.box is not None]
+    if len(places) < len(lines):
+        return lines
+    return [lines[n] for n in sorted(range(len(lines)), key=lambda n: (places[n].middle, places[n].left, n))]
+
+
+def _in_order(page: Page, out: set[int]) -> list[list[Line]]:
+    """The lines of a page's blocks as they are read, without those whose identity is in `out`."""
+    lines = [[x for x in block.lines if x.text.strip() and id(x) not in out] for block in page.blocks]
+    left = [n for n in range(len(lines)) if lines[n]]
+    blocks = [lines[left[n]] for n in reading_order([page.blocks[n].box for n in left])]
     return [
-        tuple(lines[n] for n in reading_order([line.box for line in lines]))
+        [lines[n] for n in reading_order([line.box for line in lines])]
         if side_by_side([line.box for line in lines])
         else lines
         for lines in blocks
