@@ -156,7 +156,7 @@ def _one_word(first: str, second: str) -> bool:
 def close_inner(text: str, known: Mapping[str, int]) -> str:
     """A text whose line ends are lost, with the hyphens that stood at them taken out: « rap-ports ».
 
-    Only where the whole word stands elsewhere in the document, oftener than with its hyphen.
+    Only where the whole word stands elsewhere in the document, no less often than with its hyphen.
     """
 
     def word(match: re.Match[str]) -> str:
@@ -164,6 +164,6 @@ def close_inner(text: str, known: Mapping[str, int]) -> str:
         spaced = match[0] != f"{first}-{second}"
         whole, apart = known.get((first + second).casefold(), 0), known.get(f"{first}-{second}".casefold(), 0)
         kept = f"{first}-{second}".casefold() in COMPOUNDS or second.casefold() in _CLITICS
-        return match[0] if kept or whole <= (0 if spaced else apart) else first + second
+        return match[0] if kept or whole < max(1, 0 if spaced else apart) else first + second
 
     return re.sub(r"(?<![\w-])([^\W\d_]{2,60}) ?- ?([^\W\d_]{2,60})(?![\w-])", word, text)
