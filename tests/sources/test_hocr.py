@@ -39,8 +39,8 @@ def hocr(*pages: str) -> str:
         f"<div class='ocr_page' title='image \"x\"; bbox 0 0 900 900'>{page}</div>" for page in pages
     )
     return (
-        '<?xml version="1.0" encoding="UTF-8"?><!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" '
-        '"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd"><html xmlns="http://www.w3.org/1999/xhtml">'
+        '<?xml version="1.0" encoding="UTF-8"?><!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional'
+        '//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd"><html xmlns="http://www.w3.org/1999/xhtml">'
         f"<head><title/></head><body>{inner}</body></html>"
     )
 
