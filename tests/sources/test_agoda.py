@@ -26,7 +26,8 @@ SITTING = """<TEI xmlns="http://www.tei-c.org/ns/1.0"><teiHeader><fileDesc>
 <titleStmt><title type="main"/></titleStmt>
 <publicationStmt><availability status="restricted" n="cc-by"><licence>http://creativecommons.org/licenses/by/4.0/
 </licence></availability><date when="2022-06-03"/></publicationStmt></fileDesc>
-<profileDesc><settingDesc><setting><date>mardi 26 novembre</date></setting></settingDesc></profileDesc></teiHeader>
+<profileDesc><settingDesc><setting>
+<date>mardi 26 novembre</date></setting></settingDesc></profileDesc></teiHeader>
 <text ana="#FR_3R_5L_1889-11-26"><body><div type="contents"><pb n="175"/><head>SOMMAIRE</head>
 <list><item>Procès verbal : MM. <persName>Paul Dupré</persName>.</item></list></div>
 <div><note type="opening">La séance est ouverte à deux heures.</note>
