@@ -60,7 +60,7 @@ VERSIONS = {
     "optout": 2,
     "rights": 3,
     "admitted": 1,
-    "corpus": 1,
+    "corpus": 2,
     "tokenizer": 1,
     "tokens": 1,
     "order": 1,
