@@ -171,3 +171,17 @@ def test_a_damaged_page_is_read_or_refused_and_nothing_else(tmp_path_factory, da
     with contextlib.suppress(HemicycleError):
         for found in documents(folder, files if data.draw(st.booleans()) else dict(list(files.items())[:2])):
             found.row("s")
+
+
+def test_lines_read_straight_through_two_columns_are_parted(tmp_path):
+    def words(y: int, *stated: tuple[int, str]) -> str:
+        inner = "<SP/>".join(f'<String {at(x, y, 90, 30)} CONTENT="{word}"/>' for x, word in stated)
+        return f"<TextLine {at(0, y, 700, 30)}>{inner}</TextLine>"
+
+    lines = words(0, (0, "on"), (100, "passe"), (500, "il"), (600, "est"))
+    lines += words(40, (0, "aux"), (100, "ques-"), (500, "donné"), (600, "lec-"))
+    last = words(80, (0, "tions"), (500, "ture"))
+    blocks = [f"<TextBlock {at(0, 0, 700, 80)}>{lines}</TextBlock>"]
+    blocks += [f"<TextBlock {at(0, 80, 700, 30)}>{last}</TextBlock>"]
+    (found,) = documents(tmp_path, {"a.xml": alto(*blocks)})
+    assert found.text == "on passe aux questions\n\nil est donné lecture"

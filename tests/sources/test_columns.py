@@ -7,7 +7,7 @@ import os
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hemicycle.sources.columns import Box, reading_order, side_by_side
+from hemicycle.sources.columns import Box, gutter, reading_order, side_by_side
 
 EXAMPLES = int(os.environ.get("HEMICYCLE_FUZZ", "200"))
 
@@ -58,3 +58,22 @@ def test_every_box_is_read_once_and_an_ordered_page_stays(boxes):
     assert sorted(order) == list(range(len(boxes)))
     again = [boxes[n] for n in order]
     assert [again[n] for n in reading_order(again)] == again
+
+
+def row(y: int, *places: tuple[int, int]) -> list[Box]:
+    return [Box(left, y, right, y + 10) for left, right in places]
+
+
+def test_a_block_read_straight_through_two_columns_is_cut_between_them():
+    rows = [row(20 * n, (0, 20), (24, 45 - n), (60 + n, 80), (84, 100)) for n in range(3)]
+    cut = gutter(rows)
+    assert cut is not None
+    assert 45 < cut < 60
+    assert gutter(rows[:1]) is None, "one line may have a gap"
+    assert gutter(rows[:1], [52.0]) == 52.5, "but not where the page is cut"
+
+
+def test_a_list_with_its_figures_and_close_words_are_not_cut():
+    assert gutter([row(20 * n, (0, 20), (24, 45), (80, 90)) for n in range(4)]) is None
+    assert gutter([row(20 * n, (0, 20), (24, 45), (50, 70), (74, 90)) for n in range(4)]) is None
+    assert gutter([]) is None

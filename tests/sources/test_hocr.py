@@ -23,7 +23,7 @@ CARD = Card(title="t", reader="hocr", path=".")
 
 def line(text: str, x: int, y: int) -> str:
     words = " ".join(
-        f"<span class='ocrx_word' title='bbox 0 0 1 1; x_wconf {80 + 10 * (n % 2)}'>{word}</span>"
+        f"<span class='ocrx_word' title='x_wconf {80 + 10 * (n % 2)}'>{word}</span>"
         for n, word in enumerate(text.split())
     )
     return f"<span class='ocr_line' title='bbox {x} {y} {x + 400} {y + 30}; baseline 0 0'>{words}</span>"

@@ -36,6 +36,7 @@ KNOWN = Counter({"dit": 3, "président": 2, "questions": 1, "bien-aimé": 2, "po
         (["un procès-ver-", "bal lu"], ["un procès-verbal", "lu"]),
         (["ques-", "", "tions"], ["questions", "", ""]),
         (["oui -", "mais"], ["oui -", "mais"]),
+        (["la par-", "M. Dupré"], ["la par-", "M. Dupré"]),
         (["fin de page -", "12 francs"], ["fin de page -", "12 francs"]),
         (["ques-", "(1) Voir"], ["ques-", "(1) Voir"]),
         (["an 1790-", "mais"], ["an 1790-", "mais"]),

@@ -104,6 +104,7 @@ class _Words:
 
     def _line(self, line: Element) -> Line:
         pieces: list[str] = []
+        places: list[tuple[int, Box | None]] = []
         half = rest = None
         items = [e for e in line.iter() if name_of(e) in ("String", "SP", "HYP")]
         words = [e for e in items if name_of(e) == "String"]
@@ -113,6 +114,7 @@ class _Words:
             elif name_of(e) == "String":
                 self._measure(e)
                 pieces.append(" " if position and not self._spaced else "")
+                places.append((sum(map(len, pieces)), _box(e)))
                 pieces.append(e.get("CONTENT") or "")
             elif not pieces or not pieces[-1].endswith(("-", "¬")):
                 pieces.append(e.get("CONTENT") or "-")
@@ -120,7 +122,9 @@ class _Words:
             half = words[-1].get("SUBS_CONTENT") or ""
         if words and words[0].get("SUBS_TYPE") == "HypPart2":
             rest = words[0].get("SUBS_CONTENT") or ""
-        return Line("".join(pieces), _box(line), half, rest)
+        known = tuple((start, box) for start, box in places if box is not None)
+        words_at = known if len(known) == len(places) else ()
+        return Line("".join(pieces), _box(line), half, rest, words_at)
 
     def _measure(self, e: Element) -> None:
         self.read += 1

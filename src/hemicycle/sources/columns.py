@@ -5,6 +5,9 @@ three columns read line by line is three debates shuffled into each other. What 
 rectangle, in whatever unit. A block wider than `ACROSS` of the print is read where it stands and parts the
 page into bands; inside a band, blocks that share no vertical strip are columns, from left to right.
 
+Recognition also reads straight through: then a line holds a piece of each column, and its block is cut at the
+strip that no word of it stands in (`gutter`).
+
 Not done: a heading over two of three columns narrower than that share is read with the first of them; columns
 that lean into each other on a crooked scan are one.
 """
@@ -20,6 +23,13 @@ ACROSS = 0.6
 
 #: Share of a block's width by which it may reach into the next column: print is never quite straight.
 _SLACK = 0.1
+
+
+#: Heights of a line from which a strip without words parts columns.
+GUTTER = 1.0
+
+#: Words a line that each side of a strip must have.
+PROSE = 2
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,41 @@ def reading_order(boxes: Sequence[Box | None]) -> list[int]:
         else:
             band.append(number)
     return order + _columns(band, known)
+
+
+def gutter(rows: Sequence[Sequence[Box]], known: Sequence[float] = ()) -> float | None:
+    """Where to cut a block whose lines run over two columns: the middle of the widest strip without words.
+
+    None where no strip is wider than `GUTTER` lines are high, or where not both sides of it read as prose (a
+    table, a list with its figures, a line that ends early); but where another block of the page was cut, this
+    one is, too.
+
+    Args:
+        rows: the boxes of the words of each line.
+        known: where other blocks were cut.
+    """
+    words = sorted((box for row in rows for box in row), key=lambda box: (box.left, box.right))
+    if len(words) < 2:
+        return None
+    least = GUTTER * sorted(box.bottom - box.top for box in words)[len(words) // 2]
+    edge = words[0].right
+    strips: list[tuple[float, float, float]] = []
+    for box in words:
+        if box.left - edge > least:
+            strips.append((edge - box.left, edge, box.left))
+        edge = max(edge, box.right)
+    for _, start, end in sorted(strips):
+        if any(start <= cut <= end for cut in known) or _prose(rows, start):
+            return (start + end) / 2
+    return None
+
+
+def _prose(rows: Sequence[Sequence[Box]], edge: float) -> bool:
+    """Whether words stand on both sides of an edge as they do in two columns of prose."""
+    left = [sum(box.right <= edge for box in row) for row in rows]
+    right = [len(row) - before for row, before in zip(rows, left, strict=True)]
+    both = sum(a > 0 and b > 0 for a, b in zip(left, right, strict=True))
+    return both >= 2 and min(sum(left), sum(right)) >= PROSE * len(rows)
 
 
 def side_by_side(boxes: Sequence[Box | None]) -> bool:

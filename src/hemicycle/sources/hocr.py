@@ -80,7 +80,7 @@ def _page(page: Element, anchor: str) -> tuple[Page, int]:
     words = [e for e in page.iter() if "ocrx_word" in _classes(e)]
     sure = [float(m[1]) / 100 for e in words if (m := _CONFIDENCE.search(e.get("title") or ""))]
     blocks = tuple(
-        Block(tuple(Line(_text(e), _box(e)) for e in inside), None if block is page else _box(block))
+        Block(tuple(map(_line, inside)), None if block is page else _box(block))
         for block, inside in grouped.items()
     )
     read_words = sum("ocrx_word" in _classes(e) for line in lines if line not in inner for e in line.iter())
@@ -97,9 +97,18 @@ def _block_of(line: Element, page: Element) -> Element:
     return page
 
 
-def _text(line: Element) -> str:
-    words = [words_of(e) for e in line.iter() if "ocrx_word" in _classes(e)]
-    return " ".join(w for w in words if w) if words else words_of(line)
+def _line(line: Element) -> Line:
+    words = [(words_of(e), _box(e)) for e in line.iter() if "ocrx_word" in _classes(e)]
+    if not words:
+        return Line(words_of(line), _box(line))
+    text, places = "", []
+    for word, box in words:
+        if word:
+            text += " " if text else ""
+            places.append((len(text), box))
+            text += word
+    known = tuple((start, place) for start, place in places if place is not None)
+    return Line(text, _box(line), words=known if len(known) == len(places) else ())
 
 
 def _classes(e: Element) -> set[str]:

@@ -6,7 +6,7 @@ order:
 
 1. the sign: ``¬`` and the soft hyphen only ever divide;
 2. a short list of compounds, then the document itself: the form that stands elsewhere in it, not divided;
-3. the shape: an inverted pronoun behind a known word (« dit-\\nil »), a capital behind a small letter
+3. the shape: an inverted pronoun behind a known word (« dit-\\nil »), a capital behind a name
    (« Seine-\\nInférieure »), figures on both sides (« 1789-\\n1790 ») keep the hyphen;
 4. else the word is joined: most hyphens at the end of a line are the printer's.
 
@@ -147,10 +147,10 @@ def _letters(word: str) -> str:
 
 
 def _one_word(first: str, second: str) -> bool:
-    """Whether two pieces may be one word at all: no figure and a word, no lone letter and a name."""
+    """Whether two pieces may be one word at all: no figure and a word, no half and a name."""
     if first[-1].isdigit() != second[0].isdigit():
         return False
-    return second[0].islower() or second[0].isdigit() or len(first) > 1
+    return second[0].islower() or second[0].isdigit() or (first[0].isupper() and len(first) > 1)
 
 
 def close_inner(text: str, known: Mapping[str, int]) -> str:

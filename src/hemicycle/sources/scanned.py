@@ -14,13 +14,13 @@ The trap is memory: a volume is one document, so its characters are counted whil
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from hemicycle.documents import Part
 from hemicycle.errors import InputError
 from hemicycle.sources import hyphens, long_s
-from hemicycle.sources.columns import Box, reading_order, side_by_side
+from hemicycle.sources.columns import Box, gutter, reading_order, side_by_side
 from hemicycle.sources.running_heads import running_heads
 from hemicycle.sources.xml import Assembly
 
@@ -39,12 +39,14 @@ class Line:
         half: the producer says that the line ends with the first half of this word; empty where it says so
             and does not give the word.
         rest: the same of the second half that the line begins with.
+        words: where each word begins in the text and on the page; empty where that is not known of all.
     """
 
     text: str
     box: Box | None = None
     half: str | None = None
     rest: str | None = None
+    words: tuple[tuple[int, Box], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def put_together(pages: Iterable[Page], place: str, date: str | None = None) -> 
                 place=place,
                 remedy="Put the pages of each volume or issue into a folder of its own.",
             )
-        read_pages.append(page)
+        read_pages.append(_parted(page))
     downwards = [_downwards(page) for page in read_pages]
     heads = running_heads([[line.text for line in lines] for lines in downwards])
     kept: list[_Placed] = []
@@ -122,6 +124,50 @@ def put_together(pages: Iterable[Page], place: str, date: str | None = None) -> 
     counts = {"running_heads": sum(map(len, heads)), "mended_words": mended, "long_s": len(changes)}
     return Reading(
         text, parts, total / measured if measured else None, tuple((k, n) for k, n in counts.items() if n)
+    )
+
+
+def _parted(page: Page) -> Page:
+    """A page on which no block runs over two columns."""
+    cuts = [cut for block in page.blocks if (cut := gutter(_rows(block))) is not None]
+    return replace(page, blocks=tuple(piece for block in page.blocks for piece in _cut(block, cuts)))
+
+
+def _rows(block: Block) -> list[list[Box]]:
+    """The words of a block's lines; none where it is not known of all where they stand."""
+    rows = [[box for _, box in line.words] for line in block.lines]
+    return rows if all(rows) else []
+
+
+def _cut(block: Block, cuts: Sequence[float]) -> Iterator[Block]:
+    """A block, or the columns that recognition read as one."""
+    cut = gutter(_rows(block), cuts)
+    if cut is None:
+        yield block
+        return
+    left: list[Line] = []
+    right: list[Line] = []
+    for line in block.lines:
+        before = [word for word in line.words if word[1].right <= cut]
+        behind = [word for word in line.words if word[1].right > cut]
+        at = behind[0][0] if behind else len(line.text)
+        half, rest = (line.half, line.rest) if not before or not behind else (None, None)
+        if before:
+            left.append(Line(line.text[:at].strip(), _around(before), half, line.rest, tuple(before)))
+        if behind:
+            moved = tuple((start - at, box) for start, box in behind)
+            right.append(Line(line.text[at:], _around(behind), line.half, rest, moved))
+    yield from _cut(Block(tuple(left), _around([w for line in left for w in line.words])), cuts)
+    yield from _cut(Block(tuple(right), _around([w for line in right for w in line.words])), cuts)
+
+
+def _around(words: Iterable[tuple[int, Box]]) -> Box:
+    boxes = [box for _, box in words]
+    return Box(
+        min(b.left for b in boxes),
+        min(b.top for b in boxes),
+        max(b.right for b in boxes),
+        max(b.bottom for b in boxes),
     )
 
 
