@@ -82,6 +82,7 @@ SCHEMA = pa.schema(
         ("licences", pa.list_(LICENCE)),
         ("retrieved", pa.string()),
         ("reservations", pa.list_(RESERVATION)),
+        ("confidence", pa.float64()),
     ]
 )
 
@@ -185,6 +186,9 @@ class Document:
         language: BCP 47. `variety` such as fr-FR, fr-BE; None where the card says it.
         retrieved: ISO 8601 time at which a web page was fetched.
         reservations: what opt-out protocols say; documents from the web are nothing without.
+        confidence: of recognised print, the mean confidence of its words, from 0 to 1, as the recognition
+            states it; None of text that was typed.
+        counts: what the reader did to the text, for the stage's statement; no column.
     """
 
     origin: str
@@ -201,6 +205,8 @@ class Document:
     reservations: tuple[Reservation, ...] = ()
     group: str | None = None
     id: str | None = None
+    confidence: float | None = None
+    counts: tuple[tuple[str, int], ...] = ()
 
     def row(self, source: str) -> dict[str, Any]:
         """The document as a row of `SCHEMA`. Raises ValueError where parts do not fit the text."""
@@ -208,6 +214,7 @@ class Document:
             if not 0 <= part.start <= part.end <= len(self.text):
                 raise ValueError(f"part {part.anchor!r} ({part.start}–{part.end}) lies outside the text")
         row = dataclasses.asdict(self)
+        del row["counts"]
         row["source"] = source
         row["id"] = self.id or f"{source}:{self.origin}"
         row["group"] = self.group or row["id"]

@@ -44,6 +44,7 @@ def test_a_corpus_of_hemicycle_is_taken_back_whole(tmp_path: Path) -> None:
             licences=(StatedLicence("origin", "etalab-2.0", "https://…"), StatedLicence("file", "CC0-1.0")),
             group="séances",
             id="debats:s.xml#1",
+            confidence=0.93,
         ),
         Document(origin="vide", text="", id="debats:vide", group="debats:vide"),
     ]

@@ -43,6 +43,11 @@ READERS = {
     "vie-publique": "hemicycle.sources.vie_publique",
     "hal": "hemicycle.sources.hal",
     "europarl": "hemicycle.sources.europarl",
+    "alto": "hemicycle.sources.alto",
+    "hocr": "hemicycle.sources.hocr",
+    "scans": "hemicycle.sources.scans",
+    "speech-lines": "hemicycle.sources.speech_lines",
+    "agoda": "hemicycle.sources.agoda",
 }
 
 
@@ -50,6 +55,13 @@ def reader(name: str) -> Reader:
     """The `read` function of a reader."""
     read: Reader = importlib.import_module(READERS[name]).read
     return read
+
+
+def tools(card: Card) -> dict[str, str]:
+    """What a card's reader works with outside of this package, for the statement: programs and models."""
+    module = importlib.import_module(READERS[card.reader])
+    named: Callable[[Card], dict[str, str]] | None = getattr(module, "tools", None)
+    return named(card) if named else {}
 
 
 def selected_files(folder: Path, card: Card) -> list[Path]:

@@ -16,12 +16,7 @@ mention is known to be wrong at times. Authors come with the years of the record
 (1801-1880). Auteur du texte``; a doubtful year (``1801?``, ``18..``, ``1972-....``) is unknown. The date of
 a record is that of the edition, not of the first publication.
 
-The traps of ALTO: a word broken at the end of a line stands twice, each half with the whole word beside it,
-and is joined once, also over the end of a column or a page; a half without its other half is printed as it
-stands. A sign of division (`HYP`) behind a word that is not marked joins it to the next line of the block.
-Some producers leave out the spaces (`SP`): where a page has none, there is one between all words. The mean
-confidence of the words (`WC`) goes into the evidence of the scan's statement; a statement of rights is thus
-needed for it.
+How ALTO is read is in `alto`, how pages become a text in `scanned`.
 
 Assumed, not checked on the publisher's own files: the wording of the notice, which names may be missing.
 """
@@ -34,14 +29,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hemicycle.documents import Author, Document, Part, StatedLicence
+from hemicycle.documents import Author, Document, StatedLicence
 from hemicycle.errors import InputError
 from hemicycle.sources import selected_files
+from hemicycle.sources.alto import pages_of
 from hemicycle.sources.markup import read_html
+from hemicycle.sources.scanned import Page, Reading, put_together
 from hemicycle.sources.tei_header import licence_expression, lifetime
 from hemicycle.sources.tei_languages import language_tag
 from hemicycle.sources.text import bcp47, iso_date, read_utf8
-from hemicycle.sources.xml import Assembly, Element, name_of, parse, place_of, read_bytes, words_of
+from hemicycle.sources.xml import Element, name_of, parse, place_of, read_bytes, words_of
 
 if TYPE_CHECKING:
     from hemicycle.project import Card
@@ -71,8 +68,6 @@ _NOTICE_END = re.compile(
     re.IGNORECASE,
 )
 _NOTICE_LINES = 120
-#: Signs of division at the end of a line.
-_SIGNS = "-¬\u00ad"
 _LANGUAGES = {"français": "fr", "anglais": "en", "latin": "la"}
 
 
@@ -162,29 +157,31 @@ def _document(ark: str, work: _Work) -> Document:
         named = [a for i in record.all("identifier") for a in _ARK.findall(i)]
         if named and ark not in named:
             raise InputError(f"the record is that of {named[0]}, and its path says {ark}", place=record.place)
-    confidence = None
-    if work.pages:
-        text, parts, confidence = alto_text(work.pages)
-    elif work.raw:
-        text, parts = work.raw[0][0], ()
-    else:
-        raise InputError(f"the work {ark} has a record and no text", place=places[0])
     notices = [notice for *_, notice in work.raw if notice is not None]
     record = next(iter((*work.records, *notices)), Record({}, places[0]))
+    date = next((d for d in map(_date, record.all("date")) if d), None)
+    if work.pages:
+        reading = put_together(_printed(work.pages), ark, date)
+    elif work.raw:
+        reading = Reading(work.raw[0][0], (), None, ())
+    else:
+        raise InputError(f"the work {ark} has a record and no text", place=places[0])
     authors = tuple(dict.fromkeys(_authors(record)))
-    rights = tuple(x for r in (*work.records, *notices) for x in _rights(r, confidence))
+    rights = tuple(x for r in (*work.records, *notices) for x in _rights(r))
     first = next((a for a in authors if a.role == "author"), None)
     return Document(
         origin=f"https://gallica.bnf.fr/ark:/12148/{ark}",
         id=f"ark:/12148/{ark}",
-        text=text,
-        parts=parts,
+        text=reading.text,
+        parts=reading.parts,
         title=next(iter(record.all("title")), None),
         authors=authors,
-        date=next((d for d in map(_date, record.all("date")) if d), None),
+        date=date,
         language=next((t for t in map(_language, record.all("language")) if t), None),
         licences=tuple({x.expression: x for x in reversed(rights)}.values())[::-1],
         group=f"author:{first.name}" if first and (first.birth or first.death) else None,
+        confidence=reading.confidence,
+        counts=reading.counts,
     )
 
 
@@ -232,9 +229,8 @@ def _authors(record: Record) -> Iterator[Author]:
             yield person(stated, role)
 
 
-def _rights(record: Record, confidence: float | None) -> Iterator[StatedLicence]:
+def _rights(record: Record) -> Iterator[StatedLicence]:
     """What the library says of the scan. A statement that is not understood stands in its own words."""
-    seen = f"; mean confidence of the words {confidence:.2f}" if confidence is not None else ""
     for words in record.all("rights"):
         if re.fullmatch(r"(?:domaine public|public domain)\.?", words, re.IGNORECASE):
             expression = "LicenseRef-public-domain"
@@ -242,7 +238,7 @@ def _rights(record: Record, confidence: float | None) -> Iterator[StatedLicence]
             expression = "LicenseRef-all-rights-reserved"
         else:
             expression = licence_expression(words) or words[:200]
-        yield StatedLicence("scan", expression, f"{record.place}: rights “{words[:200]}”{seen}")
+        yield StatedLicence("scan", expression, f"{record.place}: rights “{words[:200]}”")
 
 
 def _date(stated: str) -> str | None:
@@ -300,117 +296,12 @@ class AltoPage:
     path: Path
 
 
-def alto_text(pages: Iterable[AltoPage]) -> tuple[str, tuple[Part, ...], float | None]:
-    """The text of pages in the order of their numbers, a part a block, and the mean confidence of the words.
-
-    One page is in memory at a time.
-    """
-    out = Assembly()
-    words = _Words(out)
+def _printed(pages: Iterable[AltoPage]) -> Iterator[Page]:
+    """The pages in the order of their numbers, one in memory at a time."""
     before: int | None = None
     for page in sorted(pages, key=lambda page: (page.number, page.place)):
         if page.number == before:
             raise InputError(f"page {page.number} is here a second time", place=page.place)
         before = page.number
         root = parse(read_bytes(page.path, page.place), page.place)
-        if name_of(root) != "alto":
-            raise InputError(
-                f"the root element is “{name_of(root)}”, not “alto”", place=place_of(root, page.place)
-            )
-        words.start_page(root, page.place)
-        for block in (e for e in root.iter() if name_of(e) == "TextBlock"):
-            words.start_block()
-            with out.part(Part(0, 0, f"f{page.number}", "paragraph")):
-                for line in (e for e in block.iter() if name_of(e) == "TextLine"):
-                    words.line(line)
-        words.end_page(root)
-    words.flush()
-    text, parts = out.finish()
-    return text, parts, words.confidence
-
-
-class _Words:
-    """Words on their way from lines into the text; a broken one is held back until its second half comes."""
-
-    def __init__(self, out: Assembly) -> None:
-        self._out = out
-        self._place, self._spaced, self._seen = "", True, 0
-        #: The first half of a word that is marked as one: as printed, and the whole word where it is given.
-        self._half: tuple[str, str | None] | None = None
-        #: The sign of division behind a word that is not marked, where the line ended on it.
-        self._divided: str | None = None
-        self._sum, self._count = 0.0, 0
-
-    @property
-    def confidence(self) -> float | None:
-        return self._sum / self._count if self._count else None
-
-    def start_page(self, root: Element, place: str) -> None:
-        self._place, self._seen = place, 0
-        self._spaced = any(name_of(e) == "SP" for e in root.iter())
-
-    def end_page(self, root: Element) -> None:
-        if self._seen != sum(name_of(e) == "String" for e in root.iter()):
-            raise InputError(
-                "words stand outside of the lines of the blocks", place=place_of(root, self._place)
-            )
-
-    def start_block(self) -> None:
-        if self._divided is not None:
-            self._out.add(self._divided)
-            self._divided = None
-        self._out.separate("\n\n")
-
-    def line(self, line: Element) -> None:
-        items = [e for e in line.iter() if name_of(e) in ("String", "SP", "HYP")]
-        if self._divided is None:
-            self._out.separate(" ")
-        self._divided = None
-        for position, e in enumerate(items):
-            if name_of(e) == "SP":
-                self._out.separate(" ")
-            elif name_of(e) == "String":
-                if position and not self._spaced:
-                    self._out.separate(" ")
-                self._string(e)
-            elif self._half is None:
-                sign = e.get("CONTENT") or "-"
-                if position == len(items) - 1:
-                    self._divided = sign
-                else:
-                    self._out.add(sign)
-
-    def _string(self, e: Element) -> None:
-        self._seen += 1
-        self._measure(e)
-        content, kind, whole = e.get("CONTENT") or "", e.get("SUBS_TYPE"), e.get("SUBS_CONTENT")
-        if kind == "HypPart2" and self._half is not None:
-            first, promised = self._half
-            self._half = None
-            agreed = promised or whole if None in (promised, whole) or promised == whole else None
-            self._out.add(agreed or first.rstrip(_SIGNS) + content)
-            return
-        self.flush()
-        if kind == "HypPart1":
-            self._half = (content, whole)
-        else:
-            self._out.add(content)
-
-    def flush(self) -> None:
-        """Print what was held back and whose second half never came."""
-        if self._half is not None:
-            first, self._half = self._half[0], None
-            self._out.add(first if first.endswith(tuple(_SIGNS)) else f"{first}-")
-            self._out.separate(" ")
-        if self._divided is not None:
-            self._out.add(self._divided)
-            self._divided = None
-
-    def _measure(self, e: Element) -> None:
-        written = e.get("WC")
-        if written is None:
-            return
-        if not re.fullmatch(r"[01](?:\.\d{0,20})?|\.\d{1,20}", written):
-            raise InputError(f"WC “{written[:40]}” is no confidence", place=place_of(e, self._place))
-        self._sum += float(written)
-        self._count += 1
+        yield from pages_of(root, page.place, f"f{page.number}")

@@ -11,7 +11,7 @@ from hemicycle.documents import Document, write_documents
 from hemicycle.errors import InputError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.project import Card
-from hemicycle.sources import reader
+from hemicycle.sources import reader, tools
 
 
 def read_source(
@@ -19,9 +19,9 @@ def read_source(
 ) -> dict[str, Any]:
     """Write `documents.parquet`; what the card says of all documents fills what a file leaves open.
 
-    Returns counts and, of web pages, when the oldest was `retrieved`. Raises InputError naming source, file
-    and place; nothing is left half-written, because
-    `out` becomes visible only as a whole.
+    Returns counts, those of the reader among them, and, of web pages, when the oldest was `retrieved`. Raises
+    InputError naming source, file and place; nothing is left half-written, because `out` becomes visible only
+    as a whole.
     """
     counts: dict[str, Any] = {"documents": 0, "characters": 0, "parts": 0}
 
@@ -31,6 +31,8 @@ def read_source(
                 counts["documents"] += 1
                 counts["characters"] += len(document.text)
                 counts["parts"] += len(document.parts)
+                for what, number in document.counts:
+                    counts[what] = counts.get(what, 0) + number
                 if document.retrieved:
                     counts["retrieved"] = min(counts.get("retrieved", document.retrieved), document.retrieved)
                 bar.advance(len(document.text))
@@ -48,6 +50,8 @@ def read_source(
         raise InputError(error.what, place=place, remedy=error.remedy) from None
     except (ValueError, UnicodeEncodeError) as error:
         raise InputError(str(error), place=f"source {name}") from None
+    if used := tools(card):
+        counts["tools"] = used
     if not counts["documents"]:
         raise InputError(
             "the reader found no document in the collected files",

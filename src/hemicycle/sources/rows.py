@@ -65,7 +65,13 @@ def document_of_row(row: Mapping[str, Any], card: Card, *, origin: str, anchor: 
         licences=_licences(row, place, own=own_origin is not None and row.keys() >= set(SCHEMA.names)),
         group=_words(row.get("group")),
         id=own_id,
+        confidence=_share(row.get("confidence")),
     )
+
+
+def _share(value: object) -> float | None:
+    """A number from 0 to 1; anything else says nothing."""
+    return float(value) if isinstance(value, float) and 0 <= value <= 1 else None
 
 
 def _text(row: Mapping[str, Any], field: str, place: str) -> str:
