@@ -22,6 +22,8 @@ CODE = {
     "optout": ["sources/recheck.py", "sources/fetch_site.py", "rights/optout"],
     "rights": ["rights", "rights/optout"],
     "admitted": ["rights/admit.py", "gate.py", "governance/standing.py"],
+    "cleared": ["rights/cleared.py", "rights/admit.py", "gate.py", "governance/standing.py"],
+    "annotated": ["curate"],
     "corpus": ["curate"],
     "tokenizer": ["tokens/tokenizer.py"],
     "tokens": ["tokens/tokenize.py", "tokens/megatron.py"],

@@ -25,6 +25,8 @@ def test_everything_is_built_and_a_second_run_does_nothing(built):
         "documents sittings",
         "rights sittings",
         "admitted debats",
+        "cleared sittings",
+        "annotated sittings",
         "corpus debats",
         "index debats",
         "tokenizer fr",

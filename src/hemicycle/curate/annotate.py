@@ -23,14 +23,16 @@ from hemicycle.curate import language, near
 from hemicycle.curate.boilerplate import Hashes, strip
 from hemicycle.curate.clean import clean
 from hemicycle.curate.measures import COLUMNS, measure_words, measured_part
+from hemicycle.curate.ocr_quality import ocr_qualities
 from hemicycle.curate.personal import KINDS, mask
 from hemicycle.curate.words import Words, split_words, text_buffers
 from hemicycle.digests import sha256_text
 from hemicycle.documents import PART, SCHEMA
 
-#: Measures that need more than words and lines: languages, what was masked, passages taken out.
+#: Measures that need more than words and lines.
 _MASKED = tuple(f"personal_{kind}" for kind in KINDS)
-NAMES = (*COLUMNS, *language.MEASURES, *_MASKED, "boilerplate_passages")
+_OF_SCANS = ("ocr_quality", "confidence")
+NAMES = (*COLUMNS, *language.MEASURES, *_OF_SCANS, *_MASKED, "boilerplate_passages")
 
 #: What curation finds out about a document. `rank`: how well it is cleared; `signals` has a field a measure.
 ANNOTATED = pa.schema(
@@ -59,7 +61,10 @@ def annotate(batch: pa.Table, repeated: Hashes | None = None) -> pa.Table:
     runs, spoken = language.identify(data, offsets, batch["language"].to_pylist())
     measured = measured_part(data, offsets)
     words = split_words(*measured)
-    signals = {**measure_words(*measured, words), **spoken, **counts}
+    scanned = dict(
+        zip(_OF_SCANS, (ocr_qualities(*measured), batch["confidence"].combine_chunks()), strict=True)
+    )
+    signals = {**measure_words(*measured, words), **spoken, **scanned, **counts}
     made = {
         "text": column,
         "parts": parts,

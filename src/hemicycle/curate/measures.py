@@ -359,10 +359,25 @@ _MEASURES = (
 
 
 def _found_elsewhere(counts: Counts, argument: str) -> Floats:
-    raise NotImplementedError("languages are told apart by `language.identify`")
+    raise NotImplementedError("`annotate` takes it")
 
 
-#: Measures that `language.identify` takes.
+#: Measures that need more than words and lines; `annotate` takes them.
+_OF_SCANS = (
+    Measure(
+        "ocr_quality",
+        "How much the text looks like print that was read right, 0 to 1, by its runs of three letters.",
+        "Combien le texte ressemble à un imprimé bien reconnu, de 0 à 1, d'après ses suites de trois lettres.",
+        _found_elsewhere,
+    ),
+    Measure(
+        "confidence",
+        "How sure the recognition of print was of its words, 0 to 1; missing where nothing was recognised.",
+        "Confiance moyenne de la reconnaissance dans ses mots, de 0 à 1 ; absente d'un texte non numérisé.",
+        _found_elsewhere,
+    ),
+)
+
 _OF_LANGUAGE = (
     Measure(
         "language_confidence",
@@ -394,7 +409,7 @@ _OF_LANGUAGE = (
 )
 
 #: All measures, by name.
-MEASURES: Mapping[str, Measure] = {measure.name: measure for measure in (*_MEASURES, *_OF_LANGUAGE)}
+MEASURES: Mapping[str, Measure] = {m.name: m for m in (*_MEASURES, *_OF_LANGUAGE, *_OF_SCANS)}
 #: The names under which the values of `measure` are stored, in their order.
 COLUMNS: tuple[str, ...] = tuple(column for measure in _MEASURES for column in measure.columns)
 

@@ -15,7 +15,7 @@ from hemicycle.curate.personal import PERSONAL
 from hemicycle.digests import sha256_file, sha256_json
 
 #: Tables that annotations are made by; those of rules and their kinds bind measures later.
-_TABLES = ("boilerplate.toml", "characters.csv", "personal.csv", "personal.toml")
+_TABLES = ("boilerplate.toml", "characters.csv", "ocr_trigrams.txt", "personal.csv", "personal.toml")
 
 
 def annotation_versions() -> dict[str, object]:
