@@ -31,8 +31,7 @@ from hemicycle.documents import PART, SCHEMA
 
 #: Measures that need more than words and lines.
 _MASKED = tuple(f"personal_{kind}" for kind in KINDS)
-_OF_SCANS = ("ocr_quality", "confidence")
-NAMES = (*COLUMNS, *language.MEASURES, *_OF_SCANS, *_MASKED, "boilerplate_passages")
+NAMES = (*COLUMNS, *language.MEASURES, "ocr_quality", "confidence", *_MASKED, "boilerplate_passages")
 
 #: What curation finds out about a document. `rank`: how well it is cleared; `signals` has a field a measure.
 ANNOTATED = pa.schema(
@@ -61,9 +60,7 @@ def annotate(batch: pa.Table, repeated: Hashes | None = None) -> pa.Table:
     runs, spoken = language.identify(data, offsets, batch["language"].to_pylist())
     measured = measured_part(data, offsets)
     words = split_words(*measured)
-    scanned = dict(
-        zip(_OF_SCANS, (ocr_qualities(*measured), batch["confidence"].combine_chunks()), strict=True)
-    )
+    scanned = {"ocr_quality": ocr_qualities(*measured), "confidence": batch["confidence"].combine_chunks()}
     signals = {**measure_words(*measured, words), **spoken, **scanned, **counts}
     made = {
         "text": column,

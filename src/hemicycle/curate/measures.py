@@ -367,7 +367,7 @@ _OF_SCANS = (
     Measure(
         "ocr_quality",
         "How much the text looks like print that was read right, 0 to 1, by its runs of three letters.",
-        "Combien le texte ressemble à un imprimé bien reconnu, de 0 à 1, d'après ses suites de trois lettres.",
+        "Combien le texte ressemble à un imprimé bien reconnu, de 0 à 1, par ses suites de trois lettres.",
         _found_elsewhere,
     ),
     Measure(
