@@ -29,9 +29,9 @@ _ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&nbsp;": "\
 
 
 def plain(text: str) -> str:
-    """One line a line: blanks folded, no-break spaces kept, empty lines dropped."""
+    """One line a line: blanks folded, no-break spaces kept, lines without a word dropped."""
     lines = (re.sub(r"[ \t\r\f\v]+", " ", line).strip(" ") for line in text.split("\n"))
-    return "\n".join(line for line in lines if line)
+    return "\n".join(line for line in lines if line.strip())
 
 
 def fast_blocks(html: str) -> list[Block]:
