@@ -2,8 +2,8 @@
 
 Words found beside words to keep, as bags (a word counts as often as it stands): precision, recall and their
 harmonic mean over all pages that have a text, and how many words are found in pages that have none. Then
-speed, the extractors in turn. The pages were written by hand for this (`tests/sources/made_pages.py`) and are no
-sample of the web: the figures choose between two libraries, and say nothing of a crawl.
+speed, the extractors in turn. The pages were written by hand for this (`tests/sources/made_pages.py`) and are
+no sample of the web: the figures choose between two libraries, and say nothing of a crawl.
 
 python bench/extraction.py
 """
@@ -22,8 +22,9 @@ from hemicycle.sources.main_content import Block, careful_blocks, fast_blocks
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "sources"))
 
-from interleaved import ratio
 from made_pages import EMPTY, KINDS, MadePage, made_pages
+
+from interleaved import ratio
 
 Find = Callable[[str], list[Block]]
 

@@ -1,7 +1,8 @@
 """Where the main content of a page is: two libraries that look for it, and blocks out of what they find.
 
-Resiliparse is quick and keeps white space as it stands. Trafilatura is the careful one, some ten times slower:
-it weighs every element of the tree. Which finds more on pages written by hand is in `bench/extraction.py`.
+Resiliparse is quick and keeps white space as it stands, but drops most lists. Trafilatura is the careful one,
+some ten times slower, and better on the pages of `bench/extraction.py`; so it is taken where a card names
+none.
 
 The traps: Trafilatura takes the no-break spaces of French typography for ordinary ones, so they go through it
 in disguise, and its time grows with the square of the elements; Resiliparse's grows with the square of the
