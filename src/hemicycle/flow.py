@@ -56,7 +56,7 @@ VERBS = {
 #: Raised by one when a stage would make something else of the same input.
 VERSIONS = {
     "raw": 1,
-    "documents": 3,
+    "documents": 4,
     "optout": 2,
     "rights": 3,
     "admitted": 1,

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hemicycle.digests import sha256_bytes
 from hemicycle.documents import Document
 from hemicycle.errors import InputError
 from hemicycle.project import Card
@@ -110,7 +111,16 @@ def test_every_page_has_an_entry_for_robots_and_for_tdmrep_even_where_the_crawl_
     assert [(r.protocol, r.value) for r in document.reservations] == [
         ("robots", "unread"),
         ("tdmrep", "unread"),
+        ("tdmrep", "unknown"),
     ]
+    assert document.reservations[2].place == f"{SITE}/a, page"
+    assert document.reservations[2].sha256 == sha256_bytes(page("Une page."))
+
+
+def test_a_page_that_speaks_is_its_own_evidence_and_stands_there_once(crawl: Crawl) -> None:
+    html = page("Une page.", '<meta name="tdm-reservation" content="1">')
+    (document,) = crawl.silent().put("/a", html).read()
+    assert [r.value for r in document.reservations if r.sha256 == sha256_bytes(html)] == ["reserved"]
 
 
 def test_only_pages_that_were_there_become_documents(crawl: Crawl) -> None:

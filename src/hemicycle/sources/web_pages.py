@@ -22,10 +22,11 @@ from datetime import datetime
 from pathlib import Path
 
 from hemicycle.digests import sha256_text
-from hemicycle.documents import Document
+from hemicycle.documents import Document, Reservation
 from hemicycle.errors import InputError
 from hemicycle.project import Card
 from hemicycle.rights.optout import read_signals
+from hemicycle.rights.optout.fetched import finding
 from hemicycle.rights.optout.marks import Marks, decode_page, read_marks
 from hemicycle.rights.optout.paths import site_of
 from hemicycle.rights.optout.signals import licences_of, stamp
@@ -156,17 +157,33 @@ def _document(
         kind="web",
         licences=licences_of(marks, url),
         retrieved=stamp(on),
-        reservations=read_signals(
+        reservations=_with_page(
+            read_signals(
+                url,
+                html=html,
+                headers=record.headers,
+                robots=sites.robots(url, on),
+                tdmrep=sites.tdmrep(url, on),
+                rsl=sites.at(on),
+                on=on,
+                whole=not record.truncated,
+            ),
             url,
-            html=html,
-            headers=record.headers,
-            robots=sites.robots(url, on),
-            tdmrep=sites.tdmrep(url, on),
-            rsl=sites.at(on),
-            on=on,
-            whole=not record.truncated,
+            html,
+            on,
         ),
     )
+
+
+def _with_page(
+    found: tuple[Reservation, ...], url: str, html: bytes, on: datetime
+) -> tuple[Reservation, ...]:
+    """The findings, with one of the page itself where it is silent: its address and the digest of its bytes
+    lead from the document to the record it was read from."""
+    silent = finding(
+        "tdmrep", "unknown", f"{url}, page", "it says nothing", evidence=html, retrieved=stamp(on)
+    )
+    return found if any(one.sha256 == silent.sha256 for one in found) else (*found, silent)
 
 
 def cleaned(url: str) -> str:
