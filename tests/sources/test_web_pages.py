@@ -264,6 +264,15 @@ def test_menus_and_footers_are_left_out_lists_and_tables_are_kept() -> None:
     assert text.startswith("Budget\n\nLe budget")
 
 
+def test_the_card_says_what_finds_the_main_text(crawl: Crawl) -> None:
+    pytest.importorskip("resiliparse")
+    words = "<p>Le budget est adopté après une longue discussion des articles.</p>" * 4
+    html = f"<html><body><article>{words}<ul><li>un point</li><li>deux</li></ul></article></body></html>"
+    (careful,) = crawl.put("/a", html.encode()).read()
+    (fast,) = read(crawl.folder, CARD.model_copy(update={"extractor": "fast"}))
+    assert ("- un point" in careful.text, "un point" in fast.text) == (True, False)
+
+
 def test_a_page_nested_too_deep_for_the_parser_loses_no_word() -> None:
     text = page_text("<p>Début.</p>" + "<div>" * 3_000 + "<p>Au fond.</p>").text
     assert text == "Début.\n\nAu fond."
