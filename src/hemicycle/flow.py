@@ -212,9 +212,8 @@ class Flow:
 
             return read_source(name, card, work.inputs["raw"], work.out, progress=work.progress)
 
-        declared = card.model_dump(
-            include={"reader", "include", "exclude", "kind", "language", "variety", "text_field", "id_field"}
-        )
+        shared = {"reader", "include", "exclude", "kind", "language", "variety", "text_field", "id_field"}
+        declared = card.model_dump(include=shared | ({"extractor"} if card.reader == "web" else set()))
         declared["tables"] = _tables("sources")
         return Step("documents", name, VERSIONS["documents"], declared, build, {"raw": self.raw(name)})
 

@@ -198,6 +198,7 @@ class Card(Declared):
     optional: bool = False
     text_field: str = "text"
     id_field: str = "id"
+    extractor: Literal["fast", "careful"] = "careful"
     digests: dict[str, str] = {}
     tested_on: Literal["real", "constructed"] | None = None
     rights: CardRights = CardRights()

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hemicycle.digests import sha256_bytes
 from hemicycle.documents import Document
 from hemicycle.errors import InputError
 from hemicycle.project import Card
@@ -110,7 +111,16 @@ def test_every_page_has_an_entry_for_robots_and_for_tdmrep_even_where_the_crawl_
     assert [(r.protocol, r.value) for r in document.reservations] == [
         ("robots", "unread"),
         ("tdmrep", "unread"),
+        ("tdmrep", "unknown"),
     ]
+    assert document.reservations[2].place == f"{SITE}/a, page"
+    assert document.reservations[2].sha256 == sha256_bytes(page("Une page."))
+
+
+def test_a_page_that_speaks_is_its_own_evidence_and_stands_there_once(crawl: Crawl) -> None:
+    html = page("Une page.", '<meta name="tdm-reservation" content="1">')
+    (document,) = crawl.silent().put("/a", html).read()
+    assert [r.value for r in document.reservations if r.sha256 == sha256_bytes(html)] == ["reserved"]
 
 
 def test_only_pages_that_were_there_become_documents(crawl: Crawl) -> None:
@@ -252,6 +262,15 @@ def test_menus_and_footers_are_left_out_lists_and_tables_are_kept() -> None:
     assert "- premier point\n" in text
     assert "2024 | 12" in text
     assert text.startswith("Budget\n\nLe budget")
+
+
+def test_the_card_says_what_finds_the_main_text(crawl: Crawl) -> None:
+    pytest.importorskip("resiliparse")
+    words = "<p>Le budget est adopté après une longue discussion des articles.</p>" * 4
+    html = f"<html><body><article>{words}<ul><li>un point</li><li>deux</li></ul></article></body></html>"
+    (careful,) = crawl.put("/a", html.encode()).read()
+    (fast,) = read(crawl.folder, CARD.model_copy(update={"extractor": "fast"}))
+    assert ("- un point" in careful.text, "un point" in fast.text) == (True, False)
 
 
 def test_a_page_nested_too_deep_for_the_parser_loses_no_word() -> None:

@@ -155,7 +155,7 @@ def _check_address(url: str) -> None:
 
 
 def _read(path: Path) -> bytes:
-    from hemicycle.rights.optout.embedded import FILE_LIMIT
+    from hemicycle.sources.xmp import FILE_LIMIT
 
     with path.open("rb") as file:
         data = file.read(FILE_LIMIT + 1)

@@ -31,6 +31,8 @@ READERS = {
     "text": "hemicycle.sources.text",
     "markdown-frontmatter": "hemicycle.sources.markdown_frontmatter",
     "html": "hemicycle.sources.html",
+    "pdf": "hemicycle.sources.pdf",
+    "epub": "hemicycle.sources.epub",
     "web": "hemicycle.sources.web_pages",
     "jsonl": "hemicycle.sources.jsonl",
     "parquet": "hemicycle.sources.parquet",

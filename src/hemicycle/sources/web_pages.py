@@ -22,15 +22,17 @@ from datetime import datetime
 from pathlib import Path
 
 from hemicycle.digests import sha256_text
-from hemicycle.documents import Document
+from hemicycle.documents import Document, Reservation
 from hemicycle.errors import InputError
 from hemicycle.project import Card
 from hemicycle.rights.optout import read_signals
+from hemicycle.rights.optout.fetched import finding
 from hemicycle.rights.optout.marks import Marks, decode_page, read_marks
 from hemicycle.rights.optout.paths import site_of
 from hemicycle.rights.optout.signals import licences_of, stamp
 from hemicycle.sources import selected_files
 from hemicycle.sources.html_text import page_text
+from hemicycle.sources.main_content import Extractor
 from hemicycle.sources.site_files import KEPT, SiteFiles, is_site_file
 from hemicycle.sources.unpack import BODY_LIMIT
 from hemicycle.sources.warc import SUFFIXES, Record, read_warc
@@ -71,7 +73,7 @@ def read(folder: Path, card: Card) -> Iterator[Document]:
             )
     with SiteFiles() as sites:
         newest = _survey(files, sites)
-        yield from _pages(files, sites, newest)
+        yield from _pages(files, sites, newest, card.extractor)
 
 
 def _survey(files: list[tuple[Path, str]], sites: SiteFiles) -> dict[bytes, tuple[datetime, int, int]]:
@@ -89,7 +91,10 @@ def _survey(files: list[tuple[Path, str]], sites: SiteFiles) -> dict[bytes, tupl
 
 
 def _pages(
-    files: list[tuple[Path, str]], sites: SiteFiles, newest: dict[bytes, tuple[datetime, int, int]]
+    files: list[tuple[Path, str]],
+    sites: SiteFiles,
+    newest: dict[bytes, tuple[datetime, int, int]],
+    extractor: Extractor,
 ) -> Iterator[Document]:
     taken: dict[bytes, str] = {}
     for file_number, (path, name) in enumerate(files):
@@ -101,7 +106,7 @@ def _pages(
 
         for record in read_warc(path, name, lambda r: BODY_LIMIT if is_chosen(r) else 0):
             if is_chosen(record):
-                document = _document(record, sites, newest, taken)
+                document = _document(record, sites, newest, taken, extractor)
                 if document is not None:
                     yield document
 
@@ -119,6 +124,7 @@ def _document(
     sites: SiteFiles,
     newest: dict[bytes, tuple[datetime, int, int]],
     taken: dict[bytes, str],
+    extractor: Extractor,
 ) -> Document | None:
     """A page as a document; None where the very same page came before under another address."""
     if record.length > BODY_LIMIT:
@@ -130,7 +136,7 @@ def _document(
     html, url, on = record.content(), record.url, _when(record)
     content_type = record.header("content-type")
     marks = read_marks(html, url, content_type)
-    writing = page_text(decode_page(html, content_type))
+    writing = page_text(decode_page(html, content_type), extractor)
     digest = sha256_text(writing.text)
     own = cleaned(url)
     origin = _canonical(marks, url) or own
@@ -151,17 +157,33 @@ def _document(
         kind="web",
         licences=licences_of(marks, url),
         retrieved=stamp(on),
-        reservations=read_signals(
+        reservations=_with_page(
+            read_signals(
+                url,
+                html=html,
+                headers=record.headers,
+                robots=sites.robots(url, on),
+                tdmrep=sites.tdmrep(url, on),
+                rsl=sites.at(on),
+                on=on,
+                whole=not record.truncated,
+            ),
             url,
-            html=html,
-            headers=record.headers,
-            robots=sites.robots(url, on),
-            tdmrep=sites.tdmrep(url, on),
-            rsl=sites.at(on),
-            on=on,
-            whole=not record.truncated,
+            html,
+            on,
         ),
     )
+
+
+def _with_page(
+    found: tuple[Reservation, ...], url: str, html: bytes, on: datetime
+) -> tuple[Reservation, ...]:
+    """The findings, with one of the page itself where it is silent: its address and the digest of its bytes
+    lead from the document to the record it was read from."""
+    silent = finding(
+        "tdmrep", "unknown", f"{url}, page", "it says nothing", evidence=html, retrieved=stamp(on)
+    )
+    return found if any(one.sha256 == silent.sha256 for one in found) else (*found, silent)
 
 
 def cleaned(url: str) -> str:

@@ -1,8 +1,7 @@
 """Metadata inside EPUB and PDF files, as far as TDMRep has its words there.
 
-An EPUB is a zip whose package file holds `<meta property="tdm:reservation">1</meta>`. A PDF holds XMP, a
-piece of XML that may stand in it uncompressed; it is searched for, so no PDF library is needed, and a packet
-that is compressed is not found. What cannot be read may hold a reservation: it gives one that cannot be read
+An EPUB is a zip whose package file holds `<meta property="tdm:reservation">1</meta>`; a PDF holds XMP
+(`hemicycle.sources.xmp`). What cannot be read may hold a reservation: it gives one that cannot be read
 either.
 """
 
@@ -16,12 +15,12 @@ import zlib
 from lxml import etree
 
 from hemicycle.errors import InputError
-from hemicycle.sources.xml import name_of, parse, words_of
+from hemicycle.sources.xml import parse, words_of
+from hemicycle.sources.xmp import FILE_LIMIT
+from hemicycle.sources.xmp import packets as find_packets
 
-#: Bytes of a file that are searched, of one member of a zip, and of one XMP packet.
-FILE_LIMIT = 256 * 2**20
+#: Bytes of one member of a zip that are read.
 MEMBER_LIMIT = 4 * 2**20
-MOST_PACKETS = 100
 
 #: Stands for the value of what cannot be read.
 _UNREADABLE = "(cannot be read)"
@@ -58,34 +57,17 @@ def _member(archive: zipfile.ZipFile, name: str) -> etree._Element:
 
 
 def pdf_metadata(data: bytes) -> dict[str, str]:
-    """`tdm:reservation` and `tdm:policy` of the uncompressed XMP packets of a PDF."""
+    """`tdm:reservation` and `tdm:policy` of the XMP packets of a PDF."""
     found: dict[str, str] = {}
-    at, whole = 0, len(data) <= FILE_LIMIT
-    for _ in range(MOST_PACKETS):
-        start = data.find(b"<x:xmpmeta", at, FILE_LIMIT)
-        end = data.find(b"</x:xmpmeta>", start, start + MEMBER_LIMIT) if start >= 0 else -1
-        if start < 0:
-            break
-        if end < 0:
-            at, whole = start + 1, False
-            continue
-        at = end
-        try:
-            root = parse(data[start : end + len(b"</x:xmpmeta>")], "XMP")
-        except InputError:
-            whole = False
-            continue
+    packets = find_packets(data)
+    for root in packets.roots:
         for element in root.iter(etree.Element):
             for name in _TERMS:
                 if element.get(_TDM + name) is not None:
                     _add(found, f"tdm:{name}", element.get(_TDM + name) or "")
-                if element.tag == _TDM + name or (
-                    name_of(element) == name and etree.QName(element).namespace == _TDM[1:-1]
-                ):
+                if element.tag == _TDM + name:
                     _add(found, f"tdm:{name}", words_of(element))
-    else:
-        whole = False
-    if not whole:
+    if not packets.whole:
         _add(found, "tdm:reservation", _UNREADABLE)
     return found
 
