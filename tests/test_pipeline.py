@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from hemicycle.digests import sha256_file
-from hemicycle.errors import DeclarationError, InputError, IntegrityError
+from hemicycle.errors import DeclarationError, HemicycleError, InputError, IntegrityError
 from hemicycle.ledger import Ledger, check_project
 from hemicycle.pipeline import Pipeline
-from hemicycle.project import Lock
+from hemicycle.project import Lock, StoreLimit
 from hemicycle.stamps import Stamps, stamp_of
 from hemicycle.steps import Step
 from hemicycle.store import Store
@@ -527,3 +527,19 @@ def test_a_copy_of_a_project_is_read_once_and_then_no_more(tmp_path, monkeypatch
     assert len(read) == 3
     copied.run(chain(copied))
     assert len(read) == 3
+
+
+def test_a_store_at_its_limit_takes_no_more_work_and_says_how_to_make_room(tmp_path):
+    bench = Bench(tmp_path)
+    bench.run(chain(bench))
+    files, size = bench.store.used()
+    assert files > 0
+    assert size > 0
+    for limit, said in (
+        (StoreLimit(files=files), f"{files} files of {files}"),
+        (StoreLimit(gigabytes=1e-9), "GB of"),
+    ):
+        with pytest.raises(HemicycleError, match=said) as stopped:
+            bench.pipeline(limit=limit).run([chain(bench, "new")])
+        assert "hemicycle gc" in stopped.value.remedy
+    bench.pipeline(limit=StoreLimit(files=1)).run([chain(bench)])

@@ -33,7 +33,7 @@ from hemicycle.ledger import Ledger, Statement, Subject
 from hemicycle.ledger.statements import read_statement
 from hemicycle.ledger.verify import Finding, check_changed, check_files
 from hemicycle.progress import QUIET, Progress
-from hemicycle.project import Lock
+from hemicycle.project import Lock, StoreLimit
 from hemicycle.stamps import Stamps, stamp_of
 from hemicycle.steps import Outcome, Resolving, Step, Unresolved, Work, in_order
 from hemicycle.store import Store, digest_files, list_files, locked, sweep_asides, sync_tree, write_aside
@@ -58,6 +58,7 @@ class Pipeline:
         offline: bool = False,
         keep_going: bool = False,
         engine: Engine | None = None,
+        limit: StoreLimit | None = None,
         every_byte: bool = False,
         today: Callable[[], date] = lambda: datetime.now(UTC).date(),
         report: Callable[[Outcome], None] = lambda outcome: None,
@@ -67,6 +68,7 @@ class Pipeline:
         self.store, self.ledger, self.lock = store, ledger, lock
         self.progress, self.offline, self.keep_going = progress, offline, keep_going
         self.engine = engine or Local()
+        self.limit = limit or StoreLimit()
         self.every_byte, self.stamps = every_byte, Stamps(store.cache)
         self.today, self.report, self.on_wait, self.prepare = today, report, on_wait, prepare
         self._checked: set[tuple[str, str]] = set()
@@ -229,9 +231,30 @@ class Pipeline:
         named = [s for s in self.ledger.current().values() if _named(s) == (step.stage, step.name)]
         return named[-1] if named else None
 
+    def _check_room(self) -> None:
+        """Stop before work that a centre's limits would stop half-way."""
+        if self.limit == StoreLimit():
+            return
+        files, size = self.store.used()
+        over = [
+            f"{found} {unit} of {allowed}"
+            for found, allowed, unit in (
+                (files, self.limit.files, "files"),
+                (round(size / 1e9, 1), self.limit.gigabytes, "GB"),
+            )
+            if allowed is not None and found >= allowed
+        ]
+        if over:
+            raise HemicycleError(
+                f"the store has reached its limit: {' and '.join(over)}",
+                place=str(self.store.root),
+                remedy="`hemicycle gc` deletes what is no longer referred to; or raise `store_limit`.",
+            )
+
     def _build(
         self, step: Step, key: str, resolved: Mapping[str, Any], statements: Mapping[str, Statement]
     ) -> Statement:
+        self._check_room()
         staging = self.store.staging(key)
         content, scratch = staging / "content", staging / "work"
         if content.exists():

@@ -295,6 +295,13 @@ class Release(Declared):
     description: str | None = None
 
 
+class StoreLimit(Declared):
+    """What the store may hold, where a centre counts files or bytes."""
+
+    files: int | None = Field(default=None, ge=1)
+    gigabytes: float | None = Field(default=None, gt=0)
+
+
 class ProjectTable(Declared):
     name: Name
     jurisdictions: list[Jurisdiction] = Field(min_length=1)
@@ -302,6 +309,7 @@ class ProjectTable(Declared):
     policy: PathText = "default"
     governance: Literal["solo", "declared"] = "solo"
     store: PathText | None = None
+    store_limit: StoreLimit = StoreLimit()
 
     @field_validator("store")
     @classmethod

@@ -143,6 +143,11 @@ class Store:
         inside = [a for stage in stages for a in stage.iterdir() if a.name.startswith(".") or not a.is_dir()]
         return sorted([p for p in top if p not in stages] + inside)
 
+    def used(self) -> tuple[int, int]:
+        """How many files there are, and their bytes; work in progress and what may be deleted count too."""
+        sizes = [p.stat().st_size for p in self.root.rglob("*") if p.is_file()] if self.root.is_dir() else []
+        return len(sizes), sum(sizes)
+
     def claim(self, owner: str) -> None:
         """Mark the store as that of one ledger. Raises DeclarationError where it is another's."""
         path = self.root / ".owner"

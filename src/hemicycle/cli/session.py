@@ -78,6 +78,7 @@ class Session:
             offline=how.offline,
             keep_going=how.keep_going,
             engine=how.engine(self.project.folder),
+            limit=self.project.declaration.project.store_limit,
             every_byte=every_byte,
             report=report if how.keep_going else _report_but_failures,
             on_wait=say_waiting,
