@@ -272,7 +272,11 @@ def _make_corpus(mini: Miniature) -> None:
     figures = {}
     for source, docs in DOCUMENTS.items():
         kept = [doc for doc in docs if doc["split"]]
-        dropped = [{**doc, "why": ["french/too-short", "french/symbols"]} for doc in docs if doc["id"] == "manuals:c.html"]
+        dropped = [
+            {**doc, "why": ["french/too-short", "french/symbols"]}
+            for doc in docs
+            if doc["id"] == "manuals:c.html"
+        ]
         write(folder / "kept" / f"{source}.parquet", CORPUS, kept)
         write(folder / "dropped" / f"{source}.parquet", DROPPED, dropped)
         held_out = sum(doc["split"] == "held-out" for doc in kept)
