@@ -1,9 +1,8 @@
-"""Lines: one pass over the bytes of a batch of texts, for all that counts characters, lines or paragraphs.
+"""Lines: one pass over the bytes of a batch of texts, for all that counts characters or lines.
 
-A line ends at ``\\n`` and nowhere else: cleaned text has no other line end. Three readings of "line" live
-here, because three sets of rules do: every line but a last empty one (Gopher quality, as ``str.splitlines``),
-every line with something visible on it (FineWeb, C4), and what stands between runs of ``\\n``, with an empty
-piece at either end of a text that begins or ends with one (Gopher repetition, as ``re.split``).
+A line ends at ``\\n`` and nowhere else: cleaned text has no other line end. Two readings of "line" live here,
+because two sets of rules do: every line but a last empty one (Gopher quality, as ``str.splitlines``), and
+every line with something visible on it (FineWeb, C4).
 
 What C4 does to lines is only counted: no line is taken out of a text here.
 """
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hemicycle.curate.characters import characters
-from hemicycle.curate.words import Bytes, Hashes, Places
+from hemicycle.curate.words import Bytes, Places
 from hemicycle.kernels import kernel
 
 
@@ -50,13 +49,6 @@ class Count(enum.IntEnum):
     LONGEST_UNSPACED = 23
     C4_LINES = 24
     C4_SENTENCES = 25
-    DUPLICATE_VISIBLE_CHARACTERS = 26
-    PIECES = 27
-    DUPLICATE_PIECES = 28
-    DUPLICATE_PIECE_CHARACTERS = 29
-    PARAGRAPHS = 30
-    DUPLICATE_PARAGRAPHS = 31
-    DUPLICATE_PARAGRAPH_CHARACTERS = 32
 
 
 #: A line of so many characters is short.
@@ -83,25 +75,13 @@ POLICY = (
 )
 
 _LETTER, _DIGIT, _SPACE, _CLASS, _ENDS = 1, 2, 4, 7, 16
-_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
-_SPREAD = np.uint64(0xD6E8FEB86659FD93)
 _FOUND = {0: JAVASCRIPT, 1: POLICY, 2: LOREM_IPSUM}
 
 
 def count_lines(data: Bytes, offsets: Places) -> npt.NDArray[np.int64]:
     """Count everything in `Count` of each text: (texts, counts)."""
     counts = np.zeros((len(offsets) - 1, len(Count)), np.int64)
-    most = _most_newlines(data, offsets) + 2
-    _count(
-        data,
-        offsets,
-        characters().classes,
-        *_PHRASES,
-        np.empty(2 << int(most).bit_length(), np.uint64),
-        np.empty((2, most), np.uint64),
-        np.empty((2, most), np.int64),
-        counts,
-    )
+    _count(data, offsets, characters().classes, *_PHRASES, counts)
     return counts
 
 
@@ -138,17 +118,6 @@ def _decode(data: Bytes, at: int, stop: int) -> Any:
             return 0xFFFD, at + 1
         point = point << 6 | byte & 0x3F
     return (point, at + size) if point < 0x110000 else (0xFFFD, at + 1)
-
-
-@kernel
-def _most_newlines(data: Bytes, offsets: Places) -> int:
-    most = 0
-    for text in range(len(offsets) - 1):
-        here = 0
-        for i in range(offsets[text], offsets[text + 1]):
-            here += data[i] == 10
-        most = max(most, here)
-    return most
 
 
 @kernel
@@ -287,25 +256,6 @@ def _last_visible(data: Bytes, at: int, stop: int, classes: Bytes) -> Any:
 
 
 @kernel
-def _hash(data: Bytes, at: int, stop: int) -> Any:
-    """A hash of bytes, four at a time: FNV-1a in four lanes. Never 0."""
-    one, two, three, four = _BASIS, _BASIS, _BASIS, _BASIS
-    i = at
-    while i + 4 <= stop:
-        one = (one ^ np.uint64(data[i])) * _PRIME
-        two = (two ^ np.uint64(data[i + 1])) * _PRIME
-        three = (three ^ np.uint64(data[i + 2])) * _PRIME
-        four = (four ^ np.uint64(data[i + 3])) * _PRIME
-        i += 4
-    while i < stop:
-        one = (one ^ np.uint64(data[i])) * _PRIME
-        i += 1
-    value = ((one * _SPREAD ^ two) * _SPREAD ^ three) * _SPREAD ^ four ^ np.uint64(stop - at)
-    value ^= value >> np.uint64(29)
-    return value if value != 0 else np.uint64(1)
-
-
-@kernel
 def _line(
     data: Bytes,
     at: int,
@@ -316,12 +266,12 @@ def _line(
     kinds: Bytes,
     begins: Any,
     total: Places,
-) -> Any:
-    """Count one line; its length, and whether anything is visible on it."""
+) -> None:
+    """Count one line."""
     curly = total[Count.CURLY]
     length, visible, sentences, words, longest, colons = _characters(data, at, stop, classes, total)
     if visible == 0:
-        return length, False
+        return
     first = _first_visible(data, at, stop, classes)
     last, end = _last_visible(data, at, stop, classes)
     dotted = end - at >= 3 and data[end - 1] == 0x2E and data[end - 2] == 0x2E and data[end - 3] == 0x2E
@@ -344,69 +294,6 @@ def _line(
     if marked and words >= FEW_WORDS and longest <= LONG_WORD and found == 0 and total[Count.CURLY] == curly:
         total[Count.C4_LINES] += 1
         total[Count.C4_SENTENCES] += sentences
-    return length, True
-
-
-@kernel
-def _repeats(hashes: Hashes, lengths: Places, count: int, table: Hashes) -> Any:
-    """Of so many pieces, how many repeat an earlier one, and their characters."""
-    mask = 15
-    while mask < 2 * count:
-        mask = 2 * mask + 1
-    mask = min(mask, len(table) - 1)
-    table[: mask + 1] = 0
-    repeated, length = 0, 0
-    for i in range(count):
-        slot = np.int64((hashes[i] * _SPREAD) >> np.uint64(32)) & mask
-        while table[slot] != 0 and table[slot] != hashes[i]:
-            slot = (slot + 1) & mask
-        if table[slot] == 0:
-            table[slot] = hashes[i]
-        else:
-            repeated += 1
-            length += lengths[i]
-    return repeated, length
-
-
-@kernel
-def _points(data: Bytes, at: int, stop: int) -> Any:
-    """Code points of a stretch of UTF-8."""
-    count = 0
-    while at < stop:
-        count += data[at] & 0xC0 != 0x80
-        at += 1
-    return count
-
-
-@kernel
-def _stripped(data: Bytes, at: int, stop: int, classes: Bytes) -> Any:
-    """A text without the spaces at its beginning and end."""
-    begin, end, empty = at, at, True
-    while at < stop:
-        point, following = _decode(data, at, stop)
-        if classes[point] & _CLASS != _SPACE:
-            if empty:
-                begin, empty = at, False
-            end = following
-        at = following
-    return begin, end
-
-
-@kernel
-def _paragraphs(data: Bytes, at: int, stop: int, hashes: Hashes, lengths: Places) -> int:
-    """Note the pieces between two or more line ends; how many there are."""
-    count, begin = 0, at
-    while at <= stop:
-        run = at
-        while run < stop and data[run] == 10:
-            run += 1
-        if at == stop or run - at >= 2:
-            hashes[count] = _hash(data, begin, at)
-            lengths[count] = _points(data, begin, at)
-            count += 1
-            begin = run
-        at = max(run, at + 1)
-    return count
 
 
 @kernel
@@ -418,42 +305,17 @@ def _count(
     bounds: Places,
     kinds: Bytes,
     begins: Any,
-    table: Hashes,
-    hashes: Any,
-    lengths: Any,
     counts: Any,
 ) -> None:
     for text in range(len(offsets) - 1):
-        begin, stop = offsets[text], offsets[text + 1]
+        at, stop = offsets[text], offsets[text + 1]
         total = counts[text]
-        at, visible, pieces, empty = begin, 0, 0, 0
         while at <= stop:
             end = at
             while end < stop and data[end] != 10:
                 end += 1
-            length, seen = _line(data, at, end, classes, phrases, bounds, kinds, begins, total)
-            if end > at:
-                hashed = _hash(data, at, end)
-                hashes[1, pieces], lengths[1, pieces] = hashed, length
-                pieces += 1
-                if seen:
-                    hashes[0, visible], lengths[0, visible] = hashed, length
-                    visible += 1
-            elif at in (begin, stop):
-                empty += 1
+            _line(data, at, end, classes, phrases, bounds, kinds, begins, total)
             total[Count.LINES] += end < stop or end > at
             total[Count.NEWLINES] += end < stop
             at = end + 1
         total[Count.CHARACTERS] += total[Count.NEWLINES]
-        total[Count.DUPLICATE_VISIBLE_CHARACTERS] = _repeats(hashes[0], lengths[0], visible, table)[1]
-        repeated, length = _repeats(hashes[1], lengths[1], pieces, table)
-        # Two empty pieces, at the beginning and the end, are copies of each other; an empty text has none.
-        total[Count.PIECES] = pieces + empty if stop > begin else 0
-        total[Count.DUPLICATE_PIECES] = repeated + (empty == 2)
-        total[Count.DUPLICATE_PIECE_CHARACTERS] = length
-        a, b = _stripped(data, begin, stop, classes)
-        paragraphs = _paragraphs(data, a, b, hashes[0], lengths[0])
-        repeated, length = _repeats(hashes[0], lengths[0], paragraphs, table)
-        total[Count.PARAGRAPHS] = paragraphs if stop > begin else 0
-        total[Count.DUPLICATE_PARAGRAPHS] = repeated
-        total[Count.DUPLICATE_PARAGRAPH_CHARACTERS] = length

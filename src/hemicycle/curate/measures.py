@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from hemicycle.curate import lines, vocabulary
+from hemicycle.curate import lines, repeats, vocabulary
 from hemicycle.curate.lines import count_lines
 from hemicycle.curate.ngrams import DUPLICATE_SIZES, TOP_SIZES, repeated_characters
+from hemicycle.curate.repeats import count_repeats
 from hemicycle.curate.vocabulary import count_words
 from hemicycle.curate.words import WORDS, Bytes, Definition, Places, Words, split_words, text_buffers
 
@@ -39,14 +40,18 @@ class Counts:
 
     line: npt.NDArray[np.int64]
     word: npt.NDArray[np.int64]
+    repeat: npt.NDArray[np.int64]
     top: npt.NDArray[np.int64]
     duplicate: npt.NDArray[np.int64]
 
     def __getitem__(self, name: str) -> Floats:
-        """A column by the name of its count; ``word.`` before it takes it from the words."""
-        if name.startswith("word."):
-            return self.word[:, vocabulary.Count[name.removeprefix("word.")]].astype(np.float64)
-        return self.line[:, lines.Count[name]].astype(np.float64)
+        """A column by the name of its count, of the lines where no ``word.`` or ``repeat.`` stands before."""
+        table, _, count = name.rpartition(".")
+        if table == "word":
+            return self.word[:, vocabulary.Count[count]].astype(np.float64)
+        if table == "repeat":
+            return self.repeat[:, repeats.Count[count]].astype(np.float64)
+        return self.line[:, lines.Count[count]].astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -263,33 +268,33 @@ _MEASURES = (
         "duplicate_lines",
         "Share of the lines that repeat an earlier one; runs of line ends count as one.",
         "Part des lignes qui répètent une ligne précédente ; des fins de ligne à la suite comptent pour une.",
-        _ratio("DUPLICATE_PIECES", "PIECES"),
+        _ratio("repeat.DUPLICATE_PIECES", "repeat.PIECES"),
     ),
     Measure(
         "duplicate_line_characters",
         "Characters of the lines that repeat an earlier one, of all characters.",
         "Caractères des lignes qui répètent une ligne précédente, parmi tous les caractères.",
-        _ratio("DUPLICATE_PIECE_CHARACTERS", "CHARACTERS"),
+        _ratio("repeat.DUPLICATE_PIECE_CHARACTERS", "CHARACTERS"),
     ),
     Measure(
         "duplicate_line_characters_without_breaks",
         "Characters of the lines that are not empty and repeat an earlier one, of all but line ends.",
         "Caractères des lignes non vides qui en répètent une précédente, parmi tous sauf les fins de ligne.",
         lambda counts, _: _share(
-            counts["DUPLICATE_VISIBLE_CHARACTERS"], counts["CHARACTERS"] - counts["NEWLINES"]
+            counts["repeat.DUPLICATE_VISIBLE_CHARACTERS"], counts["CHARACTERS"] - counts["NEWLINES"]
         ),
     ),
     Measure(
         "duplicate_paragraphs",
         "Share of the paragraphs (between empty lines) that repeat an earlier one.",
         "Part des paragraphes (entre lignes vides) qui répètent un paragraphe précédent.",
-        _ratio("DUPLICATE_PARAGRAPHS", "PARAGRAPHS"),
+        _ratio("repeat.DUPLICATE_PARAGRAPHS", "repeat.PARAGRAPHS"),
     ),
     Measure(
         "duplicate_paragraph_characters",
         "Characters of the paragraphs that repeat an earlier one, of all characters.",
         "Caractères des paragraphes qui répètent un paragraphe précédent, parmi tous les caractères.",
-        _ratio("DUPLICATE_PARAGRAPH_CHARACTERS", "CHARACTERS"),
+        _ratio("repeat.DUPLICATE_PARAGRAPH_CHARACTERS", "CHARACTERS"),
     ),
     Measure(
         "top_ngram",
@@ -438,7 +443,12 @@ def measure_words(data: Bytes, offsets: Places, words: Words) -> dict[str, Float
 
     Hand in `measured_part` of the batch where texts may be long.
     """
-    counts = Counts(count_lines(data, offsets), count_words(data, words), *repeated_characters(data, words))
+    counts = Counts(
+        count_lines(data, offsets),
+        count_words(data, words),
+        count_repeats(data, offsets),
+        *repeated_characters(data, words),
+    )
     values: dict[str, Floats] = {}
     for measure_ in _MEASURES:
         arguments = measure_.arguments or ("",)
