@@ -34,7 +34,7 @@ def command() -> None:
     \b
     Examples:
       hemicycle curate
-      hemicycle curate explain sittings:CRSANR5L15S2017O1N001
+      hemicycle curate explain CRSANR5L15S2017O1N001
       hemicycle curate retune debats "repeated-lines: duplicate_lines <= 0.4"
       hemicycle curate rules parliamentary
     """
@@ -91,7 +91,7 @@ def explain(document: str, folder: Path, as_json: bool) -> None:
 
     \b
     Examples:
-      hemicycle curate explain sittings:CRSANR5L15S2017O1N001
+      hemicycle curate explain CRSANR5L15S2017O1N001
       hemicycle curate explain manpages-fr:ls.1 --json
     """
     from hemicycle.curate.explain import explain as room_explain
