@@ -62,6 +62,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "`[rights]`": declared.CardRights,
     "`store_limit`": declared.StoreLimit,
     "`[rights.terms]`": declared.Terms,
+    "`[rights.offered]`": declared.Offer,
     "`[[rights.generators]]`": declared.Generator,
 }
 
