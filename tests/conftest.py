@@ -43,7 +43,6 @@ def text(n, length=60):
 
 def write_corpus(folder, sources, held_out=()):
     """A corpus artefact: source → texts. Documents named in `held_out` are in that split."""
-    (folder / "kept").mkdir(parents=True)
     for source, texts in sources.items():
         rows = []
         for i, content in enumerate(texts):
@@ -62,7 +61,9 @@ def write_corpus(folder, sources, held_out=()):
                     "split": "held-out" if doc_id in held_out else "train",
                 }
             )
-        write_parquet(folder / "kept" / f"{source}.parquet", CORPUS, [pa.Table.from_pylist(rows, CORPUS)])
+        path = folder / "kept" / source / "00000.parquet"
+        path.parent.mkdir(parents=True)
+        write_parquet(path, CORPUS, [pa.Table.from_pylist(rows, CORPUS)])
     return folder
 
 

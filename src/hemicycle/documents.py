@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hemicycle.digests import sha256_text
+from hemicycle.errors import InputError
 
 #: What a document may be. A reader or a card says which; rules of curation may differ by kind.
 Kind = Literal["debate", "law", "fiction", "press", "manual", "speech", "encyclopedia", "web", "other"]
@@ -268,6 +269,20 @@ def write_documents(path: Path, source: str, documents: Iterable[Document]) -> i
 def _ids_and_origins(path: Path) -> Iterator[dict[str, Any]]:
     for batch in read_batches(path, ["id", "origin"]):
         yield from batch.to_pylist()
+
+
+def corpus_shards(corpus: Path, part: Literal["kept", "dropped"] = "kept") -> list[Path]:
+    """The Parquet files of a corpus, ``part/SOURCE/NNNNN.parquet``: source after source, each in its order.
+
+    Raises InputError where `corpus` is none.
+    """
+    if not (corpus / part).is_dir():
+        raise InputError(
+            f"this is not a corpus: it has no folder {part}",
+            place=str(corpus),
+            remedy="Name a folder that `hemicycle curate` made.",
+        )
+    return sorted((corpus / part).glob("*/*.parquet"))
 
 
 def read_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:

@@ -78,7 +78,6 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Rows], Pa
 
     def make(name: str, rows: Rows) -> Path:
         folder = tmp_path_factory.mktemp(name)
-        (folder / "kept").mkdir()
         listed = list(rows)
         for source in sorted({row[1] for row in listed}):
             documents = [
@@ -94,7 +93,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Rows], Pa
                 if its_source == source
             ]
             table = pa.Table.from_pylist(documents, schema=CORPUS)
-            write_parquet(folder / "kept" / f"{source}.parquet", CORPUS, [table])
+            (folder / "kept" / source).mkdir(parents=True)
+            write_parquet(folder / "kept" / source / "00000.parquet", CORPUS, [table])
         return folder
 
     return make

@@ -218,7 +218,7 @@ def assert_sound(project, sources):
     stated = {str(s.subject) for s in session.ledger.current().values()}
     standing = {f"{path.parent.name}/{path.name}" for path in session.store.artefacts()}
     assert standing == stated
-    kept = {path.stem for path in (project / "build").glob("corpus/*/kept/*.parquet")}
+    kept = {path.name for path in (project / "build").glob("corpus/*/kept/*")}
     assert kept == set(sources)
 
 
@@ -259,7 +259,7 @@ def test_once_mended_the_source_joins_the_corpus(call, tmp_path):
     assert call("curate", "--project", project)[0] == 0
     documents = [
         row["source"]
-        for path in (project / "build").glob("corpus/*/kept/bad.parquet")
+        for path in (project / "build").glob("corpus/*/kept/bad/*.parquet")
         for row in pq.read_table(path).to_pylist()
     ]
     assert documents == ["bad"]

@@ -55,7 +55,7 @@ def test_a_sentence_of_the_sittings_is_traced_to_its_turn_its_right_and_the_step
 
     corpus = next((folder / "build" / "corpus").iterdir())
     row = next(
-        r for r in pq.read_table(corpus / "kept" / "sittings.parquet").to_pylist() if r["split"] == "train"
+        r for r in pq.read_table(corpus / "kept" / "sittings").to_pylist() if r["split"] == "train"
     )
     turn = max((p for p in row["parts"] if p["kind"] == "turn"), key=lambda p: p["end"] - p["start"])
     sentence = row["text"][turn["start"] : turn["end"]][:300].rsplit(" ", 1)[0].upper()

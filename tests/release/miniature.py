@@ -273,8 +273,8 @@ def _make_corpus(mini: Miniature) -> None:
     for source, docs in DOCUMENTS.items():
         kept = [doc for doc in docs if doc["split"]]
         dropped = [{**doc, "why": ["too-short", "symbols"]} for doc in docs if doc["id"] == "manuals:c.html"]
-        write(folder / "kept" / f"{source}.parquet", CORPUS, kept)
-        write(folder / "dropped" / f"{source}.parquet", DROPPED, dropped)
+        write(folder / "kept" / source / "00000.parquet", CORPUS, kept)
+        write(folder / "dropped" / source / "00000.parquet", DROPPED, dropped)
         held_out = sum(doc["split"] == "held-out" for doc in kept)
         figures[source] = {
             "documents": len(kept),

@@ -37,7 +37,7 @@ def test_every_training_document_is_there_once_framed_by_marks_and_no_held_out_o
     expected = [
         row
         for name in ("a", "b")
-        for row in pq.read_table(corpus / "kept" / f"{name}.parquet").to_pylist()
+        for row in pq.read_table(corpus / "kept" / name).to_pylist()
         if row["split"] == "train"
     ]
     assert [row["id"] for row in table] == [row["id"] for row in expected]

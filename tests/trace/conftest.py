@@ -17,7 +17,6 @@ CORPUS = (
 
 def _write(folder: Path, sources: Mapping[str, Sequence[Document]], held_out: Sequence[str] = ()) -> Path:
     """Write a corpus artefact: documents by source, two to a row group; `held_out` names ids."""
-    (folder / "kept").mkdir(parents=True)
     for source, documents in sources.items():
         rows: list[dict[str, Any]] = [document.row(source) for document in documents]
         for row in rows:
@@ -25,7 +24,8 @@ def _write(folder: Path, sources: Mapping[str, Sequence[Document]], held_out: Se
             row["split"] = "held-out" if row["id"] in held_out else "train"
             row["signals"] = []
         groups = [pa.Table.from_pylist(rows[i : i + 2], schema=CORPUS) for i in range(0, len(rows), 2)]
-        write_parquet(folder / "kept" / f"{source}.parquet", CORPUS, groups)
+        (folder / "kept" / source).mkdir(parents=True)
+        write_parquet(folder / "kept" / source / "00000.parquet", CORPUS, groups)
     return folder
 
 

@@ -45,7 +45,7 @@ def test_the_files_of_a_shard_are_those_of_infini_gram(folder: Path):
     assert (folder / "table.0").read_bytes() == bytes(4 * i for i in order)
     assert (folder / "unigram.0").read_text() == "0 2\n1 1\n2 3\n3 1\n4 1\n"
     lines = (folder / "metadata.0").read_bytes().splitlines(keepends=True)
-    assert json.loads(lines[1]) == {"path": "kept/b.parquet", "linenum": 0, "metadata": {"id": "b:1"}}
+    assert json.loads(lines[1]) == {"path": "kept/b/00000.parquet", "linenum": 0, "metadata": {"id": "b:1"}}
     starts = struct.unpack("<4Q", (folder / "metaoff.0").read_bytes())
     assert starts == tuple(sum(map(len, lines[:i])) for i in range(4))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from hemicycle.documents import read_batches
+from hemicycle.documents import corpus_shards, read_batches
 from hemicycle.errors import InputError
 
 #: Characters a block has, about: a document is cut into equal blocks as near to this as can be.
@@ -83,7 +83,7 @@ def read_held_out(corpora: Mapping[str, Path], tokenizer_corpora: Mapping[str, P
     elsewhere: set[str] = set()
     for name, folder in sorted(corpora.items()):
         held_out = 0
-        for path in _shards(folder):
+        for path in corpuscorpus_shards(folder):
             for table in read_batches(path, ["id", "clean_digest", "source", "text", "split"]):
                 for row in table.to_pylist():
                     if row["split"] != "held-out" or not row["text"]:
@@ -115,7 +115,7 @@ def _trained(corpora: Iterable[Path]) -> set[str]:
     """Ids and digests of cleaned text of every training document."""
     trained: set[str] = set()
     for folder in corpora:
-        for path in _shards(folder):
+        for path in corpuscorpus_shards(folder):
             for table in read_batches(path, ["id", "clean_digest", "split"]):
                 for row in table.to_pylist():
                     if row["split"] == "train":
@@ -127,20 +127,9 @@ def training_texts(corpora: Mapping[str, Path]) -> Iterator[str]:
     """The training texts of some corpora, a document that stands in several of them once."""
     seen: set[str] = set()
     for _, folder in sorted(corpora.items()):
-        for path in _shards(folder):
+        for path in corpuscorpus_shards(folder):
             for table in read_batches(path, ["id", "text", "split"]):
                 for row in table.to_pylist():
                     if row["split"] == "train" and row["id"] not in seen:
                         seen.add(row["id"])
                         yield row["text"]
-
-
-def _shards(folder: Path) -> list[Path]:
-    shards = sorted((folder / "kept").glob("*.parquet"))
-    if not shards:
-        raise InputError(
-            "this is not a corpus: it has no kept/*.parquet",
-            place=str(folder),
-            remedy="Name a folder that `hemicycle curate` made.",
-        )
-    return shards

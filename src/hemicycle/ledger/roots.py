@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from hemicycle.digests import canonical_json, sha256_bytes
-from hemicycle.documents import read_batches
+from hemicycle.documents import corpus_shards, read_batches
 from hemicycle.errors import IntegrityError
 from hemicycle.ledger.merkle import Tree
 from hemicycle.progress import QUIET, Progress
@@ -201,7 +201,7 @@ def _blind(keys: Keys, tag: bytes) -> bytes:
 
 
 def _fingerprints(corpus: Path, words_digest: Callable[[str], str | None]) -> Iterator[tuple[str, str, int]]:
-    for path in sorted((corpus / "kept").glob("*.parquet")):
+    for path in corpus_shards(corpus):
         for table in read_batches(path, columns=["text", "digest", "split"]):
             for row in table.to_pylist():
                 split = SPLITS[row["split"]]
@@ -215,7 +215,7 @@ def find_document(
     corpus: Path, document: str, words_digest: Callable[[str], str | None]
 ) -> Mapping[str, str] | None:
     """Both fingerprints of a document that the corpus kept, by its id; None where it kept none of that id."""
-    for path in sorted((corpus / "kept").glob("*.parquet")):
+    for path in corpus_shards(corpus):
         for table in read_batches(path, columns=["id", "text", "digest"]):
             ids = table["id"].to_pylist()
             if document in ids:

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-from hemicycle.documents import write_parquet
+from hemicycle.documents import corpus_shards, write_parquet
 from hemicycle.errors import IntegrityError, RightsError
 
 #: A release of weights needs both rights, everywhere the project is released.
@@ -97,8 +97,7 @@ def _read_in_training(exposure: Path) -> pl.DataFrame:
 
 def _in_training(corpora: Mapping[str, Path]) -> pl.DataFrame:
     """What the corpora say of the documents of their training split."""
-    folders = [corpora[name] / "kept" for name in sorted(corpora)]
-    paths = [path for folder in folders for path in sorted(folder.glob("*.parquet"))]
+    paths = [path for name in sorted(corpora) for path in corpus_shards(corpora[name])]
     empty = pl.LazyFrame(
         schema={
             **dict.fromkeys(("id", "source", "title", "origin", "digest"), pl.String),

@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
+from hemicycle.documents import corpus_shards
 from hemicycle.errors import IntegrityError
 from hemicycle.ledger import Ledger, Statement
 from hemicycle.project import Card, Declaration
@@ -182,13 +183,13 @@ def _corpus_facts(
     sources = []
     for source in sorted(by_source):
         figures = by_source[source]
-        kept_file = folder / "kept" / f"{source}.parquet"
+        kept = [p for p in corpus_shards(folder) if p.parent.name == source]
         _agree(
             f"documents of {source} kept",
             figures["documents"],
             str(corpus.subject),
-            pq.read_metadata(kept_file).num_rows,
-            f"kept/{source}.parquet",
+            sum(pq.read_metadata(path).num_rows for path in kept),
+            f"kept/{source}",
         )
         tokenized = _figure(tokens, "sources").get(source, {"documents": 0, "tokens": 0})
         _agree(

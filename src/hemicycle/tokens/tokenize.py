@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from hemicycle.documents import parquet_writer, read_batches
+from hemicycle.documents import corpus_shards, parquet_writer, read_batches
 from hemicycle.errors import InputError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.tokens.megatron import ShardWriter, token_type
@@ -114,7 +114,7 @@ def _training_batches(corpus: Path) -> Iterator[list[dict[str, Any]]]:
     """Rows of the training split, sources in sorted order, in batches of bounded size."""
     batch: list[dict[str, Any]] = []
     characters = 0
-    for path in sorted((corpus / "kept").glob("*.parquet")):
+    for path in corpus_shards(corpus):
         for table in read_batches(path, ["id", "source", "text", "split", "clean_digest"]):
             for row in table.to_pylist():
                 if row["split"] != "train":

@@ -14,7 +14,7 @@ from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
-from hemicycle.documents import read_batches
+from hemicycle.documents import corpus_shards, read_batches
 from hemicycle.errors import InputError
 from hemicycle.progress import QUIET, Progress
 
@@ -34,7 +34,7 @@ PATTERN = (
 
 def training_texts(corpus: Path) -> Iterator[str]:
     """The texts of a corpus artefact's training split, sources in sorted order."""
-    for path in sorted((corpus / "kept").glob("*.parquet")):
+    for path in corpus_shards(corpus):
         for table in read_batches(path, ["text", "split"]):
             for text, split in zip(table["text"].to_pylist(), table["split"].to_pylist(), strict=True):
                 if split == "train":

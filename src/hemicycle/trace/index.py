@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hemicycle.digests import canonical_json, sha256_file
-from hemicycle.documents import parquet_writer, read_batches
+from hemicycle.documents import corpus_shards, parquet_writer, read_batches
 from hemicycle.errors import InputError, IntegrityError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.store import FileDigest, artefact_digest, digest_files
@@ -31,17 +31,18 @@ from hemicycle.trace.shards import SEPARATOR, Shard, map_shard, read_unigrams, s
 from hemicycle.trace.words import NORMALISATION, Ids, Vocabulary
 
 #: Version of the layout of the folder.
-LAYOUT = 1
+LAYOUT = 2
 
 MANIFEST = "manifest.json"
 
 #: One row a document, in the order of the index. `corpus` is its place among the corpora the index was built
-#: from; `first_word` is the document's place in ``tokenized.SHARD``.
+#: from, `file`, `row_group` and `row` its place there; `first_word` is the document's place in ``tokenized.SHARD``.
 DOCUMENTS = pa.schema(
     [
         ("id", pa.string()),
         ("corpus", pa.int16()),
         ("source", pa.string()),
+        ("file", pa.int32()),
         ("digest", pa.string()),
         ("row_group", pa.int32()),
         ("row", pa.int32()),
@@ -110,7 +111,7 @@ def build_index(
     """
     out.mkdir(parents=True, exist_ok=True)
     vocabulary = Vocabulary()
-    files = [(n, p) for n, corpus in enumerate(corpora) for p in sorted((corpus / "kept").glob("*.parquet"))]
+    files = [(n, p) for n, corpus in enumerate(corpora) for p in corpus_shards(corpus)]
     rows = sum(pq.read_metadata(path).num_rows for _, path in files)
     seen: set[str] = set()
     with (
@@ -122,7 +123,8 @@ def build_index(
                 bar.advance(1)
                 if row["id"] not in seen:
                     seen.add(row["id"])
-                    writer.add({**row, "corpus": number}, path.stem, vocabulary.learn(row["text"]))
+                    place = {"corpus": number, "source": path.parent.name, "file": int(path.stem)}
+                    writer.add(row | place, vocabulary.learn(row["text"]))
     shards = writer.shards
     del seen
     if not shards:
@@ -264,12 +266,16 @@ class _ShardWriter:
             self._table.close()
             self._close_shard()
 
-    def add(self, row: dict[str, Any], source: str, ids: Ids) -> None:
+    def add(self, row: dict[str, Any], ids: Ids) -> None:
         if not self.shards or self.shards[-1]["words"] + 1 + len(ids) > self._max_words:
             self._begin_shard()
         shard = self.shards[-1]
         line = canonical_json(
-            {"path": f"kept/{source}.parquet", "linenum": row["row"], "metadata": {"id": row["id"]}}
+            {
+                "path": f"kept/{row['source']}/{row['file']:05d}.parquet",
+                "linenum": row["row"],
+                "metadata": {"id": row["id"]},
+            }
         )
         self._files["offset"].write(np.array(4 * shard["words"], "<u8").tobytes())
         self._files["metaoff"].write(np.array(self._files["metadata"].tell(), "<u8").tobytes())
@@ -277,8 +283,8 @@ class _ShardWriter:
         self._files["tokenized"].write(np.array(SEPARATOR, "<u4").tobytes())
         self._files["tokenized"].write(ids.astype("<u4").tobytes())
         self._rows.append(
-            {key: row[key] for key in ("id", "corpus", "digest", "row_group", "row")}
-            | {"source": source, "shard": len(self.shards) - 1}
+            {key: row[key] for key in ("id", "corpus", "source", "file", "digest", "row_group", "row")}
+            | {"shard": len(self.shards) - 1}
             | {"first_word": shard["words"] + 1, "words": len(ids)}
         )
         if len(self._rows) >= DOCUMENTS_A_GROUP:

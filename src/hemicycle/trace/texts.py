@@ -95,7 +95,7 @@ class Texts:
                 f"the index was built from more corpora than the {len(self._kept)} given",
                 remedy="Give all of them, in the same order.",
             )
-        path = self._kept[document["corpus"]] / f"{document['source']}.parquet"
+        path = self._kept[document["corpus"]] / document["source"] / f"{document['file']:05d}.parquet"
         other = IntegrityError(
             f"document {document['id']!r} is not here as the index knows it",
             place=str(path),
