@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ SIGN_OF = {byte: sign for sign, byte in BYTE_OF.items()}
 PROBES = (
     "L’élève a dû être à l'œuvre, où ça ? Noël, aiguë, ÇÀÉÈÙ",
     "L’e\u0301le\u0300ve a du\u0302 e\u0302tre a\u0300 l'œuvre, ou\u0300 c\u0327a ?",
-    "« Ah\u202f! dit-il\u00a0; vraiment\u202f? » «\u00a0oui\u00a0» «\u202fnon\u202f» (10\u00a0000\u202f€) n°\u00a012",
+    "« Ah\u202f! dit-il\u00a0; vraiment\u202f? » «\u00a0oui\u00a0» «\u202fnon\u202f»",
+    "(10\u00a0000\u202f€) n°\u00a012",
     "aujourd’hui aujourd'hui 'quoi' ‘quoi’ qu’il l'a d’l’",
     "en 1789, le 5 mai; 3,14 12 345 678 ½ Ⅷ ² ٣٤٥",
     "👩‍👩‍👧‍👦 🇫🇷 👍🏽 ☕️ ✌🏻",
@@ -100,7 +102,7 @@ def fast_encoder(tokenizer: Tokenizer) -> Encode | None:
         return None
     ranks = {bytes(BYTE_OF[sign] for sign in token): number for token, number in spelled.items()}
     made = [spelled.get("".join(merge), -1) for merge in model["merges"]]
-    if len(ranks) != 256 + len(made) or any(b <= a for a, b in zip(made, made[1:], strict=False)):
+    if len(ranks) != 256 + len(made) or any(b <= a for a, b in pairwise(made)):
         return None
     encoding = tiktoken.Encoding("hemicycle", pat_str=PATTERN, mergeable_ranks=ranks, special_tokens={})
     nothing: set[str] = set()
@@ -132,8 +134,8 @@ def encoder_of(folder: Path) -> tuple[str, Encode]:
 def prove(tokenizer: Tokenizer, sample: Sequence[str]) -> dict[str, Any]:
     """Compare the fast encoder with the library on the probes, every token's own text, and `sample`.
 
-    Returns which encoder may be used (``encoder``), how much was compared (``texts``, ``bytes``), and where the
-    first difference was (``differs``, None where there was none).
+    Returns which encoder may be used (``encoder``), how much was compared (``texts``, ``bytes``), and where
+    the first difference was (``differs``, None where there was none).
     """
     fast, library = fast_encoder(tokenizer), library_encoder(tokenizer)
     proof: dict[str, Any] = {"encoder": "tokenizers", "texts": 0, "bytes": 0, "differs": None}

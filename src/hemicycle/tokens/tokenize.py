@@ -68,8 +68,8 @@ def tokenize(
     """Write `tokens-NNNNN.bin/.idx` and `documents.parquet`; returns counts by source.
 
     `documents.parquet` maps document number (its place in all shards, in order) to id, source, shard,
-    first token in the shard and length in tokens, marks included. Memory is that of a row group of the corpus,
-    whatever the corpus.
+    first token in the shard and length in tokens, marks included. Memory is that of a row group of the
+    corpus, whatever the corpus.
 
     Args:
         threads: that encode; by default one a core.

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -155,9 +156,8 @@ def train_tokenizer(
 
 def build_tokenizer(learnt: list[bytes], vocab: int) -> Tokenizer:
     """A byte-level BPE of the two marks, 256 bytes and as many of the `learnt` tokens as `vocab` allows."""
-    ranks = {
-        bytes([byte]): number for number, byte in enumerate(sorted(SIGN_OF, key=lambda b: SIGN_OF[b]), 2)
-    }
+    bytes_as_shown = sorted(SIGN_OF, key=SIGN_OF.__getitem__)
+    ranks = {bytes([byte]): number for number, byte in enumerate(bytes_as_shown, 2)}
     merges = []
     for token in learnt:
         if len(ranks) + 2 == vocab:
@@ -183,14 +183,17 @@ def build_tokenizer(learnt: list[bytes], vocab: int) -> Tokenizer:
     return tokenizer
 
 
+#: Of bytes that are no token: later than every number.
+_NONE = 1 << 62
+
+
 def _merged(token: bytes, ranks: dict[bytes, int]) -> list[bytes]:
     """What BPE with the tokens so far makes of these bytes."""
     parts = [token[i : i + 1] for i in range(len(token))]
     while len(parts) > 1:
-        rank, place = min(
-            (ranks.get(a + b, 1 << 62), i) for i, (a, b) in enumerate(zip(parts, parts[1:], strict=False))
-        )
-        if rank == 1 << 62:
+        numbers = [ranks.get(a + b, _NONE) for a, b in pairwise(parts)]
+        place = numbers.index(min(numbers))
+        if numbers[place] == _NONE:
             break
         parts[place : place + 2] = [parts[place] + parts[place + 1]]
     return parts
