@@ -3,9 +3,9 @@
     python bench/tokens.py --corpus FOLDER --peer PYTHON [--rounds 3]
 
 FOLDER holds corpus.parquet and corpus.jsonl as bench/corpus.py writes them; PYTHON is the interpreter of an
-environment with datatrove and tokenizers. Both sides of the second ratio read their file, tokenise under the
-very same tokenizer.json and write tokens to disk: ours Parquet to shards with the map of documents, datatrove's
-JSONL through its own reader and DocumentTokenizer. CPU times are those of all threads and of the processes
+environment with datatrove and tokenizers. Both sides of the last ratio read their file, tokenise under the very
+same tokenizer.json and write tokens to disk: ours Parquet to shards with the map of documents, datatrove's JSONL
+through its own reader and DocumentTokenizer. CPU times are those of all threads and of the processes
 that were waited for. Learning is timed without and with reading the corpus and proving equal ids, which
 `tokenizers` alone is spared.
 """
@@ -166,9 +166,8 @@ def _batches(folder: Path) -> None:
     )
     order = Order(folder / "plan", {"c": folder / "tokens"})
     cpu, _ = _spent(lambda: [order.batch(step) for step in range(order.steps)])
-    print(
-        f"{plan['tokens']:,} tokens read in {order.steps} batches: {plan['tokens'] / cpu / 1e6:.1f} M/s of CPU"
-    )
+    speed = plan["tokens"] / cpu / 1e6
+    print(f"{plan['tokens']:,} tokens read in {order.steps} batches: {speed:.1f} M/s of CPU")
 
 
 if __name__ == "__main__":

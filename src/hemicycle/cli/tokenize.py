@@ -36,7 +36,7 @@ def show(made: list[Statement]) -> None:
 
 
 def show_fertility(corpus: str, rows: list[dict[str, Any]]) -> None:
-    """One line a group and tokenizer, the best of a group being the one with most bytes a token."""
+    """One line a group and tokenizer; the last group is all of them."""
     head = [
         "corpus",
         "language",

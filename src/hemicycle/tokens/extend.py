@@ -209,9 +209,8 @@ def _joins(left: str, right: str) -> bool:
     if not left or _BYTE.fullmatch(left) or _BYTE.fullmatch(right):
         return False
     inside = right.rstrip("'’")
-    return (left[-1].isalpha() or left == _WORD_START) and (
-        inside.isalpha() or (not inside and left[-1].isalpha())
-    )
+    in_word = left[-1].isalpha()
+    return inside.isalpha() if inside and (in_word or left == _WORD_START) else in_word and not inside
 
 
 def _append(

@@ -91,7 +91,7 @@ def _columns(tokenizers: Mapping[str, Any]) -> list[str]:
 
 
 def period(date: str | None) -> str | None:
-    """Years of the century or decade of an ISO date: ``1789-05-05`` → ``1700–1799``, ``2013`` → ``2010–2019``."""
+    """The century or decade of an ISO date: ``1789-05-05`` → ``1700–1799``, ``2013`` → ``2010–2019``."""
     stated = re.match(r"([0-9]{4})(?:-|$)", date or "", re.ASCII)
     if stated is None:
         return None

@@ -19,6 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import rustbpe
@@ -32,10 +33,9 @@ from hemicycle.tokens.encoder import (
     SIGN_OF,
     byte_level,
     load_tokenizer,
-    parted,
     prove,
 )
-from hemicycle.tokens.pattern import PATTERN, PATTERN_NAME
+from hemicycle.tokens.pattern import PATTERN, PATTERN_NAME, part
 
 BEGIN, END = "<|begin|>", "<|end|>"
 
@@ -75,16 +75,16 @@ class Sample:
                 number += 1
                 if (number - 1) % self._stride:
                     continue
-                for piece in parted(text):
-                    size = len(piece.encode("utf-8"))
-                    if self.size + size > LEARNT_BYTES:
+                for piece in map(bytes, part(text)):
+                    if self.size + len(piece) > LEARNT_BYTES:
                         return
-                    self.characters += len(piece)
-                    self.size += size
+                    decoded = piece.decode("utf-8")
+                    self.characters += len(decoded)
+                    self.size += len(piece)
                     if kept.setdefault(path.parent.name, 0) < self._share:
-                        kept[path.parent.name] += size
-                        self.kept.append(piece)
-                    yield piece
+                        kept[path.parent.name] += len(piece)
+                        self.kept.append(decoded)
+                    yield decoded
 
 
 def source_shards(corpus: Path, sources: Collection[str] | None) -> list[Path]:
@@ -101,12 +101,11 @@ def _text_bytes(shard: Path) -> int:
     return sum(c.total_uncompressed_size for c in columns if c.path_in_schema == "text")
 
 
-def training_texts(shard: Path) -> Iterator[str]:
-    """The texts of a shard's training split."""
+def training_texts(shard: Path) -> Iterator[memoryview]:
+    """The texts of a shard's training split in UTF-8, without a copy of them."""
     for table in read_batches(shard, ["text", "split"]):
-        chosen = table["text"].filter(pc.equal(table["split"], "train"))
-        for value in chosen:
-            yield value.as_py()
+        for place in np.flatnonzero(pc.equal(table["split"], "train").to_numpy()):
+            yield memoryview(table["text"][place].as_buffer())
 
 
 def train_tokenizer(
