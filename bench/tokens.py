@@ -3,9 +3,9 @@
     python bench/tokens.py --corpus FOLDER --peer PYTHON [--rounds 3]
 
 FOLDER holds corpus.parquet and corpus.jsonl as bench/corpus.py writes them; PYTHON is the interpreter of an
-environment with datatrove and tokenizers. Both sides of the last ratio read their file, tokenise under the very
-same tokenizer.json and write tokens to disk: ours Parquet to shards with the map of documents, datatrove's JSONL
-through its own reader and DocumentTokenizer. CPU times are those of all threads and of the processes
+environment with datatrove and tokenizers. Both sides of the last ratio read their file, tokenise under the
+very same tokenizer.json and write tokens to disk: ours Parquet to shards with the map of documents, the peer
+JSONL through its own reader and DocumentTokenizer. CPU times are those of all threads and of the processes
 that were waited for. Learning is timed without and with reading the corpus and proving equal ids, which
 `tokenizers` alone is spared.
 """

@@ -227,7 +227,7 @@ class Corpus(_Declared):
 
 
 class Tokenizer(_Declared):
-    """A vocabulary learnt on a corpus: one of its own, of `vocab` tokens, or `add` tokens more than another's.
+    """A vocabulary learnt on a corpus: one of its own, of `vocab` tokens, or another's and `add` more.
 
     Attributes:
         sources: those of the corpus to learn from, such as the ones proven to stay; all where None.

@@ -41,9 +41,7 @@ def test_both_engines_cut_alike_around_every_character(tokenizer):
         "".join(f"la{c}12 {c}!" for c in every[first : first + 4_000])
         for first in range(0, len(every), 4_000)
     ]
-    for ours, theirs in zip(
-        fast_encoder(loaded)(texts), library_encoder(loaded)(texts), strict=True
-    ):
+    for ours, theirs in zip(fast_encoder(loaded)(texts), library_encoder(loaded)(texts), strict=True):
         assert np.array_equal(ours, theirs)
 
 
@@ -87,7 +85,9 @@ def test_a_difference_is_found_and_said(tokenizer, monkeypatch):
     right = fast_encoder(loaded)
 
     def wrong(texts):
-        return [ids[:-1] if "séance" in text else ids for text, ids in zip(texts, right(texts), strict=True)]
+        return [
+            ids[:-1] if "est ouverte" in text else ids for text, ids in zip(texts, right(texts), strict=True)
+        ]
 
     monkeypatch.setattr("hemicycle.tokens.encoder.fast_encoder", lambda _: wrong)
     proof = prove(loaded, ["budget", "la séance est ouverte"])
