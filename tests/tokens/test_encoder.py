@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hemicycle.errors import InputError
 from hemicycle.tokens import BEGIN, END, load_tokenizer, train_tokenizer
 from hemicycle.tokens import tokenizer as tokenizer_module
-from hemicycle.tokens.encoder import PROBES, encoder_of, fast_encoder, library_encoder, parted, prove
+from hemicycle.tokens.encoder import PROBES, encoder_of, fast_encoder, library_encoder, prove
 from hemicycle.tokens.tokenizer import build_tokenizer
 from tests.conftest import write_corpus
 
@@ -36,7 +36,7 @@ def test_any_text_has_equal_ids_and_comes_back(tokenizer):
 def test_both_engines_cut_alike_around_every_character(tokenizer):
     loaded = load_tokenizer(tokenizer)
     every = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
-    # Between a letter and a digit, and after a space: a letter, a mark, a digit, a sign and a space all differ.
+    # Between a letter and a digit, and after a space, characters of different classes are cut differently.
     texts = [
         "".join(f"la{c}12 {c}!" for c in every[first : first + 4_000])
         for first in range(0, len(every), 4_000)
@@ -63,13 +63,13 @@ def test_marks_in_a_text_are_plain_characters_both_ways(tokenizer):
 def test_what_is_learnt_is_proven_and_then_encoded_the_fast_way(tokenizer):
     proof = json.loads((tokenizer / "proof.json").read_text())
     assert (proof["encoder"], proof["differs"]) == ("tiktoken", None)
-    assert encoder_of(tokenizer)[0] == "tiktoken"
+    assert encoder_of(tokenizer).engine == "tiktoken"
 
 
 def test_without_a_proof_the_library_encodes(tokenizer, tmp_path):
     shutil.copytree(tokenizer, tmp_path / "t")
     (tmp_path / "t" / "proof.json").unlink()
-    assert encoder_of(tmp_path / "t")[0] == "tokenizers"
+    assert encoder_of(tmp_path / "t").engine == "tokenizers"
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b'{"other": 1}'])
@@ -142,6 +142,12 @@ def test_of_a_corpus_too_large_every_second_document_is_read(tmp_path, monkeypat
     assert len(some) == len(whole) // 2
 
 
-def test_a_text_in_parts_is_the_text():
-    text = "é" * 100_000
-    assert "".join(parted(text)) == text
+def test_under_another_cut_a_text_is_encoded_whole(tokenizer, tmp_path):
+    shutil.copytree(tokenizer, tmp_path / "t")
+    state = json.loads((tokenizer / "tokenizer.json").read_text())
+    state["normalizer"] = {"type": "Prepend", "prepend": "\u2581"}
+    (tmp_path / "t" / "tokenizer.json").write_text(json.dumps(state))
+    text = "la séance est ouverte " * 5_000
+    ids = load_tokenizer(tmp_path / "t").encode(text, add_special_tokens=False).ids
+    assert encoder_of(tmp_path / "t").ids(text).tolist() == ids
+    assert len(encoder_of(tokenizer).ids(text)) == len(ids) - 3

@@ -103,7 +103,7 @@ def test_neither_threads_nor_bundles_change_a_byte(uneven, tokenizer, tmp_path, 
     figures = []
     for name, size, workers in (("one", 262_144, 1), ("other", bundle, threads)):
         monkeypatch.setattr(tokenize_module, "BUNDLE_BYTES", size)
-        monkeypatch.setattr(tokenize_module, "part", lambda text: part(text, 1_000))
+        monkeypatch.setattr(tokenize_module, "part", lambda text, _: part(text, 1_000))
         (tmp_path / name).mkdir()
         figures.append(tokenize(uneven, tokenizer, tmp_path / name, shard_tokens=20_000, threads=workers))
     assert figures[0] == figures[1]
@@ -114,7 +114,7 @@ def test_neither_threads_nor_bundles_change_a_byte(uneven, tokenizer, tmp_path, 
 
 
 def test_a_long_document_in_parts_has_the_tokens_of_the_whole(uneven, tokenizer, tmp_path, monkeypatch):
-    monkeypatch.setattr(tokenize_module, "part", lambda text: part(text, 500))
+    monkeypatch.setattr(tokenize_module, "part", lambda text, _: part(text, 500))
     tokenize(uneven, tokenizer, tmp_path)
     encoder = load_tokenizer(tokenizer)
     begin, end = encoder.token_to_id(BEGIN), encoder.token_to_id(END)

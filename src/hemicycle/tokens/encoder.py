@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ import tiktoken
 from tokenizers import Regex, Tokenizer, pre_tokenizers
 
 from hemicycle.errors import InputError
-from hemicycle.tokens.pattern import PATTERN, part
+from hemicycle.tokens.pattern import PATTERN, SEGMENT, part
 
 Ids = npt.NDArray[np.uint32]
 
@@ -31,6 +32,9 @@ Ids = npt.NDArray[np.uint32]
 Encode = Callable[[Sequence[str]], list[Ids]]
 
 PROOF = "proof.json"
+
+#: A text in one segment.
+WHOLE = 1 << 62
 
 #: Byte-level vocabularies write a byte as a character: itself where Latin-1 shows it, the rest from U+0100.
 _SHOWN = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
@@ -93,8 +97,7 @@ def fast_encoder(tokenizer: Tokenizer) -> Encode | None:
     """`tiktoken` over the same vocabulary; None where the tokenizer is not one that it can stand for."""
     state = json.loads(tokenizer.to_str())
     model = state["model"]
-    same_cut = state["pre_tokenizer"] == _state(byte_level())
-    if not same_cut or state["normalizer"] or model["type"] != "BPE" or model["dropout"]:
+    if not _ours(state) or model["type"] != "BPE" or model["dropout"]:
         return None
     marks = {token["content"] for token in state["added_tokens"]}
     spelled = {token: number for token, number in model["vocab"].items() if token not in marks}
@@ -115,20 +118,45 @@ def fast_encoder(tokenizer: Tokenizer) -> Encode | None:
     return encode
 
 
-def _state(pre_tokenizer: Any) -> Any:
-    return json.loads(pre_tokenizer.__getstate__())
+def _ours(state: dict[str, Any]) -> bool:
+    """Whether texts are cut by our pattern and by nothing else."""
+    return state["pre_tokenizer"] == json.loads(byte_level().__getstate__()) and not state["normalizer"]
 
 
-def encoder_of(folder: Path) -> tuple[str, Encode]:
-    """The name of the engine that encodes with this tokenizer, and its encoder: the fast one where proven."""
+@dataclass(frozen=True)
+class Encoder:
+    """How a tokenizer's texts are encoded.
+
+    Attributes:
+        engine: ``tiktoken`` or ``tokenizers``.
+        segment: bytes of a text that are encoded at once. Only our own pattern promises places to part a text
+            at; under another one (or none, as SentencePiece, which puts a space before whatever it is given) a
+            text is encoded whole, however long.
+    """
+
+    engine: str
+    encode: Encode
+    segment: int
+
+    def ids(self, text: str) -> Ids:
+        """The ids of one text of any length, as `tokenize` makes them."""
+        parts = part(memoryview(text.encode("utf-8")), self.segment)
+        return np.concatenate(self.encode([str(piece, "utf-8") for piece in parts]))
+
+
+def encoder_of(folder: Path) -> Encoder:
+    """The encoder of a tokenizer: the fast one where it is proven equal."""
     tokenizer = load_tokenizer(folder)
     path = folder / PROOF
     try:
         proven = json.loads(path.read_bytes())["encoder"] == "tiktoken" if path.is_file() else False
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"the proof of equal ids cannot be read: {error}", place=str(path)) from None
+    segment = SEGMENT if _ours(json.loads(tokenizer.to_str())) else WHOLE
     fast = fast_encoder(tokenizer) if proven else None
-    return ("tiktoken", fast) if fast else ("tokenizers", library_encoder(tokenizer))
+    if fast is not None:
+        return Encoder("tiktoken", fast, segment)
+    return Encoder("tokenizers", library_encoder(tokenizer), segment)
 
 
 def prove(tokenizer: Tokenizer, sample: Sequence[str]) -> dict[str, Any]:
@@ -152,13 +180,3 @@ def prove(tokenizer: Tokenizer, sample: Sequence[str]) -> dict[str, Any]:
             if not np.array_equal(ours, theirs):
                 return proof | {"differs": f"{what} {number}"}
     return proof | {"encoder": "tiktoken"}
-
-
-def parted(text: str) -> list[str]:
-    """A text in the parts it is encoded in."""
-    return [str(piece, "utf-8") for piece in part(memoryview(text.encode("utf-8")))]
-
-
-def encode_text(encode: Encode, text: str) -> Ids:
-    """The ids of one text of any length, as `tokenize` makes them."""
-    return np.concatenate(encode(parted(text)))

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from hemicycle.documents import corpus_shards, read_batches
 from hemicycle.errors import InputError
 from hemicycle.progress import QUIET, Progress
-from hemicycle.tokens.encoder import encode_text, encoder_of
+from hemicycle.tokens.encoder import encoder_of
 
 WORD = r"[\p{L}\p{M}]+(?:-[\p{L}\p{M}]+)*['’]?|\p{N}+"
 
@@ -45,7 +45,7 @@ def fertility(
 
     Raises InputError where nothing is held out, or a folder holds no tokenizer.
     """
-    encoders = {name: encoder_of(folder)[1] for name, folder in tokenizers.items()}
+    encoders = {name: encoder_of(folder) for name, folder in tokenizers.items()}
     tables = []
     with progress.start("fertility", None, "documents") as bar:
         for path in corpus_shards(corpus):
@@ -53,8 +53,8 @@ def fertility(
                 held_out = table.filter(pc.equal(table["split"], "held-out"))
                 texts = held_out["text"].to_pylist()
                 counts = {
-                    name: np.array([len(encode_text(encode, text)) for text in texts], np.int64)
-                    for name, encode in encoders.items()
+                    name: np.array([len(encoder.ids(text)) for text in texts], np.int64)
+                    for name, encoder in encoders.items()
                 }
                 tables.append(_described(held_out, counts))
                 bar.advance(len(texts))

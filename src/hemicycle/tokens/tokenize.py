@@ -76,7 +76,7 @@ def tokenize(
     """
     loaded = load_tokenizer(tokenizer)
     begin, end = marks(tokenizer, loaded)
-    engine, encode = encoder_of(tokenizer)
+    encoder = encoder_of(tokenizer)
     shards = _Shards(out, token_type(loaded.get_vocab_size(with_added_tokens=True)), shard_tokens)
     counted = pa.table({"source": [], "documents": [], "tokens": [], "bytes": []}, _COUNTED)
     threads = threads or len(os.sched_getaffinity(0))
@@ -89,9 +89,9 @@ def tokenize(
         for path in corpus_shards(corpus):
             for batch in read_batches(path, ["id", "source", "text", "split", "clean_digest"]):
                 texts = _Texts.of(batch)
-                work = lambda bundle: _encode(bundle, texts.data, encode, begin, end)  # noqa: B023, E731
+                work = lambda bundle: _encode(bundle, texts.data, encoder.encode, begin, end)  # noqa: B023, E731
                 placed = []
-                for encoded in _in_order(pool, work, texts.bundles(), threads * WAITING):
+                for encoded in _in_order(pool, work, texts.bundles(encoder.segment), threads * WAITING):
                     placed.append(shards.write(encoded))
                     bar.advance(len(encoded.ids))
                 described = texts.describe(placed)
@@ -107,7 +107,7 @@ def tokenize(
         **totals,
         "bytes_per_token": round(totals["bytes"] / max(totals["tokens"], 1), 4),
         "shards": shards.number + 1,
-        "encoder": engine,
+        "encoder": encoder.engine,
         "sources": by_source,
     }
 
@@ -168,14 +168,14 @@ class _Texts:
         about = table.select(["id", "source", "clean_digest"]).take(pa.array(chosen))
         return _Texts(memoryview(data or b""), bounds[chosen], bounds[chosen + 1], about)
 
-    def bundles(self) -> Iterator[_Bundle]:
+    def bundles(self, segment: int) -> Iterator[_Bundle]:
         spans: list[tuple[int, int]] = []
         begins: list[bool] = []
         ends: list[bool] = []
         size = 0
         for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True):
             at = start
-            for piece in part(self.data[start:end]):
+            for piece in part(self.data[start:end], segment):
                 spans.append((at, at + len(piece)))
                 begins.append(at == start)
                 at += len(piece)
