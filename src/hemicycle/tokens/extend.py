@@ -236,15 +236,17 @@ def _append(
         if len(added) == add:
             break
         a, b = spell(left), spell(right)
-        too_long = a is None or b is None or len(a + b) > LONGEST
-        if too_long or a + b in reserved or (a, b) in known:
+        if a is None or b is None or (a, b) in known:
+            continue
+        token = a + b
+        if len(token) > LONGEST or token in reserved:
             continue
         known.add((a, b))
-        spelt[left + right] = a + b
+        spelt[left + right] = token
         merges.append([a, b] if pairs else f"{a} {b}")
-        if a + b not in vocabulary:
-            vocabulary[a + b] = number
-            added.append({"id": number, "token": a + b, "pieces": [*left, *right]})
+        if token not in vocabulary:
+            vocabulary[token] = number
+            added.append({"id": number, "token": token, "pieces": [*left, *right]})
             number += 1
     return added
 
