@@ -379,7 +379,16 @@ def test_any_value_at_any_key_gives_a_project_or_an_error_with_its_place(tmp_pat
     assert refusal is None or str(folder) in str(refusal.place)
 
 
-TOKENIZER = '[project]\nname = "p"\njurisdictions = ["FR"]\nlicense = "Apache-2.0"\n\n[corpora.c]\nsources = ["a"]\n\n'
+TOKENIZER = """
+[project]
+name = "p"
+jurisdictions = ["FR"]
+license = "Apache-2.0"
+
+[corpora.c]
+sources = ["a"]
+
+"""
 
 
 @pytest.mark.parametrize(

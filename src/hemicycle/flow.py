@@ -484,10 +484,11 @@ class Flow:
             from hemicycle.tokens import extend_tokenizer, train_tokenizer
 
             corpus, sources = work.inputs["corpus"], tokenizer.sources
-            if base is None:
+            if tokenizer.vocab is not None:
                 return train_tokenizer(
                     corpus, work.out, vocab=tokenizer.vocab, sources=sources, progress=work.progress
                 )
+            assert base is not None and tokenizer.add is not None
             return extend_tokenizer(
                 corpus, base, work.out, add=tokenizer.add, sources=sources, progress=work.progress
             )

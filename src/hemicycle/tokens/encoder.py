@@ -129,9 +129,9 @@ class Encoder:
 
     Attributes:
         engine: ``tiktoken`` or ``tokenizers``.
-        segment: bytes of a text that are encoded at once. Only our own pattern promises places to part a text
-            at; under another one, or none as in SentencePiece, which puts a space before whatever it is given,
-            a text is encoded whole, however long.
+        segment: bytes of a text that are encoded at once. Only our own pattern promises places to part a
+            text at; under another one, or none as in SentencePiece, which puts a space before whatever it is
+            given, a text is encoded whole, however long.
     """
 
     engine: str
