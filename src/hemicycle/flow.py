@@ -488,7 +488,8 @@ class Flow:
                 return train_tokenizer(
                     corpus, work.out, vocab=tokenizer.vocab, sources=sources, progress=work.progress
                 )
-            assert base is not None and tokenizer.add is not None
+            assert base is not None
+            assert tokenizer.add is not None
             return extend_tokenizer(
                 corpus, base, work.out, add=tokenizer.add, sources=sources, progress=work.progress
             )
