@@ -384,3 +384,33 @@ def test_any_value_at_any_key_gives_a_project_or_an_error_with_its_place(tmp_pat
     except DeclarationError as error:
         refusal = error
     assert refusal is None or str(folder) in str(refusal.place)
+
+
+TOKENIZER = """
+[project]
+name = "p"
+jurisdictions = ["FR"]
+license = "Apache-2.0"
+
+[corpora.c]
+sources = ["a"]
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("", "needs vocab, or extends and add"),
+        ('vocab = 300\nextends = "b"\nadd = 5', "needs vocab, or extends and add"),
+        ('extends = "b"', "needs vocab, or extends and add"),
+        ("vocab = 300\nadd = 5", "needs vocab, or extends and add"),
+        ('extends = "hf:bigscience/bloom"\nadd = 5', "hf download"),
+        ('vocab = 300\nsources = ["b"]', "names sources “b”, which is not declared"),
+        ("vocab = 300\nsources = []", "needs at least 1"),
+    ],
+)
+def test_a_tokenizer_is_made_or_extended_from_sources_of_its_corpus(tmp_path, lines, said):
+    (tmp_path / "hemicycle.toml").write_text(f'{TOKENIZER}[tokenizers.t]\ncorpus = "c"\n{lines}\n')
+    with pytest.raises(DeclarationError, match=re.escape(said)):
+        load_project(tmp_path)

@@ -66,8 +66,8 @@ VERSIONS = {
     "admitted": 1,
     "annotated": 1,
     "corpus": 2,
-    "tokenizer": 1,
-    "tokens": 1,
+    "tokenizer": 2,
+    "tokens": 2,
     "order": 1,
     "model": 1,
     "index": 2,
@@ -531,21 +531,36 @@ class Flow:
     @_memo
     def tokenizer(self, name: str) -> Step:
         tokenizer = self.declaration.tokenizers[name]
+        base = (self.project.folder / tokenizer.extends).resolve() if tokenizer.extends is not None else None
+
+        def resolve(at: Resolving) -> dict[str, Any]:
+            from hemicycle.tokens.extend import base_files
+
+            return {"base": [[f.name, sha256_file(f)] for f in base_files(base)]} if base else {}
 
         def build(work: Work) -> dict[str, Any]:
-            from hemicycle.tokens import train_tokenizer
+            from hemicycle.tokens import extend_tokenizer, train_tokenizer
 
-            return train_tokenizer(
-                work.inputs["corpus"], work.out, vocab=tokenizer.vocab, progress=work.progress
+            corpus, sources = work.inputs["corpus"], tokenizer.sources
+            if tokenizer.vocab is not None:
+                return train_tokenizer(
+                    corpus, work.out, vocab=tokenizer.vocab, sources=sources, progress=work.progress
+                )
+            assert base is not None
+            assert tokenizer.add is not None
+            return extend_tokenizer(
+                corpus, base, work.out, add=tokenizer.add, sources=sources, progress=work.progress
             )
 
+        # Where the base lies may tell of a home; what counts is its files, and those are resolved.
         return Step(
             "tokenizer",
             name,
             VERSIONS["tokenizer"],
-            {"vocab": tokenizer.vocab},
+            tokenizer.model_dump(include={"vocab", "sources", "add"}, exclude_none=True),
             build,
             {"corpus": self.corpus(tokenizer.corpus)},
+            resolve=resolve if base else None,
         )
 
     @_memo

@@ -233,8 +233,26 @@ class Corpus(Declared):
 
 
 class Tokenizer(Declared):
+    """A vocabulary learnt on a corpus: one of its own, of `vocab` tokens, or another's and `add` more.
+
+    Attributes:
+        sources: those of the corpus to learn from, such as the ones proven to stay; all where None.
+        extends: the folder of the tokenizer to extend, beside the project.
+    """
+
     corpus: Name
-    vocab: int = Field(ge=300, le=262_144)
+    vocab: int | None = Field(default=None, ge=300, le=262_144)
+    sources: list[Name] | None = Field(default=None, min_length=1)
+    extends: PathText | None = None
+    add: int | None = Field(default=None, ge=1, le=262_144)
+
+    @model_validator(mode="after")
+    def _own_or_extended(self) -> Tokenizer:
+        if (self.vocab is None) == (self.extends is None) or (self.extends is None) != (self.add is None):
+            raise ValueError("needs vocab, or extends and add")
+        if self.extends is not None and self.extends.startswith("hf:"):
+            raise ValueError("extends a folder; fetch the tokenizer's files with `hf download` first")
+        return self
 
 
 class Architecture(Declared):
@@ -349,6 +367,9 @@ class Declaration(Declared):
 
         for name, tokenizer in self.tokenizers.items():
             known("corpora", tokenizer.corpus, self.corpora, "tokenizers", name, "corpus")
+            sources = dict.fromkeys(self.corpora[tokenizer.corpus].sources)
+            for source in tokenizer.sources or ():
+                known("sources", source, sources, "tokenizers", name, "sources")
         for name, model in self.models.items():
             known("tokenizers", model.tokenizer, self.tokenizers, "models", name, "tokenizer")
             for corpus in model.corpora:

@@ -1,14 +1,17 @@
 """Shards say what the corpus says, to our reader and to one written apart from it."""
 
 import importlib
+import shutil
 import struct
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from hemicycle.errors import IntegrityError
+from hemicycle.errors import InputError, IntegrityError
 from hemicycle.tokens import BEGIN, END, ShardWriter, load_tokenizer, read_shard, tokenize
+from hemicycle.tokens.pattern import part
+from tests.conftest import write_corpus
 
 #: The module; its package gives the name to the function.
 tokenize_module = importlib.import_module("hemicycle.tokens.tokenize")
@@ -84,3 +87,66 @@ def test_the_map_of_documents_is_written_in_groups_and_is_the_same(
     groups = pq.read_metadata(tmp_path / "documents.parquet")
     sizes = [groups.row_group(n).num_rows for n in range(groups.num_row_groups)]
     assert sizes == [rows] * (16 // rows) + [16 % rows] * (16 % rows > 0)
+
+
+@pytest.fixture(scope="module")
+def uneven(tmp_path_factory):
+    """Documents from nothing to many bundles long, one of them held out, with marks inside."""
+    long = "L’élu disait\u202f: «\u00a0non\u00a0» en 1789.\n" * 400
+    texts = ["", "a", long, f"fin {END} {BEGIN}", long * 3, "", "b"]
+    return write_corpus(tmp_path_factory.mktemp("uneven"), {"x": texts, "y": texts[::-1]}, {"x:3"})
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("bundle", [1, 700, 262_144])
+def test_neither_threads_nor_bundles_change_a_byte(uneven, tokenizer, tmp_path, monkeypatch, threads, bundle):
+    figures = []
+    for name, size, workers in (("one", 262_144, 1), ("other", bundle, threads)):
+        monkeypatch.setattr(tokenize_module, "BUNDLE_BYTES", size)
+        monkeypatch.setattr(tokenize_module, "part", lambda text, _: part(text, 1_000))
+        (tmp_path / name).mkdir()
+        figures.append(tokenize(uneven, tokenizer, tmp_path / name, shard_tokens=20_000, threads=workers))
+    assert figures[0] == figures[1]
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert len(files) > 4, "the test wants several shards"
+    for name in files:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_a_long_document_in_parts_has_the_tokens_of_the_whole(uneven, tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(tokenize_module, "part", lambda text, _: part(text, 500))
+    tokenize(uneven, tokenizer, tmp_path)
+    encoder = load_tokenizer(tokenizer)
+    begin, end = encoder.token_to_id(BEGIN), encoder.token_to_id(END)
+    rows = [r for name in ("x", "y") for r in pq.read_table(uneven / "kept" / name).to_pylist()]
+    expected = [
+        (begin, *encoder.encode(row["text"], add_special_tokens=False).ids, end)
+        for row in rows
+        if row["split"] == "train"
+    ]
+    assert independent_read(tmp_path / "tokens-00000") == expected
+    table = pq.read_table(tmp_path / "documents.parquet").to_pylist()
+    assert [row["bytes"] for row in table][:3] == [0, 1, len(rows[2]["text"].encode())]
+
+
+def test_the_library_alone_writes_the_same_shards(uneven, tokenizer, tmp_path):
+    shutil.copytree(tokenizer, tmp_path / "unproven")
+    (tmp_path / "unproven" / "proof.json").unlink()
+    engines = []
+    for name, folder in (("fast", tokenizer), ("slow", tmp_path / "unproven")):
+        (tmp_path / name).mkdir()
+        engines.append(tokenize(uneven, folder, tmp_path / name)["encoder"])
+    assert engines == ["tiktoken", "tokenizers"]
+    for path in (tmp_path / "fast").iterdir():
+        assert path.read_bytes() == (tmp_path / "slow" / path.name).read_bytes()
+
+
+def test_a_tokenizer_that_names_no_marks_is_refused(uneven, tokenizer, tmp_path):
+    for content in (None, b"{}", b"[]", b'{"bos_token": 3, "eos_token": "<|end|>"}', b"\xff"):
+        folder = tmp_path / str(content)
+        shutil.copytree(tokenizer, folder)
+        (folder / "tokenizer_config.json").unlink()
+        if content is not None:
+            (folder / "tokenizer_config.json").write_bytes(content)
+        with pytest.raises(InputError, match="marks"):
+            tokenize(uneven, folder, tmp_path)

@@ -1,14 +1,18 @@
 """Tokens: a corpus through a tokenizer, in the layout trainers read, and the order it is read in.
 
-`train_tokenizer` learns a byte-level BPE; `tokenize` writes Megatron shards with the map from token to
-document; `make_plan` fixes which rows a model reads at which step; `Order.batch` is that plan as a
-function. No iterator has a state to lose.
+`train_tokenizer` learns a byte-level BPE and `extend_tokenizer` adds tokens to somebody else's; `fertility`
+says how well tokenizers fit a text. `tokenize` writes Megatron shards with the map from token to document;
+`make_plan` fixes which rows a model reads at which step; `Order.batch` is that plan as a function. No
+iterator has a state to lose.
 """
 
+from hemicycle.tokens.encoder import load_tokenizer
+from hemicycle.tokens.extend import extend_tokenizer
+from hemicycle.tokens.fertility import fertility
 from hemicycle.tokens.megatron import Shard, ShardWriter, read_shard
 from hemicycle.tokens.order import Batch, Order, exposure, make_plan
 from hemicycle.tokens.tokenize import tokenize
-from hemicycle.tokens.tokenizer import BEGIN, END, load_tokenizer, train_tokenizer
+from hemicycle.tokens.tokenizer import BEGIN, END, marks, train_tokenizer
 
 __all__ = [
     "BEGIN",
@@ -18,8 +22,11 @@ __all__ = [
     "Shard",
     "ShardWriter",
     "exposure",
+    "extend_tokenizer",
+    "fertility",
     "load_tokenizer",
     "make_plan",
+    "marks",
     "read_shard",
     "tokenize",
     "train_tokenizer",

@@ -11,6 +11,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,18 +34,35 @@ class ShardWriter:
     def __init__(self, prefix: Path, dtype: type[np.generic]) -> None:
         self._prefix, self._dtype = prefix, dtype
         self._file = prefix.with_suffix(".bin").open("wb")
-        self._lengths: list[int] = []
+        self._lengths: list[npt.NDArray[np.int64]] = []
         self.tokens = 0
 
     def add(self, ids: npt.ArrayLike) -> None:
-        array = np.asarray(ids, dtype=self._dtype)
-        self._file.write(array.tobytes())
-        self._lengths.append(len(array))
-        self.tokens += len(array)
+        """Write one document."""
+        array = np.asarray(ids)
+        self.write(array, np.array([len(array)]), np.ones(1, bool))
+
+    def write(
+        self, ids: npt.NDArray[Any], lengths: npt.NDArray[np.int64], begins: npt.NDArray[np.bool_]
+    ) -> None:
+        """Write slices of documents one behind the other.
+
+        Args:
+            ids: of all slices, which have `lengths`.
+            begins: (slices,) whether a slice begins a document; else it goes on with the last one.
+        """
+        self._file.write(ids.astype(self._dtype).tobytes())
+        self.tokens += len(ids)
+        firsts = np.flatnonzero(begins)
+        rest = int(lengths[: firsts[0] if len(firsts) else len(lengths)].sum())
+        if rest:
+            self._lengths[-1][-1] += rest
+        if len(firsts):
+            self._lengths.append(np.add.reduceat(lengths, firsts))
 
     def close(self) -> None:
         self._file.close()
-        lengths = np.asarray(self._lengths, dtype=np.int32)
+        lengths = np.concatenate([np.zeros(0, np.int64), *self._lengths]).astype(np.int32)
         offsets = np.zeros(len(lengths), dtype=np.int64)
         np.cumsum(lengths[:-1], out=offsets[1:])
         offsets *= np.dtype(self._dtype).itemsize

@@ -17,9 +17,9 @@ from transformers.utils import logging as transformers_logging
 
 from hemicycle.digests import sha256_file
 from hemicycle.documents import write_parquet
-from hemicycle.errors import HemicycleError, InputError
+from hemicycle.errors import HemicycleError
 from hemicycle.progress import QUIET, Progress
-from hemicycle.tokens import BEGIN, END, Order, exposure, load_tokenizer
+from hemicycle.tokens import Order, exposure, load_tokenizer, marks
 from hemicycle.train import checkpoint
 from hemicycle.train.curve import draw_loss
 from hemicycle.train.model import Learner, build_model
@@ -60,10 +60,7 @@ def train(
     update that would spread it; the last checkpoint stays.
     """
     order = Order(plan, tokens)
-    encoder = load_tokenizer(tokenizer)
-    begin, end = encoder.token_to_id(BEGIN), encoder.token_to_id(END)
-    if begin is None or end is None:
-        raise InputError(f"the tokenizer lacks {BEGIN} or {END}", place=str(tokenizer))
+    begin, end = marks(tokenizer, load_tokenizer(tokenizer))
     model = build_model(shape, begin, end, run.seed)
     optimiser = Optimiser(model, shape)
     figures: dict[str, list[float]] = {"loss": [], "gradient_norm": []}
