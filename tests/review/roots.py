@@ -21,7 +21,9 @@ FRAMES = (
     "Chaque matin, elle traversait la {0} avec son {1} pour rejoindre le {2} de la vallée.",
     "Nous avons appris par le {0} que la {1} serait réparée avant la fin de la {2}.",
 )
-NOTICE = "Ce document est fourni par la bibliothèque numérique de la vallée, merci de la citer dans vos travaux."
+NOTICE = (
+    "Ce document est fourni par la bibliothèque numérique de la vallée, merci de la citer dans vos travaux."
+)
 
 
 ENGLISH_WORDS = (

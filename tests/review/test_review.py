@@ -180,10 +180,10 @@ def test_the_same_review_gives_the_same_bytes(roots, evaluation, tmp_path):
 
 
 def test_a_sample_is_the_same_however_the_files_are_cut(tmp_path):
+    from hemicycle.progress import _NoBar
     from hemicycle.review.make import _reading
     from hemicycle.review.sampled import count, write_sample
     from hemicycle.review.subsets import find_subsets
-    from hemicycle.progress import _NoBar
 
     texts = [story(n, 3) for n in range(40)]
     write(tmp_path / "whole" / "a", texts, "license: mit")

@@ -4,8 +4,8 @@ A run of 13 words that a document and an evaluation share is a hit, as in Brown 
 Few-Shot Learners" (2020), appendix C; words are compared without case, typography and figures, as near copies
 are. Every text field of an evaluation counts: question, passage and answer.
 
-The trap is the short item. A question of eight words has no run of 13 and cannot be looked for: such items are
-counted, so that nobody takes silence for absence.
+The trap is the short item. A question of eight words has no run of 13 and cannot be looked for: such items
+are counted, so that nobody takes silence for absence.
 """
 
 from __future__ import annotations
@@ -135,8 +135,9 @@ def _rows(path: Path, name: str) -> Iterator[Any] | None:
 
 def _table(path: Path, name: str, delimiter: str) -> Iterator[list[str]]:
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-    rows = csv.reader((line for _, line in lines(path, name)), delimiter=delimiter, quoting=quoting)
+    # In tables between tabs a quotation mark is one.
+    quotes = {"quoting": csv.QUOTE_NONE} if delimiter == "\t" else {}
+    rows = csv.reader((line for _, line in lines(path, name)), delimiter=delimiter, **quotes)
     try:
         yield from rows
     except csv.Error as error:
@@ -150,5 +151,5 @@ def _parquet(path: Path, name: str) -> Iterator[dict[str, Any]]:
                 yield from batch.to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(
-            f"the Parquet file cannot be read: {str(error).splitlines()[:1]}", place=name
+            f"the Parquet file cannot be read: {str(error).partition(chr(10))[0]}", place=name
         ) from None

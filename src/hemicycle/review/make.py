@@ -120,9 +120,7 @@ def review(
             for place in [Path(scratch) / f"{n:05d}"]
         ]
         twins = find_twins(corpus, [s.measured.shards if s.measured else [] for s in seen])
-        subsets = [
-            _judged(one, twin, corpus, evaluations) for one, twin in zip(seen, twins, strict=True)
-        ]
+        subsets = [_judged(one, twin, corpus, evaluations) for one, twin in zip(seen, twins, strict=True)]
         report = {
             "dataset": flatten(dataset.name),
             "umbrella": cards.umbrella,
@@ -132,10 +130,10 @@ def review(
             "evaluations": [
                 {"file": flatten(e.name), "items": e.items, "too_short": e.short} for e in evaluations
             ],
-            "rules": {r.name: {"keep": r.keep, "en": r.why_en, "fr": r.why_fr} for r in _asked_for(rules, subsets)},
-            "verdicts": {
-                v: sum(s["verdict"] == v for s in subsets) for v in VERDICTS
+            "rules": {
+                r.name: {"keep": r.keep, "en": r.why_en, "fr": r.why_fr} for r in _asked_for(rules, subsets)
             },
+            "verdicts": {v: sum(s["verdict"] == v for s in subsets) for v in VERDICTS},
             "unreadable": sum(one.counted is None for one in seen),
             "subsets": subsets,
         }
@@ -209,9 +207,7 @@ def _look(
     return seen
 
 
-def _judged(
-    seen: _Seen, twins: Twins, corpus: Corpus, evaluations: Sequence[Evaluation]
-) -> dict[str, Any]:
+def _judged(seen: _Seen, twins: Twins, corpus: Corpus, evaluations: Sequence[Evaluation]) -> dict[str, Any]:
     """A subset as an object of the report, with its verdict."""
     about: dict[str, Any] = {
         "name": flatten(seen.subset.name),

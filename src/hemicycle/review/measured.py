@@ -170,8 +170,7 @@ def _count_signals(found: Measured, rows: pl.DataFrame, lengths: npt.NDArray[np.
 
 def _count_hits(found: Measured, path: Path, evaluations: Sequence[Evaluation]) -> None:
     hit = [
-        hits(table["text"], evaluations).reshape(table.num_rows, -1)
-        for table in read_batches(path, ["text"])
+        hits(table["text"], evaluations).reshape(table.num_rows, -1) for table in read_batches(path, ["text"])
     ]
     whole = np.concatenate([np.zeros((0, len(evaluations)), bool), *hit])
     for evaluation, column in zip(evaluations, whole.T, strict=True):

@@ -85,9 +85,7 @@ def read_cards(dataset: Dataset, policy: Policy, umbrella: str | None) -> Cards:
     return Cards(audit(table, policy).umbrella, CARD, rows)
 
 
-def stated(
-    subset: Subset, dataset: Dataset, cards: Cards, rows: Mapping[str, int], policy: Policy
-) -> Found:
+def stated(subset: Subset, dataset: Dataset, cards: Cards, rows: Mapping[str, int], policy: Policy) -> Found:
     """What is stated of a subset's licence. `rows`: licence as its documents state it → how many do."""
     reasons: list[Reason] = []
     path = dataset.card if dataset.shared else subset.card

@@ -66,9 +66,7 @@ def find_subsets(folder: Path, reading: Card) -> Dataset:
         except InputError:
             unread.setdefault(_subset_of(name, cards), []).append(name)
     subsets = [
-        Subset(
-            name, cards.get(PurePosixPath(name)), tuple(known.get(name, ())), tuple(unread.get(name, ()))
-        )
+        Subset(name, cards.get(PurePosixPath(name)), tuple(known.get(name, ())), tuple(unread.get(name, ())))
         for name in sorted({*known, *unread})
     ]
     if not any(subset.files or subset.unread for subset in subsets):

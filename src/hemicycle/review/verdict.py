@@ -86,9 +86,7 @@ def bounds() -> Mapping[str, Bound]:
         return float(text) if text else None
 
     rows = _rows("bounds.csv")
-    return {
-        r["finding"]: Bound(number(r["duty"]), number(r["review"]), number(r["refuse"])) for r in rows
-    }
+    return {r["finding"]: Bound(number(r["duty"]), number(r["review"]), number(r["refuse"])) for r in rows}
 
 
 @functools.cache
