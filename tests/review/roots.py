@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 WORDS = (
-    "la commune rivière marché jardin école pont lumière saison travail voyage histoire famille maison village "
-    "chemin forêt musique théâtre cuisine lettre santé budget récolte atelier mémoire fenêtre colline moulin "
+    "la commune rivière marché jardin école pont lumière saison travail voyage histoire famille maison "
+    "village chemin forêt musique théâtre cuisine lettre santé budget récolte atelier mémoire fenêtre colline moulin "
     "boulanger instituteur médecin facteur paysan pêcheur conseil mairie fontaine place église clocher verger"
 ).split()
 FRAMES = (
@@ -27,8 +27,8 @@ NOTICE = (
 
 
 ENGLISH_WORDS = (
-    "village river market garden school bridge light season work journey history family house road forest music "
-    "theatre kitchen letter health harvest workshop memory window hill mill baker teacher doctor postman farmer"
+    "village river market garden school bridge light season work journey history family house road forest "
+    "music theatre kitchen health harvest workshop memory window hill mill baker teacher doctor farmer"
 ).split()
 ENGLISH_FRAMES = (
     "In the old {0} they still say that the {1} has changed since the {2} was opened to everybody.",
@@ -71,8 +71,8 @@ def write(folder: Path, texts: list[str], head: str | None, form: str = "jsonl")
 
 
 QUESTION = (
-    "Quel instituteur de la vallée du Moulin-Neuf a fait reconstruire le clocher de pierre après la grande crue "
-    "du printemps ?"
+    "Quel instituteur de la vallée du Moulin-Neuf a fait reconstruire le clocher de pierre après la grande "
+    "crue du printemps ?"
 )
 KNOWN = [story(5_000 + n) for n in range(30)]
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -97,7 +97,7 @@ def make_roots(folder: Path) -> None:
     hit = [f"{story(600 + n)} {QUESTION} {story(640 + n)}" for n in range(3)]
     write(folder / "roots_fr_evaluation", stories(680, 27) + hit, fr + "license: cc-by-4.0")
     people = [
-        f"{story(700 + n)} Écrire à prenom.nom{n}@courriel-vallee.fr ou au 06 12 34 5{n % 10} 78. {story(740 + n)}"
+        f"{story(700 + n)} Écrire à nom{n}@courriel-vallee.fr ou au 06 12 34 5{n % 10} 78. {story(740 + n)}"
         for n in range(15)
     ]
     write(folder / "roots_fr_annuaire", stories(780, 15) + people, fr + "license: cc-by-4.0")

@@ -2,21 +2,35 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
+import tempfile
 from html.parser import HTMLParser
+from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hemicycle.curate.corpus import make_corpus
 from hemicycle.documents import Document, write_documents
 from hemicycle.engines import Local
-from hemicycle.errors import InputError
+from hemicycle.errors import DeclarationError, InputError
 from hemicycle.progress import QUIET
-from hemicycle.project import load_card
+from hemicycle.project import Card, load_card
+from hemicycle.review.evaluations import hits, read_evaluations
 from hemicycle.review.make import Asked, review
 from hemicycle.review.measured import annotate_documents
+from hemicycle.review.sampled import count, write_sample
+from hemicycle.review.stated import read_cards, stated
+from hemicycle.review.subsets import find_subsets
+from hemicycle.review.verdict import VERDICTS, bounds, verdict
+from hemicycle.rights.licences import check_expression
+from hemicycle.rights.policy import default_policy
+from hemicycle.sources.parquet import read
 
 from .roots import HOSTILE, KNOWN, QUESTION, make_evaluation, make_roots, story, write
 
@@ -160,8 +174,6 @@ def test_what_is_taken_names_its_subset_licence_and_raw_file(report, roots):
 
 
 def test_what_is_taken_is_a_source_that_nobody_attests_yet(report):
-    from hemicycle.sources.parquet import read
-
     made, out = report
     for one in made["taken"]:
         card = load_card(out / "taken" / f"{one['name']}.toml")
@@ -172,27 +184,31 @@ def test_what_is_taken_is_a_source_that_nobody_attests_yet(report):
 
 
 def test_the_same_review_gives_the_same_bytes(roots, evaluation, tmp_path):
-    shutil.copytree(roots, tmp_path / "again" / "roots")
-    for folder, place in ((roots, "one"), (tmp_path / "again" / "roots", "two")):
-        review(folder, tmp_path / place, Asked(sample=5, evaluation=evaluation))
-    for path in (tmp_path / "one").iterdir():
-        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+    for place in ("one", "two"):
+        for name in ("roots_fr_clair", "roots_fr_evaluation"):
+            shutil.copytree(roots / name, tmp_path / place / "roots" / name)
+        review(tmp_path / place / "roots", tmp_path / place / "out", Asked(sample=5, evaluation=evaluation))
+    for path in (tmp_path / "one" / "out").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / "out" / path.name).read_bytes()
+
+
+class NoBar:
+    def advance(self, amount):
+        pass
+
+    def note(self, text):
+        pass
 
 
 def test_a_sample_is_the_same_however_the_files_are_cut(tmp_path):
-    from hemicycle.progress import _NoBar
-    from hemicycle.review.make import _reading
-    from hemicycle.review.sampled import count, write_sample
-    from hemicycle.review.subsets import find_subsets
-
     texts = [story(n, 3) for n in range(40)]
     write(tmp_path / "whole" / "a", texts, "license: mit")
     write(tmp_path / "cut" / "a", texts[::-1], "license: mit", "parquet")
+    reading = Card(title="a", reader="huggingface", path=".")
     chosen = []
     for form in ("whole", "cut"):
-        reading = _reading(Asked(), "a")
         (one,) = find_subsets(tmp_path / form, reading).subsets
-        counted = count(one, reading, 7, _NoBar())
+        counted = count(one, reading, 7, NoBar())
         assert write_sample(one, counted, reading, None, None, tmp_path / f"{form}.parquet") == 7
         chosen.append(set(pl.read_parquet(tmp_path / f"{form}.parquet")["text"]))
     assert chosen[0] == chosen[1]
@@ -267,10 +283,11 @@ def test_an_empty_folder_is_no_data_set(tmp_path):
 
 def test_the_command_line_ends_with_the_code_of_what_it_met(roots, tmp_path, call, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, out, _ = call("review", roots, "--sample", 4)
+    write(tmp_path / "small" / "vague", [story(n) for n in range(4)], "license: unknown")
+    code, out, _ = call("review", "small")
     assert code == 0
-    assert "roots_fr_vague: review" in out
-    assert (tmp_path / "roots-review" / "report.html").is_file()
+    assert "vague: review" in out
+    assert (tmp_path / "small-review" / "report.html").is_file()
     assert call("review", roots, "--out", tmp_path / "taken")[0] == 2
     assert call("review", roots, "--all", "--sample", 3)[0] == 2
     assert call("review", roots, "--report", roots / "report")[0] == 2
@@ -281,12 +298,50 @@ def test_the_command_line_ends_with_the_code_of_what_it_met(roots, tmp_path, cal
     assert call("review", tmp_path / "d")[0] == 1
 
 
-def test_a_question_is_found_whatever_its_case_and_typography():
-    import pyarrow as pa
-
-    from hemicycle.review.evaluations import Evaluation, _runs, hits
-
-    runs, _ = _runs(pa.array([QUESTION], pa.large_string()))
+def test_a_question_is_found_whatever_its_case_and_typography(evaluation):
+    asked = read_evaluations(evaluation)
     texts = pa.array([f"{story(1)} {QUESTION.upper()}", story(2), QUESTION[:40]], pa.large_string())
-    found = hits(texts, [Evaluation("q", 1, 0, __import__("numpy").unique(runs))])
-    assert found[:, 0].tolist() == [True, False, False]
+    assert hits(texts, asked).tolist() == [[True, False], [False, False], [False, False]]
+
+
+def test_a_run_does_not_go_on_from_one_text_into_the_next(evaluation):
+    half = len(QUESTION) // 2
+    texts = pa.array([QUESTION[:half], QUESTION[half:]], pa.large_string())
+    assert not hits(texts, read_evaluations(evaluation)).any()
+
+
+def test_a_folder_without_evaluations_is_a_wrong_call(tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(DeclarationError, match="no evaluation file"):
+        read_evaluations(tmp_path)
+
+
+def test_a_finding_counts_from_its_bound_on():
+    assert [bounds()["known"].level(share) for share in (0, 0.49, 0.5, 0.9, 1)] == [0, 0, 2, 3, 3]
+    assert [bounds()["personal"].level(share) for share in (0, 0.001, 0.2, 1)] == [0, 1, 2, 2]
+
+
+HEADS = st.text(st.characters(codec="utf-8"), max_size=200) | st.sampled_from(
+    ["license:", "license: [", "license:\n- mit\n- x", "language: [fr, 3]", "configs:\n- config_name: <b>"]
+)
+
+
+@settings(max_examples=int(os.environ.get("HEMICYCLE_FUZZ", "200")), deadline=None)
+@given(st.lists(HEADS, max_size=5), st.text(st.characters(codec="utf-8"), max_size=100))
+def test_no_card_makes_the_reading_of_statements_fail(lines, body):
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made) / "d"
+        (folder / "a").mkdir(parents=True)
+        (folder / "a" / "x.jsonl").write_text('{"text": "x"}\n')
+        card = "---\n" + "\n".join(lines) + f"\n---\n{body}"
+        for path in (folder, folder / "a"):
+            (path / "README.md").write_text(card, "utf-8")
+        dataset = find_subsets(folder, Card(title="a", reader="huggingface", path="."))
+        policy = default_policy()
+        found = stated(dataset.subsets[0], dataset, read_cards(dataset, policy, None), {}, policy)
+        assert found.expression is None or not check_expression(found.expression)
+        if not found.statements:
+            assert VERDICTS[verdict(found.reasons)] == "refuse"
+        for reason in found.reasons:
+            assert reason.sentence("en")
+            assert reason.sentence("fr")

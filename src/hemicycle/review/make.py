@@ -1,8 +1,8 @@
 """Make a review: every subset read, measured and judged; the report and what could be taken written.
 
 A subset that cannot be read to its end is refused with the sentence that says where; the others are reviewed
-all the same. Nothing that a review writes has a time or a path of this machine in it: the same data, rules and
-corpus give the same bytes.
+all the same. Nothing that a review writes has a time or a path of this machine in it: the same data, rules
+and corpus give the same bytes.
 """
 
 from __future__ import annotations
@@ -130,9 +130,7 @@ def review(
             "evaluations": [
                 {"file": flatten(e.name), "items": e.items, "too_short": e.short} for e in evaluations
             ],
-            "rules": {
-                r.name: {"keep": r.keep, "en": r.why_en, "fr": r.why_fr} for r in _asked_for(rules, subsets)
-            },
+            "rules": _broken(rules, subsets),
             "verdicts": {v: sum(s["verdict"] == v for s in subsets) for v in VERDICTS},
             "unreadable": sum(one.counted is None for one in seen),
             "subsets": subsets,
@@ -154,9 +152,10 @@ def _reading(asked: Asked, subset: str) -> Card:
     return Card(title="review", reader="huggingface", path=".", text_field=asked.text_field, kind=kind)
 
 
-def _asked_for(rules: Sequence[Rule], subsets: Sequence[Mapping[str, Any]]) -> list[Rule]:
-    broken = {name for one in subsets for name in one.get("quality", {}).get("failing", {})}
-    return [rule for rule in rules if rule.name in broken]
+def _broken(rules: Sequence[Rule], subsets: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """What the rules are that some document breaks."""
+    names = {name for one in subsets for name in one.get("quality", {}).get("failing", {})}
+    return {r.name: {"keep": r.keep, "en": r.why_en, "fr": r.why_fr} for r in rules if r.name in names}
 
 
 def _look(

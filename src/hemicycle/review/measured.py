@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +43,7 @@ _JUDGED = ["kind", "language", "languages", "signals"]
 
 @dataclass
 class Measured:
-    """What was found in the measured documents of a subset; counts are of documents where nothing else is said.
+    """What was found in the measured documents of a subset; counts are of documents if nothing else is said.
 
     Attributes:
         shards: of `ANNOTATED`.
@@ -115,43 +114,57 @@ def measure(
         rows = pl.read_parquet(path, columns=_JUDGED)
         first = found.documents
         found.documents += len(rows)
-        _count_rules(found, rows, rules)
-        _count_languages(found, rows, declared, known)
+        runs = _runs(rows)
+        _count_rules(found, rows, runs, rules)
+        _count_languages(found, runs, declared, known)
         _count_signals(found, rows, lengths[first : first + len(rows)])
         _count_hits(found, path, evaluations)
     found.passages = sorted(passages.items(), key=lambda p: (-p[1], p[0]))[:MOST_PASSAGES]
     return found
 
 
-def _count_rules(found: Measured, rows: pl.DataFrame, rules: Sequence[Rule]) -> None:
+def _runs(rows: pl.DataFrame) -> pl.DataFrame:
+    """One row a run of one language: number of the document, what it declares, language, characters."""
+    listed = rows.select(pl.col("language").alias("declared"), pl.col("languages").alias("run"))
+    run = pl.col("run").struct
+    return (
+        listed.with_row_index("row")
+        .explode("run")
+        .filter(pl.col("run").is_not_null())
+        .select(
+            pl.col("row").cast(pl.Int64),
+            pl.col("declared").str.to_lowercase().str.split("-").list.first(),
+            run.field("language"),
+            (run.field("end") - run.field("start")).alias("characters"),
+        )
+    )
+
+
+def _count_rules(found: Measured, rows: pl.DataFrame, runs: pl.DataFrame, rules: Sequence[Rule]) -> None:
     # An undeclared language must not spare a document the rules of the one it is in.
-    main = pl.Series("main", [_main(runs) for runs in rows["languages"]], pl.String)
-    why = failed_rules(rows.with_columns(pl.col("language").fill_null(main)), rules)
+    sizes = runs.group_by("row", "language").agg(pl.col("characters").sum())
+    ranked = sizes.sort("row", -pl.col("characters"), "language")
+    main = ranked.group_by("row", maintain_order=True).agg(pl.col("language").first().alias("main"))
+    known = rows.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
+    known = known.join(main, on="row", how="left", maintain_order="left")
+    why = failed_rules(known.with_columns(pl.col("language").fill_null(pl.col("main"))), rules)
     found.passes.append((why.list.len() == 0).to_numpy())
     found.failing.update(name for names in why.to_list() for name in names)
 
 
-def _main(runs: Any) -> str | None:
-    sizes: Counter[str] = Counter()
-    for run in runs if runs is not None else ():
-        sizes[run["language"]] += run["end"] - run["start"]
-    return sizes.most_common(1)[0][0] if sizes else None
-
-
-def _count_languages(found: Measured, rows: pl.DataFrame, declared: Sequence[str], known: set[str]) -> None:
-    for language, runs in zip(rows["language"], rows["languages"], strict=True):
-        own = {language.lower().partition("-")[0]} if language else set(declared)
-        other = total = 0
-        for run in runs if runs is not None else ():
-            size = run["end"] - run["start"]
-            found.languages[run["language"]] += size
-            if run["language"] not in (NO_LANGUAGE, UNDETERMINED):
-                total += size
-                other += size if run["language"] not in own else 0
-        if not own or not own <= known:
-            found.contradicted = None
-        elif found.contradicted is not None:
-            found.contradicted = (found.contradicted[0] + other, found.contradicted[1] + total)
+def _count_languages(found: Measured, runs: pl.DataFrame, declared: Sequence[str], known: set[str]) -> None:
+    for language, characters in runs.group_by("language").agg(pl.col("characters").sum()).iter_rows():
+        found.languages[language] += characters
+    spoken = runs.filter(~pl.col("language").is_in([NO_LANGUAGE, UNDETERMINED]))
+    open_ = spoken["declared"].null_count() > 0
+    own = {*spoken["declared"].drop_nulls(), *(declared if open_ else ())}
+    if found.contradicted is None or (open_ and not declared) or not own <= known:
+        found.contradicted = None
+        return
+    by_card = pl.col("declared").is_null() & pl.col("language").is_in(list(declared))
+    by_row = (pl.col("language") == pl.col("declared")).fill_null(False)
+    other = spoken.filter(~(by_card | by_row))["characters"].sum()
+    found.contradicted = (found.contradicted[0] + other, found.contradicted[1] + spoken["characters"].sum())
 
 
 def _count_signals(found: Measured, rows: pl.DataFrame, lengths: npt.NDArray[np.int64]) -> None:
@@ -175,12 +188,12 @@ def _count_hits(found: Measured, path: Path, evaluations: Sequence[Evaluation]) 
     whole = np.concatenate([np.zeros((0, len(evaluations)), bool), *hit])
     for evaluation, column in zip(evaluations, whole.T, strict=True):
         found.hits[evaluation.name] += int(column.sum())
-    found.contaminated.append(whole.any(axis=1))
+    found.contaminated.append(np.asarray(whole.any(axis=1), bool))
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """What we have already: shards of corpora, and the first eight bytes of every digest of a text in them."""
+    """What we have already: shards of corpora, and the first eight bytes of the digest of every text."""
 
     shards: tuple[Path, ...]
     heads: npt.NDArray[np.uint64]

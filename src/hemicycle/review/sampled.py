@@ -1,8 +1,8 @@
 """Read a subset: everything once for what can be counted of all documents, then the documents to measure.
 
-Measuring costs far more than reading, so of a large subset a sample is measured: the documents of the smallest
-digests. Which ones follows from their texts alone, whatever the files are called and however they are cut,
-and whoever repeats the review measures the same ones. Copies and raw files are counted and digested in full.
+Measuring costs far more than reading, so of a large subset a sample is measured: the documents of the
+smallest digests. Which ones follows from their texts alone, whatever the files are called and however they
+are cut, and whoever repeats the review measures the same ones. Copies and raw files are counted in full.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ def write_sample(
 ) -> int:
     """Write the documents to measure as one Parquet file and return how many.
 
-    A document's id becomes ``FILE#ROW``: ids of strangers need not be distinct. What it states of its language
-    stands before `language`; its licence is that of its row, else `licence`.
+    A document's id becomes ``FILE#ROW``: ids of strangers need not be distinct. What it states of its
+    language stands before `language`; its licence is that of its row, else `licence`.
     """
     given = (StatedLicence("distributor", licence, "the card"),) if licence is not None else ()
 

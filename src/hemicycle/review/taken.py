@@ -113,8 +113,8 @@ def _card(name: str, subset: Subset, found: Found, reading: Card) -> str:
     return "\n".join(
         [
             "# Written by `hemicycle review` beside the documents that could be taken.",
-            "# Put the folder beside your project, this card into its sources/. Nothing passes the rights gate",
-            "# before attested_by names the person who has read the licence at its place.",
+            "# Put the folder into your project, this card into its sources/. Nothing passes the rights",
+            "# gate before attested_by names the person who has read the licence at its place.",
             f"title = {quoted(found.title or subset.name)}",
             'reader = "parquet"',
             f"path = {quoted(name)}",
