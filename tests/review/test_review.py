@@ -27,7 +27,7 @@ from hemicycle.review.measured import annotate_documents
 from hemicycle.review.sampled import count, write_sample
 from hemicycle.review.stated import read_cards, stated
 from hemicycle.review.subsets import find_subsets
-from hemicycle.review.verdict import VERDICTS, bounds, verdict
+from hemicycle.review.verdict import VERDICTS, Reason, bounds, sentences, verdict
 from hemicycle.rights.licences import check_expression
 from hemicycle.rights.policy import default_policy
 from hemicycle.sources.parquet import read
@@ -314,6 +314,13 @@ def test_a_folder_without_evaluations_is_a_wrong_call(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(DeclarationError, match="no evaluation file"):
         read_evaluations(tmp_path)
+
+
+def test_every_bound_has_its_sentence_and_every_sentence_is_complete():
+    facts = {"what": "w", "spdx": "MIT", "en": "e", "fr": "f"}
+    assert set(bounds()) <= set(sentences())
+    for code in sentences():
+        assert "{" not in Reason(code, 0, facts, 0.5).sentence("en") + Reason(code, 0, facts).sentence("fr")
 
 
 def test_a_finding_counts_from_its_bound_on():

@@ -28,11 +28,19 @@ from hemicycle.sources.jsonl import SUFFIXES, json_object, lines
 #: Words in a run.
 RUN = 13
 MAX_FIELD_CHARACTERS = 64 * 2**20
-_TABLES = {".tsv": "\t", ".csv": ","}
 _ITEMS_AT_ONCE = 1_000
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 Hashes = npt.NDArray[np.uint64]
+
+
+class _Tabs(csv.excel_tab):
+    """Between tabs a quotation mark is a quotation mark."""
+
+    quoting = csv.QUOTE_NONE
+
+
+_TABLES = {".tsv": _Tabs, ".csv": csv.excel}
 
 
 @dataclass(frozen=True)
@@ -133,11 +141,9 @@ def _rows(path: Path, name: str) -> Iterator[Any] | None:
     return _parquet(path, name) if path.suffix.lower() == ".parquet" else None
 
 
-def _table(path: Path, name: str, delimiter: str) -> Iterator[list[str]]:
+def _table(path: Path, name: str, dialect: type[csv.Dialect]) -> Iterator[list[str]]:
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
-    # In tables between tabs a quotation mark is one.
-    quotes = {"quoting": csv.QUOTE_NONE} if delimiter == "\t" else {}
-    rows = csv.reader((line for _, line in lines(path, name)), delimiter=delimiter, **quotes)
+    rows = csv.reader((line for _, line in lines(path, name)), dialect)
     try:
         yield from rows
     except csv.Error as error:

@@ -163,8 +163,11 @@ def _count_languages(found: Measured, runs: pl.DataFrame, declared: Sequence[str
         return
     by_card = pl.col("declared").is_null() & pl.col("language").is_in(list(declared))
     by_row = (pl.col("language") == pl.col("declared")).fill_null(False)
-    other = spoken.filter(~(by_card | by_row))["characters"].sum()
-    found.contradicted = (found.contradicted[0] + other, found.contradicted[1] + spoken["characters"].sum())
+    other = int(spoken.filter(~(by_card | by_row))["characters"].sum())
+    found.contradicted = (
+        found.contradicted[0] + other,
+        found.contradicted[1] + int(spoken["characters"].sum()),
+    )
 
 
 def _count_signals(found: Measured, rows: pl.DataFrame, lengths: npt.NDArray[np.int64]) -> None:

@@ -39,7 +39,7 @@ class Reason:
     def sentence(self, language: Language) -> str:
         facts = {**self.facts, "share": format_percent(self.share or 0, language)}
         facts["here"] = self.facts.get(language, "")
-        return _sentences()[self.code][language].format_map(facts)
+        return sentences()[self.code][language].format_map(facts)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,8 @@ def bounds() -> Mapping[str, Bound]:
 
 
 @functools.cache
-def _sentences() -> Mapping[str, Mapping[Language, str]]:
+def sentences() -> Mapping[str, Mapping[Language, str]]:
+    """`reasons.csv`: code → language → sentence, with places for facts."""
     return {row["code"]: {"en": row["en"], "fr": row["fr"]} for row in _rows("reasons.csv")}
 
 
