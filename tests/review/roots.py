@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 WORDS = (
     "la commune rivière marché jardin école pont lumière saison travail voyage histoire famille maison "
     "village chemin forêt musique théâtre cuisine lettre santé budget récolte atelier mémoire fenêtre "
-    "colline moulin boulanger instituteur médecin facteur paysan pêcheur conseil mairie fontaine place église clocher verger"
+    "colline moulin boulanger instituteur médecin facteur paysan pêcheur conseil mairie fontaine "
+    "place église clocher verger"
 ).split()
 FRAMES = (
     "Dans le {0}, on raconte que le {1} a changé depuis que la {2} est ouverte.",
