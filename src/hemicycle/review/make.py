@@ -186,7 +186,7 @@ def _look(
                 counted,
                 reading,
                 languages[0] if len(languages) == 1 else None,
-                found.expression,
+                found.of_cards,
                 documents,
             )
             passages = annotate_documents(

@@ -94,14 +94,18 @@ def count(subset: Subset, reading: Card, sample: int | None, bar: Bar) -> Counte
 
 
 def write_sample(
-    subset: Subset, counted: Counted, reading: Card, language: str | None, licence: str | None, out: Path
+    subset: Subset,
+    counted: Counted,
+    reading: Card,
+    language: str | None,
+    licences: tuple[StatedLicence, ...],
+    out: Path,
 ) -> int:
     """Write the documents to measure as one Parquet file and return how many.
 
     A document's id becomes ``FILE#ROW``: ids of strangers need not be distinct. What it states of its
-    language stands before `language`; its licence is that of its row, else `licence`.
+    language stands before `language`; to what it states of its licence comes what cards state.
     """
-    given = (StatedLicence("distributor", licence, "the card"),) if licence is not None else ()
 
     def chosen() -> Iterator[Document]:
         for number, row, document in _documents(subset, reading):
@@ -112,7 +116,7 @@ def write_sample(
                     group=None,
                     language=document.language or language,
                     kind=document.kind or reading.kind,
-                    licences=document.licences or given,
+                    licences=licences + document.licences,
                 )
 
     return write_documents(out, subset.name, chosen())

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hemicycle.documents import StatedLicence
 from hemicycle.errors import HemicycleError
 from hemicycle.review.subsets import Dataset, Subset
 from hemicycle.review.verdict import DUTIES, REFUSE, REVIEW, Reason
@@ -54,11 +55,13 @@ class Found:
 
     Attributes:
         statements: as objects of the report, each with place and quotation.
+        of_cards: those of the cards, as a document carries them.
         expression: where all of them name one licence exactly.
         languages: declared by the card.
     """
 
     statements: tuple[dict[str, Any], ...]
+    of_cards: tuple[StatedLicence, ...]
     expression: str | None
     obligations: tuple[str, ...]
     languages: tuple[str, ...]
@@ -128,6 +131,7 @@ def stated(subset: Subset, dataset: Dataset, cards: Cards, rows: Mapping[str, in
         reasons.append(Reason("obligations", DUTIES, {"what": ", ".join(obligations)}))
     return Found(
         tuple(_statement(cell, policy) for cell in audited.cells),
+        tuple(StatedLicence("distributor", cell, place) for place, cell in said[:stated_by_cards]),
         one if len(set(expressions)) == 1 else None,
         obligations,
         _languages(text),
