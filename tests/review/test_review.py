@@ -353,3 +353,26 @@ def test_no_card_makes_the_reading_of_statements_fail(lines, body):
         for reason in found.reasons:
             assert reason.sentence("en")
             assert reason.sentence("fr")
+
+
+def test_a_text_that_two_subsets_have_is_taken_once(tmp_path):
+    shared = [story(n) for n in range(6)]
+    write(tmp_path / "d" / "a", [*shared, shared[0]], "license: cc0-1.0\nlanguage: fr")
+    write(tmp_path / "d" / "b", [*shared, story(50)], "license: cc0-1.0\nlanguage: fr")
+    made = review(tmp_path / "d", tmp_path / "out", Asked(sample=None), taken=tmp_path / "taken")
+    assert subset(made, "a")["duplicates"]["exact_inside"] == 1
+    assert subset(made, "b")["duplicates"]["near_elsewhere"] == 6
+    assert [one["documents"] for one in made["taken"]] == [6, 1]
+
+
+def test_the_bounds_on_the_page_are_those_of_the_table():
+    page = (Path(__file__).parents[2] / "docs" / "review.md").read_text("utf-8")
+    table = page.split("|---|---|---|---|---|\n")[1].split("\n\n")[0].splitlines()
+    told = [[cell.strip() for cell in row.strip("|").split("|")][2:] for row in table]
+    assert told == [
+        [
+            "–" if least is None else "any" if least == 0 else f"{least:g}"
+            for least in (b.duty, b.review, b.refuse)
+        ]
+        for b in bounds().values()
+    ]
