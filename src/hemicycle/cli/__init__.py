@@ -25,6 +25,7 @@ VERBS = {
     "collect": "Bring the sources' files in and read them as documents.",
     "clear": "Compute rights, show what they hold back; sign and revoke decisions on sources.",
     "rights": "Explain a term of protection, a document, a table of licences, a page's opt-outs.",
+    "review": "Review somebody else's data set: rights, quality, copies; a verdict a subset.",
     "govern": "Say who may decide what; check decisions; take complaints to their end.",
     "curate": "Clean, filter, split and deduplicate the admitted documents.",
     "tokenize": "Train the tokenizers and tokenise the corpora.",

@@ -63,7 +63,7 @@ def read(folder: Path, card: Card) -> Iterator[Document]:
     found = False
     for path in selected_files(folder, card):
         origin = path.relative_to(folder).as_posix()
-        documents = _documents(path, origin, card)
+        documents = documents_of_file(path, origin, card)
         if documents is None:
             continue
         found = True
@@ -104,8 +104,11 @@ def stated_licences(folder: Path) -> tuple[StatedLicence, ...]:
     )
 
 
-def _documents(path: Path, origin: str, card: Card) -> Iterator[Document] | None:
-    """The documents of one file, or None for a file that accompanies the data."""
+def documents_of_file(path: Path, origin: str, card: Card) -> Iterator[Document] | None:
+    """The documents of one file, or None for a file that accompanies the data.
+
+    Raises InputError for a file that no reader knows.
+    """
     name, suffix = path.name.lower(), path.suffix.lower()
     if name.startswith(".") or any(part.startswith(".") for part in origin.split("/")):
         return None
