@@ -27,7 +27,7 @@ from hemicycle.governance.complaint_step import deadlines
 from hemicycle.governance.rules import KINDS
 from hemicycle.rights import layers, term_rules
 from hemicycle.rights.policy import load_policy
-from hemicycle.sites import Site, load_sites
+from hemicycle.sites import load_sites
 from hemicycle.sources import READERS
 from hemicycle.steps import Outcome
 

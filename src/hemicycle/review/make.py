@@ -119,7 +119,9 @@ def review(
             for n, subset in enumerate(dataset.subsets)
             for place in [Path(scratch) / f"{n:05d}"]
         ]
-        twins = find_twins(corpus, [s.measured.shards if s.measured else [] for s in seen])
+        twins = find_twins(
+            corpus, [s.measured.shards if s.measured else [] for s in seen], Path(scratch) / "near"
+        )
         subsets = [_judged(one, twin, corpus, evaluations) for one, twin in zip(seen, twins, strict=True)]
         report = {
             "dataset": flatten(dataset.name),
@@ -141,7 +143,7 @@ def review(
                 for one in seen
                 if one.measured and one.counted and one.found.expression and verdict(one.reasons) < REVIEW
             ]
-            report["taken"] = write_taken(chosen, corpus, taken)
+            report["taken"] = write_taken(chosen, corpus, taken, Path(scratch) / "near-taken")
     write_report(report, out)
     return report
 

@@ -235,14 +235,14 @@ class Twins:
     elsewhere: int
 
 
-def find_twins(corpus: Corpus, subsets: Sequence[Sequence[Path]]) -> list[Twins]:
+def find_twins(corpus: Corpus, subsets: Sequence[Sequence[Path]], scratch: Path) -> list[Twins]:
     """Near copies of each subset: of the corpus first, then of subsets that come before, then of itself."""
     files = [*corpus.shards, *(path for shards in subsets for path in shards)]
     sizes = [sum(pq.read_metadata(path).num_rows for path in shards) for shards in subsets]
     total = corpus.rows + sum(sizes)
     if not total:
         return [Twins(0, 0, 0) for _ in subsets]
-    twin = near_duplicates(files, np.arange(total))
+    twin = near_duplicates(files, np.arange(total), scratch)
     found, first = [], corpus.rows
     for size in sizes:
         own = twin[first : first + size]
@@ -258,7 +258,7 @@ def find_twins(corpus: Corpus, subsets: Sequence[Sequence[Path]]) -> list[Twins]
 
 
 def without_twins(
-    corpus: Corpus, subsets: Sequence[Measured]
+    corpus: Corpus, subsets: Sequence[Measured], scratch: Path
 ) -> Iterator[tuple[Measured, list[npt.NDArray[np.bool_]]]]:
     """For each subset, shard by shard, which documents to take: they keep the rules, hold nothing of an
     evaluation, and are no copy of the corpus or of another one that is taken."""
@@ -267,7 +267,7 @@ def without_twins(
     files = [*corpus.shards, *(path for m in subsets for path in m.shards)]
     if len(takes):
         order = np.concatenate([np.arange(corpus.rows), corpus.rows + np.flatnonzero(takes)])
-        takes &= near_duplicates(files, order)[corpus.rows :] < 0
+        takes &= near_duplicates(files, order, scratch)[corpus.rows :] < 0
     first = 0
     for m in subsets:
         chosen = []

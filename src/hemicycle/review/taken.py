@@ -50,12 +50,14 @@ def check_room(folder: Path) -> None:
         )
 
 
-def write_taken(usable: Sequence[Usable], corpus: Corpus, out: Path) -> list[dict[str, object]]:
+def write_taken(
+    usable: Sequence[Usable], corpus: Corpus, out: Path, scratch: Path
+) -> list[dict[str, object]]:
     """Write what could be taken of each subset; one object each with `name`, `subset` and `documents`."""
     out.mkdir(parents=True, exist_ok=True)
     names: set[str] = set()
     told: list[dict[str, object]] = []
-    chosen = without_twins(corpus, [measured for *_, measured, _ in usable])
+    chosen = without_twins(corpus, [measured for *_, measured, _ in usable], scratch)
     for (subset, found, counted, _, reading), (measured, takes) in zip(usable, chosen, strict=True):
         name = _name(subset.name, names)
         (out / name).mkdir()
