@@ -229,6 +229,16 @@ def write_corpus(folder: Path, samples: Path, megabytes: float, seed: int) -> No
     done.write_text(json.dumps({"recipe": recipe, "figures": figures}, indent=1, ensure_ascii=False), "utf-8")
 
 
+def made_corpus(arguments: list[str]) -> Path:
+    """The folder of the corpus: the one given, or the one in the cache, made where it is not there yet."""
+    if arguments:
+        return Path(arguments[0])
+    folder = cache_folder() / "bench-corpus"
+    if not (folder / "corpus.parquet").is_file():
+        write_corpus(folder, SAMPLES, 100.0, 1)
+    return folder
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", default=cache_folder() / "bench-corpus")

@@ -5,8 +5,7 @@ look for near copies with the same bands and rows, and write what they keep. Our
 data, tells languages, measures what datatrove leaves out and keeps what it drops; datatrove gets a plain
 splitter in place of its French one, and none of these steps.
 
-    python bench/corpus.py FOLDER
-    python bench/end_to_end.py FOLDER
+    python bench/end_to_end.py [FOLDER]
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
+from corpus import made_corpus
 from hemicycle.curate import annotate_source, make_corpus
 from hemicycle.curate.rules import load_sets
 from hemicycle.documents import Document, read_batches, write_documents, write_parquet
@@ -45,7 +45,7 @@ def ours(folder: Path, out: Path) -> None:
 
 
 def main() -> None:
-    texts = pl.read_parquet(Path(sys.argv[1]) / "corpus.parquet", columns=["id", "kind", "text"])
+    texts = pl.read_parquet(made_corpus(sys.argv[1:]) / "corpus.parquet", columns=["id", "kind", "text"])
     peer = str(python_of("datatrove", DATATROVE))
     commands = {"hemicycle": [sys.executable, __file__, "--ours"], "datatrove": [peer, str(PEER)]}
     spent: dict[str, list[Spent]] = {name: [] for name in commands}

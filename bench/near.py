@@ -5,8 +5,7 @@ time is that of all processes, those of a fork server too; memory is the largest
 there together, what they share counted once. datatrove has a plain splitter in place of its French one, with
 which it would be several times slower.
 
-    python bench/corpus.py FOLDER
-    python bench/near.py FOLDER
+    python bench/near.py [FOLDER]
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from corpus import made_corpus
 from hemicycle.curate.near import COLUMN, TYPE, signatures, to_arrow
 from hemicycle.curate.twins import near_duplicates
 from hemicycle.curate.words import split_words, text_buffers
@@ -87,7 +87,7 @@ def report(name: str, stays: set[str], pairs: pl.DataFrame, alone: set[str]) -> 
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
+    folder = made_corpus(sys.argv[1:])
     peer = str(python_of("datatrove", ["datatrove[processing]==0.10.1", "tokenizers", "xxhash<4"]))
     pairs = pl.read_parquet(folder / "pairs.parquet")
     texts = pl.read_parquet(folder / "corpus.parquet", columns=["id", "text"])

@@ -12,7 +12,10 @@ import venv
 from collections.abc import Sequence
 from pathlib import Path
 
-DATATROVE = ("datatrove==0.10.1", "spacy==3.8.18", "nltk==3.10.4", "numba", "orjson", "xxhash", "pyarrow")
+DATATROVE = (
+    *("datatrove==0.10.1", "spacy==3.8.18", "nltk==3.10.4", "tokenizers==0.23.3"),
+    *("numba", "orjson", "pyarrow", "xxhash<4"),
+)
 
 
 def cache_folder() -> Path:

@@ -4,8 +4,7 @@ The peer knows e-mail and IP addresses; ours looks for everything in its table. 
 a process of its own, in turn with the other; only the replacing is timed. Errors count labelled e-mail and IP
 addresses that are still in the text (missed), and texts without any that were changed (false).
 
-    python bench/corpus.py FOLDER
-    python bench/personal.py FOLDER
+    python bench/personal.py [FOLDER]
 """
 
 from __future__ import annotations
@@ -21,8 +20,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from corpus import made_corpus
 from hemicycle.curate.personal import mask
-from peers import python_of
+from peers import DATATROVE, python_of
 
 ROUNDS = 5
 #: Characters of a kind that are read, at most.
@@ -41,8 +41,8 @@ def ours(texts: Path) -> tuple[float, list[str]]:
     return time.process_time() - begin, made
 
 
-def run(python: str, script: Path, texts: Path) -> tuple[float, list[str]]:
-    done = subprocess.run([python, str(script), str(texts)], check=True, capture_output=True, text=True)
+def run(python: str, script: Path, *arguments: str) -> tuple[float, list[str]]:
+    done = subprocess.run([python, str(script), *arguments], check=True, capture_output=True, text=True)
     spent, made = json.loads(done.stdout.splitlines()[-1])
     return spent, made
 
@@ -56,7 +56,8 @@ def speed(folder: Path, scratch: Path, peer: str) -> None:
         file.write_text(json.dumps(texts.to_list()), "utf-8")
         megabytes = texts.str.len_bytes().sum() / 1e6
         pairs = [
-            (run(sys.executable, Path(__file__), file)[0], run(peer, PEER, file)[0]) for _ in range(ROUNDS)
+            (run(sys.executable, Path(__file__), "--ours", str(file))[0], run(peer, PEER, str(file))[0])
+            for _ in range(ROUNDS)
         ]
         ratios = [theirs / mine for mine, theirs in pairs]
         print(
@@ -74,7 +75,7 @@ def errors(scratch: Path, peer: str) -> None:
     ]
     file = scratch / "labelled.json"
     file.write_text(json.dumps([case["text"] for case in cases]), "utf-8")
-    for name, made in (("ours", ours(file)[1]), ("datatrove", run(peer, PEER, file)[1])):
+    for name, made in (("ours", ours(file)[1]), ("datatrove", run(peer, PEER, str(file))[1])):
         for kind in ("email", "ip"):
             values = [
                 (case["text"][start:end], after)
@@ -91,11 +92,11 @@ def errors(scratch: Path, peer: str) -> None:
 
 
 def main() -> None:
-    place = Path(sys.argv[1])
-    if place.is_file():
-        print(json.dumps(ours(place)))
+    if sys.argv[1:2] == ["--ours"]:
+        print(json.dumps(ours(Path(sys.argv[2]))))
         return
-    peer = str(python_of("datatrove", ["datatrove==0.10.1"]))
+    place = made_corpus(sys.argv[1:])
+    peer = str(python_of("datatrove", DATATROVE))
     with tempfile.TemporaryDirectory() as scratch:
         errors(Path(scratch), peer)
         speed(place, Path(scratch), peer)

@@ -1,9 +1,8 @@
 """Learning tokens and making them, beside `tokenizers` alone and datatrove's tokeniser step.
 
-    python bench/tokens.py --corpus FOLDER --peer PYTHON [--rounds 3]
+    python bench/tokens.py [FOLDER] [--rounds 3]
 
-FOLDER holds corpus.parquet and corpus.jsonl as bench/corpus.py writes them; PYTHON is the interpreter of an
-environment with datatrove and tokenizers. Both sides of the last ratio read their file, tokenise under the
+FOLDER holds corpus.parquet and corpus.jsonl as bench/corpus.py writes them. Both sides of the last ratio read their file, tokenise under the
 very same tokenizer.json and write tokens to disk: ours Parquet to shards with the map of documents, the peer
 JSONL through its own reader and DocumentTokenizer. CPU times are those of all threads and of the processes
 that were waited for. Learning is timed without and with reading the corpus and proving equal ids, which
@@ -27,12 +26,14 @@ import pyarrow.parquet as pq
 import rustbpe
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+from corpus import made_corpus
 from hemicycle.curate import CORPUS
 from hemicycle.documents import write_parquet
 from hemicycle.tokens import Order, make_plan, tokenize, train_tokenizer
 from hemicycle.tokens.encoder import byte_level
 from hemicycle.tokens.pattern import PATTERN
 from hemicycle.tokens.tokenizer import Sample
+from peers import DATATROVE, python_of
 
 VOCABULARY = 16_384
 PEER = """
@@ -53,15 +54,16 @@ LocalPipelineExecutor(
 
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    asked.add_argument("--corpus", type=Path, required=True)
-    asked.add_argument("--peer", required=True)
+    asked.add_argument("folder", type=Path, nargs="?")
     asked.add_argument("--rounds", type=int, default=3)
     given = asked.parse_args()
+    corpus = given.folder or made_corpus([])
+    peer = str(python_of("datatrove", DATATROVE))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _as_corpus(given.corpus / "corpus.parquet", folder / "corpus")
+        _as_corpus(corpus / "corpus.parquet", folder / "corpus")
         (folder / "jsonl").mkdir()
-        shutil.copy(given.corpus / "corpus.jsonl", folder / "jsonl")
+        shutil.copy(corpus / "corpus.jsonl", folder / "jsonl")
         texts = list(Sample(folder / "corpus"))
         size = sum(len(text.encode("utf-8")) for text in texts) / 1e6
         print(f"{size:.1f} MB of text, vocabulary {VOCABULARY}")
@@ -91,7 +93,7 @@ def main() -> None:
         def peer() -> None:
             shutil.rmtree(folder / "peer", ignore_errors=True)
             words = [
-                given.peer,
+                peer,
                 "-c",
                 PEER,
                 folder / "jsonl",
