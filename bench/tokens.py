@@ -2,11 +2,11 @@
 
     python bench/tokens.py [FOLDER] [--rounds 3]
 
-FOLDER holds corpus.parquet and corpus.jsonl as bench/corpus.py writes them. Both sides of the last ratio read their file, tokenise under the
-very same tokenizer.json and write tokens to disk: ours Parquet to shards with the map of documents, the peer
-JSONL through its own reader and DocumentTokenizer. CPU times are those of all threads and of the processes
-that were waited for. Learning is timed without and with reading the corpus and proving equal ids, which
-`tokenizers` alone is spared.
+FOLDER holds corpus.parquet and corpus.jsonl as bench/corpus.py writes them. Both sides of the last ratio
+read their file, tokenise under the very same tokenizer.json and write tokens to disk: ours Parquet to
+shards with the map of documents, the peer JSONL through its own reader and DocumentTokenizer. CPU times
+are those of all threads and of the processes that were waited for. Learning is timed without and with
+reading the corpus and proving equal ids, which `tokenizers` alone is spared.
 """
 
 from __future__ import annotations
