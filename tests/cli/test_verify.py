@@ -42,7 +42,7 @@ def test_whoever_gives_the_key_is_not_told_to_compare_it(tmp_path, call):
 
 
 def test_the_verdict_and_the_facts_are_results_and_stand_on_stdout(built, tmp_path, call):
-    assert call("verify", built) == (0, "lines: 6\neverything is what the ledger says\n", "")
+    assert call("verify", built) == (0, "lines: 8\neverything is what the ledger says\n", "")
     release = build_miniature(tmp_path / "mini").release(tmp_path / "v0")
     code, out, err = call("verify", release)
     assert (code, err) == (0, "")
