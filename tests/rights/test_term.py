@@ -227,6 +227,13 @@ def test_what_is_unknown_or_cannot_be_is_put_up_for_review(work, why):
     assert (judged.verdict, judged.explanation, judged.free_from) == ("review", why, None)
 
 
+@pytest.mark.parametrize("country", ["FR", "CA"])
+def test_where_nobody_is_named_no_year_of_death_is_asked_for(country):
+    """Canada's rows have conditions on the death, so that none of them applies; those of France have none."""
+    assert judge(Work(published=1900), country, TODAY).explanation == "no-author"
+    assert judge(by(None, published=1900), country, TODAY).explanation == "unknown-death"
+
+
 def test_canada_has_no_rule_for_collective_works_and_says_so():
     assert judge(by(published=1900, kind="collective"), "CA", TODAY).explanation == "no-term-rule"
 
