@@ -97,6 +97,21 @@ def test_a_text_whose_author_is_not_named_is_not_free_by_who_worked_on_it(role):
     assert term([Author("T", role, death=1900)], "FR", TODAY).explanation == "no-author"
 
 
+@pytest.mark.parametrize("role", ["text", "speech", "Speech 0", "speaker 0"])
+def test_a_role_named_like_a_layer_is_no_author(role):
+    assert term([Author("A", role, death=1900)], "FR", TODAY).explanation == "no-author"
+
+
+@pytest.mark.parametrize("role", ["scan", "recording", "broadcast", "critical-edition", "scanner 1"])
+def test_a_role_named_like_a_right_of_others_is_a_layer_of_its_own(role):
+    assert beside(role, "DE", published=1900) == ("review", "unknown-death", None)
+
+
+def test_a_role_with_a_number_is_not_taken_for_one_of_several_scanners():
+    people = [SAND, Author("S", "scanner"), Author("N", "scanner 1"), Author("N", "scanner 2")]
+    assert term(people, "FR", TODAY, confirmed=EVERY_ROW).explanation == "unknown-death"
+
+
 def test_of_two_layers_held_back_for_two_reasons_what_nobody_can_lift_is_told():
     contested = Author("A", death=1930, flags=("mplf",), published=1910)
     on = date(2026, 1, 1)
