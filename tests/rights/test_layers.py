@@ -324,6 +324,23 @@ def test_who_was_born_in_a_known_year_is_known(known):
     assert (judged.verdict, judged.explanation) == ("review", "unknown-death")
 
 
+def test_a_body_s_part_waits_for_its_publication_whoever_died_beside_it():
+    body, author = Author("Académie", flags=("collective",), death=1850), Author("A", death=1850)
+    for people in ([body], [body, author]):
+        judged = term(people, "FR", TODAY, confirmed=EVERY_ROW)
+        assert (judged.verdict, judged.explanation) == ("review", "unknown-publication")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"published": 2030}, {"birth": 1800, "published": 1700}, {"published": 0}, {"death": 0}]
+)
+def test_years_that_cannot_be_right_are_not_hidden_by_an_author_beside_them(wrong):
+    people = [Author("A", **{"death": 1850} | wrong), Author("B", death=1850)]
+    for some in (people[:1], people):
+        judged = term(some, "FR", TODAY, confirmed=EVERY_ROW)
+        assert (judged.verdict, judged.explanation) == ("review", "implausible-dates")
+
+
 def test_a_film_is_no_collective_work():
     film = [Author("Studio", flags=("collective", "audiovisual"), published=1950)]
     assert term(film, "FR", TODAY, confirmed=EVERY_ROW).explanation == "unknown-death"
@@ -340,7 +357,7 @@ def test_nobody_speaks_after_his_death():
 # ── laws ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-@given(YEARS, YEARS, DAYS)
+@given(YEARS.filter(bool), YEARS.filter(bool), DAYS)
 def test_a_later_death_never_frees_earlier(one, other, day):
     early, late = sorted((one, other))
     if term(died(late), "FR", day).verdict == "allow":

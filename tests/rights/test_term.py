@@ -218,6 +218,9 @@ def test_a_foreign_work_is_contested_where_home_frees_it_sooner():
         (Work((Lifetime(1900, 1850),)), "implausible-dates"),
         (Work((Lifetime(1700, 1900),)), "implausible-dates"),
         (by(2027), "implausible-dates"),
+        (by(0), "implausible-dates"),
+        (by(published=0, kind="anonymous"), "implausible-dates"),
+        (by(1900, published=0), "implausible-dates"),
         (by(1900, published=2027), "implausible-dates"),
         (Work((Lifetime(1900, 1950),), published=1890), "implausible-dates"),
     ],
@@ -399,8 +402,20 @@ def test_knowing_the_year_of_publication_never_leads_outside_the_readings_withou
         return  # It came out after their deaths, which says more than a year.
     blind = judge(replace(work, published=None, posthumous=False), country, day)
     seeing = judge(replace(work, posthumous=False), country, day)
-    if blind.safe_from is not None and seeing.safe_from is not None:
-        assert blind.earliest <= seeing.earliest <= seeing.safe_from <= blind.safe_from
+    if blind.safe_from is None or seeing.safe_from is None:
+        return
+    assert seeing.earliest <= seeing.safe_from <= blind.safe_from
+    at_home = judge(replace(work, published=None, posthumous=False, origin=None), work.origin or "FR", day)
+    if at_home.free_from is not None:  # Else nothing is compared, and the term here is told.
+        assert blind.earliest <= seeing.earliest
+
+
+def test_a_home_that_cannot_be_reckoned_without_the_year_of_publication_is_not_compared():
+    book = {"published": 1700, "origin": "US"}
+    seeing = judge(Work((Lifetime(death=1726, nationality="US"),), **book), "FR", TODAY)
+    blind = judge(Work((Lifetime(death=1726, nationality="US"),), origin="US"), "FR", TODAY)
+    assert (seeing.free_from, seeing.safe_from) == (date(1796, 1, 1), date(1797, 1, 1))
+    assert blind.earliest == blind.free_from == blind.safe_from == date(1797, 1, 1)
 
 
 @given(WORKS, IN, DAYS, st.integers(min_value=1, max_value=400))

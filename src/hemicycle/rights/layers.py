@@ -197,6 +197,10 @@ def _spoke_after_death(author: Author) -> bool:
 
 
 def _works(layer: list[Author]) -> Iterator[Work]:
+    bodies = [a for a in layer if "collective" in a.flags]
+    if 0 < len(bodies) < len(layer):
+        # What a body made is counted from its publication, whoever is named beside it.
+        yield from _works(bodies)
     flags = {flag for author in layer for flag in author.flags}
     years = {author.published for author in layer}
     # Years that contradict each other are no year.
@@ -207,7 +211,7 @@ def _works(layer: list[Author]) -> Iterator[Work]:
     if neighbour in (None, "critical-edition"):
         # Who established a text has written notes, too.
         yield Work(
-            tuple(Lifetime(a.birth, a.death, "mplf" in a.flags) for a in layer),
+            tuple(Lifetime(a.birth, a.death, "mplf" in a.flags, published=a.published) for a in layer),
             "audiovisual" if "audiovisual" in flags else _kind(layer),
             published,
             "posthumous" in flags,
