@@ -252,10 +252,16 @@ def beside(role, country="FR", on=TODAY, confirmed=EVERY_ROW, **facts):
 
 
 def test_a_faithful_scan_adds_no_right_where_a_row_says_so():
-    for country, free in (("FR", "1947-01-01"), ("DE", "1947-01-01")):
-        assert beside("scanner", country) == ("allow", "term-free", free)
+    for country in ("FR", "DE", "BE", "LU"):
+        assert beside("scanner", country) == ("allow", "term-free", "1947-01-01")
+        assert beside("scanner", country, confirmed=frozenset())[:2] == ("review", "rule-awaits-counsel")
     assert beside("scanner", "CH") == ("review", "no-term-rule", None)
-    assert beside("scanner", confirmed=frozenset()) == ("review", "rule-awaits-counsel", "1947-01-01")
+
+
+def test_spain_protects_mere_photographs_and_a_scan_may_be_one():
+    assert beside("scanner", "ES", published=2000) == ("allow", "term-free", "2026-01-01")
+    assert beside("scanner", "ES", published=2001) == ("deny", "neighbouring-right", "2027-01-01")
+    assert beside("scanner", "ES") == ("review", "unknown-publication", None)
 
 
 def test_what_an_optical_reader_makes_of_a_scan_is_the_text():
@@ -268,10 +274,10 @@ def test_a_scan_of_a_protected_text_is_a_protected_text():
 
 
 @pytest.mark.parametrize("role", ["performer", "narrator", "producer"])
-def test_a_recording_is_protected_for_seventy_years_from_its_publication(role):
-    assert beside(role, published=1955) == ("allow", "term-free", "2026-01-01")
-    assert beside(role, published=1956) == ("deny", "neighbouring-right", "2027-01-01")
-    assert beside(role, "DE", published=1956) == ("deny", "neighbouring-right", "2027-01-01")
+@pytest.mark.parametrize("country", ["FR", "BE", "LU", "ES", "DE"])
+def test_a_recording_is_protected_for_seventy_years_from_its_publication(role, country):
+    assert beside(role, country, published=1955) == ("allow", "term-free", "2026-01-01")
+    assert beside(role, country, published=1956) == ("deny", "neighbouring-right", "2027-01-01")
     assert beside(role, published=1955, confirmed=frozenset())[:2] == ("review", "rule-awaits-counsel")
 
 
@@ -279,9 +285,10 @@ def test_a_recording_of_which_nobody_knows_when_it_came_out_is_put_up_for_review
     assert beside("performer", death=1900) == ("review", "unknown-publication", None)
 
 
-def test_a_broadcast_is_protected_for_fifty_years():
-    assert beside("broadcaster", published=1975) == ("allow", "term-free", "2026-01-01")
-    assert beside("broadcaster", published=1976) == ("deny", "neighbouring-right", "2027-01-01")
+@pytest.mark.parametrize("country", ["FR", "BE", "LU", "ES", "DE"])
+def test_a_broadcast_is_protected_for_fifty_years(country):
+    assert beside("broadcaster", country, published=1975) == ("allow", "term-free", "2026-01-01")
+    assert beside("broadcaster", country, published=1976) == ("deny", "neighbouring-right", "2027-01-01")
 
 
 def test_no_rule_on_books_frees_a_recording():
