@@ -59,9 +59,9 @@ VERBS = {
 #: Raised by one when a stage would make something else of the same input.
 VERSIONS = {
     "raw": 1,
-    "documents": 4,
-    "optout": 2,
-    "rights": 3,
+    "documents": 5,
+    "optout": 3,
+    "rights": 4,
     "cleared": 1,
     "admitted": 1,
     "annotated": 1,

@@ -97,6 +97,21 @@ def test_a_text_whose_author_is_not_named_is_not_free_by_who_worked_on_it(role):
     assert term([Author("T", role, death=1900)], "FR", TODAY).explanation == "no-author"
 
 
+@pytest.mark.parametrize("role", ["text", "speech", "Speech 0", "speaker 0"])
+def test_a_role_named_like_a_layer_is_no_author(role):
+    assert term([Author("A", role, death=1900)], "FR", TODAY).explanation == "no-author"
+
+
+@pytest.mark.parametrize("role", ["scan", "recording", "broadcast", "critical-edition", "scanner 1"])
+def test_a_role_named_like_a_right_of_others_is_a_layer_of_its_own(role):
+    assert beside(role, "DE", published=1900) == ("review", "unknown-death", None)
+
+
+def test_a_role_with_a_number_is_not_taken_for_one_of_several_scanners():
+    people = [SAND, Author("S", "scanner"), Author("N", "scanner 1"), Author("N", "scanner 2")]
+    assert term(people, "FR", TODAY, confirmed=EVERY_ROW).explanation == "unknown-death"
+
+
 def test_of_two_layers_held_back_for_two_reasons_what_nobody_can_lift_is_told():
     contested = Author("A", death=1930, flags=("mplf",), published=1910)
     on = date(2026, 1, 1)
@@ -237,10 +252,16 @@ def beside(role, country="FR", on=TODAY, confirmed=EVERY_ROW, **facts):
 
 
 def test_a_faithful_scan_adds_no_right_where_a_row_says_so():
-    for country, free in (("FR", "1947-01-01"), ("DE", "1947-01-01")):
-        assert beside("scanner", country) == ("allow", "term-free", free)
+    for country in ("FR", "DE", "BE", "LU"):
+        assert beside("scanner", country) == ("allow", "term-free", "1947-01-01")
+        assert beside("scanner", country, confirmed=frozenset())[:2] == ("review", "rule-awaits-counsel")
     assert beside("scanner", "CH") == ("review", "no-term-rule", None)
-    assert beside("scanner", confirmed=frozenset()) == ("review", "rule-awaits-counsel", "1947-01-01")
+
+
+def test_spain_protects_mere_photographs_and_a_scan_may_be_one():
+    assert beside("scanner", "ES", published=2000) == ("allow", "term-free", "2026-01-01")
+    assert beside("scanner", "ES", published=2001) == ("deny", "neighbouring-right", "2027-01-01")
+    assert beside("scanner", "ES") == ("review", "unknown-publication", None)
 
 
 def test_what_an_optical_reader_makes_of_a_scan_is_the_text():
@@ -253,10 +274,10 @@ def test_a_scan_of_a_protected_text_is_a_protected_text():
 
 
 @pytest.mark.parametrize("role", ["performer", "narrator", "producer"])
-def test_a_recording_is_protected_for_seventy_years_from_its_publication(role):
-    assert beside(role, published=1955) == ("allow", "term-free", "2026-01-01")
-    assert beside(role, published=1956) == ("deny", "neighbouring-right", "2027-01-01")
-    assert beside(role, "DE", published=1956) == ("deny", "neighbouring-right", "2027-01-01")
+@pytest.mark.parametrize("country", ["FR", "BE", "LU", "ES", "DE"])
+def test_a_recording_is_protected_for_seventy_years_from_its_publication(role, country):
+    assert beside(role, country, published=1955) == ("allow", "term-free", "2026-01-01")
+    assert beside(role, country, published=1956) == ("deny", "neighbouring-right", "2027-01-01")
     assert beside(role, published=1955, confirmed=frozenset())[:2] == ("review", "rule-awaits-counsel")
 
 
@@ -264,9 +285,10 @@ def test_a_recording_of_which_nobody_knows_when_it_came_out_is_put_up_for_review
     assert beside("performer", death=1900) == ("review", "unknown-publication", None)
 
 
-def test_a_broadcast_is_protected_for_fifty_years():
-    assert beside("broadcaster", published=1975) == ("allow", "term-free", "2026-01-01")
-    assert beside("broadcaster", published=1976) == ("deny", "neighbouring-right", "2027-01-01")
+@pytest.mark.parametrize("country", ["FR", "BE", "LU", "ES", "DE"])
+def test_a_broadcast_is_protected_for_fifty_years(country):
+    assert beside("broadcaster", country, published=1975) == ("allow", "term-free", "2026-01-01")
+    assert beside("broadcaster", country, published=1976) == ("deny", "neighbouring-right", "2027-01-01")
 
 
 def test_no_rule_on_books_frees_a_recording():
@@ -309,6 +331,23 @@ def test_who_was_born_in_a_known_year_is_known(known):
     assert (judged.verdict, judged.explanation) == ("review", "unknown-death")
 
 
+def test_a_body_s_part_waits_for_its_publication_whoever_died_beside_it():
+    body, author = Author("Académie", flags=("collective",), death=1850), Author("A", death=1850)
+    for people in ([body], [body, author]):
+        judged = term(people, "FR", TODAY, confirmed=EVERY_ROW)
+        assert (judged.verdict, judged.explanation) == ("review", "unknown-publication")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"published": 2030}, {"birth": 1800, "published": 1700}, {"published": 0}, {"death": 0}]
+)
+def test_years_that_cannot_be_right_are_not_hidden_by_an_author_beside_them(wrong):
+    people = [Author("A", **{"death": 1850} | wrong), Author("B", death=1850)]
+    for some in (people[:1], people):
+        judged = term(some, "FR", TODAY, confirmed=EVERY_ROW)
+        assert (judged.verdict, judged.explanation) == ("review", "implausible-dates")
+
+
 def test_a_film_is_no_collective_work():
     film = [Author("Studio", flags=("collective", "audiovisual"), published=1950)]
     assert term(film, "FR", TODAY, confirmed=EVERY_ROW).explanation == "unknown-death"
@@ -325,7 +364,7 @@ def test_nobody_speaks_after_his_death():
 # ── laws ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-@given(YEARS, YEARS, DAYS)
+@given(YEARS.filter(bool), YEARS.filter(bool), DAYS)
 def test_a_later_death_never_frees_earlier(one, other, day):
     early, late = sorted((one, other))
     if term(died(late), "FR", day).verdict == "allow":

@@ -218,6 +218,9 @@ def test_a_foreign_work_is_contested_where_home_frees_it_sooner():
         (Work((Lifetime(1900, 1850),)), "implausible-dates"),
         (Work((Lifetime(1700, 1900),)), "implausible-dates"),
         (by(2027), "implausible-dates"),
+        (by(0), "implausible-dates"),
+        (by(published=0, kind="anonymous"), "implausible-dates"),
+        (by(1900, published=0), "implausible-dates"),
         (by(1900, published=2027), "implausible-dates"),
         (Work((Lifetime(1900, 1950),), published=1890), "implausible-dates"),
     ],
@@ -225,6 +228,13 @@ def test_a_foreign_work_is_contested_where_home_frees_it_sooner():
 def test_what_is_unknown_or_cannot_be_is_put_up_for_review(work, why):
     judged = judge(work, "FR", TODAY)
     assert (judged.verdict, judged.explanation, judged.free_from) == ("review", why, None)
+
+
+@pytest.mark.parametrize("country", ["FR", "CA"])
+def test_where_nobody_is_named_no_year_of_death_is_asked_for(country):
+    """Canada's rows have conditions on the death, so that none of them applies; those of France have none."""
+    assert judge(Work(published=1900), country, TODAY).explanation == "no-author"
+    assert judge(by(None, published=1900), country, TODAY).explanation == "unknown-death"
 
 
 def test_canada_has_no_rule_for_collective_works_and_says_so():
@@ -392,8 +402,20 @@ def test_knowing_the_year_of_publication_never_leads_outside_the_readings_withou
         return  # It came out after their deaths, which says more than a year.
     blind = judge(replace(work, published=None, posthumous=False), country, day)
     seeing = judge(replace(work, posthumous=False), country, day)
-    if blind.safe_from is not None and seeing.safe_from is not None:
-        assert blind.earliest <= seeing.earliest <= seeing.safe_from <= blind.safe_from
+    if blind.safe_from is None or seeing.safe_from is None:
+        return
+    assert seeing.earliest <= seeing.safe_from <= blind.safe_from
+    at_home = judge(replace(work, published=None, posthumous=False, origin=None), work.origin or "FR", day)
+    if at_home.free_from is not None:  # Else nothing is compared, and the term here is told.
+        assert blind.earliest <= seeing.earliest
+
+
+def test_a_home_that_cannot_be_reckoned_without_the_year_of_publication_is_not_compared():
+    book = {"published": 1700, "origin": "US"}
+    seeing = judge(Work((Lifetime(death=1726, nationality="US"),), **book), "FR", TODAY)
+    blind = judge(Work((Lifetime(death=1726, nationality="US"),), origin="US"), "FR", TODAY)
+    assert (seeing.free_from, seeing.safe_from) == (date(1796, 1, 1), date(1797, 1, 1))
+    assert blind.earliest == blind.free_from == blind.safe_from == date(1797, 1, 1)
 
 
 @given(WORKS, IN, DAYS, st.integers(min_value=1, max_value=400))

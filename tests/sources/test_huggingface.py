@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import sys
 import types
@@ -113,6 +114,19 @@ def test_csv_rows_are_documents_even_when_a_field_spans_lines(folder: Path) -> N
     one, two = huggingface.read(folder, CARD)
     assert (one.id, one.text, len(one.licences)) == ("7", "Un,\ndeux.", 1)
     assert (two.id, two.text, two.licences[1].evidence) == ("8", "", "data/a.csv.gz, line 4, field “license”")
+
+
+def test_long_fields_are_read_and_the_limit_of_others_stays_as_it_was(tmp_path: Path) -> None:
+    before = csv.field_size_limit()
+    long = b"x" * (before + 1)
+    (tmp_path / "a.csv").write_bytes(b'text\n%b\n%b\n"open' % (long, long))
+    documents = huggingface.read(tmp_path, CARD)
+    for _ in range(2):
+        assert len(next(documents).text) == before + 1
+        assert csv.field_size_limit() == before
+    with pytest.raises(InputError):
+        next(documents)
+    assert csv.field_size_limit() == before
 
 
 @pytest.mark.parametrize(

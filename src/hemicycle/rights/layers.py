@@ -18,30 +18,39 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from hemicycle.documents import Author
 from hemicycle.rights.policy import SEVERITY, reason_of
 from hemicycle.rights.term import OLDEST, Lifetime, TermVerdict, Work, judge
-from hemicycle.rights.term_rules import NEIGHBOURING, WorkKind
+from hemicycle.rights.term_rules import Neighbouring, WorkKind
 
 #: Roles that make no work of authorship of the text.
 NOT_AUTHORS = frozenset("encoder transcriber ocr publisher distributor funder sponsor".split())
 
-#: Role → layer. Every other role, known or not, is a layer of its own: an editor may have written notes.
+#: Role → layer, named after the role that makes it. Every other role, known or not, is a layer of its own: an
+#: editor may have written notes. A layer is named as no other role can be: one called “text” is no author's.
 LAYERS = {
-    **dict.fromkeys(["", "author", "co-author", "coauthor", "writer", "composer", "librettist"], "text"),
-    "translator": "translation",
-    "speaker": "speech",
-    **dict.fromkeys(["scanner", "digitiser", "digitizer"], "scan"),
-    **dict.fromkeys(["performer", "narrator", "producer"], "recording"),
+    **dict.fromkeys(["", "author", "co-author", "coauthor", "writer", "composer", "librettist"], "author"),
+    "translator": "translator",
+    "speaker": "speaker",
+    **dict.fromkeys(["scanner", "digitiser", "digitizer"], "scanner"),
+    **dict.fromkeys(["performer", "narrator", "producer"], "performer"),
+    "broadcaster": "broadcaster",
+    "critical-editor": "critical-editor",
+}
+
+#: Layers that are no work of authorship, or not only one → the right in them.
+_NEIGHBOURS: Mapping[str, Neighbouring] = {
+    "scanner": "scan",
+    "performer": "recording",
     "broadcaster": "broadcast",
     "critical-editor": "critical-edition",
 }
 
 #: Layers of which every contributor has a right of their own, and nobody made them together.
-_EACH_THEIRS = ("speech", *NEIGHBOURING)
+_EACH_THEIRS = ("speaker", *_NEIGHBOURS)
 
 #: What a library says of a scan in which it claims no right.
 PUBLIC_DOMAIN_SCAN = ("scan", "LicenseRef-public-domain")
@@ -168,19 +177,19 @@ def works_of(counted: tuple[Author, ...]) -> tuple[Work, ...] | str:
         return "flagged-author"
     if any(_spoke_after_death(author) for author in counted):
         return "implausible-dates"
-    layers: dict[str, list[Author]] = {}
-    for number, author in enumerate(counted):
-        name = f"{author.role} {number}" if author.role in _EACH_THEIRS else author.role
-        layers.setdefault(name, []).append(author)
-    if not any(name == "text" or name.startswith("speech ") for name in layers):
+    layers: dict[tuple[str, int], list[Author]] = {}
+    for number, author in enumerate(counted, 1):
+        layer = author.role, number if author.role in _EACH_THEIRS else 0
+        layers.setdefault(layer, []).append(author)
+    if not any(role in ("author", "speaker") for role, _ in layers):
         # A translator or an illustrator is known, and who wrote what they worked on is not.
         return "no-author"
-    return tuple(work for layer in layers.values() for work in _works(layer))
+    return tuple(work for people in layers.values() for work in _works(people))
 
 
 def _spoke_after_death(author: Author) -> bool:
     return (
-        author.role == "speech"
+        author.role == "speaker"
         and author.death is not None
         and author.published is not None
         and author.published > author.death
@@ -188,17 +197,21 @@ def _spoke_after_death(author: Author) -> bool:
 
 
 def _works(layer: list[Author]) -> Iterator[Work]:
+    bodies = [a for a in layer if "collective" in a.flags]
+    if 0 < len(bodies) < len(layer):
+        # What a body made is counted from its publication, whoever is named beside it.
+        yield from _works(bodies)
     flags = {flag for author in layer for flag in author.flags}
     years = {author.published for author in layer}
     # Years that contradict each other are no year.
     published = years.pop() if len(years) == 1 else None
-    neighbour = next((kind for kind in NEIGHBOURING if kind == layer[0].role), None)
+    neighbour = _NEIGHBOURS.get(layer[0].role)
     if neighbour is not None:
         yield Work((), neighbour, published)
     if neighbour in (None, "critical-edition"):
         # Who established a text has written notes, too.
         yield Work(
-            tuple(Lifetime(a.birth, a.death, "mplf" in a.flags) for a in layer),
+            tuple(Lifetime(a.birth, a.death, "mplf" in a.flags, published=a.published) for a in layer),
             "audiovisual" if "audiovisual" in flags else _kind(layer),
             published,
             "posthumous" in flags,

@@ -51,12 +51,16 @@ ALWAYS = date.min
 
 @dataclass(frozen=True, order=True)
 class Lifetime:
-    """The years of one contributor; None where unknown. `nationality` is a country's code."""
+    """The years of one contributor; None where unknown. `nationality` is a country's code.
+
+    `published`, the year in which this contribution came out, only tells whether the others can be right.
+    """
 
     birth: int | None = None
     death: int | None = None
     mplf: bool = False
     nationality: str | None = None
+    published: int | None = None
 
     @property
     def revealed(self) -> bool:
@@ -184,15 +188,20 @@ def _settle(reckoned: tuple[Reckoning, ...], on: date, confirmed: frozenset[str]
 
 def _implausible(work: Work, on: date) -> date | None:
     """From which day the dates can be right: None where they can be today, `NEVER` where they never can."""
-    future = on.year
+    future = max(on.year, work.published or 0)
+    if work.published == 0:
+        return NEVER
     for one in work.contributors:
+        published = work.published if one.published is None else one.published
+        if 0 in (one.death, published):
+            # There was no year 0: 0000 is how files write that they do not know.
+            return NEVER
         if one.birth is not None:
             if one.death is not None and not 0 <= one.death - one.birth <= OLDEST:
                 return NEVER
-            if work.published is not None and work.published < one.birth:
+            if published is not None and published < one.birth:
                 return NEVER
-        future = max(future, one.birth or 0, one.death or 0)
-    future = max(future, work.published or 0)
+        future = max(future, one.birth or 0, one.death or 0, published or 0)
     if future <= on.year:
         return None
     return date(future, 1, 1) if future < NEVER.year else NEVER

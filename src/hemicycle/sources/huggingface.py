@@ -129,12 +129,11 @@ def documents_of_file(path: Path, origin: str, card: Card) -> Iterator[Document]
 
 def _csv_documents(path: Path, origin: str, card: Card) -> Iterator[Document]:
     """Rows of a comma-separated file whose first row names the columns; a field may span lines."""
-    csv.field_size_limit(MAX_FIELD_CHARACTERS)
     rows = csv.reader((line for _, line in jsonl.lines(path, origin)), strict=True)
     row_number = 0
     names: list[str] | None = None
     try:
-        for values in rows:
+        for values in _long_rows(rows):
             place = f"{origin}, line {rows.line_num}"
             if names is None:
                 names = values
@@ -152,6 +151,23 @@ def _csv_documents(path: Path, origin: str, card: Card) -> Iterator[Document]:
             yield document_of_row(row, card, origin=origin, anchor=f"R{row_number}", place=place)
     except csv.Error as error:
         raise InputError(f"this is not CSV: {error}", place=f"{origin}, line {rows.line_num}") from None
+
+
+def _long_rows(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    """Rows whose fields may be as long as `MAX_FIELD_CHARACTERS`.
+
+    The limit is that of the whole process, and other readers refuse long fields by it: it is put back before
+    a row is handed out.
+    """
+    while True:
+        before = csv.field_size_limit(MAX_FIELD_CHARACTERS)
+        try:
+            row = next(rows, None)
+        finally:
+            csv.field_size_limit(before)
+        if row is None:
+            return
+        yield row
 
 
 def fetch_dataset(name: str, into: Path, *, include: Sequence[str] = ()) -> str:

@@ -66,6 +66,17 @@ def test_the_most_specific_content_decides() -> None:
     assert value(licence(PERMITS, "/presse/") + licence("", "/presse/")) == "reserved"
 
 
+@pytest.mark.parametrize("whole", ["https://site.example/*", "/%70%72%65*"])
+def test_how_a_pattern_is_written_makes_it_no_more_specific(whole: str) -> None:
+    shut = licence('<prohibits type="usage">all</prohibits>', "/presse/*")
+    assert value(licence(PERMITS, whole) + shut) == "reserved"
+
+
+def test_an_address_in_the_query_of_a_pattern_names_no_site() -> None:
+    page = "https://site.example/r?to=https://other.example/a"
+    assert value(licence("", "/r?to=https://other.example/"), page) == "reserved"
+
+
 def test_patterns_are_for_the_licence_s_own_site() -> None:
     assert value(licence(PERMITS, "/presse/*")) == "allowed"
     assert value(licence(PERMITS, "https://site.example/presse/")) == "allowed"

@@ -48,6 +48,17 @@ def test_where_first_and_most_specific_differ_the_reservation_holds(turn: int) -
     assert value([rule("/", 0), rule("/shut/", 1)][::turn], "/shut/a") == "reserved"
 
 
+@pytest.mark.parametrize("whole", [f"{SITE}/*", "/%70%72%65*"])
+def test_how_a_location_is_written_makes_it_no_more_specific(whole: str) -> None:
+    assert value([rule(whole, 0), rule("/presse/*", 1)], "/presse/a") == "reserved"
+
+
+def test_an_address_in_the_query_of_a_location_names_no_host() -> None:
+    assert value([rule("/r?to=https://other.example/", 1)], "/r?to=https://other.example/a") == "reserved"
+    assert value([rule(f"{SITE}/r?to=a", 1)], "/r?to=a") == "reserved"
+    assert value([rule(" /presse/ ", 1)], "/presse/a") == "reserved"
+
+
 def test_of_two_equally_long_locations_the_more_restrictive_wins() -> None:
     assert value([rule("/a", 0), rule("/a", 1)], "/a") == "reserved"
 

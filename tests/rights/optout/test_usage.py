@@ -69,6 +69,24 @@ def test_a_path_of_its_own_outweighs_the_rule_for_everything() -> None:
     assert values(text, "https://site.example/b") == {"content-usage": "reserved"}
 
 
+def test_superfluous_escapes_make_a_path_no_more_specific() -> None:
+    text = "User-agent: *\nContent-Usage: /%6f%70 train-ai=y\nContent-Usage: /open/ train-ai=n\n"
+    assert values(text) == {"content-usage": "reserved"}
+
+
+@pytest.mark.parametrize("space", [" ", "\t", " \t ", "\N{NO-BREAK SPACE}"])
+def test_a_path_and_its_value_are_parted_by_any_space(space: str) -> None:
+    assert values(f"User-agent: *\nContent-Usage: /open/{space}train-ai=n\n") == {"content-usage": "reserved"}
+
+
+@pytest.mark.parametrize("written", ["/open/", "/shut/train-ai=n", "*", "*=n"])
+def test_a_path_without_a_value_is_unread_on_every_page(written: str) -> None:
+    assert values(f"User-agent: *\nContent-Usage: {written}\n") == {"content-usage": "unread"}
+    for letter, said in (("y", "unread"), ("n", "reserved")):
+        text = f"User-agent: *\nContent-Usage: /open/a train-ai={letter}\nContent-Usage: {written}\n"
+        assert values(text) == {"content-usage": said}
+
+
 def test_of_two_rules_of_one_length_the_more_restrictive_wins() -> None:
     for first, second in (("y", "n"), ("n", "y")):
         rules = "".join(f"Content-Usage: /open/ train-ai={letter}\n" for letter in (first, second))

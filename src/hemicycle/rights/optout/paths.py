@@ -42,6 +42,24 @@ def normal(text: str) -> str:
     return re.sub(r"%([0-9A-Fa-f]{2})", plain, quoted)
 
 
+def is_address(written: str) -> bool:
+    """Whether a pattern is written as a whole address; one of a path may hold an address in its query."""
+    return "://" in written and not written.startswith(("/", "*"))
+
+
+def fitting(written: str, path: str) -> str:
+    """The pattern of paths in what is written, a path or a whole address, where it fits; empty elsewhere.
+
+    The longest that fits is the most specific. It has to be measured here, since the host of an address and
+    superfluous escapes make nothing more specific. Raises ValueError where an address cannot be read.
+    """
+    if is_address(written):
+        parts = urllib.parse.urlsplit(written)
+        written = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    pattern = normal(written if written.startswith(("/", "*")) else f"/{written}")
+    return pattern if matches(pattern, path) else ""
+
+
 def matches(pattern: str, path: str) -> bool:
     """Whether a pattern fits a path; both as `normal` spells them. An empty pattern fits every path."""
     ends = pattern.endswith("$")

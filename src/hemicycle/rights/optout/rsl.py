@@ -13,7 +13,6 @@ offers, and any one could be taken up; a prohibition in one of them is believed 
 from __future__ import annotations
 
 import re
-import urllib.parse
 from collections.abc import Iterator, Mapping
 
 from hemicycle.documents import Reservation
@@ -28,7 +27,7 @@ from hemicycle.rights.optout.fetched import (
 )
 from hemicycle.rights.optout.law import Value, rank
 from hemicycle.rights.optout.marks import Marks, absolute, unreadable
-from hemicycle.rights.optout.paths import matches, normal, path_of, site_of
+from hemicycle.rights.optout.paths import fitting, is_address, path_of, site_of
 from hemicycle.rights.optout.protocols import protocol
 from hemicycle.rights.optout.robots import ROBOTS_LIMIT, read_robots
 from hemicycle.sources.xml import Element, name_of, parse, squeeze, words_of
@@ -97,8 +96,8 @@ def read_rsl(data: bytes, url: str, address: str) -> tuple[Value, str]:
     if root.tag != f"{{{protocol('rsl').namespace}}}rsl":
         return "unread", "it is not an RSL file"
     fits = {e: _is_for(e, path, site, address) for e in root if name_of(e) == "content"}
-    longest = max((len(_pattern(e)) for e, fit in fits.items() if fit), default=0)
-    answers = [_of_content(e) for e, fit in fits.items() if fit and len(_pattern(e)) == longest]
+    longest = max((len(fit) for fit in fits.values() if fit), default=0)
+    answers = [_of_content(e) for e, fit in fits.items() if fit and len(fit) == longest]
     if None in fits.values():
         answers.append(("unread", "a content element does not say which pages it is for"))
     nothing: tuple[Value, str] = ("unknown", "no content element is for this page")
@@ -109,23 +108,16 @@ def _pattern(content: Element) -> str:
     return (content.get("url") or "").strip()
 
 
-def _is_for(content: Element, path: str, site: str, address: str) -> bool | None:
-    """Whether a content element is for a page: a pattern on the licence's own site, or an address.
-
-    None where that cannot be read.
-    """
+def _is_for(content: Element, path: str, site: str, address: str) -> str | None:
+    """The pattern by which a content element is for a page, empty where it is not; None where that cannot be
+    read. It is for pages of the licence's own site, or of that whose address it gives."""
     pattern = _pattern(content)
     try:
-        if "://" in pattern:
-            if site_of(pattern) != site:
-                return False
-            parts = urllib.parse.urlsplit(pattern)
-            pattern = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        elif site_of(address) != site:
-            return False
+        if site_of(pattern if is_address(pattern) else address) != site:
+            return ""
+        return fitting(pattern, path)
     except ValueError:
         return None
-    return matches(normal(pattern), path)
 
 
 def _of_content(content: Element) -> tuple[Value, str]:

@@ -23,7 +23,7 @@ from hemicycle.rights.optout.fetched import (
 )
 from hemicycle.rights.optout.law import Value, rank, strictest
 from hemicycle.rights.optout.marks import Marks
-from hemicycle.rights.optout.paths import matches, normal, path_of
+from hemicycle.rights.optout.paths import fitting, is_address, path_of
 
 WELL_KNOWN = "/.well-known/tdmrep.json"
 #: Bytes of the file that are read.
@@ -61,9 +61,9 @@ def file_signal(url: str, file: Fetched | None, place: str) -> Reservation:
     if not isinstance(rules, list):
         return found("unread", "it is not a list of rules")
     fits = [_fits(rule, url, path) for rule in rules]
-    fitting = [rule for rule, fit in zip(rules, fits, strict=True) if fit]
-    longest = max((len(rule["location"]) for rule in fitting), default=0)
-    deciding = [*fitting[:1], *(rule for rule in fitting if len(rule["location"]) == longest)]
+    of_page = [(len(fit), rule) for fit, rule in zip(fits, rules, strict=True) if fit]
+    longest = max((length for length, _ in of_page), default=0)
+    deciding = [rule for at, (length, rule) in enumerate(of_page) if at == 0 or length == longest]
     rule = min(deciding, key=lambda rule: _strictness(rule.get("tdm-reservation")), default=None)
     value = read_reservation(rule.get("tdm-reservation")) if rule else "unknown"
     if None in fits and value != "reserved":
@@ -85,25 +85,25 @@ def _strictness(written: Any) -> int:
     return rank(read_reservation(written))
 
 
-def _fits(rule: Any, url: str, path: str) -> bool | None:
-    """Whether a rule is for a page; None where it does not say for which it is.
+def _fits(rule: Any, url: str, path: str) -> str | None:
+    """The pattern by which a rule is for a page, empty where it is not; None where it does not say.
 
     A location may be a path or, on this very host, a whole address.
     """
     location = rule.get("location") if isinstance(rule, dict) else None
     if not isinstance(location, str):
         return None
-    if "://" in location:
-        try:
-            parts = urllib.parse.urlsplit(location)
-            if parts.hostname != urllib.parse.urlsplit(url).hostname:
-                return False
-            location = parts.path or "/"
-        except ValueError:
-            return None
-    if not location.startswith(("/", "*")):
-        location = f"/{location}"
-    return matches(normal(location), path)
+    location = location.strip()
+    try:
+        if is_address(location) and _host(location) != _host(url):
+            return ""
+        return fitting(location, path)
+    except ValueError:
+        return None
+
+
+def _host(url: str) -> str | None:
+    return urllib.parse.urlsplit(url).hostname
 
 
 def header_signal(url: str, headers: Headers, retrieved: str | None) -> Iterator[Reservation]:

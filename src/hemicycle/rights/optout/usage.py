@@ -96,20 +96,25 @@ def _said(robots: Robots, field: str, path: str) -> tuple[Value, Line] | None:
 def _of_group(lines: list[Line], field: str, path: str) -> tuple[Value, Line] | None:
     """What the longest matching rule of a group says; of equally long ones the most restrictive."""
     fitting: list[tuple[int, Value, Line]] = []
+    answers: list[tuple[Value, Line]] = []
     for line in lines:
         pattern, value = _split(line.value)
-        if not pattern or matches(normal(pattern), path):
+        if not value and pattern:
+            # The value may be missing or have run into the path, so the line may be for any page.
+            answers.append(("unread", line))
+        elif matches(pattern, path):
             fitting.append((len(pattern), read_value(field, value), line))
-    best = min(fitting, key=lambda rule: (-rule[0], rank(rule[1])), default=None)
-    return best[1:] if best else None
+    if fitting:
+        answers.append(min(fitting, key=lambda rule: (-rule[0], rank(rule[1])))[1:])
+    return min(answers, key=lambda answer: rank(answer[0]), default=None)
 
 
 def _split(written: str) -> tuple[str, str]:
-    """The path a rule is for (empty: everything) and its value."""
+    """The pattern a rule is for (empty: everything) and its value."""
     if not written.startswith(("/", "*")):
         return "", written
-    pattern, _, value = written.partition(" ")
-    return pattern, value.strip()
+    pattern, *value = written.split(maxsplit=1)
+    return normal(pattern), "".join(value)
 
 
 def usage_of_headers(url: str, headers: Headers, retrieved: str | None) -> Iterator[Reservation]:
