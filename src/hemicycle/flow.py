@@ -61,7 +61,7 @@ VERSIONS = {
     "raw": 1,
     "documents": 4,
     "optout": 2,
-    "rights": 3,
+    "rights": 4,
     "cleared": 1,
     "admitted": 1,
     "annotated": 1,

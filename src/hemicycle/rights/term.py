@@ -42,6 +42,13 @@ OLDEST = 120
 #: be posthumous: the years are then likelier those of a namesake than the manuscript a find.
 LATEST_UNSAID = 25
 
+#: A year before this one is likelier a later one that lost digits (195) than what it says, unless both years
+#: of a life bear it out.
+EARLIEST_ALONE = 1000
+
+#: A year of so few digits is an abbreviation (54), whatever stands beside it.
+SHORTEST = 100
+
 #: What lies beyond the calendar: no day of it is late enough.
 NEVER = date.max
 
@@ -184,6 +191,8 @@ def _settle(reckoned: tuple[Reckoning, ...], on: date, confirmed: frozenset[str]
 
 def _implausible(work: Work, on: date) -> date | None:
     """From which day the dates can be right: None where they can be today, `NEVER` where they never can."""
+    if _cut_short(work):
+        return NEVER
     future = on.year
     for one in work.contributors:
         if one.birth is not None:
@@ -196,6 +205,24 @@ def _implausible(work: Work, on: date) -> date | None:
     if future <= on.year:
         return None
     return date(future, 1, 1) if future < NEVER.year else NEVER
+
+
+def _cut_short(work: Work) -> bool:
+    """Whether one of the years may be a later one that lost digits, or is not as it was written.
+
+    The two years of a life that both lost their last digit are a tenth of a life apart. A publication is borne
+    out by a birth, which is not after it and has stood the same test.
+    """
+    lives = [[year for year in (c.birth, c.death) if year is not None] for c in work.contributors]
+    published = [work.published] if work.published is not None else []
+    if any(abs(year) < SHORTEST for years in (*lives, published) for year in years):
+        return True
+    for years in lives:
+        if min(years, default=EARLIEST_ALONE) < EARLIEST_ALONE:
+            if len(years) < 2 or years[1] - years[0] <= OLDEST // 10:
+                return True
+    alone = all(one.birth is None for one in work.contributors)
+    return alone and any(year < EARLIEST_ALONE for year in published)
 
 
 def _late(work: Work) -> bool:
