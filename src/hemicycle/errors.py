@@ -71,6 +71,11 @@ class RightsError(HemicycleError):
     exit_code = 3
 
 
+def unparsed(error: Exception) -> str:
+    """Why a parser gave a text up, in words for who wrote it: Python's own for deep nesting speak of Python."""
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """Say which known word was probably meant, as a sentence, or None when none is close."""
     by_lower = {k.lower(): k for k in known}
