@@ -107,6 +107,11 @@ def test_a_rail_base_gives_no_apache_release_and_the_clause_is_named():
     assert "paragraphs 4" in said["blockers"][0]["clause"]
 
 
+def test_a_release_of_nothing_is_nothing_to_judge():
+    with pytest.raises(DeclarationError, match="nothing is named"):
+        run("release", "Apache-2.0")
+
+
 def test_of_five_hundred_sources_the_one_that_blocks_is_named():
     sources = [word for n in range(499) for word in ("--source", f"s{n}=etalab-2.0")]
     done = CliRunner().invoke(

@@ -255,6 +255,11 @@ def release(
         for one in given:
             name, licence = _named(one, f"--{kind}")
             parts.append(Part(name, kind, licence))
+    if not parts:
+        raise DeclarationError(
+            "nothing is named that the weights were made of",
+            remedy="Name it with --source, --base-model or --generator.",
+        )
     blockers = follows(declared, parts, policy)
     texts = [part.licence for part in parts if part.kind == "source" and part.licence]
     corpus = manifest(texts) if texts and not blockers else None
