@@ -72,7 +72,7 @@ class RightsError(HemicycleError):
 
 
 def unparsed(error: Exception) -> str:
-    """Why a parser gave a text up, in words for who wrote it: Python's own for deep nesting speak of Python."""
+    """Why a parser gave a text up, in words for who wrote it: of deep nesting Python speaks as of itself."""
     return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 

@@ -210,17 +210,17 @@ def _implausible(work: Work, on: date) -> date | None:
 def _cut_short(work: Work) -> bool:
     """Whether one of the years may be a later one that lost digits, or is not as it was written.
 
-    The two years of a life that both lost their last digit are a tenth of a life apart. A publication is borne
-    out by a birth, which is not after it and has stood the same test.
+    The two years of a life that both lost their last digit are a tenth of a life apart. A publication is
+    borne out by a birth, which is not after it and has stood the same test.
     """
     lives = [[year for year in (c.birth, c.death) if year is not None] for c in work.contributors]
     published = [work.published] if work.published is not None else []
     if any(abs(year) < SHORTEST for years in (*lives, published) for year in years):
         return True
     for years in lives:
-        if min(years, default=EARLIEST_ALONE) < EARLIEST_ALONE:
-            if len(years) < 2 or years[1] - years[0] <= OLDEST // 10:
-                return True
+        whole = len(years) == 2 and years[1] - years[0] > OLDEST // 10
+        if not whole and min(years, default=EARLIEST_ALONE) < EARLIEST_ALONE:
+            return True
     alone = all(one.birth is None for one in work.contributors)
     return alone and any(year < EARLIEST_ALONE for year in published)
 
@@ -316,7 +316,9 @@ def _reckon_world(
         beside += [_lengthen(r, [], facts.death, ends) for r in applying("alternative")]
     compared = None
     comparison = next(iter(applying("comparison")), None)
-    if comparison is not None and home is not None:
+    # Where the work is free at home no sooner, the comparison is without effect.
+    latest = max([ends, *(b.ends for b in beside if b.stands)])
+    if comparison is not None and home is not None and home < latest:
         compared = comparison, home
     readings: tuple[Reading, ...] = ("earliest", "engine", "safe")
     days = [
