@@ -71,8 +71,13 @@ class RightsError(HemicycleError):
     exit_code = 3
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """Say which known word was probably meant, as a sentence, or None when none is close."""
+def unparsed(error: Exception) -> str:
+    """Why a parser gave a text up, in words for who wrote it: of deep nesting Python speaks as of itself."""
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def did_you_mean(word: str, known: Iterable[str], closeness: float = 0.6) -> str | None:
+    """Say which known word was probably meant, as a sentence, or None when none is as close as asked."""
     by_lower = {k.lower(): k for k in known}
-    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=closeness)
     return f"Did you mean “{by_lower[close[0]]}”?" if close else None

@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from hemicycle.documents import Kind
-from hemicycle.errors import DeclarationError, did_you_mean
+from hemicycle.errors import DeclarationError, did_you_mean, unparsed
 from hemicycle.store import write_aside
 
 T = TypeVar("T", bound=BaseModel)
@@ -502,7 +502,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         ) from None
     # What the parser lets through beside its own error: numbers of thousands of digits, endless nesting.
     except (ValueError, RecursionError) as error:
-        raise DeclarationError(f"this is not TOML: {error}", place=str(path)) from None
+        raise DeclarationError(f"this is not TOML: {unparsed(error)}", place=str(path)) from None
 
 
 def load_toml(path: Path, model: type[T]) -> T:

@@ -10,6 +10,7 @@ import pytest
 from hemicycle.curate import annotate_source, make_corpus
 from hemicycle.curate.annotate import NAMES
 from hemicycle.curate.rules import load_sets
+from hemicycle.digests import sha256_text
 from hemicycle.documents import Document, Part, corpus_shards, parquet_writer, read_batches, write_documents
 from hemicycle.engines import Local
 from hemicycle.errors import InputError, IntegrityError, RightsError
@@ -223,13 +224,14 @@ def test_a_text_that_is_not_that_of_its_digest_is_not_annotated(tmp_path):
         annotate_source(path, folder / "cleared.parquet", tmp_path, tmp_path / "work")
 
 
-def test_a_text_too_long_for_one_document_is_set_aside_as_it_came(tmp_path, monkeypatch):
+def test_a_text_too_long_for_one_document_is_set_aside_and_not_copied(tmp_path, monkeypatch):
     monkeypatch.setattr("hemicycle.curate.source.LONGEST", 500)
     monkeypatch.setattr("hemicycle.curate.corpus.LONGEST", 500)
     endless = "a  b\n\n\n\n" * 100
     out, _ = build(tmp_path, {"a": [*documents(3), Document("long", endless, language="fr")]})
     (row,) = rows(out, "dropped", "a")
-    assert (row["why"], row["text"], row["signals"]["characters"]) == (["too-long"], endless, 800)
+    assert (row["why"], row["text"], row["signals"]["characters"]) == (["too-long"], None, 800)
+    assert row["clean_digest"] == sha256_text(endless)
 
 
 def test_what_a_source_repeats_is_taken_out_and_told(tmp_path):

@@ -228,6 +228,11 @@ def test_a_file_made_to_exhaust_the_reader_is_refused(data):
         check(data, ABSENT)
 
 
+def test_why_a_deep_file_is_no_proof_is_said_in_words_for_who_wrote_it():
+    with pytest.raises(IntegrityError, match="not a proof: it is nested too deeply"):
+        check(b"[" * 100_000, ABSENT)
+
+
 def test_a_path_cannot_be_endless(rooted):
     def lengthen(proof):
         proof["answers"]["text"][0]["path"] *= 20_000

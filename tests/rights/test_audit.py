@@ -108,6 +108,11 @@ def test_habits_are_dated_and_what_they_name_exists():
         ("The MIT License", "MIT"),
         ("MIT License (MIT)", "MIT"),
         ("LGPL-LR", "LGPLLR"),
+        ("Licence Ouverte v2.0 (Etalab)", "etalab-2.0"),
+        ("CC-BY-4.0 (CC-BY)", "CC-BY-4.0"),
+        ("Llama 3 community licence", "LicenseRef-llama-3-license-2024"),
+        ("Meta Llama 3 Community License Agreement", "LicenseRef-llama-3-license-2024"),
+        ("Llama 3.1 Community License", "LicenseRef-scancode-llama-3.1-license-2024"),
         ("domaine public", "LicenseRef-public-domain"),
         ("Tous droits réservés", "LicenseRef-all-rights-reserved"),
         ("https://creativecommons.org/licenses/by-sa/4.0/deed.fr", "CC-BY-SA-4.0"),
@@ -198,6 +203,11 @@ def test_an_expression_is_valid_without_regard_to_case(written):
         ("MIT, CC BY-NC 4.0", {"list", "alias"}),
         ("free for non-commercial use", {"vague"}),
         ("Usage non commercial", {"vague"}),
+        ("pas d'usage commercial", {"vague"}),
+        ("Usage commercial interdit", {"vague"}),
+        ("aucune utilisation commerciale", {"vague"}),
+        ("https://creativecommons.org/licenses/by-nc-nd/3.0/fr/", {"other"}),
+        ("CC-BY-NC-ND-3.0-FR", {"other"}),
     ],
 )
 def test_any_part_that_forbids_commerce_makes_the_cell_non_commercial(written, others):
@@ -243,6 +253,25 @@ def test_a_list_binds_as_a_whole_unless_it_says_or(written, expression):
     assert "list" in cell.classes
     assert "valid" not in cell.classes
     assert cell.expression == expression
+
+
+def test_a_family_beside_one_of_its_licences_is_another_part_unless_it_stands_in_brackets():
+    assert one("CC-BY-4.0 (CC-BY)", umbrella="CC-BY-4.0").classes == ("alias",)
+    for cell in ("CC-BY-4.0, CC-BY", "CC-BY (CC-BY-4.0), MIT", "CC-BY-4.0 (CC-BY-SA)", "MIT (CC-BY)"):
+        assert "unversioned" in one(cell).classes
+
+
+def test_an_address_whose_licence_is_not_known_is_named_as_it_stands_in_the_cell():
+    cell = one("https://creativecommons.org/licenses/by-nc-nd/3.0/fr/", umbrella="etalab-2.0")
+    assert "“https://creativecommons.org/licenses/by-nc-nd/3.0/fr/” is not known here." in cell.suggestion
+    assert [(c.part, c.reason) for c in cell.contradicts] == [
+        ("https://creativecommons.org/licenses/by-nc-nd/3.0/fr/", "release-nc")
+    ]
+
+
+@pytest.mark.parametrize("written", ["Foo Bar", "bogus licence", "Licence libre", "Our terms"])
+def test_no_identifier_is_suggested_for_a_name_that_is_like_none(written):
+    assert "Did you mean" not in f"{check_expression(written).remedy} {guess(written)}"
 
 
 def test_a_list_with_a_part_that_is_no_licence_has_no_expression():

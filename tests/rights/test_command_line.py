@@ -63,6 +63,49 @@ def test_a_scan_and_a_recording_can_be_asked_about():
     assert json.loads(recording)["jurisdictions"]["FR"]["free_from"] == "2061-01-01"
 
 
+def test_an_ended_term_is_told_of_works_without_authors_too():
+    said = run(
+        "term", "--kind", "collective", "--published", "1954", "--in", "FR", "--on", "2024-12-31"
+    ).stdout
+    assert "The term of protection still runs." in " ".join(said.split())
+    said = run(
+        "term", "--kind", "collective", "--published", "1954", "--in", "FR", "--on", "2025-01-01"
+    ).stdout
+    assert "author" not in said
+
+
+def test_a_comparison_with_the_terms_at_home_is_told_where_it_shortens_something():
+    words = [
+        "--published",
+        "1928",
+        "--nationality",
+        "US",
+        "--origin",
+        "US",
+        "--in",
+        "FR",
+        "--on",
+        "2026-11-28",
+    ]
+    assert "at home" not in run("term", "--death", "1937", *words).stdout
+    assert "at home" in run("term", "--death", "1961", *words).stdout
+
+
+def test_without_a_day_the_day_in_utc_is_judged_for(monkeypatch):
+    from datetime import UTC, datetime
+
+    import hemicycle.cli.rights as module
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            assert tz is UTC
+            return cls(2026, 1, 1, 0, 30, tzinfo=tz)
+
+    monkeypatch.setattr(module, "datetime", Clock)
+    assert json.loads(run("term", "--death", "1955", "--in", "FR", "--json").stdout)["on"] == "2026-01-01"
+
+
 def test_several_deaths_are_one_work_of_several():
     words = ["term", "--death", "1937", "--death", "1954", "--music", "--published", "1925", "--in", "FR"]
     said = json.loads(run(*words, "--on", "2026-11-26", "--json").stdout)["jurisdictions"]["FR"]
@@ -105,6 +148,11 @@ def test_a_rail_base_gives_no_apache_release_and_the_clause_is_named():
     said = json.loads(done.stdout)
     assert (said["follows"], said["blockers"][0]["name"]) == (False, "bloom")
     assert "paragraphs 4" in said["blockers"][0]["clause"]
+
+
+def test_a_release_of_nothing_is_nothing_to_judge():
+    with pytest.raises(DeclarationError, match="nothing is named"):
+        run("release", "Apache-2.0")
 
 
 def test_of_five_hundred_sources_the_one_that_blocks_is_named():

@@ -223,6 +223,19 @@ def test_a_foreign_work_is_contested_where_home_frees_it_sooner():
         (by(1900, published=0), "implausible-dates"),
         (by(1900, published=2027), "implausible-dates"),
         (Work((Lifetime(1900, 1950),), published=1890), "implausible-dates"),
+        (by(54), "implausible-dates"),
+        (by(195), "implausible-dates"),
+        (by(-5), "implausible-dates"),
+        (by(-1945), "implausible-dates"),
+        (by(999, published=1000), "implausible-dates"),
+        (Work((Lifetime(12, 54),)), "implausible-dates"),
+        (Work((Lifetime(187, 195),)), "implausible-dates"),
+        (by(1955, 195), "implausible-dates"),
+        (by(1955, published=193), "implausible-dates"),
+        (by(published=195, kind="collective"), "implausible-dates"),
+        (by(published=880, kind="anonymous"), "implausible-dates"),
+        (by(published=195, kind="recording"), "implausible-dates"),
+        (Work((Lifetime(195),), "collective", 1960), "implausible-dates"),
     ],
 )
 def test_what_is_unknown_or_cannot_be_is_put_up_for_review(work, why):
@@ -235,6 +248,20 @@ def test_where_nobody_is_named_no_year_of_death_is_asked_for(country):
     """Canada's rows have conditions on the death, so that none of them applies; those of France have none."""
     assert judge(Work(published=1900), country, TODAY).explanation == "no-author"
     assert judge(by(None, published=1900), country, TODAY).explanation == "unknown-death"
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        by(1000),
+        Work((Lifetime(742, 804),), published=790),
+        Work((Lifetime(946, 1003),)),
+        Work((Lifetime(-427, -347),), published=-380),
+    ],
+)
+def test_who_lived_before_the_year_1000_is_free_where_both_years_of_the_life_are_known(work):
+    """Alcuin, Gerbert d’Aurillac, Plato."""
+    assert judge(work, "FR", TODAY).verdict == "allow"
 
 
 def test_canada_has_no_rule_for_collective_works_and_says_so():
@@ -356,6 +383,51 @@ def test_an_unknown_co_author_never_frees_earlier(work, country, day):
         if before.free_from and after.free_from:
             assert after.free_from >= before.free_from
             assert after.safe_from >= before.safe_from
+
+
+#: What becomes of a year when a digit or two, or the sign, goes wrong.
+MISHAPS = {
+    "lost its last digit": lambda year: year // 10,
+    "lost its last two": lambda year: year // 100,
+    "lost its century": lambda year: year % 100,
+    "was negated": lambda year: -year,
+    "lost its last digit and was negated": lambda year: -(year // 10),
+}
+
+
+@settings(max_examples=FUZZ, deadline=None)
+@given(WORKS, IN, DAYS, st.sampled_from(sorted(MISHAPS)), st.data())
+def test_a_year_that_lost_digits_or_its_sign_frees_nothing(work, country, day, mishap, data):
+    """Whichever years of a work the mishap befell, one or all of them."""
+    from dataclasses import replace
+
+    befallen = []
+
+    def written(year):
+        if year is None or not data.draw(st.booleans()):
+            return year
+        befallen.append(year)
+        return MISHAPS[mishap](year)
+
+    lives = tuple(replace(c, birth=written(c.birth), death=written(c.death)) for c in work.contributors)
+    wrong = replace(work, contributors=lives, published=written(work.published))
+    if befallen and allowed_facts(work, day):
+        assert judge(wrong, country, day, confirmed=EVERY_ROW).explanation == "implausible-dates"
+
+
+@given(WORKS, IN, DAYS, st.data())
+def test_a_year_that_lost_its_millennium_frees_nothing_alone(work, country, day, data):
+    """954 for 1954: only where both years of every life lost it, does nothing tell."""
+    from dataclasses import replace
+
+    dated = [n for n, c in enumerate(work.contributors) if c.death in range(1900, 2000)]
+    if not dated or work.kind == "scan":
+        return
+    number = data.draw(st.sampled_from(dated))
+    one = work.contributors[number]
+    wrong = replace(one, death=one.death - 1000)
+    people = (*work.contributors[:number], wrong, *work.contributors[number + 1 :])
+    assert not allowed(replace(work, contributors=people), country, day)
 
 
 @given(WORKS, DAYS)

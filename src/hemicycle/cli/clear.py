@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -365,5 +365,5 @@ def _standing_json(standing: Standing) -> dict[str, Any]:
         "missing": list(standing.missing),
         "effective": standing.effective.isoformat() if standing.effective else None,
         "expires": standing.decision.expires,
-        "today": date.today().isoformat(),
+        "today": now_utc().date().isoformat(),
     }

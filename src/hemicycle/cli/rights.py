@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -67,7 +67,7 @@ command.add_command(optout)
 )
 @click.option("--nationality", metavar="COUNTRY", help="Of the authors, for the comparison of terms.")
 @click.option("--in", "countries", required=True, metavar="CODES", help="Countries, as FR,BE,CA-QC.")
-@click.option("--on", "day", type=DAY, help="The day to judge for; today, if none is given.")
+@click.option("--on", "day", type=DAY, help="The day to judge for; today (UTC), if none is given.")
 @click.option("--language", type=click.Choice(["en", "fr"]), default="en", help="Of the explanation.")
 @click.option("--explain", "sourced", is_flag=True, help="Name the source of every rule, and how sure it is.")
 @json_option
@@ -117,7 +117,7 @@ def term(
         music,
         _country(origin) if origin else None,
     )
-    on = day.date() if day else date.today()
+    on = day.date() if day else datetime.now(UTC).date()
     judged = {code: judge(work, code, on) for code in _countries(countries)}
     if as_json:
         print_json(
@@ -255,6 +255,11 @@ def release(
         for one in given:
             name, licence = _named(one, f"--{kind}")
             parts.append(Part(name, kind, licence))
+    if not parts:
+        raise DeclarationError(
+            "nothing is named that the weights were made of",
+            remedy="Name it with --source, --base-model or --generator.",
+        )
     blockers = follows(declared, parts, policy)
     texts = [part.licence for part in parts if part.kind == "source" and part.licence]
     corpus = manifest(texts) if texts and not blockers else None

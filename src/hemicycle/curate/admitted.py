@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hemicycle.errors import IntegrityError
@@ -19,7 +20,10 @@ def admitted_rows(documents: str, cleared: str, groups: Sequence[int]) -> Iterat
             table = file.read_row_group(group)
             if told["id"] != table["id"]:
                 raise IntegrityError("what was cleared is not these documents", place=cleared)
-            table = table.append_column("rank", told["rank"]).filter(told["admitted"])
+            table = table.append_column("rank", told["rank"])
+            # A filter copies, and a text may be half of the memory there is.
+            if not pc.all(told["admitted"]).as_py():
+                table = table.filter(told["admitted"])
             for row, digest in enumerate(table["digest"].to_pylist()):
                 # Rights were decided for this very text; the digest beside it is only a claim.
                 if _digest(table["text"][row]) != digest:

@@ -45,7 +45,7 @@ ANNOTATED = pa.schema(
     ]
 )
 
-#: A text of more characters is no document: it is passed on as it came, unmeasured but for its length.
+#: A text of more characters is no document: only its length is passed on.
 LONGEST = 64_000_000
 
 
@@ -83,9 +83,14 @@ def _compared(words: Words, kinds: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
 
 
 def set_aside(batch: pa.Table) -> pa.Table:
-    """Rows of `ANNOTATED` for texts longer than `LONGEST`: no measure but their length."""
+    """Rows of `ANNOTATED` for texts longer than `LONGEST`: no measure but their length, and not the text.
+
+    It stands among the source's documents under its digest, and another copy would cost its size in memory
+    three times over.
+    """
     lengths = pc.cast(pc.utf8_length(batch["text"]), pa.float64()).combine_chunks()
     made = {
+        "text": pa.nulls(batch.num_rows, pa.large_string()),
         "clean_digest": batch["digest"],
         "signals": _struct({"characters": lengths}),
         near.COLUMN: near.to_arrow(np.zeros((batch.num_rows, near.BANDS), np.uint64)),

@@ -175,11 +175,9 @@ def deal(shard: str, decided: str, kept: str, dropped: str) -> dict[str, Any]:
             whole = table.append_column("split", rows["split"].cast(pa.string()))
             whole = whole.append_column("copies", rows["copies"]).append_column("why", why)
             passes = pc.equal(pc.list_value_length(why), 0)
-            _count(counts, whole.filter(passes), whole.filter(pc.invert(passes)))
-            for writer, schema, part in (
-                (stays, CORPUS, whole.filter(passes)),
-                (goes, DROPPED, whole.filter(pc.invert(passes))),
-            ):
+            kept_rows, dropped_rows = whole.filter(passes), whole.filter(pc.invert(passes))
+            _count(counts, kept_rows, dropped_rows)
+            for writer, schema, part in ((stays, CORPUS, kept_rows), (goes, DROPPED, dropped_rows)):
                 if part.num_rows:
                     part = part.select(schema.names).cast(schema).combine_chunks()
                     writer.write_table(part, row_group_size=part.num_rows)
@@ -202,7 +200,7 @@ def _count(counts: dict[str, Any], kept: pa.Table, dropped: pa.Table) -> None:
             "train": kept.num_rows - held_out,
             "held_out": held_out,
             "dropped": dropped.num_rows,
-            "dropped_characters": pc.sum(pc.utf8_length(dropped["text"])).as_py() or 0,
+            "dropped_characters": int(pc.sum(pc.struct_field(dropped["signals"], "characters")).as_py() or 0),
             "why": dict(why),
         },
     )

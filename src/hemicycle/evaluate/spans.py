@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from hemicycle.errors import InputError
+from hemicycle.errors import InputError, unparsed
 
 Integers = npt.NDArray[np.int64]
 
@@ -136,7 +136,7 @@ def _json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (ValueError, RecursionError) as error:
-        raise InputError(f"this is not JSON: {error}", place=str(path)) from None
+        raise InputError(f"this is not JSON: {unparsed(error)}", place=str(path)) from None
     if not isinstance(value, dict):
         raise InputError("this is not a JSON object", place=str(path))
     return value

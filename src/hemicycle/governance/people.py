@@ -26,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 
-from hemicycle.errors import DeclarationError, IntegrityError, did_you_mean
+from hemicycle.errors import DeclarationError, IntegrityError, did_you_mean, unparsed
 from hemicycle.governance.sshsig import other_kind
 from hemicycle.ledger.signatures import PublicKey
 from hemicycle.project import Name, declaration_error
@@ -273,7 +273,7 @@ def _read(data: bytes, place: str, lines_in: Path) -> Governance:
         ) from None
     except (ValueError, RecursionError) as error:
         # Not only TOMLDecodeError: a number of many digits is a plain ValueError.
-        raise DeclarationError(f"this is not TOML: {error}", place=place) from None
+        raise DeclarationError(f"this is not TOML: {unparsed(error)}", place=place) from None
     try:
         file = _File.model_validate(tables)
     except ValidationError as error:

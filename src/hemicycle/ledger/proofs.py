@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from hemicycle.digests import canonical_json, sha256_bytes
-from hemicycle.errors import DeclarationError, IntegrityError
+from hemicycle.errors import DeclarationError, IntegrityError, unparsed
 from hemicycle.ledger.journal import Line, parse_line, read_lines
 from hemicycle.ledger.ledger import HEAD_TYPE
 from hemicycle.ledger.merkle import is_included
@@ -145,7 +145,7 @@ def _parse(data: bytes, place: str) -> dict[str, Any]:
         proof = json.loads(data)
         canonical = canonical_json(proof) + b"\n" == data
     except (ValueError, RecursionError) as error:
-        raise IntegrityError(f"this is not a proof: {error}", place=place) from None
+        raise IntegrityError(f"this is not a proof: {unparsed(error)}", place=place) from None
     if not isinstance(proof, dict) or proof.get("type") != PROOF_TYPE:
         raise IntegrityError("this is not a proof of Hemicycle", place=place)
     if not canonical:

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hemicycle.digests import canonical_json
-from hemicycle.errors import IntegrityError
+from hemicycle.errors import IntegrityError, unparsed
 from hemicycle.store import write_aside
 
 
@@ -82,7 +82,7 @@ class PublicKey:
             signatures = [base64.b64decode(s["sig"], validate=True) for s in parsed["signatures"]]
             kind = parsed["payloadType"]
         except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
-            raise IntegrityError(f"this is not a DSSE envelope ({error})", place=place) from None
+            raise IntegrityError(f"this is not a DSSE envelope ({unparsed(error)})", place=place) from None
         if kind != payload_type:
             raise IntegrityError(f"the envelope holds {kind!r}, not {payload_type!r}", place=place)
         for signature in signatures:

@@ -46,6 +46,7 @@ _SEPARATOR = re.compile(
 )
 _OR = ("or", "ou", "oder", "|")
 _BRACKETS = tuple("()\uff08\uff09[]{}")
+_BRACKETED = re.compile(r"[^()]+\([^()]+\)\s*")
 _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s,;|<>()\"']+", re.IGNORECASE)
 _CC_ADDRESS = re.compile(
     r"(?:www\.)?creativecommons\.org/licenses/([a-z-]+)/(\d\.\d)(?:/([a-z]{2,3})(?![a-z]))?.*"
@@ -192,24 +193,40 @@ def _cell(text: str, umbrella: str | None, policy: Policy) -> Cell:
 @functools.lru_cache(maxsize=4096)
 def _read(text: str) -> _Reading:
     """Read a cell: as one name, else as the names it is split into."""
-    written = _ADDRESS.sub(lambda found: f" {_addressed(found[0])} ", text) if "." in text else text
-    whole = read_name(written if written.strip() or not text.strip() else text)
+    addresses = {_addressed(found): found for found in _ADDRESS.findall(text)} if "." in text else {}
+    written = _ADDRESS.sub(lambda found: f" {_addressed(found[0])} ", text) if addresses else text
+    whole = _name(written if written.strip() or not text.strip() else text, addresses)
     if whole.name_class == "valid" and written != text:
         whole = dataclasses.replace(whole, name_class="alias")
     pieces, operator = _split(written)
     if whole.name_class in ("valid", "alias") or len(pieces) < 2 or len(pieces) > _MOST_PARTS:
         return _Reading(_classes((whole,)), whole.expression, (whole,))
-    read = [read_name(piece) for piece in pieces]
+    read = _without_family(text, [_name(piece, addresses) for piece in pieces])
     parts = tuple({(n.expression or n.meant or n.text.casefold()): n for n in reversed(read)}.values())[::-1]
     named = [part for part in parts if part.expression or part.meant]
     if not named or (whole.meant and len(named) == 1):
         return _Reading(_classes((whole,)), whole.expression, (whole,))
     if len(parts) == 1:
-        # One licence said twice (`MIT License (MIT)`) is named exactly and not written as SPDX writes it.
+        # One licence said twice (`MIT License (MIT)`, `Licence Ouverte 2.0 (Etalab)`) is named exactly, and not
+        # as SPDX writes it.
         only = parts[0]
         classes = _classes((only,)) if only.name_class != "valid" else _classes((only,), "alias")
         return _Reading(classes, only.expression, parts)
     return _Reading(_classes(parts, "list"), _joined(parts, operator), parts)
+
+
+def _name(written: str, addresses: Mapping[str, str]) -> Name:
+    """A part's name; of a licence that is not known, the address it was put in the place of."""
+    name = read_name(written)
+    shown = addresses.get(written.strip())
+    return dataclasses.replace(name, text=shown) if shown and name.name_class == "other" else name
+
+
+def _without_family(text: str, names: list[Name]) -> list[Name]:
+    """The names without a family in brackets that one of its own licences stands before."""
+    if len(names) == 2 and _BRACKETED.fullmatch(text) and names[0].expression in names[1].meant:
+        return names[:1]
+    return names
 
 
 def _split(text: str) -> tuple[list[str], str]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hemicycle.errors import DeclarationError, InputError, did_you_mean
+from hemicycle.errors import DeclarationError, InputError, did_you_mean, unparsed
 from hemicycle.rights.cards import read_card, tables_of
 
 MAX_BYTES = 64 * 2**20
@@ -189,8 +189,7 @@ def _load(text: str, place: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        what = "too deeply nested" if isinstance(error, RecursionError) else str(error)[:200]
-        raise InputError(f"this is not JSON: {what}", place=place) from None
+        raise InputError(f"this is not JSON: {unparsed(error)[:200]}", place=place) from None
 
 
 def _text(value: Any) -> str:

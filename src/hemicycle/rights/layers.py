@@ -23,7 +23,7 @@ from datetime import date
 
 from hemicycle.documents import Author
 from hemicycle.rights.policy import SEVERITY, reason_of
-from hemicycle.rights.term import OLDEST, Lifetime, TermVerdict, Work, judge
+from hemicycle.rights.term import EARLIEST_ALONE, OLDEST, Lifetime, TermVerdict, Work, judge
 from hemicycle.rights.term_rules import Neighbouring, WorkKind
 
 #: Roles that make no work of authorship of the text.
@@ -109,6 +109,7 @@ def bare(author: Author) -> Author | None:
     birth = author.birth
     if (
         birth is not None
+        and birth >= EARLIEST_ALONE
         and author.death is not None
         and 0 <= author.death - birth <= OLDEST
         and (author.published is None or birth <= author.published)

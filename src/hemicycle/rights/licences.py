@@ -35,6 +35,9 @@ from hemicycle.rights.policy import SEVERITY, USES, Policy, Use, Verdict, reason
 #: Longer than any expression a person wrote; bounds the depth of nesting too.
 LONGEST_EXPRESSION = 1_000
 
+#: A longer word is no misspelt identifier.
+_LONGEST_GUESSED = 40
+
 #: What an expression may be written with (SPDX 2.3, annex D).
 _CHARACTERS = re.compile(r"[A-Za-z0-9.+:() \t\r\n-]*")
 _REFERENCE = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+")
@@ -303,8 +306,25 @@ def _suggest(text: str) -> str:
         return f"Say which version: {', '.join(versions[-8:])}."
     if re.search(r"[,;/&|()\uff0c]|\b(and|or|with)\b", text, re.IGNORECASE):
         return "Join identifiers by AND where all apply, by OR where one may be chosen."
-    listed = {identifier for identifier in known.values() if not identifier.startswith("LicenseRef-")}
-    return did_you_mean(plain, sorted(listed)) or "Identifiers are listed at https://spdx.org/licenses/."
+    return suggest_identifier(plain) or "Identifiers are listed at https://spdx.org/licenses/."
+
+
+def suggest_identifier(word: str) -> str | None:
+    """Say which SPDX identifier a misspelt one was probably meant for, None where no one is close.
+
+    There are so many, most of them short, that one of them is like any word: they must be closer than other
+    names have to be, and begin alike.
+    """
+    if not 0 < len(word) <= _LONGEST_GUESSED:
+        return None
+    return did_you_mean(word, _beginning_with(word[0].lower()), closeness=0.75)
+
+
+@functools.lru_cache(maxsize=64)
+def _beginning_with(letter: str) -> tuple[str, ...]:
+    """SPDX identifiers by first letter."""
+    listed = {known for known in identifiers()[0].values() if not known.startswith("LicenseRef-")}
+    return tuple(sorted(identifier for identifier in listed if identifier.lower().startswith(letter)))
 
 
 def _judge(node: Node, policy: Policy) -> Judgement:

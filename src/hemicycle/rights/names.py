@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from hemicycle.errors import did_you_mean
 from hemicycle.rights.licences import (
     LONGEST_EXPRESSION,
     Problem,
@@ -30,6 +29,7 @@ from hemicycle.rights.licences import (
     judge_expression,
     licences,
     read_expression,
+    suggest_identifier,
 )
 from hemicycle.rights.policy import default_policy
 
@@ -42,8 +42,6 @@ _VERSIONED = re.compile(r"(.+?)-\d+(?:\.\d+)*(?:-[a-z]{2,3})?(?:-(?:only|or-late
 _DASHES = re.compile(r"[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
 _GNU = re.compile(r"(?:a|l)?gpl-\d+(?:\.\d+)*|gfdl-\d+(?:\.\d+)*")
 _CC = re.compile(r"cc-((?:by|nc|nd|sa)(?:-(?:by|nc|nd|sa))*)(-.*)?")
-#: A longer word is no misspelt identifier.
-_LONGEST_GUESSED = 40
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,8 @@ def read_name(text: str) -> Name:
     if meant:
         return Name(text, "unversioned", None, meant, _is_noncommercial(written, *meant))
     noncommercial = _is_noncommercial(written)
-    vague = noncommercial or _is_vague(written)
+    # A licence of Creative Commons with a version or a country that SPDX has not is named, and not known.
+    vague = _is_vague(written) or (noncommercial and not _CC.fullmatch(_short(written)))
     return Name(text, "vague" if vague else "other", noncommercial=noncommercial)
 
 
@@ -91,19 +90,9 @@ def names_scope(text: str) -> bool:
 
 def guess(text: str) -> str:
     """What to do about a name that is not known here, as a sentence."""
-    short = _short(text)
-    if 0 < len(short) <= _LONGEST_GUESSED:
-        hint = did_you_mean(short, _beginning_with(short[0]))
-        if hint:
-            return hint
-    return "Read the licence at its source, and write its SPDX identifier or LicenseRef-NAME."
-
-
-@functools.lru_cache(maxsize=64)
-def _beginning_with(letter: str) -> tuple[str, ...]:
-    """SPDX identifiers by first letter: comparing a word with all of them would take ten times as long."""
-    listed = {known for known in identifiers()[0].values() if not known.startswith("LicenseRef-")}
-    return tuple(sorted(identifier for identifier in listed if identifier.lower().startswith(letter)))
+    return suggest_identifier(_short(text)) or (
+        "Read the licence at its source, and write its SPDX identifier or LicenseRef-NAME."
+    )
 
 
 @functools.cache

@@ -42,6 +42,13 @@ OLDEST = 120
 #: be posthumous: the years are then likelier those of a namesake than the manuscript a find.
 LATEST_UNSAID = 25
 
+#: A year before this one is likelier a later one that lost digits (195) than what it says, unless both years
+#: of a life bear it out.
+EARLIEST_ALONE = 1000
+
+#: A year of so few digits is an abbreviation (54), whatever stands beside it.
+SHORTEST = 100
+
 #: What lies beyond the calendar: no day of it is late enough.
 NEVER = date.max
 
@@ -188,14 +195,11 @@ def _settle(reckoned: tuple[Reckoning, ...], on: date, confirmed: frozenset[str]
 
 def _implausible(work: Work, on: date) -> date | None:
     """From which day the dates can be right: None where they can be today, `NEVER` where they never can."""
-    future = max(on.year, work.published or 0)
-    if work.published == 0:
+    if _cut_short(work):
         return NEVER
+    future = max(on.year, work.published or 0)
     for one in work.contributors:
         published = work.published if one.published is None else one.published
-        if 0 in (one.death, published):
-            # There was no year 0: 0000 is how files write that they do not know.
-            return NEVER
         if one.birth is not None:
             if one.death is not None and not 0 <= one.death - one.birth <= OLDEST:
                 return NEVER
@@ -205,6 +209,26 @@ def _implausible(work: Work, on: date) -> date | None:
     if future <= on.year:
         return None
     return date(future, 1, 1) if future < NEVER.year else NEVER
+
+
+def _cut_short(work: Work) -> bool:
+    """Whether one of the years may be a later one that lost digits, or is not as it was written.
+
+    The two years of a life that both lost their last digit are a tenth of a life apart. A publication is
+    borne out by a birth, which is not after it and has stood the same test.
+    """
+    lives = [[year for year in (c.birth, c.death) if year is not None] for c in work.contributors]
+    stated = [work.published, *(c.published for c in work.contributors)]
+    published = [year for year in stated if year is not None]
+    # The year 0 too: 0000 is how files write that they do not know.
+    if any(abs(year) < SHORTEST for years in (*lives, published) for year in years):
+        return True
+    for years in lives:
+        whole = len(years) == 2 and years[1] - years[0] > OLDEST // 10
+        if not whole and min(years, default=EARLIEST_ALONE) < EARLIEST_ALONE:
+            return True
+    alone = all(one.birth is None for one in work.contributors)
+    return alone and any(year < EARLIEST_ALONE for year in published)
 
 
 def _late(work: Work) -> bool:
@@ -298,7 +322,9 @@ def _reckon_world(
         beside += [_lengthen(r, [], facts.death, ends) for r in applying("alternative")]
     compared = None
     comparison = next(iter(applying("comparison")), None)
-    if comparison is not None and home is not None:
+    # Where the work is free at home no sooner, the comparison is without effect.
+    latest = max([ends, *(b.ends for b in beside if b.stands)])
+    if comparison is not None and home is not None and home < latest:
         compared = comparison, home
     readings: tuple[Reading, ...] = ("earliest", "engine", "safe")
     days = [
