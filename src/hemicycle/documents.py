@@ -270,6 +270,10 @@ def write_documents(path: Path, source: str, documents: Iterable[Document]) -> i
                 twice = row
                 return
             seen.add(row["id"])
+            if rows and len(document.text) > CHARACTERS_A_GROUP:
+                # By itself, so that who has no use for it need not read it with its neighbours.
+                yield pa.Table.from_pylist(rows, schema=SCHEMA)
+                rows, characters = [], 0
             rows.append(row)
             characters += len(document.text)
             if len(rows) >= ROWS_A_GROUP or characters >= CHARACTERS_A_GROUP:

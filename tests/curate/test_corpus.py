@@ -224,14 +224,17 @@ def test_a_text_that_is_not_that_of_its_digest_is_not_annotated(tmp_path):
         annotate_source(path, folder / "cleared.parquet", tmp_path, tmp_path / "work")
 
 
-def test_a_text_too_long_for_one_document_is_set_aside_and_not_copied(tmp_path, monkeypatch):
-    monkeypatch.setattr("hemicycle.curate.source.LONGEST", 500)
-    monkeypatch.setattr("hemicycle.curate.corpus.LONGEST", 500)
-    endless = "a  b\n\n\n\n" * 100
-    out, _ = build(tmp_path, {"a": [*documents(3), Document("long", endless, language="fr")]})
+def test_a_text_too_long_for_one_document_is_set_aside_unread(tmp_path, monkeypatch):
+    monkeypatch.setattr("hemicycle.documents.CHARACTERS_A_GROUP", 700)
+    monkeypatch.setattr("hemicycle.curate.admitted.LONGEST", 5_000)
+    monkeypatch.setattr("hemicycle.curate.corpus.LONGEST", 5_000)
+    endless = "a  b\n\n\n\n" * 1_000
+    items = [*documents(2), Document("long", endless, language="fr"), *documents(2, start=5)]
+    out, _ = build(tmp_path, {"a": items})
     (row,) = rows(out, "dropped", "a")
-    assert (row["why"], row["text"], row["signals"]["characters"]) == (["too-long"], None, 800)
-    assert row["clean_digest"] == sha256_text(endless)
+    assert (row["why"], row["text"], row["clean_digest"]) == (["too-long"], None, sha256_text(endless))
+    assert 8_000 <= row["signals"]["characters"] < 8_100
+    assert [r["id"] for r in rows(out, "kept", "a")] == ["a:0", "a:1", "a:5", "a:6"]
 
 
 def test_what_a_source_repeats_is_taken_out_and_told(tmp_path):

@@ -45,9 +45,6 @@ ANNOTATED = pa.schema(
     ]
 )
 
-#: A text of more characters is no document: only its length is passed on.
-LONGEST = 64_000_000
-
 
 def annotate(batch: pa.Table, repeated: Hashes | None = None) -> pa.Table:
     """Annotate documents: columns of `documents.SCHEMA` and `rank` in, those of `ANNOTATED` out.
@@ -83,16 +80,10 @@ def _compared(words: Words, kinds: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
 
 
 def set_aside(batch: pa.Table) -> pa.Table:
-    """Rows of `ANNOTATED` for texts longer than `LONGEST`: no measure but their length, and not the text.
-
-    It stands among the source's documents under its digest, and another copy would cost its size in memory
-    three times over.
-    """
-    lengths = pc.cast(pc.utf8_length(batch["text"]), pa.float64()).combine_chunks()
+    """Rows of `ANNOTATED` for texts too long to be documents: digest, length in bytes, and no text."""
     made = {
-        "text": pa.nulls(batch.num_rows, pa.large_string()),
         "clean_digest": batch["digest"],
-        "signals": _struct({"characters": lengths}),
+        "signals": _struct({"characters": batch["bytes"].combine_chunks().cast(pa.float64())}),
         near.COLUMN: near.to_arrow(np.zeros((batch.num_rows, near.BANDS), np.uint64)),
     }
     return _table(batch, made)

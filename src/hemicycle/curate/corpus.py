@@ -21,7 +21,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hemicycle.curate.annotate import ANNOTATED, LONGEST
+from hemicycle.curate.admitted import LONGEST
+from hemicycle.curate.annotate import ANNOTATED
 from hemicycle.curate.fates import FACTS, Fates, decide_fates, reasons
 from hemicycle.curate.rules import Rule, failed
 from hemicycle.curate.twins import near_duplicates

@@ -91,7 +91,9 @@ def _texts(documents: str, cleared: str, groups: Sequence[int], kind: str) -> It
     """Texts of one kind, clean and masked, as bytes and offsets; one batch a row group."""
     nowhere = np.zeros(0, np.int64)
     for table in admitted_rows(documents, cleared, groups):
-        texts = table.filter(pc.equal(table["kind"], kind))["text"].to_pylist()
+        if "text" not in table.column_names:
+            continue
+        texts = table["text"].filter(pc.equal(table["kind"], kind)).to_pylist()
         if texts:
             yield text_buffers(
                 pa.array([mask(clean(t).text, nowhere, kind)[0] for t in texts], pa.large_string())

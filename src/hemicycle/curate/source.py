@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from hemicycle.curate.admitted import admitted_rows
-from hemicycle.curate.annotate import ANNOTATED, LONGEST, annotate, set_aside
+from hemicycle.curate.admitted import admitted_rows, text_bytes
+from hemicycle.curate.annotate import ANNOTATED, annotate, set_aside
 from hemicycle.curate.boilerplate import Hashes
 from hemicycle.curate.language_model import model_provenance
 from hemicycle.curate.repeated import find_repeated, repeated_passages
@@ -83,11 +83,7 @@ def annotate_source(
 def _shards(documents: Path) -> Iterator[tuple[list[int], int]]:
     """First and last row group (and one more) of each shard, with its bytes."""
     with pq.ParquetFile(documents) as file:
-        text = file.schema_arrow.get_field_index("text")
-        sizes = [
-            file.metadata.row_group(g).column(text).total_uncompressed_size
-            for g in range(file.num_row_groups)
-        ]
+        sizes = [text_bytes(file, group) for group in range(file.num_row_groups)]
     first = size = 0
     for group, more in enumerate(sizes):
         if size and size + more > SHARD_BYTES:
@@ -115,14 +111,15 @@ def annotate_shard(
 
 def _annotated(table: pa.Table, passages: Mapping[str, Hashes]) -> Iterator[pa.Table]:
     """The rows of a table, annotated a batch at a time: of one kind, and of bounded size."""
-    lengths = pc.utf8_length(table["text"]).to_numpy()
+    if "bytes" in table.column_names:
+        yield set_aside(table)
+        return
+    lengths = pc.utf8_length(table["text"]).to_pylist()
     kinds = table["kind"].to_pylist()
     first = size = 0
-    for row, length in enumerate([*lengths, LONGEST]):
-        ends = row == len(lengths) or kinds[row] != kinds[first] or size + length > BATCH_CHARACTERS
-        if row > first and (ends or max(length, lengths[first]) > LONGEST):
-            batch = table.slice(first, row - first)
-            too_long = lengths[first] > LONGEST
-            yield set_aside(batch) if too_long else annotate(batch, passages.get(kinds[first]))
+    for row, length in enumerate(lengths):
+        if row > first and (kinds[row] != kinds[first] or size + length > BATCH_CHARACTERS):
+            yield annotate(table.slice(first, row - first), passages.get(kinds[first]))
             first, size = row, 0
-        size += int(length)
+        size += length
+    yield annotate(table.slice(first), passages.get(kinds[first]))
