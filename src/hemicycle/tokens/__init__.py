@@ -7,6 +7,7 @@ function. No iterator has a state to lose.
 
 from hemicycle.tokens.megatron import Shard, ShardWriter, read_shard
 from hemicycle.tokens.order import Batch, Order, exposure, make_plan
+from hemicycle.tokens.strata import Mixture, shortfalls
 from hemicycle.tokens.tokenize import tokenize
 from hemicycle.tokens.tokenizer import BEGIN, END, load_tokenizer, train_tokenizer
 
@@ -14,6 +15,7 @@ __all__ = [
     "BEGIN",
     "END",
     "Batch",
+    "Mixture",
     "Order",
     "Shard",
     "ShardWriter",
@@ -21,6 +23,7 @@ __all__ = [
     "load_tokenizer",
     "make_plan",
     "read_shard",
+    "shortfalls",
     "tokenize",
     "train_tokenizer",
 ]

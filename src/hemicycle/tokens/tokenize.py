@@ -24,6 +24,9 @@ BATCH_CHARACTERS = 4_000_000
 #: Rows of a row group of `documents.parquet`; so many wait in memory.
 DOCUMENTS_A_GROUP = 100_000
 
+#: Columns of the corpus by which a mix may take it apart.
+_BY = ("language", "date", "right")
+
 DOCUMENTS = pa.schema(
     [
         ("document", pa.int64()),
@@ -34,6 +37,7 @@ DOCUMENTS = pa.schema(
         ("first", pa.int64()),
         ("tokens", pa.int64()),
         ("bytes", pa.int64()),
+        *((name, pa.string()) for name in _BY),
     ]
 )
 
@@ -48,8 +52,8 @@ def tokenize(
     """Write `tokens-NNNNN.bin/.idx` and `documents.parquet`; returns counts by source.
 
     `documents.parquet` maps document number (its place in all shards, in order) to id, source, shard,
-    first token in the shard and length in tokens, marks included. Memory is that of a batch and of a row
-    group, whatever the corpus.
+    first token in the shard and length in tokens, marks included, and to what a mix may go by. Memory is
+    that of a batch and of a row group, whatever the corpus.
     """
     encoder = load_tokenizer(tokenizer)
     begin, end = encoder.token_to_id(BEGIN), encoder.token_to_id(END)
@@ -83,6 +87,7 @@ def tokenize(
                         "first": writer.tokens,
                         "tokens": len(ids),
                         "bytes": size,
+                        **{name: row[name] for name in _BY},
                     }
                 )
                 documents += 1
@@ -115,7 +120,7 @@ def _training_batches(corpus: Path) -> Iterator[list[dict[str, Any]]]:
     batch: list[dict[str, Any]] = []
     characters = 0
     for path in corpus_shards(corpus):
-        for table in read_batches(path, ["id", "source", "text", "split", "clean_digest"]):
+        for table in read_batches(path, ["id", "source", "text", "split", "clean_digest", *_BY]):
             for row in table.to_pylist():
                 if row["split"] != "train":
                     continue
