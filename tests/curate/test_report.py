@@ -129,7 +129,11 @@ def test_equal_corpora_give_equal_bytes_and_an_old_picture_goes(mixed, tmp_path)
 def test_what_strangers_wrote_stays_text(tmp_path):
     odd = [
         Document(
-            f"{HOSTILE}{n}", f"{HOSTILE} {prose(n)}", language=f"fr-{HOSTILE}{n}", kind=HOSTILE, date=HOSTILE
+            f"{HOSTILE}{n}",
+            f"{HOSTILE} {prose(n)}",
+            language=f"fr-{HOSTILE}{n}",
+            kind=HOSTILE,
+            date="١٨٨٩" if n % 2 else HOSTILE,
         )
         for n in range(60)
     ]

@@ -21,7 +21,7 @@ STATED = [
     ("fr", "1889-03-14", "CC0-1.0"),
     ("fr-BE", "1912", "etalab-2.0"),
     ("br", "1959-01-08", "term-over"),
-    (None, None, "CC0-1.0"),
+    (None, "١٨٨٩", "CC0-1.0"),
 ]
 
 
@@ -111,7 +111,7 @@ def test_fill_sums_up_keeps_limits_and_lets_nobody_below_a_smaller_share(parts, 
             "period",
             {"1789-1914": 1, "unstated": 3},
             "date",
-            {"1789-1914": {"1889-03-14", "1912"}, "unstated": {None}},
+            {"1789-1914": {"1889-03-14", "1912"}, "unstated": {"١٨٨٩"}},
         ),
     ],
 )

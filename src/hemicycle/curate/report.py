@@ -120,7 +120,7 @@ def _kept(
         rows = _rows(path, _COLUMNS).join(counted, on="id", how="left")
         measures = rows.select(pl.col("signals").struct.field(*_MEASURED))
         cells.append(
-            rows.with_columns(pl.col("date").str.extract(r"^(\d{4})").cast(pl.Int32).alias("year"))
+            rows.with_columns(pl.col("date").str.extract(r"^([0-9]{4})").cast(pl.Int32).alias("year"))
             .group_by("right", "source", "language", "year", "kind")
             .agg(
                 pl.len().cast(pl.Int64).alias("documents"),

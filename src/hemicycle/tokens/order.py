@@ -2,10 +2,10 @@
 
 A row is `context + 1` consecutive tokens of one stratum: a corpus, or a part of it that a mix names
 (`strata`). The documents of a stratum stand end to end and rows are cut from them, so a document may span
-several rows and a row may hold several documents. The plan stores where the documents of each stratum stand, and a
-permutation of all rows over all epochs, because a shuffle by a library may change with its version while
-stored numbers do not. `Order.batch(step)` is a slice of it: exact at any step, on any number of workers, with
-nothing to resume.
+several rows and a row may hold several documents. The plan stores where the documents of each stratum stand,
+and a permutation of all rows over all epochs, because a shuffle by a library may change with its version
+while stored numbers do not. `Order.batch(step)` is a slice of it: exact at any step, on any number of
+workers, with nothing to resume.
 """
 
 from __future__ import annotations

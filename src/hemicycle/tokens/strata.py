@@ -96,7 +96,7 @@ def _label(mix: Mixture) -> pl.Expr:
     if mix.by == "language":
         label = pl.col("language").str.split("-").list.first().str.to_lowercase()
     elif mix.by == "period":
-        year = pl.col("date").str.extract(r"^(\d{4})").cast(pl.Int32)
+        year = pl.col("date").str.extract(r"^([0-9]{4})").cast(pl.Int32)
         label = pl.when(year.is_not_null()).then(pl.lit(OUTSIDE))
         for period in mix.shares:
             if period != UNSTATED:
