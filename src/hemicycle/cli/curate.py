@@ -207,7 +207,7 @@ def report(corpora: tuple[str, ...], out: Path | None, folder: Path, as_json: bo
     \b
     Examples:
       hemicycle curate report
-      hemicycle curate report debats --out /tmp/debats
+      hemicycle curate report debats --out ../debats
       hemicycle curate report debats --json
     """
     from hemicycle.curate.report import make_report
