@@ -68,7 +68,7 @@ VERSIONS = {
     "corpus": 2,
     "tokenizer": 2,
     "tokens": 2,
-    "order": 1,
+    "order": 2,
     "model": 1,
     "index": 2,
     "roots": 1,
@@ -612,11 +612,11 @@ class Flow:
         model = self.declaration.models[name]
 
         def build(work: Work) -> dict[str, Any]:
-            from hemicycle.tokens import make_plan
+            from hemicycle.tokens import Mixture, make_plan, shortfalls
 
             shape = derive_shape(model, work.statements["tokenizer"].figures["vocabulary"])
             tokens = {c: f for c, f in work.inputs.items() if c in model.corpora}
-            return make_plan(
+            plan = make_plan(
                 tokens,
                 model.corpora,
                 work.out,
@@ -624,10 +624,15 @@ class Flow:
                 batch_rows=shape.batch_rows,
                 steps=work.resolved["steps"],
                 seed=model.seed,
+                mix=Mixture(**model.mix.model_dump()) if model.mix else None,
             )
+            for sentence in shortfalls(plan):
+                work.progress.say(f"model {name}: {sentence}")
+            return plan
 
         declared = {
             "shares": model.corpora,
+            "mix": model.mix.model_dump() if model.mix else None,
             "context": model.architecture.context,
             "batch_tokens": model.batch_tokens,
             "seed": model.seed,

@@ -6,6 +6,7 @@ file, the line and what was probably meant.
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
 from datetime import date
@@ -290,6 +291,34 @@ class Budget(Declared):
         return self
 
 
+class Mix(Declared):
+    """What a model reads of each corpus: shares by source, language, period or right, relative to their sum.
+
+    No stratum is read more than `epochs` times.
+    """
+
+    by: Literal["source", "language", "period", "right"]
+    shares: dict[str, Annotated[float, Field(gt=0, le=1e9)]] = Field(min_length=1, max_length=1000)
+    epochs: float = Field(default=4.0, gt=0, le=1000)
+
+    @model_validator(mode="after")
+    def _periods(self) -> Mix:
+        if self.by != "period":
+            return self
+        spans = []
+        for period in self.shares:
+            if period == "unstated":
+                continue
+            years = re.fullmatch(r"(\d{4})-(\d{4})", period, re.ASCII)
+            if years is None or years[1] > years[2]:
+                raise ValueError(f"“{period}” is no period such as “1789-1914”")
+            spans.append((years[1], years[2]))
+        spans.sort()
+        if any(later[0] <= earlier[1] for earlier, later in itertools.pairwise(spans)):
+            raise ValueError("two periods have a year in common")
+        return self
+
+
 class Model(Declared):
     method: Literal["pretrain"] = "pretrain"
     corpora: dict[Name, Annotated[float, Field(gt=0)]] = Field(min_length=1)
@@ -297,6 +326,7 @@ class Model(Declared):
     architecture: Architecture
     budget: Budget
     batch_tokens: int | None = Field(default=None, ge=16)
+    mix: Mix | None = None
     seed: int = Field(default=1, ge=0, lt=2**63)
 
 
@@ -374,6 +404,10 @@ class Declaration(Declared):
             known("tokenizers", model.tokenizer, self.tokenizers, "models", name, "tokenizer")
             for corpus in model.corpora:
                 known("corpora", corpus, self.corpora, "models", name, "corpora")
+            if model.mix and model.mix.by == "source":
+                read = {source: None for corpus in model.corpora for source in self.corpora[corpus].sources}
+                for source in model.mix.shares:
+                    known("sources", source, read, "models", name, "mix", "shares")
         for name, evaluation in self.evaluations.items():
             for model_name in evaluation.models:
                 known("models", model_name, self.models, "evaluations", name, "models")

@@ -44,7 +44,7 @@ def clear(path, out, admitted=None, rank=0):
         for batch in read_batches(path, ["id", "digest"]):
             ids = batch["id"].to_pylist()
             passes = [admitted is None or i in admitted for i in ids]
-            columns = [batch["id"], batch["digest"], passes, [rank] * len(ids)]
+            columns = [batch["id"], batch["digest"], passes, [rank] * len(ids), ["CC0-1.0"] * len(ids)]
             writer.write_table(
                 pa.table([pa.array(c) if isinstance(c, list) else c for c in columns], schema=CLEARED)
             )

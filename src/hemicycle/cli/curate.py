@@ -10,7 +10,7 @@ import click
 
 from hemicycle.cli.session import Session, json_option, print_json, project_option
 from hemicycle.cli.stage import stage_verb
-from hemicycle.cli.tables import cell, print_table
+from hemicycle.cli.tables import cell, print_table, relative
 from hemicycle.errors import DeclarationError, did_you_mean
 from hemicycle.ledger import Statement
 
@@ -37,6 +37,7 @@ def command() -> None:
       hemicycle curate explain CRSANR5L15S2017O1N001
       hemicycle curate retune debats "repeated-lines: duplicate_lines <= 0.4"
       hemicycle curate rules parliamentary
+      hemicycle curate report debats
     """
 
 
@@ -189,6 +190,69 @@ def rules(names: tuple[str, ...], as_json: bool) -> None:
         click.echo(rules_page(sets))
 
 
+@command.command()
+@click.argument("corpora", nargs=-1, metavar="[CORPUS]...")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="A folder for the report of one CORPUS."
+)
+@project_option
+@json_option
+def report(corpora: tuple[str, ...], out: Path | None, folder: Path, as_json: bool) -> None:
+    """Write a page about each CORPUS (all, if none is named): what it is made of, what was left out and why,
+    and what each bound does, with documents from both sides of it.
+
+    It is written to reports/CORPUS in the project, in French and in English, with its pictures and the same
+    figures as report.json. With --json it is printed instead, and nothing is written.
+
+    \b
+    Examples:
+      hemicycle curate report
+      hemicycle curate report debats --out ../debats
+      hemicycle curate report debats --json
+    """
+    from hemicycle.curate.report import make_report
+    from hemicycle.curate.report_page import write_report
+
+    session = Session(folder)
+    names = corpora or tuple(session.project.declaration.corpora)
+    if out is not None and len(names) != 1:
+        raise DeclarationError("--out takes the report of one corpus", remedy="Name the corpus.")
+    rules = {name: _rules(session, name) for name in names}
+    made = _standing(session, "corpus")
+    if missing := [name for name in names if name not in made]:
+        raise DeclarationError(
+            f"corpus “{missing[0]}” is not made yet", remedy=f"Run `hemicycle curate {missing[0]}` first."
+        )
+    told = {name: make_report(name, _report_inputs(session, name, made[name]), rules[name]) for name in names}
+    if as_json:
+        print_json({"corpora": told})
+        return
+    for name, one in told.items():
+        place = out or session.project.folder / "reports" / name
+        write_report(one, place)
+        click.echo(f"report {name}: {relative(place / 'index.html')}")
+
+
+def _report_inputs(session: Session, name: str, corpus: Path) -> Any:
+    from hemicycle.curate.report import Inputs
+    from hemicycle.rights.explanations import explanations
+
+    documents = _standing(session, "documents")
+    refused = _standing(session, "admitted").get(name)
+    tokens = _standing(session, "tokens", "tokenize")
+    tokenised = sorted(made for made in tokens if made.split(".")[0] == name)
+    sources = session.project.declaration.corpora[name].sources
+    return Inputs(
+        corpus=corpus,
+        documents={s: documents[s] / "documents.parquet" for s in sources if s in documents},
+        refused=refused / "refused.parquet" if refused else None,
+        tokens=(tokenised[0].split(".")[1], tokens[tokenised[0]] / "documents.parquet")
+        if tokenised
+        else None,
+        reasons=explanations(),
+    )
+
+
 def _rules(session: Session, corpus: str) -> list[Any]:
     """The rules a corpus is held to."""
     from hemicycle.curate.rules import load_sets
@@ -203,8 +267,8 @@ def _rules(session: Session, corpus: str) -> list[Any]:
     return [rule for one in sets for rule in one.rules]
 
 
-def _standing(session: Session, stage: str) -> dict[str, Path]:
-    """The artefacts of a stage that stand, by name, the last of each."""
-    steps = [s for s in session.flow.up_to("curate") if s.stage == stage]
+def _standing(session: Session, stage: str, verb: str = "curate") -> dict[str, Path]:
+    """The artefacts of a stage that stand, by name, the last of each; `verb` makes what reads them."""
+    steps = [s for s in session.flow.up_to(verb) if s.stage == stage]
     outcomes = session.pipeline().look(steps)
     return {o.step.name: o.folder for o in outcomes if o.step.stage == stage and o.folder}

@@ -17,7 +17,7 @@ _SHORT = [name for name in SCHEMA.names if name != "text"]
 
 
 def admitted_rows(documents: str, cleared: str, groups: Sequence[int]) -> Iterator[pa.Table]:
-    """The admitted rows of some row groups, with `rank`, texts checked; one table a row group.
+    """The admitted rows of some row groups, with `rank` and `right`, texts checked; one table a row group.
 
     A row group of one text longer than `LONGEST` has a column `bytes` in place of `text`.
     """
@@ -29,7 +29,7 @@ def admitted_rows(documents: str, cleared: str, groups: Sequence[int]) -> Iterat
             table = file.read_row_group(group, columns=_SHORT if too_long else None)
             if told["id"] != table["id"]:
                 raise IntegrityError("what was cleared is not these documents", place=cleared)
-            table = table.append_column("rank", told["rank"])
+            table = table.append_column("rank", told["rank"]).append_column("right", told["right"])
             if too_long:
                 yield table.append_column("bytes", pa.array([size], pa.int64())).filter(told["admitted"])
                 continue

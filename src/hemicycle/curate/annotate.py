@@ -33,12 +33,14 @@ from hemicycle.documents import PART, SCHEMA
 _MASKED = tuple(f"personal_{kind}" for kind in KINDS)
 NAMES = (*COLUMNS, *language.MEASURES, "ocr_quality", "confidence", *_MASKED, "boilerplate_passages")
 
-#: What curation finds out about a document. `rank`: how well it is cleared; `signals` has a field a measure.
+#: What curation finds out about a document. `rank`, `right`: how well it is cleared, and by what;
+#: `signals` has a field a measure.
 ANNOTATED = pa.schema(
     [
         *SCHEMA,
         pa.field("clean_digest", pa.string()),
         pa.field("rank", pa.int8()),
+        pa.field("right", pa.string()),
         pa.field("languages", pa.list_(language.RUN)),
         pa.field("signals", pa.struct([(name, pa.float64()) for name in NAMES])),
         pa.field(near.COLUMN, near.TYPE),
@@ -47,7 +49,7 @@ ANNOTATED = pa.schema(
 
 
 def annotate(batch: pa.Table, repeated: Hashes | None = None) -> pa.Table:
-    """Annotate documents: columns of `documents.SCHEMA` and `rank` in, those of `ANNOTATED` out.
+    """Annotate documents: columns of `documents.SCHEMA`, `rank` and `right` in, those of `ANNOTATED` out.
 
     `repeated`: hashes of passages to take out (`boilerplate`), sorted.
     """

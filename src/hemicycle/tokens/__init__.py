@@ -11,6 +11,7 @@ from hemicycle.tokens.extend import extend_tokenizer
 from hemicycle.tokens.fertility import fertility
 from hemicycle.tokens.megatron import Shard, ShardWriter, read_shard
 from hemicycle.tokens.order import Batch, Order, exposure, make_plan
+from hemicycle.tokens.strata import Mixture, shortfalls
 from hemicycle.tokens.tokenize import tokenize
 from hemicycle.tokens.tokenizer import BEGIN, END, marks, train_tokenizer
 
@@ -18,6 +19,7 @@ __all__ = [
     "BEGIN",
     "END",
     "Batch",
+    "Mixture",
     "Order",
     "Shard",
     "ShardWriter",
@@ -28,6 +30,7 @@ __all__ = [
     "make_plan",
     "marks",
     "read_shard",
+    "shortfalls",
     "tokenize",
     "train_tokenizer",
 ]

@@ -36,6 +36,11 @@ BUNDLE_BYTES, WAITING = 262_144, 4
 #: Rows of a row group of `documents.parquet`; so many wait in memory.
 DOCUMENTS_A_GROUP = 100_000
 
+#: Columns of the corpus by which a mix may take it apart.
+_BY = ("language", "date", "right")
+#: Columns that describe a document.
+_ABOUT = ("id", "source", "clean_digest", *_BY)
+
 DOCUMENTS = pa.schema(
     [
         ("document", pa.int64()),
@@ -46,6 +51,7 @@ DOCUMENTS = pa.schema(
         ("first", pa.int64()),
         ("tokens", pa.int64()),
         ("bytes", pa.int64()),
+        *((name, pa.string()) for name in _BY),
     ]
 )
 
@@ -68,8 +74,8 @@ def tokenize(
     """Write `tokens-NNNNN.bin/.idx` and `documents.parquet`; returns counts by source.
 
     `documents.parquet` maps document number (its place in all shards, in order) to id, source, shard,
-    first token in the shard and length in tokens, marks included. Memory is that of a row group of the
-    corpus, whatever the corpus.
+    first token in the shard and length in tokens, marks included, and to what a mix may go by. Memory is
+    that of a row group of the corpus, whatever the corpus.
 
     Args:
         threads: that encode; by default one a core.
@@ -87,7 +93,7 @@ def tokenize(
     ):
         rows = _Rows(table)
         for path in corpus_shards(corpus):
-            for batch in read_batches(path, ["id", "source", "text", "split", "clean_digest"]):
+            for batch in read_batches(path, ["text", "split", *_ABOUT]):
                 texts = _Texts.of(batch)
                 work = lambda bundle: _encode(bundle, texts.data, encoder.encode, begin, end)  # noqa: B023, E731
                 placed = []
@@ -165,7 +171,7 @@ class _Texts:
         text = text.cast(pa.large_string())
         _, offsets, data = text.buffers()
         bounds = np.frombuffer(offsets, np.int64, len(text) + 1, text.offset * 8)
-        about = table.select(["id", "source", "clean_digest"]).take(pa.array(chosen))
+        about = table.select(list(_ABOUT)).take(pa.array(chosen))
         return _Texts(memoryview(data or b""), bounds[chosen], bounds[chosen + 1], about)
 
     def bundles(self, segment: int) -> Iterator[_Bundle]:
@@ -205,6 +211,7 @@ class _Texts:
                 "first": first[at],
                 "tokens": np.add.reduceat(lengths, at) if len(at) else lengths[:0],
                 "bytes": self.ends - self.starts,
+                **{name: about[name] for name in _BY},
             }
         )
 
