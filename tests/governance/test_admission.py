@@ -15,7 +15,9 @@ from hemicycle.errors import IntegrityError
 from hemicycle.governance.admission import admit_decisions, admit_governance, entered_files
 from hemicycle.governance.check import check_decisions
 from hemicycle.governance.decisions import Decision, write_decision
+from hemicycle.governance.people import Person
 from hemicycle.governance.rules import load_rules
+from hemicycle.governance.signer import is_organisation, is_person
 from hemicycle.governance.sshsig import parse_sshsig
 from hemicycle.governance.standing import clearance, read_entries, standings
 from hemicycle.ledger import Ledger
@@ -195,6 +197,23 @@ def test_a_signer_of_the_organisation_it_is_about_does_not_count(desk):
     decision = desk.decide(parties=("ville de  LYON",))
     signature = desk.sign(decision, "amir", "data")
     assert "is of Ville de Lyon, which this decision is about" in desk.admit()[signature.name]
+
+
+@pytest.mark.parametrize(
+    ("written", "party"),
+    [
+        ("Université", "Universite\u0301"),
+        ("Maison d’édition", "maison d'e\u0301dition"),
+        ("L'Archive", "L\u02bcArchive"),
+        ("ＥＤＦ", "EDF"),
+    ],
+)
+def test_an_interest_is_not_hidden_by_how_an_accent_or_an_apostrophe_is_encoded(written, party):
+    for name, other in ((written, party), (party, written)):
+        person = Person("claire", name, name, (), ())
+        assert is_organisation(other, person)
+        assert is_person(other, person)
+    assert not is_organisation("Universite", Person("claire", "", "Université", (), ()))
 
 
 def test_a_member_who_leads_nothing_does_not_sign_for_the_role(desk):
