@@ -130,7 +130,8 @@ class Gate:
         if before is not None:
             admit_decisions(self.ledger, self.approvals, before, now)
         governance = admit_governance(self.ledger, self.people_file, self.approvals, now)
-        admit_file(self.ledger, "policy", self.policy_file, self.approvals, now)
+        policy = self.policy_file.read_bytes()
+        admit_file(self.ledger, "policy", self.policy_file, policy, self.approvals, now)
         self.__dict__.pop("governance", None)
         return admit_decisions(self.ledger, self.approvals, governance, now)
 
