@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hemicycle.digests import canonical_json, sha256_bytes
-from hemicycle.errors import DeclarationError, IntegrityError
+from hemicycle.errors import DeclarationError, InputError, IntegrityError
 from hemicycle.governance.admission import admit_governance
 from hemicycle.governance.complaint_entry import admit_steps, read_complaints
 from hemicycle.governance.complaint_files import private_file, write_opening, write_step
@@ -128,10 +128,10 @@ class Desk:
     def findings(self):
         return [str(finding) for finding in self.read().findings]
 
-    def decided(self, outcome="granted", **words):
-        complaint = self.take(self.open(**words), "triage", "amin:governance", days=1)
+    def decided(self, outcome="granted", *, days=0, **words):
+        complaint = self.take(self.open(days, **words), "triage", "amin:governance", days=days + 1)
         signers = ["claire:legal"] if outcome == "granted" else ["claire:legal", "nora:governance"]
-        return self.take(complaint, "decide", *signers, days=3, outcome=outcome)
+        return self.take(complaint, "decide", *signers, days=days + 3, outcome=outcome)
 
 
 @pytest.fixture
@@ -236,17 +236,17 @@ def test_a_complaint_taken_to_its_end_stands(desk):
 def test_what_was_granted_is_to_be_withdrawn_and_nothing_else(desk):
     complaints = [
         desk.decided(subject=["romans:b", "romans:a"]),
-        desk.decided("partly-granted", subject=["an-15"]),
-        desk.decided("refused", subject=["an-16"]),
+        desk.decided("partly-granted", days=3, subject=["an-15"]),
+        desk.decided("refused", days=6, subject=["an-16"]),
         desk.take(
-            desk.open(subject=["an-17"]),
+            desk.open(9, subject=["an-17"]),
             "close",
             "claire:legal",
             "amin:governance",
-            days=2,
+            days=9,
             outcome="withdrawn",
         ),
-        desk.open(subject=["textes"]),
+        desk.open(9, subject=["textes"]),
     ]
     assert granted(complaints) == ["an-15", "romans:a", "romans:b"]
     assert desk.findings() == []
@@ -608,6 +608,43 @@ def test_a_line_that_does_not_say_what_it_should_is_a_finding(desk, content):
     ]
 
 
+@pytest.mark.parametrize("entered", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "3000-01-01"])
+def test_a_time_at_which_nothing_can_have_entered_is_a_finding(desk, entered):
+    complaint = desk.open()
+    made = desk.draft(complaint, "triage", "amin:governance", days=1)
+    signatures = desk.signed(made, "amin:governance")
+    content = {
+        "file": "2026-001/02-triage.json",
+        "sha256": sha256_bytes(made.to_bytes()),
+        "signatures": {name: sha256_bytes(data) for name, data in signatures.items()},
+        "entered": entered,
+    }
+    desk.ledger.enter("complaint", content)
+    assert desk.findings() == [
+        "line 3 of the journal: this line does not say what the line of a complaint's step says"
+    ]
+
+
+def test_a_step_does_not_enter_before_what_entered_last_and_brings_nobody_back_into_office(desk):
+    desk.open(305)
+    folder = desk.open(300, enter=False)
+    with pytest.raises(InputError, match="the clock says 2026-12-27 09:30 UTC, and the journal goes on to"):
+        desk.admit(OPENED + timedelta(300))
+    assert desk.admit(OPENED + timedelta(305) - timedelta(minutes=4)) == {}
+    assert desk.get(folder.name).taken[-1].entered == OPENED + timedelta(305)
+
+
+@pytest.mark.parametrize("early", [timedelta(days=40), timedelta(seconds=1)])
+def test_a_step_whose_line_goes_back_in_time_is_found(desk, early):
+    """Here behind the line that names the people; behind another complaint's is the same."""
+    step = desk.open(-40, enter=False) / "01-open.json"
+    content = {"file": "2026-001/01-open.json", "sha256": sha256_bytes(step.read_bytes()), "signatures": {}}
+    desk.ledger.enter("complaint", content | {"entered": (OPENED - early).isoformat()})
+    (finding,) = desk.findings()
+    assert finding.startswith("2026-001/01-open.json: it entered before the line that it follows")
+    assert desk.read().complaints == {}
+
+
 def test_a_step_entered_twice_is_found(desk):
     desk.open()
     line = desk.ledger.journal.lines()[-1]
@@ -767,7 +804,7 @@ HOSTILE = [
 
 def test_the_register_shows_outcomes_and_delays_and_runs_nothing(desk, tmp_path):
     first = desk.decided("partly-granted", subject=HOSTILE)
-    second = desk.open(category="opt-out")
+    second = desk.open(3, category="opt-out")
     write_register([second, first], tmp_path / "register", date(2026, 4, 1))
     page = (tmp_path / "register" / "index.html").read_text("utf-8")
     assert "<script" not in page
@@ -841,7 +878,7 @@ def test_neither_line_breaks_nor_what_turns_text_around_leave_their_cell(desk, t
 
 
 def test_equal_complaints_make_an_equal_register(desk, tmp_path):
-    complaints = [desk.decided(), desk.open()]
+    complaints = [desk.decided(), desk.open(3)]
     for order, name in ((complaints, "a"), (complaints[::-1], "b")):
         write_register(order, tmp_path / name, TODAY)
     for file in ("index.html", "complaints.csv"):

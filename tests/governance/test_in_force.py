@@ -216,6 +216,18 @@ def test_nothing_enters_before_what_entered_last(desk):
         desk.admit(NOW - timedelta(days=1))
 
 
+def test_a_decision_does_not_enter_before_a_complaint_that_entered_last(desk):
+    content = {"file": "2026-001/01-open.json", "entered": (NOW + timedelta(days=1)).isoformat()}
+    desk.ledger.enter("complaint", content)
+    with pytest.raises(InputError, match="and the journal goes on to 2026-11-27 09:00 UTC"):
+        cleared(desk)
+    decision = desk.decide(subject="sittings")
+    content = {"file": decision.name, "sha256": sha256_bytes(decision.read_bytes())}
+    desk.ledger.enter("decision", content | {"entered": NOW.isoformat()})
+    (why,) = wrong(desk)
+    assert why.startswith("it entered before the line that it follows")
+
+
 def test_a_clock_a_little_behind_enters_at_the_time_of_the_last_line(desk):
     cleared(desk)
     desk.sign(desk.decide(subject="sittings"), "amir", "data")
@@ -246,6 +258,12 @@ def test_copies_of_a_project_that_went_on_apart_may_tell_their_times_in_either_o
     moved.rename(theirs)
     desk.ledger.merge(Journal(copy.journal.path))
     assert wrong(desk) == []
+    decision = desk.decide(subject="after")
+    content = {"file": decision.name, "sha256": sha256_bytes(decision.read_bytes())}
+    between = NOW + timedelta(hours=1, minutes=30)
+    desk.ledger.enter("decision", content | {"entered": between.isoformat()})
+    (why,) = wrong(desk)
+    assert why == f"it entered before the line that it follows, which is of {NOW + timedelta(hours=2)}"
 
 
 # ── one key ──────────────────────────────────────────────────────────────────────────────────────

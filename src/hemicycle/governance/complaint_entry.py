@@ -20,6 +20,7 @@ from pathlib import Path
 from hemicycle.digests import sha256_bytes
 from hemicycle.errors import HemicycleError, IntegrityError, RightsError
 from hemicycle.governance.admission import Refusal
+from hemicycle.governance.clock import Order, entered, not_before
 from hemicycle.governance.complaint_files import (
     ID,
     IGNORED,
@@ -208,18 +209,19 @@ def _in_words(needs: Sequence[Sequence[str]]) -> str:
 
 def read_complaints(ledger: Ledger, complaints: Path) -> Reading:
     """Go through the journal and judge every step that entered; then look at what else lies there."""
-    reading = Reading()
+    reading, order = Reading(), Order()
     governance: Governance | None = None
     named: dict[str, set[str]] = {}
     broken: set[str] = set()
     for line in ledger.journal.lines():
         if line.kind == "governance":
             governance = _people(ledger, line)
+        untimely = order.take(line)
         if line.kind != LINE:
             continue
         try:
             entry = _Entry.of(line)
-        except (KeyError, ValueError, TypeError):
+        except (IntegrityError, KeyError, ValueError, TypeError):
             what = "this line does not say what the line of a complaint's step says"
             reading.wrong.append(Refusal(f"line {line.number} of the journal", what))
             continue
@@ -227,6 +229,8 @@ def read_complaints(ledger: Ledger, complaints: Path) -> Reading:
         changed = list(_changed(complaints, entry))
         reading.wrong += changed
         try:
+            if untimely is not None:
+                raise IntegrityError(untimely)
             if not changed and entry.complaint not in broken:
                 _replay(reading, complaints / entry.complaint, entry, governance)
                 continue
@@ -252,17 +256,15 @@ class _Entry:
     def of(cls, line: Line) -> _Entry:
         content = line.content
         complaint, _, step = str(content["file"]).partition("/")
-        entered = datetime.fromisoformat(content["entered"])
         signatures = dict(content["signatures"])
         named = [signature_file(Path(), str(name)) for name in signatures]
         if (
             not re.fullmatch(ID, complaint)
             or not re.fullmatch(rf"{STEM}\.json", step)
-            or entered.tzinfo is None
             or any(file is None or file.stem != step.removesuffix(".json") for file in named)
         ):
             raise ValueError(complaint)
-        return cls(complaint, step, str(content["sha256"]), signatures, entered)
+        return cls(complaint, step, str(content["sha256"]), signatures, entered(line))
 
 
 def _people(ledger: Ledger, line: Line) -> Governance | None:
@@ -340,10 +342,12 @@ def admit_steps(
 ) -> list[Refusal]:
     """Enter every step that is new and complete, in its order; return what was refused.
 
-    Raises IntegrityError where one that had entered was changed or taken away.
+    Raises IntegrityError where one that had entered was changed or taken away, InputError where the clock is
+    behind the journal.
     """
     reading = read_complaints(ledger, complaints)
     check_sound(reading, complaints)
+    now = not_before(ledger.journal.lines(), now)
     refused = list(reading.strays)
     for complaint, names in reading.waiting.items():
         folder = complaints / complaint
