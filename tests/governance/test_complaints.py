@@ -509,6 +509,18 @@ def test_the_time_to_appeal_runs_from_the_entry_of_the_decision_and_not_from_its
     assert desk.get(complaint.id).appeal_until == date(2026, 4, 14)
 
 
+def test_an_appeal_that_is_dated_in_time_and_enters_too_late_does_not_enter(desk):
+    complaint = desk.decided("refused")
+    made = desk.draft(complaint, "appeal", days=5)
+    assert desk.admit(OPENED + timedelta(34)) == {
+        "2026-001/04-appeal.json": "the time to appeal ended on 2026-04-04"
+    }
+    entered = (OPENED + timedelta(34)).isoformat()
+    content = {"file": "2026-001/04-appeal.json", "sha256": sha256_bytes(made.to_bytes()), "signatures": {}}
+    desk.ledger.enter("complaint", content | {"entered": entered})
+    assert desk.findings() == ["2026-001/04-appeal.json: the time to appeal ended on 2026-04-04"]
+
+
 def test_what_was_taken_back_cannot_be_appealed_against(desk):
     words = {"days": 2, "outcome": "withdrawn"}
     closed = desk.take(desk.open(), "close", "claire:legal", "amin:governance", **words)

@@ -89,9 +89,7 @@ def weigh(
     on: datetime,
 ) -> Weighed:
     """What a step that enters at a moment is worth. Raises IntegrityError where it does not follow."""
-    problems = problems_with(before, step)
-    if datetime.fromisoformat(step.date) > on:
-        problems.append(f"it is dated {step.date}, and it enters at {on.isoformat(timespec='seconds')}")
+    problems = problems_with(before, step, on)
     if problems:
         raise IntegrityError(problems[0])
     signed: list[Signer] = []

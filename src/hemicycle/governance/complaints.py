@@ -173,16 +173,19 @@ def next_step(
         public=public,
         private=None,
     )
-    problems = problems_with(complaint, made)
+    problems = problems_with(complaint, made, moment)
     if problems:
         raise DeclarationError(problems[0], place=str(complaint.folder))
     return made
 
 
-def problems_with(before: Complaint | None, step: Step) -> list[str]:
-    """What a step contradicts in itself, in those before it, and in the time there is for an appeal."""
+def problems_with(before: Complaint | None, step: Step, on: datetime) -> list[str]:
+    """What a step that enters at a moment, in UTC, contradicts: itself, those before it, the time for an
+    appeal."""
     problems = [*problems_within(step), *problems_after(before.steps if before else (), step)]
+    if datetime.fromisoformat(step.date) > on:
+        problems.append(f"it is dated {step.date}, and it enters at {on.isoformat(timespec='seconds')}")
     until = before.appeal_until if before else None
-    if step.step == "appeal" and until is not None and step.day > until:
+    if step.step == "appeal" and until is not None and on.date() > until:
         problems.append(f"the time to appeal ended on {until}")
     return problems
