@@ -321,6 +321,17 @@ def test_who_grants_a_part_says_so_and_does_not_do_it_alone(desk):
     assert next_step(complaint, "decide", outcome="granted", subject=["an-16", "an-15", "an-17"], **words)
 
 
+def test_who_examines_a_complaint_adds_to_its_subject_and_takes_nothing_out_of_it(desk):
+    """Else one person would refuse a part that it takes two roles to refuse."""
+    complaint = desk.open(subject=["an-15", "an-16"])
+    made = desk.draft(complaint, "triage", "amin:governance", days=1, subject=["an-17", "an-15"])
+    assert made.public.subject == ("an-15", "an-16", "an-17")
+    narrowed = made.model_copy(update={"public": made.public.model_copy(update={"subject": ("an-15",)})})
+    write_step(complaint.folder, narrowed, desk.signed(narrowed, "amin:governance"))
+    (said,) = desk.admit(OPENED + timedelta(1)).values()
+    assert said == "it leaves a part out, which is to refuse that part, and for those who decide"
+
+
 def test_who_is_concerned_cannot_be_left_out_later(desk):
     complaint = desk.take(desk.open(), "triage", "amin:governance", days=1)
     made = next_step(

@@ -104,7 +104,7 @@ def take_step(
             "wants any more may be deleted.",
         )
     if step in SETTLING:
-        parties = [*parties, *session.parties_of(subjects or before.public.subject)]
+        parties = [*parties, *session.parties_of([*before.public.subject, *subjects])]
     now = session.flow.gate.now()
     made = next_step(before, step, by=by, text=text, now=now, subject=subjects, parties=parties, **words)
     write_step(before.folder, made, _signature(session, before, made, by, key))

@@ -150,10 +150,13 @@ def next_step(
 ) -> Step:
     """The step that comes next, still to be signed. Raises DeclarationError where it may not come.
 
-    Category, subject and outcome stay what they were unless they are given; parties are added to.
+    Category, subject and outcome stay what they were unless they are given. Parties are added to, and so is
+    the subject by a triage.
     """
     last = complaint.last
     moment = now.astimezone(UTC)
+    if step == "triage":
+        subject = list(dict.fromkeys([*last.public.subject, *subject]))
     public = {
         "category": category or last.public.category,
         "subject": list(subject or last.public.subject),
