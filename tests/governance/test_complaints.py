@@ -19,6 +19,7 @@ from hemicycle.governance.complaint_entry import admit_steps, read_complaints
 from hemicycle.governance.complaint_files import private_file, write_opening, write_step
 from hemicycle.governance.complaint_step import Public, deadlines, deadlines_of
 from hemicycle.governance.complaints import Complaint, Taken, first_step, granted, next_step
+from hemicycle.governance.in_force import people_in_force
 from hemicycle.governance.people import parse_governance
 from hemicycle.governance.register import write_register
 from hemicycle.ledger import Ledger
@@ -373,6 +374,21 @@ def test_who_examined_a_complaint_does_not_decide_it(desk):
     said = desk.refused(complaint, "decide", "dana:legal", "claire:legal", days=2, outcome="refused")
     assert said == "claire signed “triage”, and others sign “decide”"
     assert desk.take(complaint, "decide", "dana:legal", days=2, outcome="granted").last.step == "decide"
+
+
+def test_who_examined_a_complaint_does_not_decide_it_under_another_name_either(desk):
+    complaint = desk.take(desk.open(), "triage", "claire:legal", days=1)
+    renamed = people().replace("[people.claire]", "[people.clara]").encode()
+    digest = sha256_bytes(renamed)
+    desk.ledger.keep(f"governance/{digest[:16]}.toml", renamed)
+    content = {"sha256": digest, "entered": (OPENED + timedelta(1)).isoformat()}
+    desk.ledger.enter("governance", content)
+    desk.governance = people_in_force(desk.ledger)
+    made = desk.draft(complaint, "decide", by="clara", days=2, outcome="granted")
+    (signature,) = desk.signed(made, "claire:legal").values()
+    (complaint.folder / "03-decide.clara.legal.sig").write_bytes(signature)
+    (said,) = desk.admit(OPENED + timedelta(2)).values()
+    assert said == "clara signed “triage”, as claire, and others sign “decide”"
 
 
 @pytest.mark.parametrize("outcome", ["refused", "partly-granted"])

@@ -102,7 +102,7 @@ def weigh(
         except HemicycleError as error:
             refused.append(Refusal(f"{step.complaint}/{file.path.name}", error.what))
         else:
-            signed.append(Signer(person.id, file.role))
+            signed.append(Signer(person.id, file.role, frozenset(key.line for key in person.keys)))
     missing = _missing(step, rule_of(step, governance), signed)
     return Weighed(Taken(step, on, tuple(signed)), missing, tuple(refused))
 
@@ -157,8 +157,10 @@ def check_entitled(
         if is_person(name, person) or is_organisation(name, person):
             raise RightsError(f"{person.id} is, or is of, {name}, who complains or is complained about")
     for taken in before.taken if before else ():
-        if taken.step.step in rule.others_than and person.id in {s.person for s in taken.signed}:
-            raise RightsError(f"{person.id} signed “{taken.step.step}”, and others sign “{step.step}”")
+        signer = next((s for s in taken.signed if s.is_also(person)), None)
+        if signer is not None and taken.step.step in rule.others_than:
+            alias = f", as {signer.person}" if signer.person != person.id else ""
+            raise RightsError(f"{person.id} signed “{taken.step.step}”{alias}, and others sign “{step.step}”")
 
 
 def _concerned(before: Complaint | None, step: Step, governance: Governance) -> Iterator[str]:

@@ -26,15 +26,22 @@ from hemicycle.governance.complaint_step import (
     problems_after,
     problems_within,
 )
-from hemicycle.governance.people import Role
+from hemicycle.governance.people import Person, Role
 
 
 @dataclass(frozen=True)
 class Signer:
-    """Somebody who signed a step, and in which role."""
+    """Somebody who signed a step, in which role, and the keys that were theirs then.
+
+    Under another name whoever has one of these keys is still who signed.
+    """
 
     person: str
     role: Role
+    keys: frozenset[bytes]
+
+    def is_also(self, person: Person) -> bool:
+        return person.id == self.person or any(key.line in self.keys for key in person.keys)
 
 
 @dataclass(frozen=True)
