@@ -16,7 +16,7 @@ from hemicycle.digests import canonical_json, sha256_bytes
 from hemicycle.errors import DeclarationError, InputError, IntegrityError
 from hemicycle.governance.admission import admit_governance
 from hemicycle.governance.complaint_entry import admit_steps, read_complaints
-from hemicycle.governance.complaint_files import private_file, write_opening, write_step
+from hemicycle.governance.complaint_files import private_file, sweep, write_opening, write_step
 from hemicycle.governance.complaint_step import Public, deadlines, deadlines_of
 from hemicycle.governance.complaints import Complaint, Taken, first_step, granted, next_step
 from hemicycle.governance.in_force import people_in_force
@@ -727,6 +727,22 @@ def test_strays_links_and_pipes_are_found_and_not_followed(desk):
     refused = desk.admit(OPENED)
     assert refused["2026-001/02-triage.json"] == "this is not a plain file"
     assert desk.get("2026-001") == complaint
+
+
+def test_what_a_killed_process_left_is_no_finding_and_is_swept_with_the_contact_in_it(desk):
+    complaint = desk.open()
+    left = desk.complaints / ".opening-4242"
+    left.mkdir()
+    (left / "private.json").write_bytes(private_file("Jeanne Aubert"))
+    (complaint.folder / ".02-triage.json.4242.aside").write_bytes(b"x")
+    (complaint.folder / ".hidden").write_bytes(b"x")
+    assert desk.findings() == ["2026-001/.hidden: this does not belong here"]
+    sweep(desk.complaints)
+    assert {f.name for f in desk.complaints.iterdir()} == {"2026-001"}
+    assert {f.name for f in complaint.folder.iterdir()} == {
+        "01-open.json", "private.json", ".gitignore", ".hidden"
+    }  # fmt: skip
+    sweep(desk.complaints / "not there")
 
 
 def test_a_complaint_under_another_number_does_not_enter(desk):

@@ -122,6 +122,16 @@ def test_a_refusal_waits_for_its_second_signer_and_an_appeal_is_decided_by_anoth
         signed(project, "sign", number, who="nora")
 
 
+def test_what_was_left_by_a_killed_process_is_gone_with_the_next_that_writes(project):
+    number = opened(project)
+    left = project / "complaints" / number / ".private.json.4242.aside"
+    left.write_bytes(b"Jeanne")
+    assert call(project, "list")[1] == 0
+    assert verify(project) == {}
+    take(project, "triage", number, who="amin")
+    assert not left.exists()
+
+
 def test_name_and_contact_come_from_a_file_or_standard_input_and_from_no_option(project, tmp_path):
     letter = tmp_path / "letter.txt"
     letter.write_bytes(b"\xef\xbb\xbfJeanne Aubert\njeanne@example.org\n")

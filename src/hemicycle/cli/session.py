@@ -17,6 +17,7 @@ from hemicycle.engines import Engine, Local
 from hemicycle.flow import Flow
 from hemicycle.governance.complaint_entry import admit_steps
 from hemicycle.governance.complaint_files import FOLDER as COMPLAINTS
+from hemicycle.governance.complaint_files import sweep
 from hemicycle.governance.decisions import APPROVALS
 from hemicycle.governance.in_force import people_in_force
 from hemicycle.governance.parties import parties_of
@@ -96,7 +97,8 @@ class Session:
         return self.project.folder / COMPLAINTS
 
     def admit_complaints(self) -> None:
-        """Enter the steps of complaints, by the people in force."""
+        """Enter the steps of complaints, by the people in force; first delete what a killed process left."""
+        sweep(self.complaints)
         people, now = people_in_force(self.ledger), self.flow.gate.now()
         for refusal in admit_steps(self.ledger, self.complaints, people, now, self.parties_of):
             click.echo(f"refused: {COMPLAINTS}/{refusal}", err=True)

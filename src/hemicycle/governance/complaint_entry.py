@@ -28,6 +28,7 @@ from hemicycle.governance.complaint_files import (
     STEM,
     check_private,
     complaint_folders,
+    files_in,
     read_file,
     read_step,
     signature_file,
@@ -310,7 +311,7 @@ def _look_around(reading: Reading, complaints: Path, named: Mapping[str, set[str
     """Find what has not entered: steps with their signatures wait, everything else is a stray."""
     folders = complaint_folders(complaints)
     if complaints.is_dir():
-        _stray(reading, {f.name for f in complaints.iterdir()} - {f.name for f in folders})
+        _stray(reading, files_in(complaints) - {f.name for f in folders})
     for folder in folders:
         if folder.is_symlink() or not folder.is_dir():
             reading.strays.append(Refusal(folder.name, "this is not the folder of a complaint"))
@@ -320,7 +321,7 @@ def _look_around(reading: Reading, complaints: Path, named: Mapping[str, set[str
         known = {IGNORED, PRIVATE, *entered, *waiting}
         for name in waiting:
             known |= {file.path.name for file in signatures_of(folder, name.removesuffix(".json"))}
-        _stray(reading, {f"{folder.name}/{f.name}" for f in folder.iterdir() if f.name not in known})
+        _stray(reading, {f"{folder.name}/{name}" for name in files_in(folder) - known})
         if waiting:
             reading.waiting[folder.name] = waiting
         complaint = reading.complaints.get(folder.name)
