@@ -328,6 +328,7 @@ def test_who_examines_a_complaint_adds_to_its_subject_and_takes_nothing_out_of_i
     made = desk.draft(complaint, "triage", "amin:governance", days=1, subject=["an-17", "an-15"])
     assert made.public.subject == ("an-15", "an-16", "an-17")
     narrowed = made.model_copy(update={"public": made.public.model_copy(update={"subject": ("an-15",)})})
+    (complaint.folder / "02-triage.json").unlink()
     write_step(complaint.folder, narrowed, desk.signed(narrowed, "amin:governance"))
     (said,) = desk.admit(OPENED + timedelta(1)).values()
     assert said == "it leaves a part out, which is to refuse that part, and for those who decide"
@@ -590,6 +591,14 @@ def test_a_step_that_was_changed_or_taken_away_after_it_entered_is_an_integrity_
     assert desk.findings() == []
 
 
+def test_a_step_that_lies_there_is_never_written_over(desk):
+    complaint = desk.take(desk.open(), "triage", "amin:governance", days=1)
+    whole = (complaint.folder / "02-triage.json").read_bytes()
+    with pytest.raises(InputError, match="this step is there already"):
+        write_step(complaint.folder, complaint.last.model_copy(update={"text": "other"}), {})
+    assert (complaint.folder / "02-triage.json").read_bytes() == whole
+
+
 def test_a_complaint_that_was_taken_away_whole_is_found(desk):
     for _ in range(3):
         desk.open(contact=None)
@@ -697,6 +706,7 @@ def test_a_step_dated_after_its_entry_or_before_the_step_before_does_not_enter(d
     (said,) = desk.admit(OPENED + timedelta(2, hours=23)).values()
     assert said.startswith("it is dated 2026-03-05T09:30:00+00:00, and it enters at 2026-03-05T08:30")
     early = made.model_copy(update={"date": "2026-03-02T09:30:00+00:00", "due": "2026-03-16"})
+    (complaint.folder / "03-decide.json").unlink()
     write_step(complaint.folder, early, desk.signed(early, "claire:legal"))
     (said,) = desk.admit(OPENED + timedelta(4)).values()
     assert "before the step before it" in said

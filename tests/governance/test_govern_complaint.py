@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from hemicycle.cli import cli
 from hemicycle.errors import DeclarationError, HemicycleError, InputError, IntegrityError, RightsError
 from hemicycle.governance import decisions
+from hemicycle.governance.sshsig import sign_with_ssh_keygen
 from tests.flow.small import DECLARATION, make_project
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
@@ -130,6 +131,59 @@ def test_what_was_left_by_a_killed_process_is_gone_with_the_next_that_writes(pro
     assert verify(project) == {}
     take(project, "triage", number, who="amin")
     assert not left.exists()
+
+
+def while_signing(monkeypatch, done):
+    """Do something while `ssh-keygen` waits for the first passphrase."""
+    waiting = [done]
+
+    def sign(*words):
+        while waiting:
+            waiting.pop()()
+        return sign_with_ssh_keygen(*words)
+
+    monkeypatch.setattr("hemicycle.cli.complaint_steps.sign_with_ssh_keygen", sign)
+
+
+@pytest.mark.parametrize("later", [("triage",), ("close", "--withdrawn")])
+def test_a_step_that_enters_while_another_waits_for_its_passphrase_stays(project, monkeypatch, later):
+    number = opened(project)
+    while_signing(monkeypatch, lambda: take(project, "triage", number, who="amin"))
+    with pytest.raises(InputError, match=f"complaint {number} went on while this was signed"):
+        take(project, later[0], number, *later[1:], who="nora")
+    told = json.loads(call(project, "list", "--json")[0])
+    assert (told["complaints"][0]["step"], told["waiting"], told["findings"]) == ("triage", {}, [])
+    assert not list((project / "complaints" / number).glob("*.nora.*"))
+    assert verify(project) == {}
+
+
+def test_a_signature_on_a_step_that_was_drafted_anew_in_the_meantime_is_not_written(project, monkeypatch):
+    number = opened(project)
+    take(project, "triage", number, who="amin")
+    take(project, "decide", number, "refused", who="claire")
+
+    def anew():
+        for file in (project / "complaints" / number).glob("03-decide.*"):
+            file.unlink()
+        signed(project, "decide", number, "refused", "--text", "other words", who="claire")
+
+    while_signing(monkeypatch, anew)
+    with pytest.raises(InputError, match="went on while this was signed"):
+        signed(project, "sign", number, who="nora")
+    signed(project, "sign", number, who="nora")
+    assert json.loads(call(project, "list", "--json")[0])["complaints"][0]["step"] == "decide"
+
+
+def test_a_copy_without_the_ledger_s_key_writes_over_no_step_either(project, monkeypatch):
+    number = opened(project)
+    (project / ".hemicycle" / "solo.key").rename(project / "key")
+    while_signing(monkeypatch, lambda: take(project, "triage", number, who="amin"))
+    with pytest.raises(InputError, match="went on while this was signed"):
+        take(project, "triage", number, who="nora")
+    assert sorted(f.name for f in (project / "complaints" / number).glob("02*")) == [
+        "02-triage.amin.governance.sig",
+        "02-triage.json",
+    ]
 
 
 def test_name_and_contact_come_from_a_file_or_standard_input_and_from_no_option(project, tmp_path):

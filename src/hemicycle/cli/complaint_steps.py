@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hemicycle.cli.session import Session
-from hemicycle.errors import DeclarationError, HemicycleError, RightsError, did_you_mean
+from hemicycle.cli.session import Session, say_waiting
+from hemicycle.errors import DeclarationError, HemicycleError, InputError, RightsError, did_you_mean
 from hemicycle.governance.complaint_entry import (
     Reading,
     check_entitled,
@@ -21,8 +22,10 @@ from hemicycle.governance.complaint_entry import (
 )
 from hemicycle.governance.complaint_files import (
     private_file,
+    read_step,
     signature_file,
     write_opening,
+    write_signatures,
     write_step,
 )
 from hemicycle.governance.complaint_step import SETTLING, Step, StepName
@@ -30,6 +33,7 @@ from hemicycle.governance.complaints import Complaint, Signer, first_step, next_
 from hemicycle.governance.decisions import namespace
 from hemicycle.governance.people import GOVERNANCE, Governance, Person, Role
 from hemicycle.governance.sshsig import sign_with_ssh_keygen
+from hemicycle.store import locked
 
 #: A name and how to reach somebody, in bytes.
 LONGEST_CONTACT = 10_000
@@ -75,8 +79,8 @@ def open_complaint(
         private=private,
     )
     signatures = _signature(session, None, step, by, key)
-    write_opening(session.complaints, step, private, signatures)
-    enter(session)
+    with writing(session):
+        write_opening(session.complaints, step, private, signatures)
     return step.complaint
 
 
@@ -107,8 +111,10 @@ def take_step(
         parties = [*parties, *session.parties_of([*before.public.subject, *subjects])]
     now = session.flow.gate.now()
     made = next_step(before, step, by=by, text=text, now=now, subject=subjects, parties=parties, **words)
-    write_step(before.folder, made, _signature(session, before, made, by, key))
-    enter(session)
+    signatures = _signature(session, before, made, by, key)
+    with writing(session):
+        _check_unmoved(session, before, None)
+        write_step(before.folder, made, signatures)
 
 
 def sign_waiting(session: Session, complaint_id: str, by: str, key: Path) -> None:
@@ -123,20 +129,40 @@ def sign_waiting(session: Session, complaint_id: str, by: str, key: Path) -> Non
     gate = session.flow.gate
     weighed = weigh_waiting(before, path, _people(session), gate.now(), session.parties_of)
     step = weighed.taken.step
-    write_step(before.folder, step, _signature(session, before, step, by, key, weighed.taken.signed))
-    enter(session)
+    signatures = _signature(session, before, step, by, key, weighed.taken.signed)
+    with writing(session):
+        _check_unmoved(session, before, step)
+        write_signatures(before.folder, signatures)
 
 
-def enter(session: Session) -> None:
-    """Enter what is complete, where this copy keeps the ledger."""
+@contextlib.contextmanager
+def writing(session: Session) -> Iterator[None]:
+    """Write while nobody else does; then enter what is complete, where this copy keeps the ledger."""
     if not session.ledger.writable:
+        with locked(session.ledger.folder / ".lock", say_waiting):
+            yield
         return
     with session.pipeline().exclusive():
+        yield
         try:
             session.admit()
         except RightsError:
             # Another file of people lies there than the one in force, by which complaints go on.
             session.admit_complaints()
+
+
+def _check_unmoved(session: Session, before: Complaint, waiting: Step | None) -> None:
+    """Raise InputError where a complaint went on, or another step of it waits, since a signature was begun:
+    `ssh-keygen` may have waited an hour for a passphrase."""
+    reading = sound_reading(session)
+    names = reading.waiting.get(before.id, [])
+    same = [read_step(before.folder / name) for name in names] == ([waiting] if waiting else [])
+    if reading.complaints.get(before.id) != before or not same:
+        raise InputError(
+            f"complaint {before.id} went on while this was signed, and nothing was written",
+            place=str(before.folder),
+            remedy="`hemicycle govern complaint list` shows what it has come to.",
+        )
 
 
 def sound_reading(session: Session) -> Reading:

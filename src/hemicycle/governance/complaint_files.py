@@ -166,7 +166,17 @@ def write_opening(
 
 
 def write_step(folder: Path, step: Step, signatures: Mapping[str, bytes]) -> None:
-    """Write a step, then its signatures: a step may wait for them, and one without its step is a stray."""
-    write_aside(folder / step.file_name, step.to_bytes())
+    """Write a step, then its signatures: a step may wait for them, and one without its step is a stray.
+
+    Raises InputError where a step of that name lies there: it may have entered, and is never replaced.
+    """
+    path = folder / step.file_name
+    if path.exists() or path.is_symlink():
+        raise InputError("this step is there already", place=str(path))
+    write_aside(path, step.to_bytes())
+    write_signatures(folder, signatures)
+
+
+def write_signatures(folder: Path, signatures: Mapping[str, bytes]) -> None:
     for name, data in signatures.items():
         write_aside(folder / name, data)
