@@ -113,8 +113,8 @@ def desk(tmp_path):
     return Desk(tmp_path)
 
 
-def cleared(desk):
-    decision = desk.decide()
+def cleared(desk, covers=SEEN, **more):
+    decision = desk.decide(covers=covers, **more)
     desk.sign(decision, "amir", "data")
     desk.sign(decision, "claire", "legal")
     assert desk.admit() == {}
@@ -315,6 +315,9 @@ def test_a_line_of_the_journal_without_a_signature_behind_it_is_found(desk):
         ("clear", {**SEEN, "publisher": "Ville de Lyon"}, {}),
         ("clear", {"verdicts": 5}, {}),
         ("override", {"lifts": 5, "documents": None}, {}),
+        ("override", {"lifts": ["term-contested"], "author": ""}, {}),
+        ("override", {"lifts": ["term-contested"], "publisher": "Ville de Lyon"}, {}),
+        ("override", {"lifts": ["term-contested"], "publisher": 5}, {}),
         ("override", {"lifts": ["term-contested"], "documents": "doc-1"}, {}),
         ("revoke", {}, {"expires": "2027-01-01"}),
     ],
@@ -386,6 +389,28 @@ def test_an_override_lifts_its_reasons_until_its_day(desk):
     assert lifts(NOW + timedelta(days=4)) == (("term-contested", None),)
     assert lifts(datetime(2026, 12, 30, 23, tzinfo=UTC)) == (("term-contested", None),)
     assert lifts(datetime(2026, 12, 31, tzinfo=UTC)) == ()
+
+
+@pytest.mark.parametrize(
+    ("card", "lifts"),
+    [
+        ({"author": "Paul Auteur", "publisher": ""}, (("term-contested", None),)),
+        ({"author": "Paul Auteur", "publisher": "Archives"}, ()),
+        ({"author": "Zoé Petit", "publisher": ""}, ()),
+    ],
+)
+@pytest.mark.parametrize("stated", [True, False])
+def test_an_override_lifts_nothing_where_the_card_names_others_than_it_does(desk, card, lifts, stated):
+    """One that was written by hand could else leave out whose affair it is, and be signed by them."""
+    cleared(desk, SEEN | card, author=card["author"], parties=(card["publisher"],))
+    said = {"lifts": ["term-contested"], "documents": None}
+    said |= {"author": "Paul Auteur", "publisher": ""} if stated else {}
+    override = desk.decide("override", covers=said, reason="x")
+    desk.sign(override, "claire", "legal")
+    desk.sign(override, "zoe", "governance")
+    assert desk.admit() == {}
+    found = clearance("romans", SEEN | card, desk.standing(NOW + timedelta(days=4)))
+    assert (found.explanation, found.lifts) == ("cleared", lifts if stated else ())
 
 
 def test_an_override_without_a_day_ends_after_a_year(desk):
