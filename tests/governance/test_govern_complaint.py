@@ -272,10 +272,42 @@ def test_a_document_s_source_says_whose_affair_it_is_and_an_address_needs_a_part
     words = ["open", "--category", "other", "--text", "x", "--subject"]
     said, _ = call(project, *words, "CRSINV1L1S2031O1N001", "--json")
     assert "The Hemicycle authors" in json.loads(said)["parties"]
+    said, _ = call(project, *words, "CRSINV1L1S2031O1N001.xml", "--json")
+    assert "The Hemicycle authors" in json.loads(said)["parties"]
     number = call(project, *words, "https://example.org/page")[0].strip()
     with pytest.raises(DeclarationError, match="does not say who complains or is complained about"):
         take(project, "triage", number, who="amin")
     take(project, "triage", number, "--party", "Example", who="amin")
+
+
+def test_what_cannot_be_looked_up_is_examined_by_nobody_until_it_can(project):
+    CliRunner().invoke(cli, ["clear", "--project", str(project)], catch_exceptions=False)
+    words = ["open", "--category", "other", "--text", "x", "--subject"]
+    shutil.rmtree(project / "build")
+    number = call(project, *words, "CRSINV1L1S2031O1N001")[0].strip()
+    with pytest.raises(InputError, match="the documents of sittings are not here") as error:
+        take(project, "triage", number, "--party", "Somebody", who="amin")
+    assert error.value.remedy == "`hemicycle clear` makes them again."
+    named = opened(project)
+    assert take(project, "triage", named, who="amin")[1] == 0
+    (project / ".hemicycle" / "solo.key").rename(project / "key")
+    take(project, "triage", number, "--party", "Somebody", who="amin")
+    (project / "key").rename(project / ".hemicycle" / "solo.key")
+    done = CliRunner().invoke(cli, ["clear", "--project", str(project)], catch_exceptions=False)
+    assert "the documents of sittings are not here" in done.stderr
+    done = CliRunner().invoke(cli, ["clear", "--project", str(project)], catch_exceptions=False)
+    assert "it does not name The Hemicycle authors as concerned" in done.stderr
+    told = json.loads(call(project, "list", "--json")[0])
+    assert {c["complaint"]: c["step"] for c in told["complaints"]} == {number: "open", named: "triage"}
+
+
+def test_documents_that_are_not_what_the_ledger_says_name_nobody(project):
+    CliRunner().invoke(cli, ["clear", "--project", str(project)], catch_exceptions=False)
+    (documents,) = (project / "build" / "documents").rglob("documents.parquet")
+    documents.write_bytes(documents.read_bytes()[:-100])
+    with pytest.raises(IntegrityError, match="the content differs from what the ledger states") as error:
+        call(project, "open", "--category", "other", "--text", "x", "--subject", "https://example.org/page")
+    assert error.value.place == str(documents)
 
 
 def test_people_who_wrote_themselves_into_the_file_sign_nothing(project):

@@ -6,6 +6,7 @@ import contextlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -75,7 +76,7 @@ def open_complaint(
         text=text,
         now=session.flow.gate.now(),
         by=by,
-        parties=[*dict.fromkeys([*parties, *session.parties_of(subjects)])],
+        parties=[*dict.fromkeys([*parties, *_parties_of(session, subjects, must=False)])],
         private=private,
     )
     signatures = _signature(session, None, step, by, key)
@@ -108,7 +109,7 @@ def take_step(
             "wants any more may be deleted.",
         )
     if step in SETTLING:
-        parties = [*parties, *session.parties_of([*before.public.subject, *subjects])]
+        parties = [*parties, *_parties_of(session, [*before.public.subject, *subjects])]
     now = session.flow.gate.now()
     made = next_step(before, step, by=by, text=text, now=now, subject=subjects, parties=parties, **words)
     signatures = _signature(session, before, made, by, key)
@@ -127,7 +128,7 @@ def sign_waiting(session: Session, complaint_id: str, by: str, key: Path) -> Non
         )
     path = before.folder / reading.waiting[complaint_id][0]
     gate = session.flow.gate
-    weighed = weigh_waiting(before, path, _people(session), gate.now(), session.parties_of)
+    weighed = weigh_waiting(before, path, _people(session), gate.now(), partial(_parties_of, session))
     step = weighed.taken.step
     signatures = _signature(session, before, step, by, key, weighed.taken.signed)
     with writing(session):
@@ -194,12 +195,23 @@ def waits_for(session: Session, reading: Reading, complaint_id: str) -> str | No
     gate = session.flow.gate
     people = gate.governance if gate.declared else None
     try:
-        missing = weigh_waiting(before, path, people, gate.now(), session.parties_of).missing
+        missing = weigh_waiting(before, path, people, gate.now(), partial(_parties_of, session)).missing
     except HemicycleError as error:
         return f"{name} cannot enter: {error.what}"
     if missing:
         return f"{name} is still to be signed by {', '.join(missing)}"
     return f"{name} counts once whoever keeps the ledger runs `hemicycle clear`"
+
+
+def _parties_of(session: Session, subjects: Sequence[str], *, must: bool = True) -> list[str]:
+    """Whom the cards name. A copy without the documents leaves them out, and so does an opening: whoever
+    keeps the ledger looks them up before a step that settles anything enters."""
+    try:
+        return session.parties_of(subjects)
+    except InputError:
+        if must and session.ledger.writable:
+            raise
+        return []
 
 
 def _people(session: Session) -> Governance:
