@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from hemicycle.digests import sha256_bytes
 from hemicycle.errors import IntegrityError
 from hemicycle.governance.admission import admit_decisions, admit_governance, entered_files
-from hemicycle.governance.check import check_decisions
-from hemicycle.governance.decisions import Decision, write_decision
+from hemicycle.governance.check import check_decisions, check_released
+from hemicycle.governance.decisions import Decision, seen, write_decision
 from hemicycle.governance.people import Person
 from hemicycle.governance.rules import load_rules
 from hemicycle.governance.signer import is_organisation, is_person
 from hemicycle.governance.sshsig import parse_sshsig
 from hemicycle.governance.standing import clearance, read_entries, standings
-from hemicycle.ledger import Ledger
+from hemicycle.ledger import Ledger, Statement, Subject
 from tests.governance.signing import armour, private_key, public_line, sign
 
 NOW = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
@@ -306,6 +306,37 @@ def test_a_line_of_the_journal_without_a_signature_behind_it_is_found(desk):
         content = {"file": path.name, "sha256": sha256_bytes(b"nothing"), "decision": decision.name}
         desk.ledger.enter("signature", {**content, "person": who, "role": role, "entered": NOW.isoformat()})
     assert len(check_decisions(desk.ledger, desk.approvals)) == 2
+
+
+@pytest.mark.parametrize("wrong", [{"person": "zoe"}, {"role": "data"}, {"decision": "other"}])
+def test_a_line_that_names_another_signer_role_or_decision_than_its_signature_is_found(desk, wrong):
+    """`standings` believes the person and the role of the line."""
+    decision, other = desk.decide(), desk.decide(subject="sittings")
+    assert desk.admit() == {}
+    path = desk.sign(decision, "claire", "legal")
+    content = {"file": path.name, "sha256": sha256_bytes(path.read_bytes()), "decision": decision.name}
+    content |= {"person": "claire", "role": "legal", "entered": NOW.isoformat()} | wrong
+    content["decision"] = other.name if "decision" in wrong else decision.name
+    desk.ledger.enter("signature", content)
+    (found,) = check_decisions(desk.ledger, desk.approvals)
+    assert found.why == "the journal names another signer or decision than the signature does"
+
+
+@pytest.mark.parametrize("author", ["Paul Auteur", None])
+def test_a_release_s_clearance_must_name_the_attester_of_the_card_as_its_author(desk, author):
+    rights = statement("rights", figures={"verdicts_digest": "a" * 64}, attested_by=author)
+    cleared(desk, seen(rights) | {"author": ""}, author=None)
+    later = desk.decide("release", "v0", {})
+    content = {"file": later.name, "sha256": sha256_bytes(later.read_bytes())}
+    desk.ledger.enter("decision", content | {"entered": (NOW + timedelta(days=4)).isoformat()})
+    model = statement("model", inputs={"order": {"digest": "c" * 64}})
+    found = check_released(desk.ledger, desk.approvals, "v0", model, {"romans": rights})
+    assert ("clear-romans" in {f.file for f in found}) == (author is not None)
+
+
+def statement(stage, *, attested_by=None, **more):
+    declaration = {"declared": {"rights": {"attested_by": attested_by}}}
+    return Statement(Subject(stage, "romans", "0" * 64), (), True, declaration, **more)
 
 
 @pytest.mark.parametrize(

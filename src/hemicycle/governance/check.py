@@ -137,7 +137,8 @@ def check_released(
     as their rights are stated, that the model's run was decided, and that this release of it was.
 
     Waiting times have passed by the last entry: a release is decided once its model is there, and a model is
-    there once its sources were cleared.
+    there once its sources were cleared. A statement of rights says who attested the card, so a clearance must
+    name them; it does not say who the publisher is, and whether a clearance names them is not checked.
 
     Args:
         rights: source that was read → the last statement about its rights.
@@ -159,7 +160,9 @@ def check_released(
         if not any((d.kind, d.subject, d.covers.get(key)) == (kind, name, value) for d in standing):
             findings.append(Refusal(f"{kind}-{name}", "no decision that stands says so"))
     for source, statement in rights.items():
-        if clearance(source, seen(statement), told).explanation != "cleared":
+        author = statement.declaration["declared"]["rights"]["attested_by"] or ""
+        covers = seen(statement) | {"author": author}
+        if clearance(source, covers, told).explanation != "cleared":
             what = "no decision that stands clears the source as its rights are stated"
             findings.append(Refusal(f"clear-{source}", what))
     return findings
