@@ -3,8 +3,8 @@
 A step enters in one line, with its signatures, once it has all that the rules ask for; until then it waits in
 its folder and counts for nothing. As for decisions, who may sign is judged on the day of the entry, by the
 people whom the journal has in force at that line and never by a file that lies in the folder. Reading goes
-through the journal again and judges every step anew, so that nobody's earlier verdict is trusted; save whom the
-cards name, which is asked once, at the entry: cards change, and the journal does not keep them.
+through the journal again and judges every step anew, so that nobody's earlier verdict is trusted. Only whom
+the cards name is asked once, at the entry: cards change, and the journal does not keep them.
 
 Whoever complains or is complained about takes no step: the people a card names, those whom a step names as
 parties, and a member who complains or appeals, each with their organisation.
