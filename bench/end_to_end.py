@@ -77,7 +77,8 @@ def main() -> None:
 
 def _cleared(batch: pa.Table) -> pa.Table:
     rows = batch.num_rows
-    columns = [batch["id"], batch["digest"], pa.array([True] * rows), pa.array([0] * rows, pa.int8()), pa.array(["CC0-1.0"] * rows)]
+    given = [[True] * rows, pa.array([0] * rows, pa.int8()), ["CC0-1.0"] * rows]
+    columns = [batch["id"], batch["digest"], *map(pa.array, given)]
     return pa.table(columns, schema=CLEARED)
 
 

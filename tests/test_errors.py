@@ -1,10 +1,14 @@
 """An error is a sentence that may be shown anywhere, whatever a stranger called their files."""
 
+import copy
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hemicycle.errors import InputError, visible
+from hemicycle.errors import HemicycleError, InputError, visible
+from hemicycle.gate import Undecided
 
 
 @pytest.mark.parametrize(
@@ -35,3 +39,17 @@ def test_an_error_has_one_line_for_what_happened_and_one_for_what_to_do():
     error = InputError("bad\nname", place="a\nb.zip#c\x1b", remedy="Look\nat it.")
     assert str(error).splitlines() == [r"a\nb.zip#c\x1b: bad\nname", r"  Look\nat it."]
     assert (error.what, error.place, error.remedy) == (r"bad\nname", r"a\nb.zip#c\x1b", r"Look\nat it.")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        HemicycleError("it broke"),
+        InputError("bad\nname", place="a.zip", remedy="Look at it."),
+        Undecided("run", "petit", {"plan": "a"}, {"tokens": 5}, "nobody has signed", ["model"]),
+    ],
+)
+def test_an_error_that_crosses_from_another_process_says_what_it_said_there(error):
+    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert type(other) is type(error)
+        assert (str(other), other.args, vars(other)) == (str(error), error.args, vars(error))

@@ -10,7 +10,8 @@ lines of a log, or sequences that move the cursor: an error spells them out from
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 #: Not “printable” to Python, and in every French title.
 NO_BREAK_SPACES = "\u00a0\u202f"
@@ -45,6 +46,17 @@ class HemicycleError(Exception):
 
     def __str__(self) -> str:
         return f"{self.sentence}\n  {self.remedy}" if self.remedy else self.sentence
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Python would call the class again with the arguments in a row, and these have names.
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[HemicycleError], args: tuple[Any, ...], said: Mapping[str, Any]) -> HemicycleError:
+    """An error that crossed to another process."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(said)
+    return error
 
 
 class InputError(HemicycleError):

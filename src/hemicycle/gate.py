@@ -130,7 +130,8 @@ class Gate:
         if before is not None:
             admit_decisions(self.ledger, self.approvals, before, now)
         governance = admit_governance(self.ledger, self.people_file, self.approvals, now)
-        admit_file(self.ledger, "policy", self.policy_file, self.approvals, now)
+        policy = self.policy_file.read_bytes()
+        admit_file(self.ledger, "policy", self.policy_file, policy, self.approvals, now)
         self.__dict__.pop("governance", None)
         return admit_decisions(self.ledger, self.approvals, governance, now)
 
@@ -143,9 +144,13 @@ class Gate:
         return standings(read_entries(self.ledger.journal.lines(), self.approvals), self.rules, self.now())
 
     def covers(self, source: str, rights: Statement) -> dict[str, str]:
-        """What a decision on a source must have seen, and whose affair it is."""
+        """What a clearance of a source must have seen, and whose affair it is."""
+        return seen(rights) | self.concerned(source)
+
+    def concerned(self, source: str) -> dict[str, str]:
+        """Whose affair a source is, as its card says: a decision on it names them, and they do not sign."""
         card = self.project.cards[source]
-        return seen(rights) | {"author": card.rights.attested_by or "", "publisher": card.publisher or ""}
+        return {"author": card.rights.attested_by or "", "publisher": card.publisher or ""}
 
     def clearances(self, rights: Mapping[str, Statement]) -> dict[str, Clearance]:
         """Source → whether decisions let it pass, given the statement about its verdicts."""

@@ -360,7 +360,10 @@ def test_an_override_is_drafted_with_its_end_and_lifts_nothing_that_takes_a_fact
     said = project.signed("override", "claire", "legal", "--lifts", "term-contested", *words)
     assert (said["state"], said["missing"]) == ("proposed", ["governance"])
     (written,) = (project.folder / "approvals").glob("override-*.json")
-    assert json.loads(written.read_bytes())["expires"] == "2027-01-31"
+    drafted = json.loads(written.read_bytes())
+    assert drafted["expires"] == "2027-01-31"
+    assert drafted["covers"]["author"] == drafted["author"] == "The Hemicycle authors, who wrote them"
+    assert [drafted["covers"]["publisher"]] == drafted["parties"] == ["The Hemicycle authors"]
     with pytest.raises(HemicycleError, match="it takes a fact"):
         project.signed("override", "claire", "legal", "--lifts", "unknown-death", *words)
 

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from hemicycle.digests import sha256_bytes
 from hemicycle.errors import IntegrityError
 from hemicycle.governance.admission import admit_decisions, admit_governance, entered_files
-from hemicycle.governance.check import check_decisions
-from hemicycle.governance.decisions import Decision, write_decision
+from hemicycle.governance.check import check_decisions, check_released
+from hemicycle.governance.decisions import Decision, seen, write_decision
+from hemicycle.governance.people import Person
 from hemicycle.governance.rules import load_rules
+from hemicycle.governance.signer import is_organisation, is_person
 from hemicycle.governance.sshsig import parse_sshsig
 from hemicycle.governance.standing import clearance, read_entries, standings
-from hemicycle.ledger import Ledger
+from hemicycle.ledger import Ledger, Statement, Subject
 from tests.governance.signing import armour, private_key, public_line, sign
 
 NOW = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
@@ -111,8 +113,8 @@ def desk(tmp_path):
     return Desk(tmp_path)
 
 
-def cleared(desk):
-    decision = desk.decide()
+def cleared(desk, covers=SEEN, **more):
+    decision = desk.decide(covers=covers, **more)
     desk.sign(decision, "amir", "data")
     desk.sign(decision, "claire", "legal")
     assert desk.admit() == {}
@@ -195,6 +197,23 @@ def test_a_signer_of_the_organisation_it_is_about_does_not_count(desk):
     decision = desk.decide(parties=("ville de  LYON",))
     signature = desk.sign(decision, "amir", "data")
     assert "is of Ville de Lyon, which this decision is about" in desk.admit()[signature.name]
+
+
+@pytest.mark.parametrize(
+    ("written", "party"),
+    [
+        ("Université", "Universite\u0301"),
+        ("Maison d’édition", "maison d'e\u0301dition"),
+        ("L'Archive", "L\u02bcArchive"),
+        ("ＥＤＦ", "EDF"),
+    ],
+)
+def test_an_interest_is_not_hidden_by_how_an_accent_or_an_apostrophe_is_encoded(written, party):
+    for name, other in ((written, party), (party, written)):
+        person = Person("claire", name, name, (), ())
+        assert is_organisation(other, person)
+        assert is_person(other, person)
+    assert not is_organisation("Universite", Person("claire", "", "Université", (), ()))
 
 
 def test_a_member_who_leads_nothing_does_not_sign_for_the_role(desk):
@@ -289,6 +308,37 @@ def test_a_line_of_the_journal_without_a_signature_behind_it_is_found(desk):
     assert len(check_decisions(desk.ledger, desk.approvals)) == 2
 
 
+@pytest.mark.parametrize("wrong", [{"person": "zoe"}, {"role": "data"}, {"decision": "other"}])
+def test_a_line_that_names_another_signer_role_or_decision_than_its_signature_is_found(desk, wrong):
+    """`standings` believes the person and the role of the line."""
+    decision, other = desk.decide(), desk.decide(subject="sittings")
+    assert desk.admit() == {}
+    path = desk.sign(decision, "claire", "legal")
+    content = {"file": path.name, "sha256": sha256_bytes(path.read_bytes()), "decision": decision.name}
+    content |= {"person": "claire", "role": "legal", "entered": NOW.isoformat()} | wrong
+    content["decision"] = other.name if "decision" in wrong else decision.name
+    desk.ledger.enter("signature", content)
+    (found,) = check_decisions(desk.ledger, desk.approvals)
+    assert found.why == "the journal names another signer or decision than the signature does"
+
+
+@pytest.mark.parametrize("author", ["Paul Auteur", None])
+def test_a_release_s_clearance_must_name_the_attester_of_the_card_as_its_author(desk, author):
+    rights = statement("rights", figures={"verdicts_digest": "a" * 64}, attested_by=author)
+    cleared(desk, seen(rights) | {"author": ""}, author=None)
+    later = desk.decide("release", "v0", {})
+    content = {"file": later.name, "sha256": sha256_bytes(later.read_bytes())}
+    desk.ledger.enter("decision", content | {"entered": (NOW + timedelta(days=4)).isoformat()})
+    model = statement("model", inputs={"order": {"digest": "c" * 64}})
+    found = check_released(desk.ledger, desk.approvals, "v0", model, {"romans": rights})
+    assert ("clear-romans" in {f.file for f in found}) == (author is not None)
+
+
+def statement(stage, *, attested_by=None, **more):
+    declaration = {"declared": {"rights": {"attested_by": attested_by}}}
+    return Statement(Subject(stage, "romans", "0" * 64), (), True, declaration, **more)
+
+
 @pytest.mark.parametrize(
     ("kind", "covers", "more"),
     [
@@ -296,6 +346,9 @@ def test_a_line_of_the_journal_without_a_signature_behind_it_is_found(desk):
         ("clear", {**SEEN, "publisher": "Ville de Lyon"}, {}),
         ("clear", {"verdicts": 5}, {}),
         ("override", {"lifts": 5, "documents": None}, {}),
+        ("override", {"lifts": ["term-contested"], "author": ""}, {}),
+        ("override", {"lifts": ["term-contested"], "publisher": "Ville de Lyon"}, {}),
+        ("override", {"lifts": ["term-contested"], "publisher": 5}, {}),
         ("override", {"lifts": ["term-contested"], "documents": "doc-1"}, {}),
         ("revoke", {}, {"expires": "2027-01-01"}),
     ],
@@ -367,6 +420,28 @@ def test_an_override_lifts_its_reasons_until_its_day(desk):
     assert lifts(NOW + timedelta(days=4)) == (("term-contested", None),)
     assert lifts(datetime(2026, 12, 30, 23, tzinfo=UTC)) == (("term-contested", None),)
     assert lifts(datetime(2026, 12, 31, tzinfo=UTC)) == ()
+
+
+@pytest.mark.parametrize(
+    ("card", "lifts"),
+    [
+        ({"author": "Paul Auteur", "publisher": ""}, (("term-contested", None),)),
+        ({"author": "Paul Auteur", "publisher": "Archives"}, ()),
+        ({"author": "Zoé Petit", "publisher": ""}, ()),
+    ],
+)
+@pytest.mark.parametrize("stated", [True, False])
+def test_an_override_lifts_nothing_where_the_card_names_others_than_it_does(desk, card, lifts, stated):
+    """One that was written by hand could else leave out whose affair it is, and be signed by them."""
+    cleared(desk, SEEN | card, author=card["author"], parties=(card["publisher"],))
+    said = {"lifts": ["term-contested"], "documents": None}
+    said |= {"author": "Paul Auteur", "publisher": ""} if stated else {}
+    override = desk.decide("override", covers=said, reason="x")
+    desk.sign(override, "claire", "legal")
+    desk.sign(override, "zoe", "governance")
+    assert desk.admit() == {}
+    found = clearance("romans", SEEN | card, desk.standing(NOW + timedelta(days=4)))
+    assert (found.explanation, found.lifts) == ("cleared", lifts if stated else ())
 
 
 def test_an_override_without_a_day_ends_after_a_year(desk):

@@ -13,12 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hemicycle.digests import canonical_json, sha256_bytes
-from hemicycle.errors import DeclarationError, IntegrityError
+from hemicycle.errors import DeclarationError, InputError, IntegrityError
 from hemicycle.governance.admission import admit_governance
 from hemicycle.governance.complaint_entry import admit_steps, read_complaints
-from hemicycle.governance.complaint_files import private_file, write_opening, write_step
+from hemicycle.governance.complaint_files import private_file, sweep, write_opening, write_step
 from hemicycle.governance.complaint_step import Public, deadlines, deadlines_of
 from hemicycle.governance.complaints import Complaint, Taken, first_step, granted, next_step
+from hemicycle.governance.in_force import people_in_force
 from hemicycle.governance.people import parse_governance
 from hemicycle.governance.register import write_register
 from hemicycle.ledger import Ledger
@@ -128,10 +129,10 @@ class Desk:
     def findings(self):
         return [str(finding) for finding in self.read().findings]
 
-    def decided(self, outcome="granted", **words):
-        complaint = self.take(self.open(**words), "triage", "amin:governance", days=1)
+    def decided(self, outcome="granted", *, days=0, **words):
+        complaint = self.take(self.open(days, **words), "triage", "amin:governance", days=days + 1)
         signers = ["claire:legal"] if outcome == "granted" else ["claire:legal", "nora:governance"]
-        return self.take(complaint, "decide", *signers, days=3, outcome=outcome)
+        return self.take(complaint, "decide", *signers, days=days + 3, outcome=outcome)
 
 
 @pytest.fixture
@@ -236,17 +237,17 @@ def test_a_complaint_taken_to_its_end_stands(desk):
 def test_what_was_granted_is_to_be_withdrawn_and_nothing_else(desk):
     complaints = [
         desk.decided(subject=["romans:b", "romans:a"]),
-        desk.decided("partly-granted", subject=["an-15"]),
-        desk.decided("refused", subject=["an-16"]),
+        desk.decided("partly-granted", days=3, subject=["an-15"]),
+        desk.decided("refused", days=6, subject=["an-16"]),
         desk.take(
-            desk.open(subject=["an-17"]),
+            desk.open(9, subject=["an-17"]),
             "close",
             "claire:legal",
             "amin:governance",
-            days=2,
+            days=9,
             outcome="withdrawn",
         ),
-        desk.open(subject=["textes"]),
+        desk.open(9, subject=["textes"]),
     ]
     assert granted(complaints) == ["an-15", "romans:a", "romans:b"]
     assert desk.findings() == []
@@ -321,6 +322,18 @@ def test_who_grants_a_part_says_so_and_does_not_do_it_alone(desk):
     assert next_step(complaint, "decide", outcome="granted", subject=["an-16", "an-15", "an-17"], **words)
 
 
+def test_who_examines_a_complaint_adds_to_its_subject_and_takes_nothing_out_of_it(desk):
+    """Else one person would refuse a part that it takes two roles to refuse."""
+    complaint = desk.open(subject=["an-15", "an-16"])
+    made = desk.draft(complaint, "triage", "amin:governance", days=1, subject=["an-17", "an-15"])
+    assert made.public.subject == ("an-15", "an-16", "an-17")
+    narrowed = made.model_copy(update={"public": made.public.model_copy(update={"subject": ("an-15",)})})
+    (complaint.folder / "02-triage.json").unlink()
+    write_step(complaint.folder, narrowed, desk.signed(narrowed, "amin:governance"))
+    (said,) = desk.admit(OPENED + timedelta(1)).values()
+    assert said == "it leaves a part out, which is to refuse that part, and for those who decide"
+
+
 def test_who_is_concerned_cannot_be_left_out_later(desk):
     complaint = desk.take(desk.open(), "triage", "amin:governance", days=1)
     made = next_step(
@@ -362,6 +375,21 @@ def test_who_examined_a_complaint_does_not_decide_it(desk):
     said = desk.refused(complaint, "decide", "dana:legal", "claire:legal", days=2, outcome="refused")
     assert said == "claire signed “triage”, and others sign “decide”"
     assert desk.take(complaint, "decide", "dana:legal", days=2, outcome="granted").last.step == "decide"
+
+
+def test_who_examined_a_complaint_does_not_decide_it_under_another_name_either(desk):
+    complaint = desk.take(desk.open(), "triage", "claire:legal", days=1)
+    renamed = people().replace("[people.claire]", "[people.clara]").encode()
+    digest = sha256_bytes(renamed)
+    desk.ledger.keep(f"governance/{digest[:16]}.toml", renamed)
+    content = {"sha256": digest, "entered": (OPENED + timedelta(1)).isoformat()}
+    desk.ledger.enter("governance", content)
+    desk.governance = people_in_force(desk.ledger)
+    made = desk.draft(complaint, "decide", by="clara", days=2, outcome="granted")
+    (signature,) = desk.signed(made, "claire:legal").values()
+    (complaint.folder / "03-decide.clara.legal.sig").write_bytes(signature)
+    (said,) = desk.admit(OPENED + timedelta(2)).values()
+    assert said == "clara signed “triage”, as claire, and others sign “decide”"
 
 
 @pytest.mark.parametrize("outcome", ["refused", "partly-granted"])
@@ -509,6 +537,18 @@ def test_the_time_to_appeal_runs_from_the_entry_of_the_decision_and_not_from_its
     assert desk.get(complaint.id).appeal_until == date(2026, 4, 14)
 
 
+def test_an_appeal_that_is_dated_in_time_and_enters_too_late_does_not_enter(desk):
+    complaint = desk.decided("refused")
+    made = desk.draft(complaint, "appeal", days=5)
+    assert desk.admit(OPENED + timedelta(34)) == {
+        "2026-001/04-appeal.json": "the time to appeal ended on 2026-04-04"
+    }
+    entered = (OPENED + timedelta(34)).isoformat()
+    content = {"file": "2026-001/04-appeal.json", "sha256": sha256_bytes(made.to_bytes()), "signatures": {}}
+    desk.ledger.enter("complaint", content | {"entered": entered})
+    assert desk.findings() == ["2026-001/04-appeal.json: the time to appeal ended on 2026-04-04"]
+
+
 def test_what_was_taken_back_cannot_be_appealed_against(desk):
     words = {"days": 2, "outcome": "withdrawn"}
     closed = desk.take(desk.open(), "close", "claire:legal", "amin:governance", **words)
@@ -551,6 +591,14 @@ def test_a_step_that_was_changed_or_taken_away_after_it_entered_is_an_integrity_
     assert desk.findings() == []
 
 
+def test_a_step_that_lies_there_is_never_written_over(desk):
+    complaint = desk.take(desk.open(), "triage", "amin:governance", days=1)
+    whole = (complaint.folder / "02-triage.json").read_bytes()
+    with pytest.raises(InputError, match="this step is there already"):
+        write_step(complaint.folder, complaint.last.model_copy(update={"text": "other"}), {})
+    assert (complaint.folder / "02-triage.json").read_bytes() == whole
+
+
 def test_a_complaint_that_was_taken_away_whole_is_found(desk):
     for _ in range(3):
         desk.open(contact=None)
@@ -559,6 +607,17 @@ def test_a_complaint_that_was_taken_away_whole_is_found(desk):
         "2026-003/01-open.json: the step that entered the journal is missing",
         "elsewhere: this does not belong here",
     ]
+
+
+def test_nothing_is_built_on_a_step_that_does_not_hold(desk):
+    """Not even what could begin anew: a line that opens the same complaint again."""
+    desk.take(desk.open(), "triage", "amin:governance", days=1)
+    opening, triage = (line.content for line in desk.ledger.journal.lines()[1:])
+    again = {"entered": triage["entered"]}
+    desk.ledger.enter("complaint", {**opening, **again})
+    desk.ledger.enter("complaint", {**opening, **again})
+    assert desk.read().complaints == {}
+    assert desk.findings() == ["2026-001/01-open.json: step 1 follows step 2"]
 
 
 def test_a_complaint_that_is_a_link_is_found(desk, tmp_path):
@@ -608,6 +667,43 @@ def test_a_line_that_does_not_say_what_it_should_is_a_finding(desk, content):
     ]
 
 
+@pytest.mark.parametrize("entered", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "3000-01-01"])
+def test_a_time_at_which_nothing_can_have_entered_is_a_finding(desk, entered):
+    complaint = desk.open()
+    made = desk.draft(complaint, "triage", "amin:governance", days=1)
+    signatures = desk.signed(made, "amin:governance")
+    content = {
+        "file": "2026-001/02-triage.json",
+        "sha256": sha256_bytes(made.to_bytes()),
+        "signatures": {name: sha256_bytes(data) for name, data in signatures.items()},
+        "entered": entered,
+    }
+    desk.ledger.enter("complaint", content)
+    assert desk.findings() == [
+        "line 3 of the journal: this line does not say what the line of a complaint's step says"
+    ]
+
+
+def test_a_step_does_not_enter_before_what_entered_last_and_brings_nobody_back_into_office(desk):
+    desk.open(305)
+    folder = desk.open(300, enter=False)
+    with pytest.raises(InputError, match="the clock says 2026-12-27 09:30 UTC, and the journal goes on to"):
+        desk.admit(OPENED + timedelta(300))
+    assert desk.admit(OPENED + timedelta(305) - timedelta(minutes=4)) == {}
+    assert desk.get(folder.name).taken[-1].entered == OPENED + timedelta(305)
+
+
+@pytest.mark.parametrize("early", [timedelta(days=40), timedelta(seconds=1)])
+def test_a_step_whose_line_goes_back_in_time_is_found(desk, early):
+    """Here behind the line that names the people; behind another complaint's is the same."""
+    step = desk.open(-40, enter=False) / "01-open.json"
+    content = {"file": "2026-001/01-open.json", "sha256": sha256_bytes(step.read_bytes()), "signatures": {}}
+    desk.ledger.enter("complaint", content | {"entered": (OPENED - early).isoformat()})
+    (finding,) = desk.findings()
+    assert finding.startswith("2026-001/01-open.json: it entered before the line that it follows")
+    assert desk.read().complaints == {}
+
+
 def test_a_step_entered_twice_is_found(desk):
     desk.open()
     line = desk.ledger.journal.lines()[-1]
@@ -621,6 +717,7 @@ def test_a_step_dated_after_its_entry_or_before_the_step_before_does_not_enter(d
     (said,) = desk.admit(OPENED + timedelta(2, hours=23)).values()
     assert said.startswith("it is dated 2026-03-05T09:30:00+00:00, and it enters at 2026-03-05T08:30")
     early = made.model_copy(update={"date": "2026-03-02T09:30:00+00:00", "due": "2026-03-16"})
+    (complaint.folder / "03-decide.json").unlink()
     write_step(complaint.folder, early, desk.signed(early, "claire:legal"))
     (said,) = desk.admit(OPENED + timedelta(4)).values()
     assert "before the step before it" in said
@@ -651,6 +748,22 @@ def test_strays_links_and_pipes_are_found_and_not_followed(desk):
     refused = desk.admit(OPENED)
     assert refused["2026-001/02-triage.json"] == "this is not a plain file"
     assert desk.get("2026-001") == complaint
+
+
+def test_what_a_killed_process_left_is_no_finding_and_is_swept_with_the_contact_in_it(desk):
+    complaint = desk.open()
+    left = desk.complaints / ".opening-4242"
+    left.mkdir()
+    (left / "private.json").write_bytes(private_file("Jeanne Aubert"))
+    (complaint.folder / ".02-triage.json.4242.aside").write_bytes(b"x")
+    (complaint.folder / ".hidden").write_bytes(b"x")
+    assert desk.findings() == ["2026-001/.hidden: this does not belong here"]
+    sweep(desk.complaints)
+    assert {f.name for f in desk.complaints.iterdir()} == {"2026-001"}
+    assert {f.name for f in complaint.folder.iterdir()} == {
+        "01-open.json", "private.json", ".gitignore", ".hidden"
+    }  # fmt: skip
+    sweep(desk.complaints / "not there")
 
 
 def test_a_complaint_under_another_number_does_not_enter(desk):
@@ -767,7 +880,7 @@ HOSTILE = [
 
 def test_the_register_shows_outcomes_and_delays_and_runs_nothing(desk, tmp_path):
     first = desk.decided("partly-granted", subject=HOSTILE)
-    second = desk.open(category="opt-out")
+    second = desk.open(3, category="opt-out")
     write_register([second, first], tmp_path / "register", date(2026, 4, 1))
     page = (tmp_path / "register" / "index.html").read_text("utf-8")
     assert "<script" not in page
@@ -841,7 +954,7 @@ def test_neither_line_breaks_nor_what_turns_text_around_leave_their_cell(desk, t
 
 
 def test_equal_complaints_make_an_equal_register(desk, tmp_path):
-    complaints = [desk.decided(), desk.open()]
+    complaints = [desk.decided(), desk.open(3)]
     for order, name in ((complaints, "a"), (complaints[::-1], "b")):
         write_register(order, tmp_path / name, TODAY)
     for file in ("index.html", "complaints.csv"):

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from hemicycle.cli import cli
 from hemicycle.errors import DeclarationError, HemicycleError, InputError, IntegrityError, RightsError
 from hemicycle.governance import decisions
+from hemicycle.governance.sshsig import sign_with_ssh_keygen
 from tests.flow.small import DECLARATION, make_project
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
@@ -122,6 +123,69 @@ def test_a_refusal_waits_for_its_second_signer_and_an_appeal_is_decided_by_anoth
         signed(project, "sign", number, who="nora")
 
 
+def test_what_was_left_by_a_killed_process_is_gone_with_the_next_that_writes(project):
+    number = opened(project)
+    left = project / "complaints" / number / ".private.json.4242.aside"
+    left.write_bytes(b"Jeanne")
+    assert call(project, "list")[1] == 0
+    assert verify(project) == {}
+    take(project, "triage", number, who="amin")
+    assert not left.exists()
+
+
+def while_signing(monkeypatch, done):
+    """Do something while `ssh-keygen` waits for the first passphrase."""
+    waiting = [done]
+
+    def sign(*words):
+        while waiting:
+            waiting.pop()()
+        return sign_with_ssh_keygen(*words)
+
+    monkeypatch.setattr("hemicycle.cli.complaint_steps.sign_with_ssh_keygen", sign)
+
+
+@pytest.mark.parametrize("later", [("triage",), ("close", "--withdrawn")])
+def test_a_step_that_enters_while_another_waits_for_its_passphrase_stays(project, monkeypatch, later):
+    number = opened(project)
+    while_signing(monkeypatch, lambda: take(project, "triage", number, who="amin"))
+    with pytest.raises(InputError, match=f"complaint {number} went on while this was signed"):
+        take(project, later[0], number, *later[1:], who="nora")
+    told = json.loads(call(project, "list", "--json")[0])
+    assert (told["complaints"][0]["step"], told["waiting"], told["findings"]) == ("triage", {}, [])
+    assert not list((project / "complaints" / number).glob("*.nora.*"))
+    assert verify(project) == {}
+
+
+def test_a_signature_on_a_step_that_was_drafted_anew_in_the_meantime_is_not_written(project, monkeypatch):
+    number = opened(project)
+    take(project, "triage", number, who="amin")
+    take(project, "decide", number, "refused", who="claire")
+
+    def anew():
+        for file in (project / "complaints" / number).glob("03-decide.*"):
+            file.unlink()
+        signed(project, "decide", number, "refused", "--text", "other words", who="claire")
+
+    while_signing(monkeypatch, anew)
+    with pytest.raises(InputError, match="went on while this was signed"):
+        signed(project, "sign", number, who="nora")
+    signed(project, "sign", number, who="nora")
+    assert json.loads(call(project, "list", "--json")[0])["complaints"][0]["step"] == "decide"
+
+
+def test_a_copy_without_the_ledger_s_key_writes_over_no_step_either(project, monkeypatch):
+    number = opened(project)
+    (project / ".hemicycle" / "solo.key").rename(project / "key")
+    while_signing(monkeypatch, lambda: take(project, "triage", number, who="amin"))
+    with pytest.raises(InputError, match="went on while this was signed"):
+        take(project, "triage", number, who="nora")
+    assert sorted(f.name for f in (project / "complaints" / number).glob("02*")) == [
+        "02-triage.amin.governance.sig",
+        "02-triage.json",
+    ]
+
+
 def test_name_and_contact_come_from_a_file_or_standard_input_and_from_no_option(project, tmp_path):
     letter = tmp_path / "letter.txt"
     letter.write_bytes(b"\xef\xbb\xbfJeanne Aubert\njeanne@example.org\n")
@@ -208,10 +272,42 @@ def test_a_document_s_source_says_whose_affair_it_is_and_an_address_needs_a_part
     words = ["open", "--category", "other", "--text", "x", "--subject"]
     said, _ = call(project, *words, "CRSINV1L1S2031O1N001", "--json")
     assert "The Hemicycle authors" in json.loads(said)["parties"]
+    said, _ = call(project, *words, "CRSINV1L1S2031O1N001.xml", "--json")
+    assert "The Hemicycle authors" in json.loads(said)["parties"]
     number = call(project, *words, "https://example.org/page")[0].strip()
     with pytest.raises(DeclarationError, match="does not say who complains or is complained about"):
         take(project, "triage", number, who="amin")
     take(project, "triage", number, "--party", "Example", who="amin")
+
+
+def test_what_cannot_be_looked_up_is_examined_by_nobody_until_it_can(project):
+    CliRunner().invoke(cli, ["clear", "--project", str(project)], catch_exceptions=False)
+    words = ["open", "--category", "other", "--text", "x", "--subject"]
+    shutil.rmtree(project / "build")
+    number = call(project, *words, "CRSINV1L1S2031O1N001")[0].strip()
+    with pytest.raises(InputError, match="the documents of sittings are not here") as error:
+        take(project, "triage", number, "--party", "Somebody", who="amin")
+    assert error.value.remedy == "`hemicycle clear` makes them again."
+    named = opened(project)
+    assert take(project, "triage", named, who="amin")[1] == 0
+    (project / ".hemicycle" / "solo.key").rename(project / "key")
+    take(project, "triage", number, "--party", "Somebody", who="amin")
+    (project / "key").rename(project / ".hemicycle" / "solo.key")
+    done = CliRunner().invoke(cli, ["clear", "--project", str(project)], catch_exceptions=False)
+    assert "the documents of sittings are not here" in done.stderr
+    done = CliRunner().invoke(cli, ["clear", "--project", str(project)], catch_exceptions=False)
+    assert "it does not name The Hemicycle authors as concerned" in done.stderr
+    told = json.loads(call(project, "list", "--json")[0])
+    assert {c["complaint"]: c["step"] for c in told["complaints"]} == {number: "open", named: "triage"}
+
+
+def test_documents_that_are_not_what_the_ledger_says_name_nobody(project):
+    CliRunner().invoke(cli, ["clear", "--project", str(project)], catch_exceptions=False)
+    (documents,) = (project / "build" / "documents").rglob("documents.parquet")
+    documents.write_bytes(documents.read_bytes()[:-100])
+    with pytest.raises(IntegrityError, match="the content differs from what the ledger states") as error:
+        call(project, "open", "--category", "other", "--text", "x", "--subject", "https://example.org/page")
+    assert error.value.place == str(documents)
 
 
 def test_people_who_wrote_themselves_into_the_file_sign_nothing(project):

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hemicycle.digests import sha256_bytes
-from hemicycle.errors import InputError, RightsError
-from hemicycle.governance.admission import admit_decisions
+from hemicycle.errors import DeclarationError, InputError, RightsError
+from hemicycle.governance.admission import admit_decisions, admit_governance
 from hemicycle.governance.check import check_decisions
 from hemicycle.governance.clock import TIMED
 from hemicycle.governance.in_force import admit_file, in_force, people_in_force
+from hemicycle.governance.people import parse_governance
 from hemicycle.ledger import Ledger
 from hemicycle.ledger.journal import Journal
 from tests.governance.signing import public_line
@@ -150,10 +151,10 @@ def test_a_line_that_names_no_file_of_the_ledger_is_a_finding(desk, sha256):
 def test_a_policy_is_founded_once_and_changes_as_the_people_do(desk, tmp_path):
     policy = tmp_path / "policy.toml"
     policy.write_text("first", "utf-8")
-    admit_file(desk.ledger, "policy", policy, desk.approvals, NOW)
+    admit_file(desk.ledger, "policy", policy, policy.read_bytes(), desk.approvals, NOW)
     policy.write_text("second", "utf-8")
     with pytest.raises(RightsError, match=r"policy\.toml was changed") as refused:
-        admit_file(desk.ledger, "policy", policy, desk.approvals, NOW)
+        admit_file(desk.ledger, "policy", policy, policy.read_bytes(), desk.approvals, NOW)
     assert (tmp_path / refused.value.remedy.rpartition(": ")[2].rstrip(".")).read_text() == "first"
     covers = {"policy": sha256_bytes(b"second"), "replaces": sha256_bytes(b"first")}
     decision = desk.decide("policy", "project", covers, author=None)
@@ -161,12 +162,35 @@ def test_a_policy_is_founded_once_and_changes_as_the_people_do(desk, tmp_path):
         desk.sign(decision, who, "governance")
     assert desk.admit(NOW) == {}
     with pytest.raises(RightsError):
-        admit_file(desk.ledger, "policy", policy, desk.approvals, NOW + timedelta(days=9))
-    admit_file(desk.ledger, "policy", policy, desk.approvals, NOW + WAIT)
+        admit_file(
+            desk.ledger, "policy", policy, policy.read_bytes(), desk.approvals, NOW + timedelta(days=9)
+        )
+    admit_file(desk.ledger, "policy", policy, policy.read_bytes(), desk.approvals, NOW + WAIT)
     assert wrong(desk) == []
     policy.write_text("first", "utf-8")
     with pytest.raises(RightsError):
-        admit_file(desk.ledger, "policy", policy, desk.approvals, NOW + 2 * WAIT)
+        admit_file(desk.ledger, "policy", policy, policy.read_bytes(), desk.approvals, NOW + 2 * WAIT)
+
+
+def test_people_who_would_decide_by_a_table_that_is_not_there_do_not_come_into_force(tmp_path):
+    ledger, path = Ledger(tmp_path / "ledger", tmp_path / "key"), tmp_path / "governance.toml"
+    path.write_text(PEOPLE.replace('"default"', '"defalt"'), "utf-8")
+    with pytest.raises(DeclarationError, match="there is no table of rules “defalt”"):
+        admit_governance(ledger, path, tmp_path / "approvals", NOW)
+    assert ledger.journal.lines() == []
+
+
+def test_the_people_who_come_into_force_are_those_that_were_checked(desk, tmp_path, monkeypatch):
+    """The file is read once: what takes its place after it was checked does not enter."""
+    ledger, whole = Ledger(tmp_path / "new" / "ledger", tmp_path / "new" / "key"), desk.people.read_bytes()
+
+    def check(data, place, *more):
+        desk.people.write_bytes(b"people = 5")
+        return parse_governance(data, place, *more)
+
+    monkeypatch.setattr("hemicycle.governance.admission.parse_governance", check)
+    admit_governance(ledger, desk.people, desk.approvals, NOW)
+    assert in_force(ledger.journal.lines(), "governance").sha256 == sha256_bytes(whole)
 
 
 @settings(max_examples=int(os.environ.get("HEMICYCLE_FUZZ", "200")), deadline=None)
@@ -190,6 +214,18 @@ def test_nothing_enters_before_what_entered_last(desk):
     desk.sign(desk.decide(subject="sittings"), "amir", "data")
     with pytest.raises(InputError, match="the clock says 2026-11-25 09:00 UTC, and the journal"):
         desk.admit(NOW - timedelta(days=1))
+
+
+def test_a_decision_does_not_enter_before_a_complaint_that_entered_last(desk):
+    content = {"file": "2026-001/01-open.json", "entered": (NOW + timedelta(days=1)).isoformat()}
+    desk.ledger.enter("complaint", content)
+    with pytest.raises(InputError, match="and the journal goes on to 2026-11-27 09:00 UTC"):
+        cleared(desk)
+    decision = desk.decide(subject="sittings")
+    content = {"file": decision.name, "sha256": sha256_bytes(decision.read_bytes())}
+    desk.ledger.enter("decision", content | {"entered": NOW.isoformat()})
+    (why,) = wrong(desk)
+    assert why.startswith("it entered before the line that it follows")
 
 
 def test_a_clock_a_little_behind_enters_at_the_time_of_the_last_line(desk):
@@ -222,6 +258,12 @@ def test_copies_of_a_project_that_went_on_apart_may_tell_their_times_in_either_o
     moved.rename(theirs)
     desk.ledger.merge(Journal(copy.journal.path))
     assert wrong(desk) == []
+    decision = desk.decide(subject="after")
+    content = {"file": decision.name, "sha256": sha256_bytes(decision.read_bytes())}
+    between = NOW + timedelta(hours=1, minutes=30)
+    desk.ledger.enter("decision", content | {"entered": between.isoformat()})
+    (why,) = wrong(desk)
+    assert why == f"it entered before the line that it follows, which is of {NOW + timedelta(hours=2)}"
 
 
 # ── one key ──────────────────────────────────────────────────────────────────────────────────────

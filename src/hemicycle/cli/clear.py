@@ -239,11 +239,12 @@ def override(
     ends = until.date() if until else last
     if ends > last:
         raise DeclarationError(f"an override holds until {last} at most", remedy="Give an earlier --until.")
-    covers: dict[str, Any] = {"lifts": sorted(codes), "documents": sorted(documents) or None}
-    decision = session.flow.gate.draft(
+    gate = session.flow.gate
+    lifted = {"lifts": sorted(codes), "documents": sorted(documents) or None}
+    decision = gate.draft(
         "override",
         source,
-        covers,
+        lifted | gate.concerned(source),
         reason,
         author=card.rights.attested_by,
         publisher=card.publisher,

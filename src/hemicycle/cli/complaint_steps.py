@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hemicycle.cli.session import Session
-from hemicycle.errors import DeclarationError, HemicycleError, RightsError, did_you_mean
+from hemicycle.cli.session import Session, say_waiting
+from hemicycle.errors import DeclarationError, HemicycleError, InputError, RightsError, did_you_mean
 from hemicycle.governance.complaint_entry import (
     Reading,
     check_entitled,
@@ -21,8 +23,10 @@ from hemicycle.governance.complaint_entry import (
 )
 from hemicycle.governance.complaint_files import (
     private_file,
+    read_step,
     signature_file,
     write_opening,
+    write_signatures,
     write_step,
 )
 from hemicycle.governance.complaint_step import SETTLING, Step, StepName
@@ -30,6 +34,7 @@ from hemicycle.governance.complaints import Complaint, Signer, first_step, next_
 from hemicycle.governance.decisions import namespace
 from hemicycle.governance.people import GOVERNANCE, Governance, Person, Role
 from hemicycle.governance.sshsig import sign_with_ssh_keygen
+from hemicycle.store import locked
 
 #: A name and how to reach somebody, in bytes.
 LONGEST_CONTACT = 10_000
@@ -71,12 +76,12 @@ def open_complaint(
         text=text,
         now=session.flow.gate.now(),
         by=by,
-        parties=[*dict.fromkeys([*parties, *session.parties_of(subjects)])],
+        parties=[*dict.fromkeys([*parties, *_parties_of(session, subjects, must=False)])],
         private=private,
     )
     signatures = _signature(session, None, step, by, key)
-    write_opening(session.complaints, step, private, signatures)
-    enter(session)
+    with writing(session):
+        write_opening(session.complaints, step, private, signatures)
     return step.complaint
 
 
@@ -104,11 +109,13 @@ def take_step(
             "wants any more may be deleted.",
         )
     if step in SETTLING:
-        parties = [*parties, *session.parties_of(subjects or before.public.subject)]
+        parties = [*parties, *_parties_of(session, [*before.public.subject, *subjects])]
     now = session.flow.gate.now()
     made = next_step(before, step, by=by, text=text, now=now, subject=subjects, parties=parties, **words)
-    write_step(before.folder, made, _signature(session, before, made, by, key))
-    enter(session)
+    signatures = _signature(session, before, made, by, key)
+    with writing(session):
+        _check_unmoved(session, before, None)
+        write_step(before.folder, made, signatures)
 
 
 def sign_waiting(session: Session, complaint_id: str, by: str, key: Path) -> None:
@@ -121,22 +128,42 @@ def sign_waiting(session: Session, complaint_id: str, by: str, key: Path) -> Non
         )
     path = before.folder / reading.waiting[complaint_id][0]
     gate = session.flow.gate
-    weighed = weigh_waiting(before, path, _people(session), gate.now(), session.parties_of)
+    weighed = weigh_waiting(before, path, _people(session), gate.now(), partial(_parties_of, session))
     step = weighed.taken.step
-    write_step(before.folder, step, _signature(session, before, step, by, key, weighed.taken.signed))
-    enter(session)
+    signatures = _signature(session, before, step, by, key, weighed.taken.signed)
+    with writing(session):
+        _check_unmoved(session, before, step)
+        write_signatures(before.folder, signatures)
 
 
-def enter(session: Session) -> None:
-    """Enter what is complete, where this copy keeps the ledger."""
+@contextlib.contextmanager
+def writing(session: Session) -> Iterator[None]:
+    """Write while nobody else does; then enter what is complete, where this copy keeps the ledger."""
     if not session.ledger.writable:
+        with locked(session.ledger.folder / ".lock", say_waiting):
+            yield
         return
     with session.pipeline().exclusive():
+        yield
         try:
             session.admit()
         except RightsError:
             # Another file of people lies there than the one in force, by which complaints go on.
             session.admit_complaints()
+
+
+def _check_unmoved(session: Session, before: Complaint, waiting: Step | None) -> None:
+    """Raise InputError where a complaint went on, or another step of it waits, since a signature was begun:
+    `ssh-keygen` may have waited an hour for a passphrase."""
+    reading = sound_reading(session)
+    names = reading.waiting.get(before.id, [])
+    same = [read_step(before.folder / name) for name in names] == ([waiting] if waiting else [])
+    if reading.complaints.get(before.id) != before or not same:
+        raise InputError(
+            f"complaint {before.id} went on while this was signed, and nothing was written",
+            place=str(before.folder),
+            remedy="`hemicycle govern complaint list` shows what it has come to.",
+        )
 
 
 def sound_reading(session: Session) -> Reading:
@@ -168,12 +195,23 @@ def waits_for(session: Session, reading: Reading, complaint_id: str) -> str | No
     gate = session.flow.gate
     people = gate.governance if gate.declared else None
     try:
-        missing = weigh_waiting(before, path, people, gate.now(), session.parties_of).missing
+        missing = weigh_waiting(before, path, people, gate.now(), partial(_parties_of, session)).missing
     except HemicycleError as error:
         return f"{name} cannot enter: {error.what}"
     if missing:
         return f"{name} is still to be signed by {', '.join(missing)}"
     return f"{name} counts once whoever keeps the ledger runs `hemicycle clear`"
+
+
+def _parties_of(session: Session, subjects: Sequence[str], *, must: bool = True) -> list[str]:
+    """Whom the cards name. A copy without the documents leaves them out, and so does an opening: whoever
+    keeps the ledger looks them up before a step that settles anything enters."""
+    try:
+        return session.parties_of(subjects)
+    except InputError:
+        if must and session.ledger.writable:
+            raise
+        return []
 
 
 def _people(session: Session) -> Governance:

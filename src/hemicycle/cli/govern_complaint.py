@@ -74,7 +74,8 @@ def _subject_options(function: F) -> F:
         "--subject",
         "subjects",
         multiple=True,
-        help="A source, a document's id or an address, where it turns out to be another. Repeatable.",
+        help="A source, a document's id or an address: in a triage, beside those of the complaint; in a "
+        "decision, the part that is granted. Repeatable.",
     )(function)
     function = _party_option(function)
     return click.option(

@@ -14,17 +14,21 @@ from typing import Any, Literal, TypeVar
 import click
 
 from hemicycle.engines import Engine, Local
+from hemicycle.errors import InputError, IntegrityError
 from hemicycle.flow import Flow
 from hemicycle.governance.complaint_entry import admit_steps
 from hemicycle.governance.complaint_files import FOLDER as COMPLAINTS
+from hemicycle.governance.complaint_files import sweep
 from hemicycle.governance.decisions import APPROVALS
 from hemicycle.governance.in_force import people_in_force
 from hemicycle.governance.parties import parties_of
-from hemicycle.ledger import Ledger
+from hemicycle.ledger import Ledger, Statement
 from hemicycle.ledger.lineage import standing_on
+from hemicycle.ledger.verify import check_changed
 from hemicycle.pipeline import Pipeline
 from hemicycle.progress import Lines, Progress, Terminal
 from hemicycle.project import LOCK, Lock, Project, find_project, load_project
+from hemicycle.stamps import Stamps
 from hemicycle.steps import Outcome, Step
 from hemicycle.store import Store
 
@@ -97,17 +101,39 @@ class Session:
         return self.project.folder / COMPLAINTS
 
     def admit_complaints(self) -> None:
-        """Enter the steps of complaints, by the people in force."""
+        """Enter the steps of complaints, by the people in force; first delete what a killed process left."""
+        sweep(self.complaints)
         people, now = people_in_force(self.ledger), self.flow.gate.now()
         for refusal in admit_steps(self.ledger, self.complaints, people, now, self.parties_of):
             click.echo(f"refused: {COMPLAINTS}/{refusal}", err=True)
 
     def parties_of(self, subjects: Sequence[str]) -> list[str]:
-        """Whom the cards behind names of sources, ids of documents and addresses name."""
-        made = [s.subject for s in self.ledger.current().values() if s.subject.stage == "documents"]
-        files = {s.name: self.store.artefact(s.stage, s.name, s.key) / "documents.parquet" for s in made}
-        standing = {name: path for name, path in files.items() if path.is_file()}
-        return parties_of(subjects, self.project.cards, standing)
+        """Whom the cards behind names of sources, ids of documents and addresses name.
+
+        Raises InputError where documents in which to look one up are not here, IntegrityError where they are
+        not what the ledger says.
+        """
+        statements = [s for s in self.ledger.current().values() if s.subject.stage == "documents"]
+        made = {s.subject.name: s for s in statements}
+
+        def documents_of(source: str) -> Path | None:
+            return self._documents(made[source]) if source in made else None
+
+        return parties_of(subjects, self.project.cards, documents_of)
+
+    def _documents(self, statement: Statement) -> Path:
+        made = statement.subject
+        folder = self.store.artefact(made.stage, made.name, made.key)
+        findings = check_changed(folder, statement, Stamps(self.store.cache), progress=progress())
+        if findings is None:
+            raise InputError(
+                f"the documents of {made.name} are not here, and what is complained about may be one of them",
+                place=str(folder),
+                remedy="`hemicycle clear` makes them again.",
+            )
+        for finding in findings:
+            raise IntegrityError(finding.what, place=finding.file, remedy="Restore it from a copy.")
+        return folder / "documents.parquet"
 
     def standing_on(self, source: str) -> list[str]:
         """What was made of a source so far and outlasts it, as ``stage name``."""

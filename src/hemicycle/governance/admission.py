@@ -26,7 +26,8 @@ from hemicycle.governance.decisions import (
     read_decision,
 )
 from hemicycle.governance.in_force import admit_file
-from hemicycle.governance.people import Governance, Person, load_governance
+from hemicycle.governance.people import Governance, Person, parse_governance, read_people
+from hemicycle.governance.rules import load_rules
 from hemicycle.governance.signer import find_signer, fits, is_organisation, is_person
 from hemicycle.governance.sshsig import parse_sshsig
 from hemicycle.ledger import Journal, Ledger
@@ -58,10 +59,13 @@ class Refusal:
 def admit_governance(ledger: Ledger, path: Path, folder: Path, now: datetime) -> Governance:
     """Enter the file of people if it is new, and return it.
 
-    Raises RightsError where it is another than the one in force and no standing decision says so.
+    Raises RightsError where it is another than the one in force and no standing decision says so,
+    DeclarationError where it names nothing that could be decided by.
     """
-    governance = load_governance(path)
-    admit_file(ledger, "governance", path, folder, now)
+    data = read_people(path)
+    governance = parse_governance(data, str(path), path)
+    load_rules(governance.rules)
+    admit_file(ledger, "governance", path, data, folder, now)
     return governance
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from hemicycle.digests import sha256_bytes
 from hemicycle.errors import HemicycleError, IntegrityError
 from hemicycle.governance.admission import Refusal, check_signature
-from hemicycle.governance.clock import TIMED, entered, latest
+from hemicycle.governance.clock import TIMED, Order, entered, latest
 from hemicycle.governance.decisions import (
     FILES,
     DecisionFile,
@@ -64,20 +64,18 @@ class _Walk:
         self.entries: dict[str, Entry] = {}
         self.signatures: list[str] = []
         self.numbers: dict[str, int] = {}
-        self.times: dict[str, datetime] = {}
+        self.order = Order()
 
     def take(self, line: Line) -> None:
         """Go one line on. Raises IntegrityError or RightsError where it does not hold."""
-        before = max((self.times[head] for head in line.heads if head in self.times), default=None)
-        if before is not None:
-            self.times[line.digest] = before
+        wrong = self.order.take(line)
         try:
-            if line.kind not in TIMED:
+            if line.kind not in TIMED or line.kind == "complaint":
+                # What is wrong with a complaint is told by `read_complaints`.
                 return
+            if wrong is not None:
+                raise IntegrityError(wrong)
             moment = entered(line)
-            if before is not None and moment < before:
-                raise IntegrityError(f"it entered before the line that it follows, which is of {before}")
-            self.times[line.digest] = moment
             if line.kind in FILES:
                 self._file(line, line.kind, moment)
             elif line.kind == "decision":
@@ -139,7 +137,8 @@ def check_released(
     as their rights are stated, that the model's run was decided, and that this release of it was.
 
     Waiting times have passed by the last entry: a release is decided once its model is there, and a model is
-    there once its sources were cleared.
+    there once its sources were cleared. A statement of rights says who attested the card, so a clearance must
+    name them; it does not say who the publisher is, and whether a clearance names them is not checked.
 
     Args:
         rights: source that was read → the last statement about its rights.
@@ -161,7 +160,9 @@ def check_released(
         if not any((d.kind, d.subject, d.covers.get(key)) == (kind, name, value) for d in standing):
             findings.append(Refusal(f"{kind}-{name}", "no decision that stands says so"))
     for source, statement in rights.items():
-        if clearance(source, seen(statement), told).explanation != "cleared":
+        author = statement.declaration["declared"]["rights"]["attested_by"] or ""
+        covers = seen(statement) | {"author": author}
+        if clearance(source, covers, told).explanation != "cleared":
             what = "no decision that stands clears the source as its rights are stated"
             findings.append(Refusal(f"clear-{source}", what))
     return findings

@@ -3,7 +3,8 @@
 A step enters in one line, with its signatures, once it has all that the rules ask for; until then it waits in
 its folder and counts for nothing. As for decisions, who may sign is judged on the day of the entry, by the
 people whom the journal has in force at that line and never by a file that lies in the folder. Reading goes
-through the journal again and judges every step anew, so that nobody's earlier verdict is trusted.
+through the journal again and judges every step anew, so that nobody's earlier verdict is trusted. Only whom
+the cards name is asked once, at the entry: cards change, and the journal does not keep them.
 
 Whoever complains or is complained about takes no step: the people a card names, those whom a step names as
 parties, and a member who complains or appeals, each with their organisation.
@@ -20,6 +21,7 @@ from pathlib import Path
 from hemicycle.digests import sha256_bytes
 from hemicycle.errors import HemicycleError, IntegrityError, RightsError
 from hemicycle.governance.admission import Refusal
+from hemicycle.governance.clock import Order, entered, not_before
 from hemicycle.governance.complaint_files import (
     ID,
     IGNORED,
@@ -27,6 +29,7 @@ from hemicycle.governance.complaint_files import (
     STEM,
     check_private,
     complaint_folders,
+    files_in,
     read_file,
     read_step,
     signature_file,
@@ -88,9 +91,7 @@ def weigh(
     on: datetime,
 ) -> Weighed:
     """What a step that enters at a moment is worth. Raises IntegrityError where it does not follow."""
-    problems = problems_with(before, step)
-    if datetime.fromisoformat(step.date) > on:
-        problems.append(f"it is dated {step.date}, and it enters at {on.isoformat(timespec='seconds')}")
+    problems = problems_with(before, step, on)
     if problems:
         raise IntegrityError(problems[0])
     signed: list[Signer] = []
@@ -103,7 +104,7 @@ def weigh(
         except HemicycleError as error:
             refused.append(Refusal(f"{step.complaint}/{file.path.name}", error.what))
         else:
-            signed.append(Signer(person.id, file.role))
+            signed.append(Signer(person.id, file.role, frozenset(key.line for key in person.keys)))
     missing = _missing(step, rule_of(step, governance), signed)
     return Weighed(Taken(step, on, tuple(signed)), missing, tuple(refused))
 
@@ -158,8 +159,10 @@ def check_entitled(
         if is_person(name, person) or is_organisation(name, person):
             raise RightsError(f"{person.id} is, or is of, {name}, who complains or is complained about")
     for taken in before.taken if before else ():
-        if taken.step.step in rule.others_than and person.id in {s.person for s in taken.signed}:
-            raise RightsError(f"{person.id} signed “{taken.step.step}”, and others sign “{step.step}”")
+        signer = next((s for s in taken.signed if s.is_also(person)), None)
+        if signer is not None and taken.step.step in rule.others_than:
+            alias = f", as {signer.person}" if signer.person != person.id else ""
+            raise RightsError(f"{person.id} signed “{taken.step.step}”{alias}, and others sign “{step.step}”")
 
 
 def _concerned(before: Complaint | None, step: Step, governance: Governance) -> Iterator[str]:
@@ -208,18 +211,19 @@ def _in_words(needs: Sequence[Sequence[str]]) -> str:
 
 def read_complaints(ledger: Ledger, complaints: Path) -> Reading:
     """Go through the journal and judge every step that entered; then look at what else lies there."""
-    reading = Reading()
+    reading, order = Reading(), Order()
     governance: Governance | None = None
     named: dict[str, set[str]] = {}
     broken: set[str] = set()
     for line in ledger.journal.lines():
         if line.kind == "governance":
             governance = _people(ledger, line)
+        untimely = order.take(line)
         if line.kind != LINE:
             continue
         try:
             entry = _Entry.of(line)
-        except (KeyError, ValueError, TypeError):
+        except (IntegrityError, KeyError, ValueError, TypeError):
             what = "this line does not say what the line of a complaint's step says"
             reading.wrong.append(Refusal(f"line {line.number} of the journal", what))
             continue
@@ -227,6 +231,8 @@ def read_complaints(ledger: Ledger, complaints: Path) -> Reading:
         changed = list(_changed(complaints, entry))
         reading.wrong += changed
         try:
+            if untimely is not None:
+                raise IntegrityError(untimely)
             if not changed and entry.complaint not in broken:
                 _replay(reading, complaints / entry.complaint, entry, governance)
                 continue
@@ -252,17 +258,15 @@ class _Entry:
     def of(cls, line: Line) -> _Entry:
         content = line.content
         complaint, _, step = str(content["file"]).partition("/")
-        entered = datetime.fromisoformat(content["entered"])
         signatures = dict(content["signatures"])
         named = [signature_file(Path(), str(name)) for name in signatures]
         if (
             not re.fullmatch(ID, complaint)
             or not re.fullmatch(rf"{STEM}\.json", step)
-            or entered.tzinfo is None
             or any(file is None or file.stem != step.removesuffix(".json") for file in named)
         ):
             raise ValueError(complaint)
-        return cls(complaint, step, str(content["sha256"]), signatures, entered)
+        return cls(complaint, step, str(content["sha256"]), signatures, entered(line))
 
 
 def _people(ledger: Ledger, line: Line) -> Governance | None:
@@ -308,7 +312,7 @@ def _look_around(reading: Reading, complaints: Path, named: Mapping[str, set[str
     """Find what has not entered: steps with their signatures wait, everything else is a stray."""
     folders = complaint_folders(complaints)
     if complaints.is_dir():
-        _stray(reading, {f.name for f in complaints.iterdir()} - {f.name for f in folders})
+        _stray(reading, files_in(complaints) - {f.name for f in folders})
     for folder in folders:
         if folder.is_symlink() or not folder.is_dir():
             reading.strays.append(Refusal(folder.name, "this is not the folder of a complaint"))
@@ -318,7 +322,7 @@ def _look_around(reading: Reading, complaints: Path, named: Mapping[str, set[str
         known = {IGNORED, PRIVATE, *entered, *waiting}
         for name in waiting:
             known |= {file.path.name for file in signatures_of(folder, name.removesuffix(".json"))}
-        _stray(reading, {f"{folder.name}/{f.name}" for f in folder.iterdir() if f.name not in known})
+        _stray(reading, {f"{folder.name}/{name}" for name in files_in(folder) - known})
         if waiting:
             reading.waiting[folder.name] = waiting
         complaint = reading.complaints.get(folder.name)
@@ -340,10 +344,12 @@ def admit_steps(
 ) -> list[Refusal]:
     """Enter every step that is new and complete, in its order; return what was refused.
 
-    Raises IntegrityError where one that had entered was changed or taken away.
+    Raises IntegrityError where one that had entered was changed or taken away, InputError where the clock is
+    behind the journal.
     """
     reading = read_complaints(ledger, complaints)
     check_sound(reading, complaints)
+    now = not_before(ledger.journal.lines(), now)
     refused = list(reading.strays)
     for complaint, names in reading.waiting.items():
         folder = complaints / complaint

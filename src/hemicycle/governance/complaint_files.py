@@ -28,7 +28,7 @@ from hemicycle.errors import InputError, IntegrityError
 from hemicycle.governance.complaint_step import Step, StepName, bytes_of, sentence
 from hemicycle.governance.decisions import SignatureFile
 from hemicycle.governance.people import ROLES, Role
-from hemicycle.store import sync_tree, write_aside
+from hemicycle.store import sweep_asides, sync_tree, write_aside
 
 FOLDER, PRIVATE, IGNORED = "complaints", "private.json", ".gitignore"
 #: No rightful step is larger.
@@ -36,6 +36,8 @@ LARGEST = 1 << 20
 
 ID = r"[0-9]{4}-(?:[0-9]{3}|[1-9][0-9]{3,5})"
 STEM = rf"[0-9]{{2}}-(?:{'|'.join(get_args(StepName))})"
+#: What a process that was killed as it wrote leaves behind.
+_LEFT = re.compile(r"\.opening-[0-9]+|\..+\.[0-9]+\.aside")
 _SIGNATURE = re.compile(rf"({STEM})\.([a-z0-9][a-z0-9_-]{{0,63}})\.([a-z]+)\.sig")
 
 
@@ -45,6 +47,18 @@ def complaint_folders(complaints: Path) -> list[Path]:
         return []
     named = (f for f in complaints.iterdir() if re.fullmatch(ID, f.name))
     return sorted(named, key=lambda f: (f.name[:4], int(f.name[5:])))
+
+
+def files_in(folder: Path) -> set[str]:
+    """Names of all that lies in a folder, save what a killed process left."""
+    return {f.name for f in folder.iterdir() if not _LEFT.fullmatch(f.name)}
+
+
+def sweep(complaints: Path) -> None:
+    """Delete what a killed process left, and the contact in it. For the one process that writes."""
+    sweep_asides(complaints)
+    for left in complaints.glob(".opening-*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def next_number(complaints: Path, year: int) -> str:
@@ -152,7 +166,17 @@ def write_opening(
 
 
 def write_step(folder: Path, step: Step, signatures: Mapping[str, bytes]) -> None:
-    """Write a step, then its signatures: a step may wait for them, and one without its step is a stray."""
-    write_aside(folder / step.file_name, step.to_bytes())
+    """Write a step, then its signatures: a step may wait for them, and one without its step is a stray.
+
+    Raises InputError where a step of that name lies there: it may have entered, and is never replaced.
+    """
+    path = folder / step.file_name
+    if path.exists() or path.is_symlink():
+        raise InputError("this step is there already", place=str(path))
+    write_aside(path, step.to_bytes())
+    write_signatures(folder, signatures)
+
+
+def write_signatures(folder: Path, signatures: Mapping[str, bytes]) -> None:
     for name, data in signatures.items():
         write_aside(folder / name, data)

@@ -259,6 +259,8 @@ def _changes(last: Step, step: Step) -> list[str]:
     if not set(last.public.parties) <= set(step.public.parties):
         problems.append("it leaves out somebody who complains or is complained about")
     whole = set(last.public.subject) <= set(step.public.subject)
+    if step.step == "triage" and not whole:
+        problems.append("it leaves a part out, which is to refuse that part, and for those who decide")
     if step.step in ("decide", "review") and step.public.outcome == "granted" and not whole:
         problems.append("it leaves a part out: what is granted for the rest only is partly-granted")
     if step.step == "close" and last.step in ("decide", "review") and step.public != last.public:

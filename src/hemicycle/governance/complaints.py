@@ -26,15 +26,22 @@ from hemicycle.governance.complaint_step import (
     problems_after,
     problems_within,
 )
-from hemicycle.governance.people import Role
+from hemicycle.governance.people import Person, Role
 
 
 @dataclass(frozen=True)
 class Signer:
-    """Somebody who signed a step, and in which role."""
+    """Somebody who signed a step, in which role, and the keys that were theirs then.
+
+    Under another name whoever has one of these keys is still who signed.
+    """
 
     person: str
     role: Role
+    keys: frozenset[bytes]
+
+    def is_also(self, person: Person) -> bool:
+        return person.id == self.person or any(key.line in self.keys for key in person.keys)
 
 
 @dataclass(frozen=True)
@@ -150,10 +157,13 @@ def next_step(
 ) -> Step:
     """The step that comes next, still to be signed. Raises DeclarationError where it may not come.
 
-    Category, subject and outcome stay what they were unless they are given; parties are added to.
+    Category, subject and outcome stay what they were unless they are given. Parties are added to, and so is
+    the subject by a triage.
     """
     last = complaint.last
     moment = now.astimezone(UTC)
+    if step == "triage":
+        subject = list(dict.fromkeys([*last.public.subject, *subject]))
     public = {
         "category": category or last.public.category,
         "subject": list(subject or last.public.subject),
@@ -173,16 +183,19 @@ def next_step(
         public=public,
         private=None,
     )
-    problems = problems_with(complaint, made)
+    problems = problems_with(complaint, made, moment)
     if problems:
         raise DeclarationError(problems[0], place=str(complaint.folder))
     return made
 
 
-def problems_with(before: Complaint | None, step: Step) -> list[str]:
-    """What a step contradicts in itself, in those before it, and in the time there is for an appeal."""
+def problems_with(before: Complaint | None, step: Step, on: datetime) -> list[str]:
+    """What a step that enters at a moment, in UTC, contradicts: itself, those before it, the time for an
+    appeal."""
     problems = [*problems_within(step), *problems_after(before.steps if before else (), step)]
+    if datetime.fromisoformat(step.date) > on:
+        problems.append(f"it is dated {step.date}, and it enters at {on.isoformat(timespec='seconds')}")
     until = before.appeal_until if before else None
-    if step.step == "appeal" and until is not None and step.day > until:
+    if step.step == "appeal" and until is not None and on.date() > until:
         problems.append(f"the time to appeal ended on {until}")
     return problems

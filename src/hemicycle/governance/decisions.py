@@ -49,7 +49,8 @@ class Decision:
     Attributes:
         subject: name of the source, model or release, or `project` for the files of people and of policy.
         covers: what was seen, by digest (`verdicts`, `card`, `plan`, `model` …), and what an override lifts;
-            for a file, its digest and, under `replaces`, that of the one in force.
+            of a source, whose affair it is (`author`, `publisher`); for a file, its digest and, under
+            `replaces`, that of the one in force.
         author: who wrote what is decided on (the person who attests the card); cannot sign.
         parties: organisations it is about; their people do not count.
         head: digest of the journal's last line when it was made.
@@ -130,10 +131,9 @@ class Decision:
 def _covers_soundly(decision: Decision) -> bool:
     """Whether a decision covers what its kind must, and says the same of author and holder in both places."""
     covers = decision.covers
-    if decision.kind == "clear":
-        stated = (covers.get("author", decision.author or ""), covers.get("publisher", ""))
-        same = stated[0] == (decision.author or "") and stated[1] in ("", *decision.parties)
-        return same and all(isinstance(digest, str) for digest in covers.values())
+    stated = (covers.get("author", decision.author or ""), covers.get("publisher", ""))
+    if stated[0] != (decision.author or "") or stated[1] not in ("", *decision.parties):
+        return False
     if decision.kind == "override":
         lifts, documents = covers.get("lifts"), covers.get("documents")
         lists = [lifts] if documents is None else [lifts, documents]

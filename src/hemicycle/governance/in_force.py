@@ -75,12 +75,11 @@ def people_in_force(ledger: Ledger) -> Governance | None:
     return None if last is None else parse_governance(kept(ledger, last), last.file)
 
 
-def admit_file(ledger: Ledger, kind: FileKind, path: Path, folder: Path, now: datetime) -> None:
-    """Bring the file into force if it is new, by the decisions of `folder`.
+def admit_file(ledger: Ledger, kind: FileKind, path: Path, data: bytes, folder: Path, now: datetime) -> None:
+    """Bring the file that was read from a path into force if it is new, by the decisions of `folder`.
 
     Raises RightsError where it is another than the one in force and no standing decision says so.
     """
-    data = path.read_bytes()
     if len(data) > LARGEST:
         raise DeclarationError(f"the file has more than {LARGEST} bytes", place=str(path))
     digest, lines = sha256_bytes(data), ledger.journal.lines()

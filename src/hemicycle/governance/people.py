@@ -235,15 +235,11 @@ class _File(_Declared):
 
 def load_governance(path: Path) -> Governance:
     """Read and check `governance.toml`. Raises DeclarationError with file, line and what was meant."""
-    return _read(_file(path), str(path), path)
+    return parse_governance(read_people(path), str(path), path)
 
 
-def parse_governance(data: bytes, place: str) -> Governance:
-    """The same from bytes, as a decision or an older version holds them; errors name no line."""
-    return _read(data, place, Path(os.devnull))
-
-
-def _file(path: Path) -> bytes:
+def read_people(path: Path) -> bytes:
+    """The bytes of `governance.toml`, of which one too many where it is too large."""
     # A pipe would be waited for without an end.
     if path.exists() and not path.is_file():
         raise DeclarationError("the file cannot be read: it is not a plain file", place=str(path))
@@ -260,7 +256,8 @@ def _file(path: Path) -> bytes:
         raise DeclarationError(f"the file cannot be read: {error.strerror}", place=str(path)) from None
 
 
-def _read(data: bytes, place: str, lines_in: Path) -> Governance:
+def parse_governance(data: bytes, place: str, lines_in: Path = Path(os.devnull)) -> Governance:
+    """The same from bytes, as the ledger holds them; errors name the line where a file is given."""
     if len(data) > LARGEST:
         raise DeclarationError(f"the file has more than {LARGEST} bytes", place=place)
     if any(line.count(b".") > MOST_DOTS for line in data.split(b"\n")):
@@ -313,8 +310,8 @@ def add_person(
 
     Raises DeclarationError, and leaves the file alone, where the whole would not be right.
     """
-    before = _file(path)
-    if person_id in _read(before, str(path), path).people:
+    before = read_people(path)
+    if person_id in parse_governance(before, str(path), path).people:
         raise DeclarationError(
             f"“{person_id}” is there already", place=str(path), remedy="Edit the file, or take another id."
         )
@@ -330,6 +327,6 @@ def add_person(
         raise DeclarationError("what is to be added is no text", place=str(path)) from None
     gap = b"" if not before else b"\n" if before.endswith(b"\n") else b"\n\n"
     after = before + gap + added
-    governance = _read(after, f"{path}, with “{person_id}” added", Path(os.devnull))
+    governance = parse_governance(after, f"{path}, with “{person_id}” added", Path(os.devnull))
     write_aside(path, after)
     return governance

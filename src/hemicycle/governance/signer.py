@@ -7,6 +7,7 @@ said the same and the people in force have been asked.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -15,6 +16,8 @@ from hemicycle.governance.decisions import SignatureFile, namespace
 from hemicycle.governance.people import GOVERNANCE, Governance, Person
 from hemicycle.governance.rules import SIGNING_RANKS
 from hemicycle.governance.sshsig import parse_sshsig
+
+_APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ", "'"))
 
 
 def find_signer(
@@ -72,4 +75,5 @@ def is_organisation(name: str, person: Person) -> bool:
 
 
 def _folded(name: str) -> str:
-    return " ".join(name.casefold().split())
+    """A name without what two keyboards write differently: case, spaces, composed accents, apostrophes."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().translate(_APOSTROPHES).split())

@@ -187,16 +187,20 @@ class Clearance:
 
 
 def clearance(source: str, covers: Mapping[str, str], told: Iterable[Standing]) -> Clearance:
-    """What the decisions on a source allow for what it covers today (digests of its verdicts and its card).
+    """What the decisions on a source allow for what it covers today (digests of its verdicts and its card,
+    and whose affair it is).
 
-    The latest clearance that covers it decides; one that covers something else was outrun by the facts.
+    The latest clearance that covers it decides; one that covers something else was outrun by the facts. An
+    override outlasts other verdicts, and lifts nothing where the card names others than its signers were
+    held against.
     """
     own = [s for s in told if s.decision.subject == source]
+    concerned = {key: covers[key] for key in ("author", "publisher") if key in covers}
     cleared = [s for s in own if s.decision.kind == "clear"]
     lifts = tuple(
         (str(code), _names(s.decision.covers.get("documents")))
         for s in own
-        if s.decision.kind == "override" and s.state == "standing"
+        if s.decision.kind == "override" and s.state == "standing" and _covers(s, concerned)
         for code in s.decision.covers.get("lifts", ())
     )
     for one in reversed(cleared):
