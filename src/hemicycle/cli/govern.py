@@ -45,11 +45,15 @@ command.add_command(complaint)
 
 @command.command()
 @project_option
-def init(folder: Path) -> None:
+@json_option
+def init(folder: Path, as_json: bool) -> None:
     """Write an empty governance.toml, to be filled with `hemicycle govern add` or by hand."""
-    root = find_project(folder)
-    new_governance(root / GOVERNANCE)
-    click.echo(f"wrote {relative(root / GOVERNANCE)}")
+    path = find_project(folder) / GOVERNANCE
+    new_governance(path)
+    if as_json:
+        print_json({"file": str(path)})
+        return
+    click.echo(f"wrote {relative(path)}")
     click.echo('Enter people, then write governance = "declared" under [project] of hemicycle.toml.')
 
 
@@ -66,6 +70,7 @@ def init(folder: Path) -> None:
 @click.option("--from", "start", type=click.DateTime(formats=["%Y-%m-%d"]), help="First day; today, if none.")
 @click.option("--until", type=click.DateTime(formats=["%Y-%m-%d"]), help="Last day.")
 @project_option
+@json_option
 def add(
     person: str,
     name: str,
@@ -75,6 +80,7 @@ def add(
     start: datetime | None,
     until: datetime | None,
     folder: Path,
+    as_json: bool,
 ) -> None:
     """Enter PERSON, a short name in lower case, into governance.toml.
 
@@ -83,18 +89,21 @@ def add(
       hemicycle govern add amir --name "Amir Benali" --organisation "Ville de Lyon" \\
           --key ~/.ssh/id_ed25519.pub --role data --role governance:colead
     """
-    root = find_project(folder)
+    path = find_project(folder) / GOVERNANCE
     first = start.date() if start else datetime.now(UTC).date()
     offices = [_office(role, first, until) for role in roles]
     add_person(
-        root / GOVERNANCE,
+        path,
         person,
         name=name,
         organisation=organisation,
         keys=[_key(key) for key in keys],
         offices=offices,
     )
-    click.echo(f"entered {person} into {relative(root / GOVERNANCE)}")
+    if as_json:
+        print_json({"file": str(path), "person": person})
+        return
+    click.echo(f"entered {person} into {relative(path)}")
 
 
 @command.command()
