@@ -217,7 +217,7 @@ def test_a_changed_policy_needs_a_decision(project):
     with pytest.raises(HemicycleError, match=r"policy\.toml was changed") as refused:
         project.run("clear")
     assert refused.value.exit_code == 3
-    kept = refused.value.remedy.rpartition(": ")[2].rstrip(".")
+    kept = refused.value.remedy.split('"')[1]
     declaration.write_text(changed.replace("policy.toml", kept), "utf-8")
     assert project.admitted() == 8
 
@@ -403,3 +403,40 @@ def test_people_are_entered_and_sign_with_their_own_keys(tmp_path):
     said = run("clear", "sign", "sittings", "--role", "legal", "--key", str(tmp_path / "claire"))
     assert "cooling from" in said
     assert "every decision in the journal holds" in run("govern", "check")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("clear-sittings-{}.claire.legal.sig", "not an armoured SSH signature"),
+        ("note.txt", "neither a decision nor a signature"),
+    ],
+)
+def test_a_file_among_the_approvals_that_is_refused_makes_the_check_fail(project, name, why):
+    project.run("clear")
+    project.signed("sign", "amir", "data")
+    assert project.code("govern", "check") == 0
+    (decision,) = (project.folder / "approvals").glob("*.json")
+    decision.with_name(name.format(decision.stem[-12:])).write_bytes(b"nothing")
+    assert project.code("govern", "check") == 1
+    (refused,) = project.run("govern", "check")["refused"]
+    assert why in refused
+
+
+def test_whoever_is_entered_after_the_founding_is_said_not_to_be_in_force_and_how_to_go_on(project):
+    person = ("--name", "Erin Roy", "--organisation", "Archives", "--key", public_line("erin"))
+    project.run("clear")
+    said = project.run("govern", "add", "erin", *person)
+    assert "`hemicycle govern sign governance`" in said["to_do"]
+    with pytest.raises(HemicycleError, match="no standing decision says so") as stopped:
+        project.run("clear")
+    assert stopped.value.remedy == said["to_do"]
+    kept, file = said["to_do"].rpartition("copy ")[2].rstrip(".").split(" back to ")
+    shutil.copyfile(project.folder / kept, project.folder / file)
+    project.run("clear")
+
+
+def test_whoever_is_entered_before_the_founding_needs_nothing_more(project):
+    person = ("--name", "Erin Roy", "--organisation", "Archives", "--key", public_line("erin"))
+    said = project.run("govern", "add", "erin", *person)
+    assert said["to_do"] is None

@@ -16,6 +16,7 @@ from hemicycle.errors import DeclarationError, RightsError, did_you_mean
 from hemicycle.gate import Undecided
 from hemicycle.governance import GOVERNANCE, Decision, load_rules
 from hemicycle.governance.decisions import APPROVALS, FILES, FileKind, now_utc
+from hemicycle.governance.in_force import how_to_change, in_force
 from hemicycle.governance.people import (
     RANKS,
     ROLES,
@@ -89,7 +90,9 @@ def add(
       hemicycle govern add amir --name "Amir Benali" --organisation "Ville de Lyon" \\
           --key ~/.ssh/id_ed25519.pub --role data --role governance:colead
     """
-    path = find_project(folder) / GOVERNANCE
+    session = Session(folder)
+    path = session.project.folder / GOVERNANCE
+    before = in_force(session.ledger.journal.lines(), "governance")
     first = start.date() if start else datetime.now(UTC).date()
     offices = [_office(role, first, until) for role in roles]
     add_person(
@@ -100,10 +103,13 @@ def add(
         keys=[_key(key) for key in keys],
         offices=offices,
     )
+    to_do = how_to_change(session.ledger, before) if before is not None else None
     if as_json:
-        print_json({"file": str(path), "person": person})
+        print_json({"file": str(path), "person": person, "to_do": to_do})
         return
     click.echo(f"entered {person} into {relative(path)}")
+    if to_do is not None:
+        click.echo(f"It is not in force yet. {to_do}")
 
 
 @command.command()
@@ -112,8 +118,8 @@ def add(
 def check(folder: Path, as_json: bool) -> None:
     """Recompute who held which role when they signed, and tell what is missing, refused or wrong.
 
-    Exit code 0 where every decision holds; 1 where one does not, or a complaint's steps are broken. Roles
-    without a lead are told and are no error.
+    Exit code 0 where every decision and signature holds; 1 where one does not or is refused, or a
+    complaint's steps are broken. Roles without a lead are told and are no error.
 
     \b
     Examples:
@@ -145,7 +151,7 @@ def check(folder: Path, as_json: bool) -> None:
                 click.echo(f"{title}: {cell(line)}")
         if not wrong and not refused:
             click.echo("every decision in the journal holds")
-    if wrong:
+    if wrong or refused:
         raise click.exceptions.Exit(1)
 
 
