@@ -354,17 +354,6 @@ def test_what_a_governed_project_makes_says_so(project):
     assert made == {"declared"}
 
 
-def test_an_override_is_drafted_with_its_end_and_lifts_nothing_that_takes_a_fact(project):
-    project.cleared()
-    words = ("--reason", "an opinion", "--until", "2027-01-31")
-    said = project.signed("override", "claire", "legal", "--lifts", "term-contested", *words)
-    assert (said["state"], said["missing"]) == ("proposed", ["governance"])
-    (written,) = (project.folder / "approvals").glob("override-*.json")
-    assert json.loads(written.read_bytes())["expires"] == "2027-01-31"
-    with pytest.raises(HemicycleError, match="it takes a fact"):
-        project.signed("override", "claire", "legal", "--lifts", "unknown-death", *words)
-
-
 def test_verify_names_a_decision_that_is_no_longer_what_entered(project):
     project.cleared()
     project.admitted()
@@ -440,3 +429,37 @@ def test_whoever_is_entered_before_the_founding_needs_nothing_more(project):
     person = ("--name", "Erin Roy", "--organisation", "Archives", "--key", public_line("erin"))
     said = project.run("govern", "add", "erin", *person)
     assert said["to_do"] is None
+
+
+def test_the_status_names_who_must_sign_where_nobody_has_or_the_facts_moved_on(project):
+    project.run("clear")
+    (row,) = project.run("clear", "status")["sources"]
+    assert (row["state"], row["missing"]) == ("missing", ["data", "legal"])
+    project.cleared()
+    card = project.folder / "sources" / "sittings.toml"
+    card.write_text(card.read_text("utf-8").replace("CC0-1.0", "CC-BY-4.0"), "utf-8")
+    project.run("clear")
+    (row,) = project.run("clear", "status")["sources"]
+    assert (row["state"], row["missing"]) == ("outrun", ["data", "legal"])
+
+
+def test_the_status_of_a_revoked_source_is_that_of_the_revocation(project):
+    project.cleared()
+    revoked = project.signed("revoke", "claire", "legal", "--reason", "a notice")
+    (row,) = project.run("clear", "status")["sources"]
+    assert (row["decision"], row["effective"]) == (revoked["decision"], project.now.isoformat())
+    assert [(s["person"], s["role"]) for s in row["signed"]] == [("claire", "legal")]
+    assert (row["missing"], row["overdue"]) == (["data"], False)
+
+
+def test_a_ratification_that_is_overdue_is_said_to_be(project):
+    def said():
+        return CliRunner().invoke(cli, ["clear", "status", "--project", str(project.folder)]).stdout
+
+    project.cleared()
+    project.signed("revoke", "claire", "legal", "--reason", "a notice")
+    project.now += timedelta(days=14)
+    assert "the revocation is to be ratified by 2026-12-13" in said()
+    project.now += timedelta(days=1)
+    assert "the revocation was to be ratified by 2026-12-13, and is not" in said()
+    assert project.run("clear", "status")["sources"][0]["overdue"]
