@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from hemicycle.cli.decided import override_json, standing_json
+from hemicycle.cli.decided import granted_and_in, override_json, print_granted, standing_json
 from hemicycle.cli.session import (
     How,
     Session,
@@ -82,10 +82,12 @@ def show(
     steps = session.flow.up_to("clear", sources)
     outcomes = build(session, steps, how, as_json=as_json)
     rows = sources_table(session, outcomes)
+    granted = granted_and_in(session, outcomes, rows)
     if as_json:
-        print_json({"steps": outcomes_json(outcomes), "sources": rows})
+        print_json({"steps": outcomes_json(outcomes), "sources": rows, "granted": granted})
     elif not how.dry_run:
         print_sources(rows)
+        print_granted(granted)
         missing_hint(session, outcomes)
     finish(outcomes)
     if any(map(decided_against, rows)) and not any(row.get("admitted") for row in rows):

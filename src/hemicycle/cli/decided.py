@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import click
+
+from hemicycle.cli.session import Session
+from hemicycle.cli.tables import cell
 from hemicycle.governance import Standing
+from hemicycle.governance.complaint_entry import read_complaints
+from hemicycle.governance.complaints import granted
 from hemicycle.governance.overrides import Override
+from hemicycle.steps import Outcome
 
 
 def standing_json(standing: Standing) -> dict[str, Any]:
@@ -48,3 +56,55 @@ def override_sentence(told: Mapping[str, Any]) -> str:
         "revoked": f"was revoked; documents are held again for {', '.join(told['missed'])}",
     }[told["state"]]
     return f"the override of {', '.join(told['lifts'])}{on} {said}"
+
+
+def granted_and_in(
+    session: Session, outcomes: Iterable[Outcome], rows: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """What complaints were granted for and is still let through: `complaint`, `subject` and `source`.
+
+    Where every source was looked at, a subject that is nothing of theirs is told too, with no source, until
+    its complaint is closed: nobody but a person can say whether it was taken out.
+
+    Args:
+        rows: those of `sources_table`.
+    """
+    reading = read_complaints(session.ledger, session.complaints)
+    wanted = [(c, subject) for c in reading.complaints.values() for subject in granted([c])]
+    if not wanted:
+        return []
+    subjects = [subject for _, subject in wanted]
+    places: dict[str, list[str]] = {subject: [] for subject in subjects}
+    for outcome in outcomes:
+        name = outcome.step.name
+        if outcome.step.stage == "documents" and outcome.folder is not None:
+            found = _named(outcome.folder / "documents.parquet", subjects)
+            for subject in found | ({name} & places.keys()):
+                places[subject].append(name)
+    passing = {row["source"] for row in rows if row.get("admitted")}
+    told: list[dict[str, Any]] = []
+    for complaint, subject in wanted:
+        inside: list[str | None] = [source for source in places[subject] if source in passing]
+        nowhere = not places[subject] and complaint.last.step != "close"
+        if nowhere and len(rows) == len(session.project.cards):
+            inside = [None]
+        told += [{"complaint": complaint.id, "subject": subject, "source": source} for source in inside]
+    return told
+
+
+def _named(documents: Path, subjects: Sequence[str]) -> set[str]:
+    """Those of the subjects that are the id or the origin of a document."""
+    import pyarrow.parquet as pq
+
+    filters = [[(column, "in", list(subjects))] for column in ("id", "origin")]
+    table = pq.read_table(documents, columns=["id", "origin"], filters=filters)
+    return set(subjects) & {value for column in table.columns for value in column.to_pylist()}
+
+
+def print_granted(told: Iterable[Mapping[str, Any]]) -> None:
+    for one in told:
+        number, subject, source = one["complaint"], cell(one["subject"]), one["source"]
+        said = f"  complaint {number} was granted, and {subject} is still let through with {source}"
+        if source is None:
+            said = f"  complaint {number} was granted for {subject}, which no source has; if so, close it"
+        click.echo(click.style(said, fg="yellow"))

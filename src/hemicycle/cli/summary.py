@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from hemicycle.cli.decided import override_json, override_sentence
+from hemicycle.cli.decided import granted_and_in, override_json, override_sentence, print_granted
 from hemicycle.cli.session import Session
 from hemicycle.cli.tables import cell, print_table, relative
 from hemicycle.steps import Outcome
@@ -110,7 +110,8 @@ def summary(session: Session, outcomes: list[Outcome]) -> dict[str, Any]:
     for outcome in outcomes:
         if outcome.statement and outcome.step.stage in ("corpus", "tokens", "model", "evaluation", "release"):
             figures.setdefault(outcome.step.stage, {})[outcome.step.name] = outcome.statement.figures
-    return {"sources": sources_table(session, outcomes), "figures": figures}
+    rows = sources_table(session, outcomes)
+    return {"sources": rows, "granted": granted_and_in(session, outcomes, rows), "figures": figures}
 
 
 def print_sources(rows: list[dict[str, Any]]) -> None:
@@ -169,7 +170,9 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
         if outcome.statement:
             by_stage.setdefault(outcome.step.stage, []).append(outcome)
     _title("Sources and rights")
-    print_sources(sources_table(session, outcomes))
+    rows = sources_table(session, outcomes)
+    print_sources(rows)
+    print_granted(granted_and_in(session, outcomes, rows))
     missing_hint(session, outcomes)
     for outcome in by_stage.get("corpus", []):
         t = _figures(outcome)["totals"]
