@@ -24,22 +24,28 @@ class Complained(Governed):
     def take(self, *words, who, more=()):
         key = self.folder.parent / who
         key.touch()
-        signed = ("--as", who, "--key", str(key), "--text", "read")
-        self.run("govern", "complaint", *words, *signed, *more)
+        text = () if words[0] == "sign" else ("--text", "read")
+        return self.run("govern", "complaint", *words, "--as", who, "--key", str(key), *text, *more)
 
     def told(self):
         return self.run("clear")["granted"]
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    project = Complained(tmp_path / "essai", monkeypatch)
-    (project.folder / "governance.toml").write_text(EVERYBODY, "utf-8")
+def complained(folder, monkeypatch, people):
+    """A project of these people, who sign the steps of complaints without ssh-keygen."""
+    project = Complained(folder, monkeypatch)
+    (project.folder / "governance.toml").write_text(people, "utf-8")
 
     def keygen(key, namespace, file):
         return armour(sign(file.read_bytes(), namespace.encode(), key=private_key(key.stem)))
 
     monkeypatch.setattr("hemicycle.cli.complaint_steps.sign_with_ssh_keygen", keygen)
+    return project
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    project = complained(tmp_path / "essai", monkeypatch, EVERYBODY)
     project.cleared()
     project.run("clear")
     return project

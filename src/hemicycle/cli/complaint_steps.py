@@ -29,6 +29,7 @@ from hemicycle.governance.complaint_step import SETTLING, Step, StepName
 from hemicycle.governance.complaints import Complaint, Signer, first_step, next_step
 from hemicycle.governance.decisions import namespace
 from hemicycle.governance.people import GOVERNANCE, Governance, Person, Role
+from hemicycle.governance.seats import shortages
 from hemicycle.governance.sshsig import sign_with_ssh_keygen
 
 #: A name and how to reach somebody, in bytes.
@@ -174,6 +175,21 @@ def waits_for(session: Session, reading: Reading, complaint_id: str) -> str | No
     if missing:
         return f"{name} is still to be signed by {', '.join(missing)}"
     return f"{name} counts once whoever keeps the ledger runs `hemicycle clear`"
+
+
+def warnings(session: Session, complaint: Complaint) -> list[str]:
+    """What stands in the way of the steps to come, as sentences."""
+    gate = session.flow.gate
+    if not gate.declared:
+        return []
+    told = list(shortages(complaint, gate.governance, gate.now().date()))
+    if complaint.last.step == "open" and not complaint.public.parties:
+        subjects = ", ".join(f"“{subject}”" for subject in complaint.public.subject)
+        told.append(
+            f"no card says whose affair {subjects} is: whoever examines it names with --party who complains "
+            "or is complained about"
+        )
+    return told
 
 
 def _people(session: Session) -> Governance:
