@@ -24,10 +24,11 @@ from hemicycle.errors import DeclarationError, InputError, RightsError, did_you_
 from hemicycle.gate import Gate
 from hemicycle.governance import Standing
 from hemicycle.governance.decisions import seen
+from hemicycle.governance.overrides import Override, overrides
 from hemicycle.ledger import Ledger, Statement
 from hemicycle.ledger.lineage import standing_on
 from hemicycle.project import AUTHORS, Card, Lock, Model, Project
-from hemicycle.rights.policy import find_policy, policy_path
+from hemicycle.rights.policy import Use, find_policy, policy_path
 from hemicycle.steps import Resolving, Step, Unresolved, Work, in_order
 from hemicycle.store import Store, artefact_digest, digest_files
 
@@ -77,7 +78,7 @@ VERSIONS = {
 }
 
 #: Uses a model needs a right for. Redistribution of text is asked for where text is published.
-USES = ("train", "weights")
+USES: tuple[Use, ...] = ("train", "weights")
 
 
 def _memo(make: Callable[[Flow, str], Step]) -> Callable[[Flow, str], Step]:
@@ -428,6 +429,17 @@ class Flow:
         clearances = self.gate.clearances(rights)
         held = {s: c.explanation for s, c in clearances.items() if c.explanation != "cleared"}
         return held, {s: [list(lift) for lift in c.lifts] for s, c in clearances.items() if c.lifts}
+
+    def overrides(self, rights: Mapping[str, Statement]) -> dict[str, list[Override]]:
+        """Source → the overrides on it that wait, hold or are missed."""
+        if not self.gate.declared:
+            return {}
+        told = self.gate.standings()
+        reasons = {
+            source: {code for by_use in s.figures["reasons"].values() for use in USES for code in by_use[use]}
+            for source, s in rights.items()
+        }
+        return {source: overrides(source, reasons[source], told) for source in rights}
 
     @_memo
     def corpus(self, name: str) -> Step:

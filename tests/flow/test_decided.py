@@ -149,9 +149,7 @@ def test_signatures_without_a_decision_for_their_source_do_not_make_a_release(pr
     from hemicycle.ledger import Statement, Subject
 
     project.cleared()
-    project.signed(
-        "override", "claire", "legal", "--lifts", "term-contested", "--reason", "later than the wait"
-    )
+    project.signed("sign", "amir", "data", "--reason", "later than the wait")
     session = Session(project.folder)
     (rights,) = [s for s in session.ledger.current().values() if s.subject.stage == "rights"]
     inputs = {"order": {"artefact": "order/petit", "digest": "0" * 64}}

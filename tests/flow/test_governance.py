@@ -217,7 +217,7 @@ def test_a_changed_policy_needs_a_decision(project):
     with pytest.raises(HemicycleError, match=r"policy\.toml was changed") as refused:
         project.run("clear")
     assert refused.value.exit_code == 3
-    kept = refused.value.remedy.rpartition(": ")[2].rstrip(".")
+    kept = refused.value.remedy.split('"')[1]
     declaration.write_text(changed.replace("policy.toml", kept), "utf-8")
     assert project.admitted() == 8
 
@@ -354,20 +354,6 @@ def test_what_a_governed_project_makes_says_so(project):
     assert made == {"declared"}
 
 
-def test_an_override_is_drafted_with_its_end_and_lifts_nothing_that_takes_a_fact(project):
-    project.cleared()
-    words = ("--reason", "an opinion", "--until", "2027-01-31")
-    said = project.signed("override", "claire", "legal", "--lifts", "term-contested", *words)
-    assert (said["state"], said["missing"]) == ("proposed", ["governance"])
-    (written,) = (project.folder / "approvals").glob("override-*.json")
-    drafted = json.loads(written.read_bytes())
-    assert drafted["expires"] == "2027-01-31"
-    assert drafted["covers"]["author"] == drafted["author"] == "The Hemicycle authors, who wrote them"
-    assert [drafted["covers"]["publisher"]] == drafted["parties"] == ["The Hemicycle authors"]
-    with pytest.raises(HemicycleError, match="it takes a fact"):
-        project.signed("override", "claire", "legal", "--lifts", "unknown-death", *words)
-
-
 def test_verify_names_a_decision_that_is_no_longer_what_entered(project):
     project.cleared()
     project.admitted()
@@ -406,3 +392,74 @@ def test_people_are_entered_and_sign_with_their_own_keys(tmp_path):
     said = run("clear", "sign", "sittings", "--role", "legal", "--key", str(tmp_path / "claire"))
     assert "cooling from" in said
     assert "every decision in the journal holds" in run("govern", "check")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("clear-sittings-{}.claire.legal.sig", "not an armoured SSH signature"),
+        ("note.txt", "neither a decision nor a signature"),
+    ],
+)
+def test_a_file_among_the_approvals_that_is_refused_makes_the_check_fail(project, name, why):
+    project.run("clear")
+    project.signed("sign", "amir", "data")
+    assert project.code("govern", "check") == 0
+    (decision,) = (project.folder / "approvals").glob("*.json")
+    decision.with_name(name.format(decision.stem[-12:])).write_bytes(b"nothing")
+    assert project.code("govern", "check") == 1
+    (refused,) = project.run("govern", "check")["refused"]
+    assert why in refused
+
+
+def test_whoever_is_entered_after_the_founding_is_said_not_to_be_in_force_and_how_to_go_on(project):
+    person = ("--name", "Erin Roy", "--organisation", "Archives", "--key", public_line("erin"))
+    project.run("clear")
+    said = project.run("govern", "add", "erin", *person)
+    assert "`hemicycle govern sign governance`" in said["to_do"]
+    with pytest.raises(HemicycleError, match="no standing decision says so") as stopped:
+        project.run("clear")
+    assert stopped.value.remedy == said["to_do"]
+    kept, file = said["to_do"].rpartition("copy ")[2].rstrip(".").split(" back to ")
+    shutil.copyfile(project.folder / kept, project.folder / file)
+    project.run("clear")
+
+
+def test_whoever_is_entered_before_the_founding_needs_nothing_more(project):
+    person = ("--name", "Erin Roy", "--organisation", "Archives", "--key", public_line("erin"))
+    said = project.run("govern", "add", "erin", *person)
+    assert said["to_do"] is None
+
+
+def test_the_status_names_who_must_sign_where_nobody_has_or_the_facts_moved_on(project):
+    project.run("clear")
+    (row,) = project.run("clear", "status")["sources"]
+    assert (row["state"], row["missing"]) == ("missing", ["data", "legal"])
+    project.cleared()
+    card = project.folder / "sources" / "sittings.toml"
+    card.write_text(card.read_text("utf-8").replace("CC0-1.0", "CC-BY-4.0"), "utf-8")
+    project.run("clear")
+    (row,) = project.run("clear", "status")["sources"]
+    assert (row["state"], row["missing"]) == ("outrun", ["data", "legal"])
+
+
+def test_the_status_of_a_revoked_source_is_that_of_the_revocation(project):
+    project.cleared()
+    revoked = project.signed("revoke", "claire", "legal", "--reason", "a notice")
+    (row,) = project.run("clear", "status")["sources"]
+    assert (row["decision"], row["effective"]) == (revoked["decision"], project.now.isoformat())
+    assert [(s["person"], s["role"]) for s in row["signed"]] == [("claire", "legal")]
+    assert (row["missing"], row["overdue"]) == (["data"], False)
+
+
+def test_a_ratification_that_is_overdue_is_said_to_be(project):
+    def said():
+        return CliRunner().invoke(cli, ["clear", "status", "--project", str(project.folder)]).stdout
+
+    project.cleared()
+    project.signed("revoke", "claire", "legal", "--reason", "a notice")
+    project.now += timedelta(days=14)
+    assert "the revocation is to be ratified by 2026-12-13" in said()
+    project.now += timedelta(days=1)
+    assert "the revocation was to be ratified by 2026-12-13, and is not" in said()
+    assert project.run("clear", "status")["sources"][0]["overdue"]

@@ -9,12 +9,13 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from typing import NoReturn
 
 import click
 
 from hemicycle import __version__
 from hemicycle.cli.tables import lines
-from hemicycle.errors import HemicycleError, did_you_mean
+from hemicycle.errors import DeclarationError, HemicycleError, InputError, did_you_mean
 
 #: Verb → one line of help, in the order of the flow. Each has a module of its name with a command `command`.
 VERBS = {
@@ -93,14 +94,9 @@ def main() -> None:
         if isinstance(error, click.UsageError) and error.ctx is not None:
             click.echo(error.ctx.get_usage(), err=True)
             click.echo(f"Try `{error.ctx.command_path} --help`.\n", err=True)
-        click.echo(f"error: {lines(error.format_message())}", err=True)
-        sys.exit(2)
+        _fail(DeclarationError(error.format_message()), lines(error.format_message()))
     except HemicycleError as error:
-        click.echo(f"error: {error}", err=True)
-        if "--json" in sys.argv[1:]:
-            told = {"what": error.what, "place": error.place, "remedy": error.remedy}
-            click.echo(json.dumps({"error": {**told, "exit_code": error.exit_code}}, ensure_ascii=False))
-        sys.exit(error.exit_code)
+        _fail(error, str(error))
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; run again to resume", err=True)
         sys.exit(130)
@@ -108,5 +104,15 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(141)
     except OSError as error:
-        click.echo(f"error: {error.filename or 'input/output'}: {error.strerror or error}", err=True)
-        sys.exit(1)
+        place = str(error.filename or "input/output")
+        failed = InputError(str(error.strerror or error), place=place)
+        _fail(failed, str(failed))
+
+
+def _fail(error: HemicycleError, said: str) -> NoReturn:
+    """Say what went wrong, on stdout too where JSON is asked for, and leave with its exit code."""
+    click.echo(f"error: {said}", err=True)
+    if "--json" in sys.argv[1:]:
+        told = {"what": error.what, "place": error.place, "remedy": error.remedy}
+        click.echo(json.dumps({"error": {**told, "exit_code": error.exit_code}}, ensure_ascii=False))
+    sys.exit(error.exit_code)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
+from hemicycle.cli.decided import granted_and_in, override_json, print_granted, standing_json
 from hemicycle.cli.session import (
     How,
     Session,
@@ -20,11 +22,11 @@ from hemicycle.cli.session import (
     work_options,
 )
 from hemicycle.cli.signing import signing_options, take_signature
-from hemicycle.cli.summary import decided_against, missing_hint, print_sources, sources_table
+from hemicycle.cli.summary import decided_against, missing_hint, print_overrides, print_sources, sources_table
 from hemicycle.cli.tables import cell, print_table
 from hemicycle.errors import DeclarationError, RightsError
-from hemicycle.governance import Standing
-from hemicycle.governance.decisions import now_utc
+from hemicycle.gate import Gate
+from hemicycle.governance import Clearance, Standing
 from hemicycle.ledger import Statement
 
 
@@ -80,10 +82,12 @@ def show(
     steps = session.flow.up_to("clear", sources)
     outcomes = build(session, steps, how, as_json=as_json)
     rows = sources_table(session, outcomes)
+    granted = granted_and_in(session, outcomes, rows)
     if as_json:
-        print_json({"steps": outcomes_json(outcomes), "sources": rows})
+        print_json({"steps": outcomes_json(outcomes), "sources": rows, "granted": granted})
     elif not how.dry_run:
         print_sources(rows)
+        print_granted(granted)
         missing_hint(session, outcomes)
     finish(outcomes)
     if any(map(decided_against, rows)) and not any(row.get("admitted") for row in rows):
@@ -104,26 +108,19 @@ def status(folder: Path, as_json: bool) -> None:
     session = _governed(folder)
     gate = session.flow.gate
     rights = _rights(session)
-    clearances = gate.clearances(rights)
-    told = {s.entry.file: s for s in gate.standings()}
+    clearances, overrides = gate.clearances(rights), session.flow.overrides(rights)
+    told = gate.standings()
     refused = gate.refusals()
     rows: list[dict[str, Any]] = []
     for source in session.project.cards:
         if source not in rights:
             rows.append({"source": source, "state": "rights not computed", "decision": None})
             continue
-        found = clearances[source]
-        row: dict[str, Any] = {
-            "source": source,
-            "state": found.explanation.removeprefix("clearance-"),
-            "decision": found.decision,
-        }
-        if found.decision in told:
-            row |= _standing_json(told[found.decision])
-        revoked = [s for s in told.values() if (s.decision.kind, s.decision.subject) == ("revoke", source)]
-        if found.explanation == "clearance-revoked" and revoked and revoked[-1].ratify_by:
-            row["ratify_by"] = revoked[-1].ratify_by.isoformat()
-        if found.explanation != "cleared":
+        row = {"source": source, **_decided(source, clearances[source], told, gate)}
+        row["overrides"] = [override_json(one) for one in overrides[source]]
+        if row["state"] == "cleared" and decided_against(row):
+            row["state"] = "lapsed"
+        if row["state"] != "cleared":
             row["stands_on_it"] = session.standing_on(source)
         rows.append(row)
     if as_json:
@@ -144,7 +141,9 @@ def status(folder: Path, as_json: bool) -> None:
     )
     for row in rows:
         if row.get("ratify_by"):
-            click.echo(f"  {row['source']}: the revocation is to be ratified by {row['ratify_by']}")
+            due = "was to be ratified by {}, and is not" if row["overdue"] else "is to be ratified by {}"
+            click.echo(f"  {row['source']}: the revocation {due.format(row['ratify_by'])}")
+        print_overrides(row)
         if row.get("stands_on_it"):
             click.echo(f"  {row['source']}: made of it so far: {', '.join(row['stands_on_it'])}")
     for refusal in refused:
@@ -171,12 +170,7 @@ def sign(source: str, role: str, key: Path, reason: str, folder: Path, as_json: 
     session = _governed(folder)
     gate = session.flow.gate
     card = _card(session, source)
-    statement = _rights(session).get(source)
-    if statement is None:
-        raise RightsError(
-            f"the rights of {source} are not computed, or no longer those of today",
-            remedy="Run `hemicycle clear` first: who signs must see what is signed.",
-        )
+    statement = _computed(session, source)
     from hemicycle.gate import summary_of
 
     decision = gate.draft(
@@ -222,23 +216,23 @@ def override(
       hemicycle clear override romans --lifts term-contested --role legal --key ~/.ssh/id_ed25519 \\
           --until 2027-06-30 --reason "Opinion of counsel of 3 November 2026: L.123-10 adds to fifty years"
     """
-    from hemicycle.rights.explanations import explain
-    from hemicycle.rights.policy import LIFTABLE
+    from hemicycle.flow import USES
+    from hemicycle.rights.lifting import check_lifts
 
     session = _governed(folder)
     card = _card(session, source)
-    for code in codes:
-        explain(code, "en")
-        if code not in LIFTABLE:
-            raise DeclarationError(
-                f"“{cell(code)}” is for no decision to lift: it takes a fact",
-                remedy=f"To be lifted: {', '.join(sorted(LIFTABLE))}.",
-            )
-    rules = session.flow.gate.rules
-    last = now_utc().date() + timedelta(days=rules.override.expires_days or 365)
+    statement = _computed(session, source)
+    artefact = session.store.artefact("rights", source, statement.subject.key)
+    check_lifts(source, artefact, USES, codes, documents)
+    rules, today = session.flow.gate.rules, session.flow.gate.now().date()
+    last = today + timedelta(days=rules.override.expires_days or 365)
     ends = until.date() if until else last
     if ends > last:
         raise DeclarationError(f"an override holds until {last} at most", remedy="Give an earlier --until.")
+    if ends <= today:
+        raise DeclarationError(
+            f"an override until {ends} would never hold: today is {today}", remedy="Give a later --until."
+        )
     gate = session.flow.gate
     lifted = {"lifts": sorted(codes), "documents": sorted(documents) or None}
     decision = gate.draft(
@@ -346,6 +340,16 @@ def _card(session: Session, source: str) -> Any:
     return cards[source]
 
 
+def _computed(session: Session, source: str) -> Statement:
+    statement = _rights(session).get(source)
+    if statement is None:
+        raise RightsError(
+            f"the rights of {source} are not computed, or no longer those of today",
+            remedy="Run `hemicycle clear` first: who signs must see what is signed.",
+        )
+    return statement
+
+
 def _rights(session: Session) -> dict[str, Statement]:
     """Source → the statement about its rights, where they are those of today."""
     steps = [session.flow.rights(name) for name in session.project.cards]
@@ -357,14 +361,26 @@ def _rights(session: Session) -> dict[str, Statement]:
     }
 
 
-def _standing_json(standing: Standing) -> dict[str, Any]:
-    return {
-        "signed": [
-            {"person": s.person, "role": s.role, "entered": s.entered.isoformat()}
-            for s in standing.entry.signed
-        ],
-        "missing": list(standing.missing),
-        "effective": standing.effective.isoformat() if standing.effective else None,
-        "expires": standing.decision.expires,
-        "today": now_utc().date().isoformat(),
+def _decided(source: str, found: Clearance, told: Sequence[Standing], gate: Gate) -> dict[str, Any]:
+    """The state of a source, the decision that it comes of, and who has yet to sign for it to be settled."""
+    standing = next((s for s in told if s.entry.file == found.decision), None)
+    if found.explanation == "clearance-revoked":
+        revoking = ("revoke", source, "standing")
+        standing = [s for s in told if (s.decision.kind, s.decision.subject, s.state) == revoking][-1]
+    row: dict[str, Any] = {
+        "state": found.explanation.removeprefix("clearance-"),
+        "decision": standing.entry.file if standing else None,
+        **(standing_json(standing) if standing else {}),
     }
+    needs = gate.rules.clear.needs
+    if standing is not None and standing.ratify_by is not None:
+        signed = {signature.role for signature in standing.entry.signed}
+        row["missing"] = [role for role in needs if role not in signed]
+        row |= {
+            "ratify_by": standing.ratify_by.isoformat(),
+            "overdue": gate.now().date() > standing.ratify_by,
+        }
+    elif row["state"] in ("missing", "outrun", "expired"):
+        # Somebody must begin anew.
+        row["missing"] = list(needs)
+    return row

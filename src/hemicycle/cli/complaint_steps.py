@@ -33,6 +33,7 @@ from hemicycle.governance.complaint_step import SETTLING, Step, StepName
 from hemicycle.governance.complaints import Complaint, Signer, first_step, next_step
 from hemicycle.governance.decisions import namespace
 from hemicycle.governance.people import GOVERNANCE, Governance, Person, Role
+from hemicycle.governance.seats import shortages
 from hemicycle.governance.sshsig import sign_with_ssh_keygen
 from hemicycle.store import locked
 
@@ -212,6 +213,21 @@ def _parties_of(session: Session, subjects: Sequence[str], *, must: bool = True)
         if must and session.ledger.writable:
             raise
         return []
+
+
+def warnings(session: Session, complaint: Complaint) -> list[str]:
+    """What stands in the way of the steps to come, as sentences."""
+    gate = session.flow.gate
+    if not gate.declared:
+        return []
+    told = list(shortages(complaint, gate.governance, gate.now().date()))
+    if complaint.last.step == "open" and not complaint.public.parties:
+        subjects = ", ".join(f"“{subject}”" for subject in complaint.public.subject)
+        told.append(
+            f"no card says whose affair {subjects} is: whoever examines it names with --party who complains "
+            "or is complained about"
+        )
+    return told
 
 
 def _people(session: Session) -> Governance:

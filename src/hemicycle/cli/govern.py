@@ -16,6 +16,7 @@ from hemicycle.errors import DeclarationError, RightsError, did_you_mean
 from hemicycle.gate import Undecided
 from hemicycle.governance import GOVERNANCE, Decision, load_rules
 from hemicycle.governance.decisions import APPROVALS, FILES, FileKind, now_utc
+from hemicycle.governance.in_force import how_to_change, in_force
 from hemicycle.governance.people import (
     RANKS,
     ROLES,
@@ -45,11 +46,15 @@ command.add_command(complaint)
 
 @command.command()
 @project_option
-def init(folder: Path) -> None:
+@json_option
+def init(folder: Path, as_json: bool) -> None:
     """Write an empty governance.toml, to be filled with `hemicycle govern add` or by hand."""
-    root = find_project(folder)
-    new_governance(root / GOVERNANCE)
-    click.echo(f"wrote {relative(root / GOVERNANCE)}")
+    path = find_project(folder) / GOVERNANCE
+    new_governance(path)
+    if as_json:
+        print_json({"file": str(path)})
+        return
+    click.echo(f"wrote {relative(path)}")
     click.echo('Enter people, then write governance = "declared" under [project] of hemicycle.toml.')
 
 
@@ -66,6 +71,7 @@ def init(folder: Path) -> None:
 @click.option("--from", "start", type=click.DateTime(formats=["%Y-%m-%d"]), help="First day; today, if none.")
 @click.option("--until", type=click.DateTime(formats=["%Y-%m-%d"]), help="Last day.")
 @project_option
+@json_option
 def add(
     person: str,
     name: str,
@@ -75,6 +81,7 @@ def add(
     start: datetime | None,
     until: datetime | None,
     folder: Path,
+    as_json: bool,
 ) -> None:
     """Enter PERSON, a short name in lower case, into governance.toml.
 
@@ -83,18 +90,26 @@ def add(
       hemicycle govern add amir --name "Amir Benali" --organisation "Ville de Lyon" \\
           --key ~/.ssh/id_ed25519.pub --role data --role governance:colead
     """
-    root = find_project(folder)
+    session = Session(folder)
+    path = session.project.folder / GOVERNANCE
+    before = in_force(session.ledger.journal.lines(), "governance")
     first = start.date() if start else datetime.now(UTC).date()
     offices = [_office(role, first, until) for role in roles]
     add_person(
-        root / GOVERNANCE,
+        path,
         person,
         name=name,
         organisation=organisation,
         keys=[_key(key) for key in keys],
         offices=offices,
     )
-    click.echo(f"entered {person} into {relative(root / GOVERNANCE)}")
+    to_do = how_to_change(session.ledger, before) if before is not None else None
+    if as_json:
+        print_json({"file": str(path), "person": person, "to_do": to_do})
+        return
+    click.echo(f"entered {person} into {relative(path)}")
+    if to_do is not None:
+        click.echo(f"It is not in force yet. {to_do}")
 
 
 @command.command()
@@ -103,8 +118,8 @@ def add(
 def check(folder: Path, as_json: bool) -> None:
     """Recompute who held which role when they signed, and tell what is missing, refused or wrong.
 
-    Exit code 0 where every decision holds; 1 where one does not, or a complaint's steps are broken. Roles
-    without a lead are told and are no error.
+    Exit code 0 where every decision and signature holds; 1 where one does not or is refused, or a
+    complaint's steps are broken. Roles without a lead are told and are no error.
 
     \b
     Examples:
@@ -136,7 +151,7 @@ def check(folder: Path, as_json: bool) -> None:
                 click.echo(f"{title}: {cell(line)}")
         if not wrong and not refused:
             click.echo("every decision in the journal holds")
-    if wrong:
+    if wrong or refused:
         raise click.exceptions.Exit(1)
 
 

@@ -16,6 +16,7 @@ from hemicycle.cli.complaint_steps import (
     sound_reading,
     take_step,
     waits_for,
+    warnings,
 )
 from hemicycle.cli.session import Session, json_option, print_json, project_option
 from hemicycle.cli.tables import cell, lines, print_table, relative
@@ -386,9 +387,11 @@ def _told(session: Session, complaint_id: str, as_json: bool) -> None:
     reading = read_complaints(session.ledger, session.complaints)
     complaint = reading.complaints.get(complaint_id)
     waits = waits_for(session, reading, complaint_id)
+    warned = warnings(session, complaint) if complaint else []
     if as_json:
         facts = _facts(complaint) if complaint else {"complaint": complaint_id}
-        print_json(facts | {"waiting": waits, "folder": str(session.complaints / complaint_id)})
+        folder = str(session.complaints / complaint_id)
+        print_json(facts | {"waiting": waits, "warnings": warned, "folder": folder})
         return
     click.echo(complaint_id)
     if complaint is not None:
@@ -396,3 +399,5 @@ def _told(session: Session, complaint_id: str, as_json: bool) -> None:
         click.echo(f"{_state(complaint)}{due}", err=True)
     if waits is not None:
         click.echo(cell(waits), err=True)
+    for warning in warned:
+        click.echo(f"warning: {cell(warning)}", err=True)

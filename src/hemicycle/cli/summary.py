@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from hemicycle.cli.decided import granted_and_in, override_json, override_sentence, print_granted
 from hemicycle.cli.session import Session
 from hemicycle.cli.tables import cell, print_table, relative
 from hemicycle.steps import Outcome
@@ -27,6 +29,8 @@ def sources_table(session: Session, outcomes: list[Outcome]) -> list[dict[str, A
     from hemicycle.rights import explain
 
     by_step = {(o.step.stage, o.step.name): o for o in outcomes}
+    stated = {o.step.name: o.statement for o in outcomes if o.step.stage == "rights" and o.statement}
+    overrides = session.flow.overrides(stated)
     gate: dict[str, dict[str, Any]] = {}
     for outcome in outcomes:
         if outcome.step.stage == "admitted" and outcome.statement:
@@ -37,7 +41,7 @@ def sources_table(session: Session, outcomes: list[Outcome]) -> list[dict[str, A
         rights = by_step.get(("rights", name))
         if raw is None and rights is None:
             continue
-        row: dict[str, Any] = {"source": name, "title": card.title, "state": "not obtained"}
+        row: dict[str, Any] = {"source": name, "title": card.title}
         if card.rights.offered is not None:
             row["offered"] = card.rights.offered.model_dump(mode="json")
         if rights and rights.statement:
@@ -54,15 +58,23 @@ def sources_table(session: Session, outcomes: list[Outcome]) -> list[dict[str, A
                     for code, count in passed["reasons"].items()
                 },
             }
+            if name in overrides:
+                row["overrides"] = [override_json(one) for one in overrides[name]]
             if decided_against(row):
                 row["stands_on_it"] = session.standing_on(name)
         else:
-            stopped = next(
-                (o for o in (raw, by_step.get(("documents", name)), rights) if o and o.reason), None
-            )
-            row["reason"] = stopped.reason if stopped else ""
+            row |= _stopped([raw, by_step.get(("documents", name)), by_step.get(("optout", name)), rights])
         rows.append(row)
     return rows
+
+
+def _stopped(outcomes: Sequence[Outcome | None]) -> dict[str, str]:
+    """How far a source came whose rights are not there: the state of the first step that has a reason."""
+    last = next((o for o in outcomes if o and o.reason), None)
+    return {
+        "state": (last.state if last else "not-obtained").replace("-", " "),
+        "reason": last.reason if last else "",
+    }
 
 
 def _at_the_gate(session: Session, name: str, rights: Outcome) -> dict[str, Any]:
@@ -81,8 +93,9 @@ def _at_the_gate(session: Session, name: str, rights: Outcome) -> dict[str, Any]
 
 
 def decided_against(row: dict[str, Any]) -> bool:
-    """Whether decisions, or their lack, hold back something of a source."""
-    return any(code.startswith("clearance-") for code in row.get("reasons", ()))
+    """Whether decisions, their lack or their end hold back something of a source."""
+    missed = any(override["missed"] for override in row.get("overrides", ()))
+    return missed or any(code.startswith("clearance-") for code in row.get("reasons", ()))
 
 
 def _state(admitted: int, refused: int) -> str:
@@ -97,11 +110,14 @@ def summary(session: Session, outcomes: list[Outcome]) -> dict[str, Any]:
     for outcome in outcomes:
         if outcome.statement and outcome.step.stage in ("corpus", "tokens", "model", "evaluation", "release"):
             figures.setdefault(outcome.step.stage, {})[outcome.step.name] = outcome.statement.figures
-    return {"sources": sources_table(session, outcomes), "figures": figures}
+    rows = sources_table(session, outcomes)
+    return {"sources": rows, "granted": granted_and_in(session, outcomes, rows), "figures": figures}
 
 
 def print_sources(rows: list[dict[str, Any]]) -> None:
     """The rows of `sources_table`, and under them why what is refused is refused."""
+    from hemicycle.rights.policy import LIFTABLE
+
     print_table(
         ["source", "documents", "characters", "admitted", "refused", "verdict"],
         [
@@ -118,13 +134,21 @@ def print_sources(rows: list[dict[str, Any]]) -> None:
             click.echo(f"  {row['source']}: {reason['documents']} refused. {reason['en']}")
             if code in IN_THE_CARD:
                 click.echo(f"    {IN_THE_CARD[code]} [rights] of sources/{row['source']}.toml.")
+            if code in LIFTABLE and "overrides" in row:
+                click.echo(f"    `hemicycle clear override {row['source']} --lifts {code}` lifts it, signed.")
         if row.get("offered"):
             told = "offered for download by its holder: “{quote}” ({url}, read on {read_on})"
             click.echo(f"  {row['source']}: {cell(told.format(**row['offered']))}")
+        print_overrides(row)
         if row.get("stands_on_it"):
             click.echo(f"  {row['source']}: made of it so far: {', '.join(row['stands_on_it'])}")
         if "reason" in row:
             click.echo(f"  {row['source']}: {cell(row['reason'])}")
+
+
+def print_overrides(row: Mapping[str, Any]) -> None:
+    for override in row.get("overrides", ()):
+        click.echo(f"  {row['source']}: {cell(override_sentence(override))}")
 
 
 def print_evaluation(outcome: Outcome) -> None:
@@ -146,7 +170,9 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
         if outcome.statement:
             by_stage.setdefault(outcome.step.stage, []).append(outcome)
     _title("Sources and rights")
-    print_sources(sources_table(session, outcomes))
+    rows = sources_table(session, outcomes)
+    print_sources(rows)
+    print_granted(granted_and_in(session, outcomes, rows))
     missing_hint(session, outcomes)
     for outcome in by_stage.get("corpus", []):
         t = _figures(outcome)["totals"]

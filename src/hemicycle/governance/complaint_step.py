@@ -213,7 +213,10 @@ def problems_within(step: Step) -> list[str]:
     if step.by is None and step.step not in BY_ANYBODY:
         problems.append(f"“{step.step}” names nobody who took it")
     if not step.public.parties and step.step in SETTLING:
-        problems.append("it does not say who complains or is complained about, and so who may not sign")
+        problems.append(
+            "it does not say who complains or is complained about, and so who may not sign: "
+            "`--party` names them"
+        )
     if step.private is not None and not first:
         problems.append("only the first step names private.json")
     if step.step in ("open", "triage") and outcome is not None:

@@ -18,7 +18,7 @@ from hemicycle.digests import sha256_bytes
 from hemicycle.errors import DeclarationError, IntegrityError, RightsError
 from hemicycle.governance.clock import not_before
 from hemicycle.governance.decisions import FileKind
-from hemicycle.governance.people import LARGEST, Governance, parse_governance
+from hemicycle.governance.people import GOVERNANCE, LARGEST, Governance, parse_governance
 from hemicycle.governance.rules import load_rules
 from hemicycle.governance.standing import Standing, read_entries, standings
 from hemicycle.ledger import Ledger, Line
@@ -75,6 +75,17 @@ def people_in_force(ledger: Ledger) -> Governance | None:
     return None if last is None else parse_governance(kept(ledger, last), last.file)
 
 
+def how_to_change(ledger: Ledger, before: InForce) -> str:
+    """Who puts another file in force in the place of this one, and how work goes on meanwhile."""
+    lies = f"{ledger.folder.name}/{before.file}"
+    by_copy = f"copy {lies} back to {GOVERNANCE}"
+    go_on = by_copy if before.kind == "governance" else f'write policy = "{lies}" under [project]'
+    return (
+        f"Two leads of governance sign it with `hemicycle govern sign {before.kind}`, and its waiting time "
+        f"passes; to go on until then, {go_on}."
+    )
+
+
 def admit_file(ledger: Ledger, kind: FileKind, path: Path, data: bytes, folder: Path, now: datetime) -> None:
     """Bring the file that was read from a path into force if it is new, by the decisions of `folder`.
 
@@ -96,8 +107,7 @@ def admit_file(ledger: Ledger, kind: FileKind, path: Path, data: bytes, folder: 
             raise RightsError(
                 f"{path.name} was changed, and no standing decision says so",
                 place=str(path),
-                remedy=f"Two leads of governance sign it with `hemicycle govern sign {kind}`; until it is in "
-                f"force, go on with the one before: {ledger.folder.name}/{before.file}.",
+                remedy=how_to_change(ledger, before),
             )
         content["decision"] = decision.entry.file
     file = InForce(kind, digest, 0).file

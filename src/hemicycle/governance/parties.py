@@ -1,7 +1,7 @@
 """Parties: whom the cards behind a complaint's subjects name, and who so has an interest in its outcome.
 
-A subject is the name of a source, the id of a document, or the place it came from. Of another address nothing is
-known here: who examines the complaint says whose it is.
+A subject is the name of a source, the id of a document, or the place it came from. Of another address nothing
+is known here: who examines the complaint says whose it is.
 """
 
 from __future__ import annotations

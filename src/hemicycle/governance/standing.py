@@ -3,7 +3,7 @@
     proposed   signatures are missing
     cooling    complete, and its waiting time has not passed yet
     standing   in force
-    expired    its last day has passed
+    expired    its last day has passed, whether it was complete or not
     revoked    a later decision took it back
 
 Nothing else is looked at: neither who could sign, nor what a signer's clock said.
@@ -25,6 +25,9 @@ from hemicycle.governance.rules import Rules
 from hemicycle.ledger import Line
 
 State = Literal["proposed", "cooling", "standing", "expired", "revoked"]
+
+#: The explanation of verdicts `review` that are lifted, and the documents this is for (None: all).
+Lift = tuple[str, tuple[str, ...] | None]
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Standing:
         missing: roles that have yet to sign.
         effective: from when it holds; None while signatures are missing.
         ratify_by: until when the roles that clear must sign it too; None where they have, or need not.
+        ends: the first day on which it no longer holds; None where no day ends it.
     """
 
     entry: Entry
@@ -67,6 +71,7 @@ class Standing:
     missing: tuple[Role, ...]
     effective: datetime | None
     ratify_by: date | None = None
+    ends: date | None = None
 
     @property
     def decision(self) -> Decision:
@@ -115,15 +120,15 @@ def standings(entries: Iterable[Entry], rules: Rules, now: datetime) -> list[Sta
     told: list[Standing] = []
     for entry in entries:
         missing, complete = _complete(entry, rules)
+        ends = _ends(entry, rules)
+        over = ends is not None and now.date() >= ends
         if complete is None:
-            told.append(Standing(entry, "proposed", missing, None))
+            told.append(Standing(entry, "expired" if over else "proposed", missing, None, ends=ends))
             continue
         wait = timedelta(hours=rules[entry.decision.kind].cooldown_hours)
         effective = max(complete, entry.entered + wait)
-        state: State = "standing" if now >= effective else "cooling"
-        if _expired(entry, rules, now):
-            state = "expired"
-        told.append(Standing(entry, state, (), effective, _ratify_by(entry, rules)))
+        state: State = "expired" if over else "standing" if now >= effective else "cooling"
+        told.append(Standing(entry, state, (), effective, _ratify_by(entry, rules), ends))
     return [_after_revocations(one, told, rules) for one in told]
 
 
@@ -149,12 +154,11 @@ def _complete(entry: Entry, rules: Rules) -> tuple[tuple[Role, ...], datetime | 
     return tuple(missing), None if missing else last
 
 
-def _expired(entry: Entry, rules: Rules, now: datetime) -> bool:
+def _ends(entry: Entry, rules: Rules) -> date | None:
     days = rules[entry.decision.kind].expires_days
     longest = (entry.entered + timedelta(days=days)).date() if days else None
     stated = date.fromisoformat(entry.decision.expires) if entry.decision.expires else None
-    ends = min((day for day in (longest, stated) if day is not None), default=None)
-    return ends is not None and now.date() >= ends
+    return min((day for day in (longest, stated) if day is not None), default=None)
 
 
 def _after_revocations(one: Standing, every: list[Standing], rules: Rules) -> Standing:
@@ -177,13 +181,12 @@ class Clearance:
 
     Attributes:
         explanation: key of the room of rights' explanations; ``cleared`` where it may.
-        lifts: explanations of verdicts `review` that a standing override lifts, with the documents it names
-            (None: all).
+        lifts: what standing overrides lift.
     """
 
     explanation: str
     decision: str | None = None
-    lifts: tuple[tuple[str, tuple[str, ...] | None], ...] = ()
+    lifts: tuple[Lift, ...] = ()
 
 
 def clearance(source: str, covers: Mapping[str, str], told: Iterable[Standing]) -> Clearance:
@@ -198,10 +201,10 @@ def clearance(source: str, covers: Mapping[str, str], told: Iterable[Standing]) 
     concerned = {key: covers[key] for key in ("author", "publisher") if key in covers}
     cleared = [s for s in own if s.decision.kind == "clear"]
     lifts = tuple(
-        (str(code), _names(s.decision.covers.get("documents")))
+        lift
         for s in own
         if s.decision.kind == "override" and s.state == "standing" and _covers(s, concerned)
-        for code in s.decision.covers.get("lifts", ())
+        for lift in lifts_of(s)
     )
     for one in reversed(cleared):
         if one.state == "standing" and _covers(one, covers):
@@ -224,5 +227,9 @@ def _covers(one: Standing, covers: Mapping[str, str]) -> bool:
     return all(one.decision.covers.get(key) == digest for key, digest in covers.items())
 
 
-def _names(value: object) -> tuple[str, ...] | None:
-    return tuple(map(str, value)) if isinstance(value, list) else None
+def lifts_of(override: Standing) -> list[Lift]:
+    """What an override lifts while it stands."""
+    covers = override.decision.covers
+    documents = covers.get("documents")
+    these = tuple(map(str, documents)) if isinstance(documents, list) else None
+    return [(str(code), these) for code in covers.get("lifts", ())]

@@ -1,0 +1,50 @@
+"""Lifting: which documents of a source a signed decision could let through, and for which reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hemicycle.errors import DeclarationError, did_you_mean
+from hemicycle.rights.explanations import explanations
+from hemicycle.rights.policy import LIFTABLE, Use
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def liftable(rights: Path, uses: Sequence[Use]) -> pl.DataFrame:
+    """Every `id` and `explanation` of a verdict `review` for one of the uses that people may settle."""
+    import polars as pl
+
+    open_to_people = (pl.col("verdict") == "review") & pl.col("explanation").is_in(sorted(LIFTABLE))
+    asked = pl.scan_parquet(rights / "rights.parquet").filter(
+        open_to_people & pl.col("use").is_in(list(uses))
+    )
+    return asked.select("id", "explanation").unique().sort("explanation", "id").collect()
+
+
+def check_lifts(
+    source: str, rights: Path, uses: Sequence[Use], codes: Sequence[str], documents: Sequence[str]
+) -> None:
+    """Raise DeclarationError where an override of a source would lift nothing for one of these reasons, or
+    for one of these documents."""
+    import polars as pl
+
+    held = liftable(rights, uses)
+    known = held["explanation"].unique(maintain_order=True).to_list()
+    for code in codes:
+        if code not in known:
+            told = f"“{code}” is for no decision to lift: it takes a fact"
+            if code in LIFTABLE or code not in explanations():
+                told = f"no document of {source} is held for “{code}”"
+            remedy = f"To be lifted of {source}: {', '.join(known) or 'nothing'}."
+            raise DeclarationError(told, remedy=remedy)
+    ids = held.filter(pl.col("explanation").is_in(list(codes)))["id"].unique(maintain_order=True).to_list()
+    for document in documents:
+        if document not in ids:
+            raise DeclarationError(
+                f"no document “{document}” of {source} is held for {' or '.join(codes)}",
+                remedy=did_you_mean(document, ids[:100_000]),
+            )
