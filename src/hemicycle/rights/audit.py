@@ -207,8 +207,8 @@ def _read(text: str) -> _Reading:
     if not named or (whole.meant and len(named) == 1):
         return _Reading(_classes((whole,)), whole.expression, (whole,))
     if len(parts) == 1:
-        # One licence said twice (`MIT License (MIT)`, `Licence Ouverte 2.0 (Etalab)`) is named exactly and not
-        # written as SPDX writes it.
+        # One licence said twice (`MIT License (MIT)`, `Licence Ouverte 2.0 (Etalab)`) is named exactly, and
+        # not written as SPDX writes it.
         only = parts[0]
         classes = _classes((only,)) if only.name_class != "valid" else _classes((only,), "alias")
         return _Reading(classes, only.expression, parts)
