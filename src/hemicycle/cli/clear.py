@@ -22,7 +22,14 @@ from hemicycle.cli.session import (
     work_options,
 )
 from hemicycle.cli.signing import signing_options, take_signature
-from hemicycle.cli.summary import decided_against, missing_hint, print_overrides, print_sources, sources_table
+from hemicycle.cli.summary import (
+    decided_against,
+    list_documents,
+    missing_hint,
+    print_overrides,
+    print_sources,
+    sources_table,
+)
 from hemicycle.cli.tables import cell, print_table
 from hemicycle.errors import DeclarationError, RightsError
 from hemicycle.gate import Gate
@@ -57,11 +64,13 @@ def command() -> None:
 
 @command.command()
 @click.argument("sources", nargs=-1)
+@click.option("--documents", is_flag=True, help="List every document by its id, with its worst verdict.")
 @project_option
 @work_options
 @json_option
 def show(
     sources: tuple[str, ...],
+    documents: bool,
     folder: Path,
     how: How,
     as_json: bool,
@@ -77,11 +86,14 @@ def show(
     Examples:
       hemicycle clear
       hemicycle clear manpages-fr --json
+      hemicycle clear romans --documents
     """
     session = Session(folder)
     steps = session.flow.up_to("clear", sources)
     outcomes = build(session, steps, how, as_json=as_json)
     rows = sources_table(session, outcomes)
+    if documents:
+        list_documents(session, outcomes, rows)
     granted = granted_and_in(session, outcomes, rows)
     if as_json:
         print_json({"steps": outcomes_json(outcomes), "sources": rows, "granted": granted})

@@ -106,7 +106,7 @@ def explain(document: str, folder: Path, as_json: bool) -> None:
     if not told:
         raise DeclarationError(
             f"no corpus has seen the document {document}",
-            remedy="`hemicycle rights explain` says whether rights hold it back; ids are SOURCE:ORIGIN.",
+            remedy="`hemicycle clear --documents` lists the ids, and says whether rights hold it back.",
         )
     if as_json:
         print_json({"document": document, "corpora": [dataclasses.asdict(one) for one in told]})

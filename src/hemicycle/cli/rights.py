@@ -16,6 +16,7 @@ from hemicycle.errors import DeclarationError, did_you_mean
 
 if TYPE_CHECKING:
     from hemicycle.rights.policy import Policy
+    from hemicycle.rights.report import Standing
     from hemicycle.rights.term import TermVerdict
     from hemicycle.rights.term_rules import TermRule, WorkKind
 
@@ -153,39 +154,56 @@ def term(
 
 @command.command()
 @click.argument("document")
+@click.option("--on", "day", type=DAY, help="Judge the document anew for this day; nothing is written.")
+@click.option("--in", "countries", metavar="CODES", help="Judge it anew for these countries, as FR,BE,CA-QC.")
 @click.option("--language", type=click.Choice(["en", "fr"]), default="en", help="Of the explanations.")
 @project_option
 @json_option
-def explain(document: str, language: str, folder: Path, as_json: bool) -> None:
+def explain(
+    document: str, day: datetime | None, countries: str | None, language: str, folder: Path, as_json: bool
+) -> None:
     """Say for DOCUMENT, by its id, what its verdicts are in each country and what they rest on.
+
+    They are those that the project stands on. With --on or --in it is judged anew, by what was read of it and
+    by its source's card: for today (UTC) where no day is given, for the project's countries where none is
+    named.
 
     \b
     Examples:
       hemicycle rights explain CRSINV1L1S2031O1N001 --project examples/petit-hemicycle
+      hemicycle rights explain romans:FRA01002.xml --on 2015-06-01 --in FR,CA
     """
+    import dataclasses
+
     from hemicycle.project import AUTHORS
     from hemicycle.rights.authority import load_authority
+    from hemicycle.rights.decide import decide_document
     from hemicycle.rights.policy import find_policy
     from hemicycle.rights.report import find_document, report
 
     session = Session(folder)
-    names = list(session.project.cards)
-    steps = [session.flow.rights(name) for name in names]
-    outcomes = {(o.step.stage, o.step.name): o for o in session.pipeline().look(steps)}
-    standing = {
-        name: (documents, rights, look.folder if (look := outcomes.get(("optout", name))) else None)
-        for name in names
-        if (documents := outcomes["documents", name].folder) and (rights := outcomes["rights", name].folder)
-    }
-    found = find_document(document, standing)
     project = session.project
+    anew = day is not None or countries is not None
+    asked = _countries(countries) if countries is not None else project.declaration.project.jurisdictions
+    standing = _standing(session, anew)
+    found = find_document(document, standing)
+    card = project.cards[found.source]
+    policy = find_policy(project.declaration.project.policy, project.folder)
     known = project.folder / AUTHORS
-    told = report(
-        found,
-        project.cards[found.source],
-        find_policy(project.declaration.project.policy, project.folder),
-        load_authority(known) if known.is_file() else None,
-    )
+    authority = load_authority(known) if known.is_file() else None
+    if anew:
+        looked = standing[found.source].optout
+        rows = decide_document(
+            found.document,
+            card,
+            asked,
+            day.date() if day else datetime.now(UTC).date(),
+            policy=policy,
+            authority=authority,
+            rechecked=looked / "optout.parquet" if looked else None,
+        )
+        found = dataclasses.replace(found, rows=tuple(rows))
+    told = report(found, card, policy, authority)
     if as_json:
         print_json(told)
         return
@@ -293,6 +311,25 @@ def release(
             click.echo(f"  the texts, each under its own: {cell(corpus)}")
     if blockers:
         raise click.exceptions.Exit(3)
+
+
+def _standing(session: Session, anew: bool) -> dict[str, Standing]:
+    """What was made of each source; only with its rights, unless they are to be judged anew."""
+    from hemicycle.rights.report import Standing
+
+    cards = session.project.cards
+    made = {
+        (o.step.stage, o.step.name): o.folder
+        for o in session.pipeline().look([session.flow.rights(name) for name in cards])
+    }
+    standing = {}
+    for name, card in cards.items():
+        documents, rights, optout = (made.get((stage, name)) for stage in ("documents", "rights", "optout"))
+        # Of a web source without its later look, the worst of what is reserved may be missing.
+        enough = optout is not None or card.reader != "web" if anew else rights is not None
+        if documents is not None and enough:
+            standing[name] = Standing(documents, None if anew else rights, optout)
+    return standing
 
 
 def _policy(file: Path | None) -> Policy:

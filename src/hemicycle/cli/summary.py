@@ -92,6 +92,22 @@ def _at_the_gate(session: Session, name: str, rights: Outcome) -> dict[str, Any]
     return passed
 
 
+def list_documents(session: Session, outcomes: list[Outcome], rows: list[dict[str, Any]]) -> None:
+    """Add to the rows of `sources_table` every document: its id, its worst verdict, and that one's reason."""
+    from hemicycle.flow import USES
+    from hemicycle.rights.admit import judge
+
+    needed = sorted((j, use) for j in session.project.declaration.project.jurisdictions for use in USES)
+    rights = {o.step.name: o for o in outcomes if o.step.stage == "rights" and o.statement and o.folder}
+    for row in rows:
+        name, made = row["source"], rights.get(row["source"])
+        if made is None or made.statement is None or made.folder is None:
+            continue
+        held, lifted = session.flow.decided({name: made.statement})
+        judged = judge(name, made.folder, needed, held.get(name), lifted.get(name, ())).sort("id")
+        row["listed"] = judged.select("id", "admitted", "verdict", reason="explanation").to_dicts()
+
+
 def decided_against(row: dict[str, Any]) -> bool:
     """Whether decisions, their lack or their end hold back something of a source."""
     missed = any(override["missed"] for override in row.get("overrides", ()))
@@ -144,6 +160,10 @@ def print_sources(rows: list[dict[str, Any]]) -> None:
             click.echo(f"  {row['source']}: made of it so far: {', '.join(row['stands_on_it'])}")
         if "reason" in row:
             click.echo(f"  {row['source']}: {cell(row['reason'])}")
+        if row.get("listed"):
+            click.echo()
+            head = ["id", "admitted", "verdict", "reason"]
+            print_table(head, [[document[column] for column in head] for document in row["listed"]])
 
 
 def print_overrides(row: Mapping[str, Any]) -> None:

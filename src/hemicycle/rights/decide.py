@@ -21,11 +21,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hemicycle.digests import canonical_json, sha256_file
+from hemicycle.documents import SCHEMA as DOCUMENTS
 from hemicycle.documents import Author, read_batches, write_parquet
 from hemicycle.errors import DeclarationError, IntegrityError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.project import Card
-from hemicycle.rights.authority import load_authority
+from hemicycle.rights.authority import Authority, load_authority
 from hemicycle.rights.cases import Case, Cases
 from hemicycle.rights.finding import Finding, find
 from hemicycle.rights.layers import judge_works, works_of
@@ -116,6 +117,31 @@ def decide(
         ) from None
     completed = authority is not None and cases.completed
     return docket.figures(source) | {"authors": sha256_file(authority) if completed and authority else None}
+
+
+def decide_document(
+    document: Mapping[str, Any],
+    card: Card,
+    jurisdictions: Sequence[str],
+    on: date,
+    *,
+    policy: Policy,
+    authority: Authority | None = None,
+    rechecked: Path | None = None,
+) -> list[dict[str, Any]]:
+    """The rows that `decide` would write for one document of a source on a day; nothing is written.
+
+    Args:
+        document: at least `id`, `digest`, `authors`, `licences` and `reservations` as `documents.SCHEMA` has
+            them.
+    """
+    import polars as pl
+
+    schema = pa.schema([DOCUMENTS.field(name) for name in _COLUMNS])
+    cases = Cases(authority, pl.read_parquet(rechecked) if rechecked is not None else None)
+    docket = _Docket(card, policy, sorted(set(jurisdictions)), on, cases)
+    rows: list[dict[str, Any]] = docket.settle(pa.Table.from_pylist([dict(document)], schema)).to_pylist()
+    return rows
 
 
 #: A row of `SCHEMA` without document and day: what many documents share.

@@ -29,9 +29,25 @@ _SHARED = (
 )
 
 
+#: What of a document stands behind its verdicts, beside its text.
+_COLUMNS = ["id", "title", "authors", "licences", "retrieved", "reservations", "digest", "origin", "date"]
+
+#: Ids of a source that a wrong one is compared with, and those that are shown.
+_MOST_KNOWN, _MOST_SHOWN = 100_000, 3
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Folders of what was made of a source: its documents, its rights, and the later look at its sites."""
+
+    documents: Path
+    rights: Path | None = None
+    optout: Path | None = None
+
+
 @dataclass(frozen=True)
 class Found:
-    """A document of one source with the rows of its rights.
+    """A document of one source with the rows of its rights; without any, where they are not looked up.
 
     `later` is what its site and its page said when they were asked again.
     """
@@ -43,37 +59,36 @@ class Found:
     later: tuple[Mapping[str, Any], ...] = ()
 
 
-def find_document(id: str, standing: Mapping[str, tuple[Path, Path, Path | None]]) -> Found:
-    """Look a document up by its id.
+def find_document(id: str, standing: Mapping[str, Standing]) -> Found:
+    """Look a document up by its id, in the sources of `standing`.
 
-    `standing`: source → folders of its documents, of its rights and, of web sources, of the later look at
-    their sites.
-
-    Raises DeclarationError where no source has it, with the nearest id.
+    Raises DeclarationError where no source has it, with the nearest ids.
     """
     known: list[str] = []
-    for source, (documents, rights, optout) in standing.items():
-        rows = pq.read_table(rights / "rights.parquet", filters=[("id", "=", id)]).to_pylist()
-        if rows:
-            columns = [
-                "id",
-                "title",
-                "authors",
-                "licences",
-                "retrieved",
-                "reservations",
-                "digest",
-                "origin",
-                "date",
-            ]
-            path = documents / "documents.parquet"
-            document = pq.read_table(path, columns=columns, filters=[("id", "=", id)]).to_pylist()[0]
-            return Found(id, source, document, tuple(rows), _later(id, optout))
-        known += pq.read_table(rights / "rights.parquet", columns=["id"])["id"].unique().to_pylist()[:100_000]
+    for source, made in standing.items():
+        path = made.documents / "documents.parquet"
+        found = pq.read_table(path, columns=_COLUMNS, filters=[("id", "=", id)]).to_pylist()
+        if found:
+            return Found(id, source, found[0], _rows(id, made.rights), _later(id, made.optout))
+        known += pq.read_table(path, columns=["id"])["id"].to_pylist()[:_MOST_KNOWN]
     raise DeclarationError(
-        f"no source has a document “{id}” whose rights are computed",
-        remedy=did_you_mean(id, known) or "Ids are SOURCE:ORIGIN; `hemicycle clear` computes rights.",
+        f"no source has a document “{id}” whose rights are computed", remedy=_near(id, known)
     )
+
+
+def _near(id: str, known: Sequence[str]) -> str:
+    """Which ids were perhaps meant, as a sentence: those that hold the word, or are it but for a source named
+    before them; else the one most like it."""
+    holding = [one for one in known if id.lower() in one.lower() or id.endswith(f":{one}")]
+    if 0 < len(holding) <= _MOST_SHOWN:
+        return f"Did you mean {' or '.join(f'“{one}”' for one in holding)}?"
+    return did_you_mean(id, known) or "`hemicycle clear --documents` lists the ids of documents."
+
+
+def _rows(id: str, rights: Path | None) -> tuple[Mapping[str, Any], ...]:
+    if rights is None:
+        return ()
+    return tuple(pq.read_table(rights / "rights.parquet", filters=[("id", "=", id)]).to_pylist())
 
 
 def _later(id: str, optout: Path | None) -> tuple[Mapping[str, Any], ...]:
