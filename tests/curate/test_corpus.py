@@ -13,6 +13,7 @@ from hemicycle.curate.rules import load_sets
 from hemicycle.digests import sha256_text
 from hemicycle.documents import Document, Part, corpus_shards, parquet_writer, read_batches, write_documents
 from hemicycle.engines import Local
+from hemicycle.engines.on_ray import OnRay
 from hemicycle.errors import InputError, IntegrityError, RightsError
 from hemicycle.rights.cleared import CLEARED
 from hemicycle.store import digest_files
@@ -162,7 +163,7 @@ def test_parts_point_at_the_cleaned_text_and_all_measures_are_kept(tmp_path):
 
 @pytest.mark.slow
 def test_workers_order_and_kills_do_not_show_in_the_bytes(tmp_path, monkeypatch):
-    """One worker, two, shards in another order, a run that was killed half-way: the same files."""
+    """One worker, two, Ray, shards in another order, a run that was killed half-way: the same files."""
     monkeypatch.setattr("hemicycle.curate.source.SHARD_BYTES", 20_000)
     monkeypatch.setattr("hemicycle.engines.local._WORTH_A_PROCESS", 0)
     monkeypatch.setattr("hemicycle.documents.ROWS_A_GROUP", 30)
@@ -201,6 +202,9 @@ def test_workers_order_and_kills_do_not_show_in_the_bytes(tmp_path, monkeypatch)
     folders = {source: work / "annotated" / source for source in sources}
     make_corpus(folders, out, tmp_path / "killed-work", rules=FRENCH, held_out=0.1)
     assert digest_files(one) == digest_files(two) == digest_files(back) == digest_files(out)
+    pytest.importorskip("ray")
+    cluster, _ = build(tmp_path, sources, name="ray", engine=OnRay(2))
+    assert digest_files(cluster) == digest_files(one)
 
 
 @pytest.mark.slow
