@@ -432,7 +432,7 @@ class Flow:
 
     def overrides(self, rights: Mapping[str, Statement]) -> dict[str, list[Override]]:
         """Source → the overrides on it that wait, hold or are missed."""
-        if not self.gate.declared:
+        if not rights or not self.gate.declared:
             return {}
         told = self.gate.standings()
         reasons = {

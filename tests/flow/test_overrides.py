@@ -41,7 +41,11 @@ def of_status(project):
 
 def test_clear_says_which_key_an_override_lifts(project):
     said = shown(project, "clear")
-    assert "    `hemicycle clear override sittings --lifts licence-copyleft` lifts it, signed." in said
+    assert (
+        "    `hemicycle clear override sittings --lifts licence-copyleft` lifts it, signed."
+        in said.splitlines()
+    )
+    assert project.run("clear")["sources"][0]["liftable"] == ["licence-copyleft"]
 
 
 def test_an_override_is_told_from_its_first_signature_to_its_last_day(project):

@@ -26,7 +26,9 @@ IN_THE_CARD = {
 
 def sources_table(session: Session, outcomes: list[Outcome]) -> list[dict[str, Any]]:
     """One row a source: documents, characters, how many are admitted, and why the others are not."""
+    from hemicycle.flow import USES
     from hemicycle.rights import explain
+    from hemicycle.rights.lifting import reasons_to_lift
 
     by_step = {(o.step.stage, o.step.name): o for o in outcomes}
     stated = {o.step.name: o.statement for o in outcomes if o.step.stage == "rights" and o.statement}
@@ -60,6 +62,7 @@ def sources_table(session: Session, outcomes: list[Outcome]) -> list[dict[str, A
             }
             if name in overrides:
                 row["overrides"] = [override_json(one) for one in overrides[name]]
+                row["liftable"] = reasons_to_lift(rights.folder, USES) if rights.folder else []
             if decided_against(row):
                 row["stands_on_it"] = session.standing_on(name)
         else:
@@ -132,8 +135,6 @@ def summary(session: Session, outcomes: list[Outcome]) -> dict[str, Any]:
 
 def print_sources(rows: list[dict[str, Any]]) -> None:
     """The rows of `sources_table`, and under them why what is refused is refused."""
-    from hemicycle.rights.policy import LIFTABLE
-
     print_table(
         ["source", "documents", "characters", "admitted", "refused", "verdict"],
         [
@@ -150,7 +151,7 @@ def print_sources(rows: list[dict[str, Any]]) -> None:
             click.echo(f"  {row['source']}: {reason['documents']} refused. {reason['en']}")
             if code in IN_THE_CARD:
                 click.echo(f"    {IN_THE_CARD[code]} [rights] of sources/{row['source']}.toml.")
-            if code in LIFTABLE and "overrides" in row:
+            if code in row.get("liftable", ()):
                 click.echo(f"    `hemicycle clear override {row['source']} --lifts {code}` lifts it, signed.")
         if row.get("offered"):
             told = "offered for download by its holder: “{quote}” ({url}, read on {read_on})"

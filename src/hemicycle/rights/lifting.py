@@ -14,15 +14,19 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def liftable(rights: Path, uses: Sequence[Use]) -> pl.DataFrame:
-    """Every `id` and `explanation` of a verdict `review` for one of the uses that people may settle."""
+def reasons_to_lift(rights: Path, uses: Sequence[Use]) -> list[str]:
+    """The explanations of verdicts `review` for one of the uses that people may settle, sorted."""
+    reasons: list[str] = (
+        _liftable(rights, uses).select("explanation").unique().collect()["explanation"].to_list()
+    )
+    return sorted(reasons)
+
+
+def _liftable(rights: Path, uses: Sequence[Use]) -> pl.LazyFrame:
     import polars as pl
 
     open_to_people = (pl.col("verdict") == "review") & pl.col("explanation").is_in(sorted(LIFTABLE))
-    asked = pl.scan_parquet(rights / "rights.parquet").filter(
-        open_to_people & pl.col("use").is_in(list(uses))
-    )
-    return asked.select("id", "explanation").unique().sort("explanation", "id").collect()
+    return pl.scan_parquet(rights / "rights.parquet").filter(open_to_people & pl.col("use").is_in(list(uses)))
 
 
 def check_lifts(
@@ -32,8 +36,7 @@ def check_lifts(
     for one of these documents."""
     import polars as pl
 
-    held = liftable(rights, uses)
-    known = held["explanation"].unique(maintain_order=True).to_list()
+    known = reasons_to_lift(rights, uses)
     for code in codes:
         if code not in known:
             told = f"“{code}” is for no decision to lift: it takes a fact"
@@ -41,10 +44,13 @@ def check_lifts(
                 told = f"no document of {source} is held for “{code}”"
             remedy = f"To be lifted of {source}: {', '.join(known) or 'nothing'}."
             raise DeclarationError(told, remedy=remedy)
-    ids = held.filter(pl.col("explanation").is_in(list(codes)))["id"].unique(maintain_order=True).to_list()
+    if not documents:
+        return
+    held = _liftable(rights, uses).filter(pl.col("explanation").is_in(list(codes)))
+    ids = set(held.select("id").unique().collect()["id"].to_list())
     for document in documents:
         if document not in ids:
             raise DeclarationError(
                 f"no document “{document}” of {source} is held for {' or '.join(codes)}",
-                remedy=did_you_mean(document, ids[:100_000]),
+                remedy=did_you_mean(document, sorted(ids)[:100_000]),
             )
