@@ -315,7 +315,8 @@ def test_a_licence_that_does_not_allow_it_holds_the_source_back_and_is_told(lice
     toml.write_text(toml.read_text("utf-8").replace('"sittings", ', ""), "utf-8")
     code, _, err = call("curate", "--project", project)
     assert code == 3
-    assert "no document of corpus “debats” is cleared\n  `hemicycle clear` says for each source" in err
+    assert "no document of corpus “debats” is cleared; made of its sources so far: corpus debats\n" in err
+    assert "`hemicycle clear` says for each source" in err
 
 
 def test_a_file_name_cannot_move_the_cursor(call, tmp_path):
