@@ -43,6 +43,7 @@ def text(n, length=60):
 
 def write_corpus(folder, sources, held_out=()):
     """A corpus artefact: source → texts. Documents named in `held_out` are in that split."""
+    (folder / "kept").mkdir(parents=True)
     for source, texts in sources.items():
         rows = []
         for i, content in enumerate(texts):
@@ -62,7 +63,7 @@ def write_corpus(folder, sources, held_out=()):
                 }
             )
         path = folder / "kept" / source / "00000.parquet"
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir()
         write_parquet(path, CORPUS, [pa.Table.from_pylist(rows, CORPUS)])
     return folder
 

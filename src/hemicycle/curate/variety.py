@@ -234,7 +234,8 @@ def load_variety(path: Path) -> VarietyModel:
         )
     except OSError as error:
         raise InputError(f"the file cannot be read: {error.strerror}", place=str(path)) from error
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+    # RuntimeError: a flipped bit may say that a part is encrypted.
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, RuntimeError) as error:
         raise _no_model(path) from error
     if not fits:
         raise _no_model(path)

@@ -89,7 +89,8 @@ def annotate_documents(
 def _all_of(batch: pa.Table) -> pa.Table:
     rows = batch.num_rows
     admitted = batch.append_column("admitted", pa.array([True] * rows, pa.bool_()))
-    return admitted.append_column("rank", pa.array([0] * rows, pa.int8()))
+    ranked = admitted.append_column("rank", pa.array([0] * rows, pa.int8()))
+    return ranked.append_column("right", pa.nulls(rows, pa.string()))
 
 
 def measure(

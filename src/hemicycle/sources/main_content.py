@@ -114,7 +114,8 @@ def careful_blocks(html: str) -> list[Block]:
         return []
     body = getattr(found, "body", None)
     blocks = _blocks(body) if body is not None else ()
-    return [(kind, plain(text).translate(undisguised)) for kind, text in blocks]
+    # Once more plain: a line of disguised spaces alone is none.
+    return [(kind, plain(plain(text).translate(undisguised))) for kind, text in blocks]
 
 
 def _blocks(body: Any) -> Iterator[Block]:
