@@ -473,12 +473,13 @@ class Flow:
             )
 
         from hemicycle.curate.rules import load_sets, sets_digest
+        from hemicycle.curate.twins import TWINS
 
         sets = load_sets(corpus.rules, self.project.folder)
         declared = {
             "held_out": corpus.held_out,
             "rules": sets_digest(sets),
-            "near_duplicates": corpus.near_duplicates,
+            "near_duplicates": TWINS if corpus.near_duplicates else None,
         }
         inputs = {source: self.annotated(source) for source in sources}
         return Step(

@@ -237,10 +237,10 @@ class Pipeline:
             return
         files, size = self.store.used()
         over = [
-            f"{found} {unit} of {allowed}"
+            f"{found:.6g} {unit} of {allowed:g}"
             for found, allowed, unit in (
                 (files, self.limit.files, "files"),
-                (round(size / 1e9, 1), self.limit.gigabytes, "GB"),
+                (size / 1e9, self.limit.gigabytes, "GB"),
             )
             if allowed is not None and found >= allowed
         ]

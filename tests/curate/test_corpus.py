@@ -1,6 +1,7 @@
 """A corpus holds each admitted document once, or says why not; and nothing but its documents shows in it."""
 
 import random
+import shutil
 
 import polars as pl
 import pyarrow as pa
@@ -161,6 +162,50 @@ def test_parts_point_at_the_cleaned_text_and_all_measures_are_kept(tmp_path):
     assert [r["language"] for r in row["languages"]] == ["fr"]
 
 
+class Killed(Exception):
+    pass
+
+
+class KilledOnce(Local):
+    """Killed when this share of the tasks of one function is done."""
+
+    def __init__(self, function, share):
+        super().__init__(1)
+        self.function, self.share = function, share
+
+    def map(self, function, tasks, folder, **more):
+        if not function.endswith(f":{self.function}"):
+            return super().map(function, tasks, folder, **more)
+        super().map(function, tasks[: int(self.share * len(tasks))], folder, **more)
+        raise Killed
+
+
+def killed_and_resumed(folder, sources, function, share):
+    """What a pipeline does: the content of a killed stage is thrown away, its scratch folder is kept."""
+
+    def attempt(engine):
+        out, annotated_to = folder / "out", folder / "annotated"
+        for content in (out, annotated_to):
+            shutil.rmtree(content, ignore_errors=True)
+            content.mkdir(parents=True)
+        folders = {}
+        for source, items in sources.items():
+            path = folder / f"{source}.parquet"
+            write_documents(path, source, items)
+            clear(path, folder / f"{source}.cleared")
+            folders[source] = annotated_to / source
+            folders[source].mkdir()
+            work = folder / "work" / source
+            annotate_source(path, folder / f"{source}.cleared", folders[source], work, engine=engine)
+        make_corpus(folders, out, folder / "work-of-corpus", rules=FRENCH, held_out=0.1, engine=engine)
+        return out
+
+    folder.mkdir()
+    with pytest.raises(Killed):
+        attempt(KilledOnce(function, share))
+    return attempt(Local(1))
+
+
 @pytest.mark.slow
 def test_workers_order_and_kills_do_not_show_in_the_bytes(tmp_path, monkeypatch):
     """One worker, two, Ray, shards in another order, a run that was killed half-way: the same files."""
@@ -178,30 +223,10 @@ def test_workers_order_and_kills_do_not_show_in_the_bytes(tmp_path, monkeypatch)
 
     back, _ = build(tmp_path, sources, name="back", engine=Backwards(1))
 
-    class Killed(Local):
-        def map(self, function, tasks, folder, **more):
-            super().map(function, tasks[: len(tasks) // 2], folder, **more)
-            raise KeyboardInterrupt
-
-    work = tmp_path / "killed"
-    with pytest.raises(KeyboardInterrupt):
-        annotated(work, sources, engine=Killed(1))
-    for source in sources:
-        folder = work / f"documents-{source}"
-        if not folder.exists():
-            folder.mkdir()
-            write_documents(folder / "documents.parquet", source, sources[source])
-            clear(folder / "documents.parquet", folder / "cleared.parquet")
-        (work / "annotated" / source).mkdir(exist_ok=True)
-        annotate_source(
-            folder / "documents.parquet", folder / "cleared.parquet", work / "annotated" / source,
-            work / "annotated-work" / source,
-        )  # fmt: skip
-    out = tmp_path / "killed-out"
-    out.mkdir()
-    folders = {source: work / "annotated" / source for source in sources}
-    make_corpus(folders, out, tmp_path / "killed-work", rules=FRENCH, held_out=0.1)
-    assert digest_files(one) == digest_files(two) == digest_files(back) == digest_files(out)
+    for name, half in (("annotate_shard", 0.5), ("annotate_shard", 1.0), ("deal", 0.5), ("deal", 1.0)):
+        resumed = killed_and_resumed(tmp_path / f"{name}-{half}", sources, name, half)
+        assert digest_files(resumed) == digest_files(one), f"killed after {half} of {name}"
+    assert digest_files(one) == digest_files(two) == digest_files(back)
     pytest.importorskip("ray")
     cluster, _ = build(tmp_path, sources, name="ray", engine=OnRay(2))
     assert digest_files(cluster) == digest_files(one)
@@ -251,7 +276,10 @@ def test_what_a_source_repeats_is_taken_out_and_told(tmp_path):
     clear(path, folder / "cleared.parquet")
     figures = annotate_source(path, folder / "cleared.parquet", folder, tmp_path / "work")
     table = pl.read_parquet(folder / "00000.parquet")
-    assert figures["boilerplate"] == {menu: 12}
+    assert figures["boilerplate_passages"] == 1
+    assert menu not in str(figures), "what cannot be taken back holds no text of a source"
+    passages = pl.read_parquet(folder / "boilerplate" / "passages.parquet")
+    assert passages.select("passage", "documents").rows() == [(menu, 12)]
     assert not table["text"].str.contains("Accueil").any()
     assert table["signals"].struct.field("boilerplate_passages").to_list() == [1.0] * 12
 
@@ -265,3 +293,23 @@ def test_one_id_in_two_sources_is_refused(tmp_path):
     sources = {s: [Document("x", prose(n), language="fr", id="same")] for n, s in enumerate("ab")}
     with pytest.raises(InputError, match="both have a document 'same'"):
         build(tmp_path, sources)
+
+
+def test_ten_copies_of_a_text_repeat_nothing_but_the_text(tmp_path):
+    same = [
+        Document(f"m{n}", "Bonjour à tous.\nVoici la page.", language="fr", kind="web") for n in range(10)
+    ]
+    other = [Document(str(n), prose(n), language="fr", kind="web") for n in range(20)]
+    out, _ = build(tmp_path, {"a": [*same, *other]}, rules=[])
+    assert sum(row["text"] == same[0].text for row in rows(out, "kept", "a")) == 1
+
+
+def test_personal_data_is_masked_in_titles_too(tmp_path):
+    line = "Écrire à jean.dupont@wanadoo.fr pour la suite."
+    text = f"{line} {prose(1)}"
+    parts = (Part(0, len(line), title=line),)
+    item = Document("1", text, title=line, language="fr", kind="web", parts=parts)
+    out, _ = build(tmp_path, {"a": [item, *documents(2, start=5)]})
+    assert b"wanadoo" not in b"".join(str(r).encode() for r in rows(out, "kept", "a"))
+    (row,) = (r for r in rows(out, "kept", "a") if r["id"] == "a:1")
+    assert "nom@exemple.invalid" in row["title"] == row["parts"][0]["title"]

@@ -17,11 +17,13 @@ _SHORT = [name for name in SCHEMA.names if name != "text"]
 
 
 def admitted_rows(documents: str, cleared: str, groups: Sequence[int]) -> Iterator[pa.Table]:
-    """The admitted rows of some row groups, with `rank` and `right`, texts checked; one table a row group.
+    """The admitted rows of some row groups, with `rank`, `right` and `row`, their number in the file; texts
+    are checked. One table a row group.
 
     A row group of one text longer than `LONGEST` has a column `bytes` in place of `text`.
     """
     with pq.ParquetFile(documents) as file, pq.ParquetFile(cleared) as gate:
+        first = sum(file.metadata.row_group(g).num_rows for g in range(groups[0]))
         for group in range(*groups):
             told = gate.read_row_group(group)
             size = text_bytes(file, group)
@@ -30,6 +32,8 @@ def admitted_rows(documents: str, cleared: str, groups: Sequence[int]) -> Iterat
             if told["id"] != table["id"]:
                 raise IntegrityError("what was cleared is not these documents", place=cleared)
             table = table.append_column("rank", told["rank"]).append_column("right", told["right"])
+            table = table.append_column("row", pa.array(range(first, first + told.num_rows), pa.int64()))
+            first += told.num_rows
             if too_long:
                 yield table.append_column("bytes", pa.array([size], pa.int64())).filter(told["admitted"])
                 continue

@@ -64,6 +64,7 @@ def annotate(batch: pa.Table, repeated: Hashes | None = None) -> pa.Table:
     made = {
         "text": column,
         "parts": parts,
+        "title": _masked(batch["title"].to_pylist(), batch["kind"].to_pylist()),
         "clean_digest": pa.array(map(sha256_text, texts), pa.string()),
         "languages": runs,
         "signals": _struct(signals),
@@ -137,22 +138,26 @@ def _clean(
             counts["boilerplate_passages"][row] = len(removed)
         points[mine] = places.reshape(-1, 2)
         texts.append(text)
-    return texts, _moved(flat, points, bounds), counts
+    whose = np.repeat(np.array(kinds, object), np.diff(bounds)).tolist()
+    titles = _masked(flat.field("title").to_pylist(), whose)
+    return texts, _moved(flat, points, bounds, titles), counts
+
+
+def _masked(titles: Sequence[str | None], kinds: Sequence[str | None]) -> pa.Array:
+    """Titles with their personal data masked; most stand there many times, so each is looked at once."""
+    nowhere = np.zeros(0, np.int64)
+    rows = list(zip(titles, kinds, strict=True))
+    found = {row: mask(row[0], nowhere, row[1])[0] for row in set(rows) if row[0] is not None}
+    return pa.array([found.get(row) for row in rows], pa.string())
 
 
 def _moved(
-    flat: pa.StructArray, points: npt.NDArray[np.int64], bounds: npt.NDArray[np.int64]
+    flat: pa.StructArray, points: npt.NDArray[np.int64], bounds: npt.NDArray[np.int64], titles: pa.Array
 ) -> pa.ListArray:
-    """The parts at their new places; one left without characters is dropped."""
+    """The parts at their new places, under masked titles; one left without characters is dropped."""
     keeps = points[:, 1] > points[:, 0]
-    fields = [
-        pa.array(points[:, 0])
-        if f.name == "start"
-        else pa.array(points[:, 1])
-        if f.name == "end"
-        else flat.field(f.name)
-        for f in PART
-    ]
-    moved = pa.StructArray.from_arrays(fields, fields=list(PART)).filter(pa.array(keeps))
+    moved = {"start": pa.array(points[:, 0]), "end": pa.array(points[:, 1]), "title": titles}
+    fields = [moved[f.name] if f.name in moved else flat.field(f.name) for f in PART]
+    left = pa.StructArray.from_arrays(fields, fields=list(PART)).filter(pa.array(keeps))
     kept = np.concatenate([[0], np.cumsum(keeps)])[bounds]
-    return pa.ListArray.from_arrays(pa.array(kept, pa.int32()), moved)
+    return pa.ListArray.from_arrays(pa.array(kept, pa.int32()), left)

@@ -30,7 +30,7 @@ import numpy.typing as npt
 import polars as pl
 
 from hemicycle.curate.clean import clean, move
-from hemicycle.digests import sha256_bytes, sha256_json
+from hemicycle.digests import sha256_json
 from hemicycle.kernels import kernel
 
 #: Another number means other passages or other hashes of them.
@@ -102,10 +102,6 @@ def bounds_by_kind() -> dict[str, Bounds]:
     """The declared bounds; a kind that is not in here has no boilerplate."""
     kinds = tomllib.loads(_declared().decode("utf-8"))["kinds"]
     return {kind: Bounds(b["documents"], b["share"], b["words"]) for kind, b in kinds.items()}
-
-
-def bounds_digest() -> str:
-    return sha256_bytes(_declared())
 
 
 def _declared() -> bytes:

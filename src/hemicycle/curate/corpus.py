@@ -27,7 +27,7 @@ from hemicycle.curate.fates import FACTS, Fates, decide_fates, reasons
 from hemicycle.curate.rules import Rule, failed
 from hemicycle.curate.twins import near_duplicates
 from hemicycle.documents import parquet_writer, read_batches, write_parquet
-from hemicycle.engines import Engine, Local, Task
+from hemicycle.engines import Engine, Local, Task, move_outputs
 from hemicycle.errors import RightsError
 from hemicycle.progress import QUIET, Progress
 
@@ -86,10 +86,13 @@ def make_corpus(
         near_duplicates, files, scratch=scratch / "near", engine=engine, progress=progress
     )
     fates = decide_fates(facts, held_out, compare if near else None)
-    tasks = _dealings(shards, facts, whys, fates, out, scratch)
+    tasks = _dealings(shards, facts, whys, fates, scratch)
     counted = engine.map(
         "hemicycle.curate.corpus:deal", tasks, scratch / "dealt", what="deal out", progress=progress
     )
+    for part in ("kept", "dropped"):
+        (out / part).mkdir()
+    move_outputs(tasks, scratch / "dealt-out", out)
     figures: dict[str, dict[str, Any]] = {source: _no_counts() for source in sorted(annotated)}
     for (source, _), counts in zip(shards, counted, strict=True):
         _add(figures[source], counts)
@@ -126,7 +129,6 @@ def _dealings(
     facts: pl.DataFrame,
     whys: Sequence[pl.Series],
     fates: Fates,
-    out: Path,
     scratch: Path,
 ) -> list[Task]:
     """A task a shard, with what was decided of its rows written beside it."""
@@ -135,7 +137,7 @@ def _dealings(
         rows = range(first, first + len(why))
         first = rows.stop
         names = [said or [] for said in why.to_list()]
-        for place, copy in enumerate(reasons(fates, facts["id"].to_list(), rows)):
+        for place, copy in enumerate(reasons(fates, facts["id"], rows)):
             if copy is not None:
                 names[place] = [copy]
         split = np.where(fates.held_out[rows.start : rows.stop], "held-out", "train")
@@ -154,10 +156,11 @@ def _dealings(
         arguments = {
             "shard": str(path),
             "decided": str(told),
-            "kept": str(out / "kept" / source / path.name),
-            "dropped": str(out / "dropped" / source / path.name),
+            "kept": str(scratch / "dealt-out" / "kept" / source / path.name),
+            "dropped": str(scratch / "dealt-out" / "dropped" / source / path.name),
         }
-        tasks.append(Task(f"{source}-{path.stem}", arguments, path.stat().st_size))
+        outputs = (arguments["kept"], arguments["dropped"])
+        tasks.append(Task(f"{source}-{path.stem}", arguments, path.stat().st_size, outputs))
     return tasks
 
 
@@ -187,7 +190,7 @@ def deal(shard: str, decided: str, kept: str, dropped: str) -> dict[str, Any]:
 
 def _no_counts() -> dict[str, Any]:
     names = ("documents", "characters", "train", "held_out", "dropped", "dropped_characters")
-    return {**dict.fromkeys(names, 0), "why": {}, "personal": {}}
+    return {**dict.fromkeys(names, 0), "why": {}}
 
 
 def _count(counts: dict[str, Any], kept: pa.Table, dropped: pa.Table) -> None:

@@ -10,7 +10,7 @@ the order of documents or shards, nor on the day anything was signed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,7 +115,7 @@ def _equal_copies(facts: pl.DataFrame, order: Rows) -> Rows:
     return copy_of
 
 
-def reasons(fates: Fates, ids: Sequence[str], rows: range) -> list[str | None]:
+def reasons(fates: Fates, ids: pl.Series, rows: range) -> list[str | None]:
     """Why each of these rows goes as a copy, naming what stays; None for one that is no copy."""
     said: list[str | None] = []
     for row in rows:

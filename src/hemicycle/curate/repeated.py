@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 
 from hemicycle.curate.admitted import admitted_rows
 from hemicycle.curate.boilerplate import (
+    PLACES,
     SCHEMA,
     Counts,
     Hashes,
@@ -37,15 +39,17 @@ _TABLE = {"kind": pl.String, **SCHEMA}
 
 
 def find_repeated(
-    documents: Path, parts: Sequence[Task], scratch: Path, engine: Engine, progress: Progress
+    documents: Path, cleared: Path, parts: Sequence[Task], scratch: Path, engine: Engine, progress: Progress
 ) -> Path:
     """A Parquet file of kind, hash, documents, passage: what goes from the documents of each kind.
 
     `parts`: one task a shard, with the arguments of `admitted_rows`.
     """
-    out = scratch / "repeated.parquet"
+    out, firsts = scratch / "repeated.parquet", scratch / "firsts.npy"
     scratch.mkdir(parents=True, exist_ok=True)
     counts = _kinds(documents)
+    if any(counts.get(kind, 0) >= bounds.documents for kind, bounds in bounds_by_kind().items()):
+        np.save(firsts, _first_of_each(documents, cleared))
     tables = [pl.DataFrame(schema=_TABLE)]
     for kind, bounds in bounds_by_kind().items():
         if counts.get(kind, 0) < bounds.documents:
@@ -54,15 +58,17 @@ def find_repeated(
         folder.mkdir(exist_ok=True)
 
         def tasks(folder: Path = folder, kind: str = kind, **more: str) -> list[Task]:
+            given = {"kind": kind, "firsts": str(firsts), **more}
             return [
-                Task(p.name, {**p.arguments, "kind": kind, "out": str(folder / p.name), **more}, p.weight)
-                for p in parts
+                Task(p.name, {**p.arguments, **given, "out": str(folder / p.name)}, p.weight) for p in parts
             ]
 
         counted = engine.map(
             f"{_HERE}:count_shard", tasks(), folder / "counted", what="count lines", progress=progress
         )
-        total = np.sum([np.load(c["table"]) for c in counted], axis=0, dtype=np.uint32)
+        total = np.zeros(PLACES, np.uint32)
+        for shard in counted:
+            total += np.load(shard["table"])
         number = sum(c["documents"] for c in counted)
         np.save(folder / "total.npy", total)
         again = tasks(total=str(folder / "total.npy"), number=str(number))
@@ -87,35 +93,58 @@ def _kinds(documents: Path) -> dict[str, int]:
     return {entry["values"]: entry["counts"] for entry in kinds.to_pylist()}
 
 
-def _texts(documents: str, cleared: str, groups: Sequence[int], kind: str) -> Iterator[tuple[Bytes, Places]]:
-    """Texts of one kind, clean and masked, as bytes and offsets; one batch a row group."""
+def _first_of_each(documents: Path, cleared: Path) -> npt.NDArray[np.bool_]:
+    """Which rows are the first admitted one of their text: ten copies of a text repeat nothing but it."""
+    digests = pq.read_table(documents, columns=["digest"])["digest"].to_numpy()
+    short = np.array([int(digest[:16], 16) for digest in digests], np.uint64)
+    admitted = np.flatnonzero(pq.read_table(cleared, columns=["admitted"])["admitted"].to_numpy())
+    _, at = np.unique(short[admitted], return_index=True)
+    firsts = np.zeros(len(short), bool)
+    firsts[admitted[at]] = True
+    return firsts
+
+
+def _texts(
+    documents: str, cleared: str, groups: Sequence[int], kind: str, firsts: str
+) -> Iterator[tuple[Bytes, Places]]:
+    """Texts of one kind, each once, clean and masked, as bytes and offsets; one batch a row group."""
     nowhere = np.zeros(0, np.int64)
+    counts = np.load(firsts, mmap_mode="r")
     for table in admitted_rows(documents, cleared, groups):
         if "text" not in table.column_names:
             continue
-        texts = table["text"].filter(pc.equal(table["kind"], kind)).to_pylist()
+        chosen = pc.and_(pc.equal(table["kind"], kind), pa.array(counts[table["row"].to_numpy()]))
+        texts = table["text"].filter(chosen).to_pylist()
         if texts:
             yield text_buffers(
                 pa.array([mask(clean(t).text, nowhere, kind)[0] for t in texts], pa.large_string())
             )
 
 
-def count_shard(documents: str, cleared: str, groups: Sequence[int], kind: str, out: str) -> dict[str, Any]:
+def count_shard(
+    documents: str, cleared: str, groups: Sequence[int], kind: str, firsts: str, out: str
+) -> dict[str, Any]:
     """How many documents have a passage of each place of the table, of one shard."""
     counts = count_lines(*text_buffers(pa.array([], pa.large_string())))
-    for data, offsets in _texts(documents, cleared, groups, kind):
+    for data, offsets in _texts(documents, cleared, groups, kind, firsts):
         counts += count_lines(data, offsets)
     np.save(f"{out}.npy", counts.table)
     return {"documents": counts.documents, "table": f"{out}.npy"}
 
 
 def recount_shard(
-    documents: str, cleared: str, groups: Sequence[int], kind: str, out: str, total: str, number: str
+    documents: str,
+    cleared: str,
+    groups: Sequence[int],
+    kind: str,
+    firsts: str,
+    out: str,
+    total: str,
+    number: str,
 ) -> dict[str, Any]:
     """How many documents have each passage that the whole source's counts do not rule out, of one shard."""
     counts, bounds = Counts(int(number), np.load(total)), bounds_by_kind()[kind]
-    found = [
-        recount(data, offsets, counts, bounds) for data, offsets in _texts(documents, cleared, groups, kind)
-    ]
+    texts = _texts(documents, cleared, groups, kind, firsts)
+    found = [recount(data, offsets, counts, bounds) for data, offsets in texts]
     merge(found).write_parquet(f"{out}.parquet")
     return {"table": f"{out}.parquet"}

@@ -8,11 +8,12 @@ once to count the likely ones exactly.
 
 from __future__ import annotations
 
+import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -21,9 +22,10 @@ from hemicycle.curate.admitted import admitted_rows, text_bytes
 from hemicycle.curate.annotate import ANNOTATED, annotate, set_aside
 from hemicycle.curate.boilerplate import Hashes
 from hemicycle.curate.language_model import model_provenance
+from hemicycle.curate.personal import KINDS
 from hemicycle.curate.repeated import find_repeated, repeated_passages
 from hemicycle.documents import parquet_writer
-from hemicycle.engines import Engine, Local, Task
+from hemicycle.engines import Engine, Local, Task, move_outputs
 from hemicycle.progress import QUIET, Progress
 
 #: Bytes of text in a shard, unless one document is longer.
@@ -49,8 +51,8 @@ def annotate_source(
         documents: a Parquet file of `documents.SCHEMA`.
         cleared: which of its rows are admitted, row group for row group (`rights.cleared`).
 
-    Returns how many `documents` were annotated, in how many `shards`, the `boilerplate` passages taken out
-    with the number of documents of each, and where the model of languages comes from. Raises IntegrityError
+    Passages that the source repeats are listed in `boilerplate/passages.parquet`. Returns counts, how much
+    personal data of each kind was masked, and where the model of languages comes from. Raises IntegrityError
     where a text is not that of its digest.
     """
     engine = engine or Local(1)
@@ -59,23 +61,29 @@ def annotate_source(
         Task(f"{n:05d}", {"documents": str(documents), "cleared": str(cleared), "groups": groups}, size)
         for n, (groups, size) in enumerate(shards)
     ]
-    repeated = find_repeated(documents, parts, scratch, engine, progress)
-    tasks = [
-        Task(
-            t.name,
-            {**t.arguments, "repeated": str(repeated), "out": str(out / f"{t.name}.parquet")},
-            t.weight,
-        )
-        for t in parts
-    ]
+    repeated = find_repeated(documents, cleared, parts, scratch, engine, progress)
+    shards_made = scratch / "shards"
+    shards_made.mkdir(exist_ok=True)
+    tasks = []
+    for part in parts:
+        made = str(shards_made / f"{part.name}.parquet")
+        arguments = {**part.arguments, "repeated": str(repeated), "out": made}
+        tasks.append(Task(part.name, arguments, part.weight, (made,)))
     counted = engine.map(
         f"{_HERE}:annotate_shard", tasks, scratch / "annotated", what="annotate", progress=progress
     )
-    passages = pl.read_parquet(repeated)
+    move_outputs(tasks, shards_made, out)
+    (out / "boilerplate").mkdir()
+    shutil.copyfile(repeated, out / "boilerplate" / "passages.parquet")
+    personal: Counter[str] = Counter()
+    for shard in counted:
+        personal.update(shard["personal"])
     return {
-        "documents": sum(c["documents"] for c in counted),
+        "documents": sum(shard["documents"] for shard in counted),
         "shards": len(shards),
-        "boilerplate": dict(passages.select("passage", "documents").iter_rows()),
+        # How many, and never which: a statement cannot be taken back.
+        "personal": dict(sorted(personal.items())),
+        "boilerplate_passages": pq.read_metadata(repeated).num_rows,
         "language_model": model_provenance(),
     }
 
@@ -99,14 +107,22 @@ def annotate_shard(
 ) -> dict[str, Any]:
     """Annotate some row groups into one file, a row group for a row group."""
     passages = repeated_passages(Path(repeated))
-    rows = 0
+    rows, personal = 0, Counter[str]()
     with parquet_writer(Path(out), ANNOTATED) as writer:
         for table in admitted_rows(documents, cleared, groups):
             if table.num_rows:
                 made = pa.concat_tables(_annotated(table, passages)).combine_chunks()
                 writer.write_table(made, row_group_size=made.num_rows)
                 rows += made.num_rows
-    return {"documents": rows}
+                personal.update(_masked(made))
+    return {"documents": rows, "personal": +personal}
+
+
+def _masked(table: pa.Table) -> dict[str, int]:
+    """How much was masked of each kind."""
+    signals = table["signals"].combine_chunks()
+    kinds = {kind: pc.sum(signals.field(f"personal_{kind}")).as_py() for kind in KINDS}
+    return {kind: int(count) for kind, count in kinds.items() if count}
 
 
 def _annotated(table: pa.Table, passages: Mapping[str, Hashes]) -> Iterator[pa.Table]:

@@ -6,6 +6,6 @@ function, and the bytes written cannot depend on which one did, in what order, o
 """
 
 from hemicycle.engines.local import Local
-from hemicycle.engines.tasks import Engine, Task, run_task
+from hemicycle.engines.tasks import Engine, Task, move_outputs, run_task
 
-__all__ = ["Engine", "Local", "Task", "run_task"]
+__all__ = ["Engine", "Local", "Task", "move_outputs", "run_task"]

@@ -29,11 +29,14 @@ class Task:
         name: unique in its stage; names its result.
         arguments: of the function, as JSON; paths as strings.
         weight: how much work it is, in the unit of the stage's progress (bytes, mostly).
+        outputs: files it writes. They stand where a kill leaves them, in the stage's scratch folder, and are
+            moved into the artefact once all tasks are done (`move_outputs`).
     """
 
     name: str
     arguments: Mapping[str, Any]
     weight: float = 1.0
+    outputs: tuple[str, ...] = ()
 
 
 class Engine(Protocol):
@@ -56,8 +59,21 @@ def result_path(function: str, task: Task, folder: Path) -> Path:
 
 
 def pending(function: str, tasks: Sequence[Task], folder: Path) -> list[Task]:
-    """The tasks that are not done."""
-    return [task for task in tasks if not result_path(function, task, folder).exists()]
+    """The tasks that are not done: a result counts only while all that the task wrote is there."""
+    return [
+        task
+        for task in tasks
+        if not result_path(function, task, folder).exists() or not all(Path(o).exists() for o in task.outputs)
+    ]
+
+
+def move_outputs(tasks: Sequence[Task], work: Path, out: Path) -> None:
+    """Move what all tasks wrote below `work` to the same places below `out`."""
+    for task in tasks:
+        for output in map(Path, task.outputs):
+            place = out / output.relative_to(work)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            output.rename(place)
 
 
 def run_task(function: str, task: Task, folder: Path) -> None:

@@ -81,9 +81,9 @@ def annotate_documents(
     out.mkdir(parents=True, exist_ok=True)
     cleared = scratch / "cleared.parquet"
     write_parquet(cleared, CLEARED, map(_all_of, read_batches(documents, ["id", "digest"])))
-    figures = annotate_source(documents, cleared, out, scratch, engine=engine, progress=progress)
-    passages: dict[str, int] = figures["boilerplate"]
-    return passages
+    annotate_source(documents, cleared, out, scratch, engine=engine, progress=progress)
+    passages = pl.read_parquet(out / "boilerplate" / "passages.parquet")
+    return dict(passages.select("passage", "documents").iter_rows())
 
 
 def _all_of(batch: pa.Table) -> pa.Table:
