@@ -91,7 +91,7 @@ def make_corpus(
         "hemicycle.curate.corpus:deal", tasks, scratch / "dealt", what="deal out", progress=progress
     )
     for part in ("kept", "dropped"):
-        (out / part).mkdir()
+        (out / part).mkdir(parents=True)
     move_outputs(tasks, scratch / "dealt-out", out)
     figures: dict[str, dict[str, Any]] = {source: _no_counts() for source in sorted(annotated)}
     for (source, _), counts in zip(shards, counted, strict=True):
