@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from hemicycle.documents import Author, Document
@@ -255,9 +255,17 @@ def test_every_word_of_any_page_is_read_exactly_once(trees, chance):
         name, children = node
         return f"<{name}>{word()}{''.join(html(child) for child in children)}</{name}>{word()}"
 
-    found = document("".join(map(html, trees)))
+    try:
+        found = document("".join(map(html, trees)))
+    except InputError:
+        reject()  # Rows of no table, in which the parser shuts the page before its end: refused as a whole.
     assert sorted(re.findall(r"w\d+", found.text)) == [f"w{n:03}" for n in range(1, count + 1)]
     found.row("s")
+
+
+def test_a_page_that_the_parser_shuts_before_its_end_is_refused():
+    with pytest.raises(InputError, match="bounds of the sitting are not inside"):
+        document("<tr><div><tr><tr></tr></tr></div></tr>")
 
 
 @settings(max_examples=FUZZ, deadline=None)
