@@ -102,8 +102,8 @@ def nested_forms(depth: int, media: bytes = b"[0 0 99 99]") -> bytes:
     bodies = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox %s /Contents 4 0 R /Resources << /XObject << /X 5 0 R >> >> >>"
-        % media,
+        b"<< /Type /Page /Parent 2 0 R /MediaBox %s /Contents 4 0 R "
+        b"/Resources << /XObject << /X 5 0 R >> >> >>" % media,
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(tens), tens),
     ]
     for number in range(5, 5 + depth):
