@@ -110,7 +110,6 @@ class _Words:
         items = [e for e in line.iter() if name_of(e) in ("String", "SP", "HYP")]
         words = [e for e in items if name_of(e) == "String"]
         for position, e in enumerate(items):
-            piece = ""
             if name_of(e) == "SP":
                 piece = " "
             elif name_of(e) == "String":
