@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
@@ -15,7 +16,8 @@ from hemicycle.documents import Document
 from hemicycle.errors import HemicycleError, InputError
 from hemicycle.project import Card
 from hemicycle.sources import read as stage
-from hemicycle.sources.alto import read
+from hemicycle.sources.alto import pages_of, read
+from hemicycle.sources.xml import parse
 
 from .damage import spoilt
 
@@ -185,3 +187,26 @@ def test_lines_read_straight_through_two_columns_are_parted(tmp_path):
     blocks += [f"<TextBlock {at(0, 80, 700, 30)}>{last}</TextBlock>"]
     (found,) = documents(tmp_path, {"a.xml": alto(*blocks)})
     assert found.text == "on passe aux questions\n\nil est donné lecture"
+
+
+def test_a_line_of_many_words_takes_time_in_proportion():
+    def seconds(words: int) -> float:
+        root = parse(alto(f"<TextBlock>{line('a ' * words)}</TextBlock>").encode(), "a.xml")
+        begin = time.process_time()
+        (page,) = pages_of(root, "a.xml", "a")
+        assert len(page.blocks[0].lines[0].text) == 2 * words - 1
+        return time.process_time() - begin
+
+    few = min(seconds(2_000) for _ in range(3))
+    many = min(seconds(16_000) for _ in range(3))
+    assert many < 28 * few, "eight times the words: 64 times the time would be their square"
+
+
+def test_a_line_of_a_thousand_columns_is_cut_into_each(tmp_path):
+    words, x = "", 0
+    for n in range(2_100, 0, -1):
+        words += f'<String CONTENT="a" {at(x, 0, 10)}/>'
+        x += 30 + 10 + n
+    page = alto(f"<TextBlock>{f'<TextLine>{words}</TextLine>' * 2}</TextBlock>")
+    (found,) = documents(tmp_path, {"p1.xml": page})
+    assert found.text.split() == ["a"] * 4_200

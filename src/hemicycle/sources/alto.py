@@ -106,18 +106,23 @@ class _Words:
         pieces: list[str] = []
         places: list[tuple[int, Box | None]] = []
         half = rest = None
+        length = 0
         items = [e for e in line.iter() if name_of(e) in ("String", "SP", "HYP")]
         words = [e for e in items if name_of(e) == "String"]
         for position, e in enumerate(items):
             if name_of(e) == "SP":
-                pieces.append(" ")
+                piece = " "
             elif name_of(e) == "String":
                 self._measure(e)
-                pieces.append(" " if position and not self._spaced else "")
-                places.append((sum(map(len, pieces)), _box(e)))
-                pieces.append(e.get("CONTENT") or "")
+                gap = " " if position and not self._spaced else ""
+                places.append((length + len(gap), _box(e)))
+                piece = gap + (e.get("CONTENT") or "")
             elif not pieces or not pieces[-1].endswith(("-", "¬")):
-                pieces.append(e.get("CONTENT") or "-")
+                piece = e.get("CONTENT") or "-"
+            else:
+                continue
+            pieces.append(piece)
+            length += len(piece)
         if words and words[-1].get("SUBS_TYPE") == "HypPart1":
             half = words[-1].get("SUBS_CONTENT") or ""
         if words and words[0].get("SUBS_TYPE") == "HypPart2":

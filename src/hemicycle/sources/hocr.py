@@ -10,6 +10,7 @@ words holds its text itself. No word may be lost: one outside of the lines is re
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,14 +102,11 @@ def _line(line: Element) -> Line:
     words = [(words_of(e), _box(e)) for e in line.iter() if "ocrx_word" in _classes(e)]
     if not words:
         return Line(words_of(line), _box(line))
-    text, places = "", []
-    for word, box in words:
-        if word:
-            text += " " if text else ""
-            places.append((len(text), box))
-            text += word
-    known = tuple((start, place) for start, place in places if place is not None)
-    return Line(text, _box(line), words=known if len(known) == len(places) else ())
+    written = [(word, box) for word, box in words if word]
+    starts = itertools.accumulate((len(word) + 1 for word, _ in written), initial=0)
+    known = tuple((start, box) for start, (_, box) in zip(starts, written, strict=False) if box is not None)
+    text = " ".join(word for word, _ in written)
+    return Line(text, _box(line), words=known if len(known) == len(written) else ())
 
 
 def _classes(e: Element) -> set[str]:

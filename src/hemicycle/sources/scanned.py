@@ -140,11 +140,18 @@ def _rows(block: Block) -> list[list[Box]]:
 
 
 def _cut(block: Block, cuts: Sequence[float]) -> Iterator[Block]:
-    """A block, or the columns that recognition read as one."""
-    cut = gutter(_rows(block), cuts)
-    if cut is None:
-        yield block
-        return
+    """A block, or the columns that recognition read as one, from left to right."""
+    waiting = [block]  # no recursion: a damaged page may have a thousand columns
+    while waiting:
+        piece = waiting.pop()
+        cut = gutter(_rows(piece), cuts)
+        if cut is None:
+            yield piece
+        else:
+            waiting += reversed(_halves(piece, cut))
+
+
+def _halves(block: Block, cut: float) -> tuple[Block, Block]:
     left: list[Line] = []
     right: list[Line] = []
     for line in block.lines:
@@ -157,8 +164,10 @@ def _cut(block: Block, cuts: Sequence[float]) -> Iterator[Block]:
         if behind:
             moved = tuple((start - at, box) for start, box in behind)
             right.append(Line(line.text[at:], _around(behind), line.half, rest, moved))
-    yield from _cut(Block(tuple(left), _around([w for line in left for w in line.words])), cuts)
-    yield from _cut(Block(tuple(right), _around([w for line in right for w in line.words])), cuts)
+    return (
+        Block(tuple(left), _around([w for line in left for w in line.words])),
+        Block(tuple(right), _around([w for line in right for w in line.words])),
+    )
 
 
 def _around(words: Iterable[tuple[int, Box]]) -> Box:

@@ -8,13 +8,13 @@ equal pages, as long as both are the same.
 
 The traps: a file that is no image is read by Tesseract as a list of names of images, wherever they lie, so
 the first bytes are looked at before it runs; a few bytes may stand for an image of a billion points, so its
-memory, the size of what it writes and its time are bounded.
+memory, the size of what it writes and its time are bounded. The pages of a PDF are drawn within the bounds of
+`pdf_text`, each in a process of its own.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
+import itertools
 import os
 import re
 import shutil
@@ -22,12 +22,13 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hemicycle.digests import sha256_file
 from hemicycle.documents import Document
 from hemicycle.errors import InputError
 from hemicycle.sources.alto import pages_of
+from hemicycle.sources.pdf_text import draw_page
 from hemicycle.sources.scanned import Page, put_together
 from hemicycle.sources.volumes import File, Volume, document_of, volumes
 from hemicycle.sources.xml import FILE_LIMIT, parse, read_bytes
@@ -48,15 +49,12 @@ _MODELS = {
 SECONDS = 1_800
 MEMORY = 4 * 2**20
 
-#: Points to an inch at which a page of a PDF is drawn, and the most that one may have.
-DENSITY = 300
-POINTS = 100_000_000
-
 
 def read(folder: Path, card: Card) -> Iterator[Document]:
     """One document a folder of images.
 
     Raises:
+        DeclarationError: a file is a PDF, and the library that draws its pages is not installed.
         InputError: Tesseract or its model is not there, a file is no image, or Tesseract fails on it.
     """
     model = _model(card.language)
@@ -79,8 +77,7 @@ def _pages(volume: Volume, model: str) -> Iterator[Page]:
         with tempfile.TemporaryDirectory() as scratch:
             if file.path.suffix.lower() == ".pdf":
                 for number, drawn in enumerate(_drawn(file, Path(scratch)), 1):
-                    anchor = f"{file.path.stem}#{number}"
-                    yield from _recognised(File(drawn, f"{file.place}, page {number}"), model, anchor)
+                    yield from _recognised(drawn, model, f"{file.path.stem}#{number}")
             else:
                 yield from _recognised(file, model, file.path.stem)
 
@@ -159,40 +156,11 @@ def _tesseract(*words: str, out: Path | None = None, place: str | None = None) -
         return said.read(1_000_000).decode("utf-8", "replace")
 
 
-def _drawn(file: File, scratch: Path) -> Iterator[Path]:
+def _drawn(file: File, scratch: Path) -> Iterator[File]:
     """The pages of a PDF as images, one on disk at a time."""
-    if importlib.util.find_spec("pypdfium2") is None:
-        raise InputError(
-            "the pages of a PDF are drawn by pypdfium2, which is not installed",
-            place=file.place,
-            remedy="Install it with `pip install pypdfium2`, or give the pages as images.",
-        )
-    pdfium: Any = importlib.import_module("pypdfium2")
-    try:
-        document = pdfium.PdfDocument(file.path)
-    except pdfium.PdfiumError as error:
-        raise _no_page(file, str(error)) from None
     image = scratch / "page.pgm"
-    try:
-        for number in range(len(document)):
-            try:
-                page = document[number]
-                width, height = (side * DENSITY / 72 for side in page.get_size())
-                if not 0 < width * height <= POINTS:
-                    raise _no_page(file, f"page {number + 1} has {width:.0f} × {height:.0f} points")
-                grey = page.render(scale=DENSITY / 72, grayscale=True).to_numpy()
-            except pdfium.PdfiumError as error:
-                raise _no_page(file, str(error)) from None
-            grey = grey.reshape(grey.shape[0], -1)
-            image.write_bytes(f"P5 {grey.shape[1]} {grey.shape[0]} 255\n".encode() + grey.tobytes())
-            yield image
-    finally:
-        document.close()
-
-
-def _no_page(file: File, why: str) -> InputError:
-    return InputError(
-        f"the PDF cannot be drawn: {why[:200]}",
-        place=file.place,
-        remedy="Fetch it again, or give its pages as images.",
-    )
+    for number in itertools.count(1):
+        place = f"{file.place}, page {number}"
+        if not draw_page(file.path, number, image, place):
+            return
+        yield File(image, place)
