@@ -134,18 +134,20 @@ def explain(document: str, folder: Path, as_json: bool) -> None:
 def retune(corpus: str, bounds: tuple[str, ...], folder: Path, as_json: bool) -> None:
     """Say what a CORPUS would keep with other bounds, from stored measures; no text is read.
 
-    Copies are not looked for. To keep a bound, write it into a set of rules of the project's own.
+    A RULE without its set is moved in every set that has one of that name; SET/RULE is one rule. Copies are
+    not looked for. To keep a bound, write it into a set of rules of the project's own.
 
     \b
     Examples:
       hemicycle curate retune debats "few-letters: letter_share >= 0.5"
-      hemicycle curate retune debats "symbols: symbol_share <= 0.2" "too-short: words >= 50"
+      hemicycle curate retune debats "symbols: symbol_share <= 0.2" "parliamentary/too-short: words >= 50"
     """
     from hemicycle.curate.retune import effect, retuned, to_json
 
     session = Session(folder)
     before = _rules(session, corpus)
     after = retuned(before, bounds)
+    moved = [new.name for old, new in zip(before, after, strict=True) if new is not old]
     sources = session.project.declaration.corpora[corpus].sources
     made = _standing(session, "annotated")
     effects = [effect(source, made[source], before, after) for source in sources if source in made]
@@ -154,8 +156,11 @@ def retune(corpus: str, bounds: tuple[str, ...], folder: Path, as_json: bool) ->
             f"nothing of corpus “{corpus}” is annotated yet", remedy="Run `hemicycle curate` once."
         )
     if as_json:
-        print_json({"corpus": corpus, "sources": {e.source: to_json(e) for e in effects}})
+        print_json(
+            {"corpus": corpus, "rules": moved, "sources": {e.source: to_json(e) for e in effects}}
+        )
         return
+    click.echo(f"moved: {', '.join(moved)}")
     print_table(
         ["source", "kept", "would keep", "characters", "would keep", "back", "gone"],
         [[e.source, *e.documents, *e.characters, *e.moved] for e in effects],
