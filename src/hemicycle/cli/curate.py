@@ -96,21 +96,40 @@ def explain(document: str, folder: Path, as_json: bool) -> None:
       hemicycle curate explain manpages-fr:ls.1 --json
     """
     from hemicycle.curate.explain import explain as room_explain
+    from hemicycle.curate.explain import refusal
+    from hemicycle.rights.explanations import explanations
 
     session = Session(folder)
-    told = []
-    for name, made in _standing(session, "corpus").items():
-        rules = _rules(session, name)
-        if found := room_explain(document, name, made, rules):
+    told, refused = [], []
+    made = _last(session, "corpus")
+    behind = sorted(name for name, (_, fresh) in made.items() if not fresh)
+    for name, (place, _) in made.items():
+        if found := room_explain(document, name, place, _rules(session, name)):
             told.append(found)
-    if not told:
+    for name, (place, _) in _last(session, "admitted").items():
+        if held := refusal(document, name, place / "refused.parquet"):
+            refused.append(held)
+    if not told and not refused:
         raise DeclarationError(
             f"no corpus has seen the document {document}",
-            remedy="`hemicycle clear --documents` lists the ids, and says whether rights hold it back.",
+            remedy=" ".join(
+                [
+                    *(f"Corpus {name} is not up to date: run `hemicycle curate`." for name in behind),
+                    "`hemicycle clear --documents` lists the ids, and says whether rights hold it back.",
+                ]
+            ),
         )
+    reasons = explanations()
     if as_json:
-        print_json({"document": document, "corpora": [dataclasses.asdict(one) for one in told]})
+        corpora = [{**dataclasses.asdict(one), "up_to_date": one.corpus not in behind} for one in told]
+        held_back = [{**dataclasses.asdict(one), **reasons.get(one.explanation, {})} for one in refused]
+        print_json({"document": document, "corpora": corpora, "refused": held_back})
         return
+    for name in behind:
+        click.echo(f"corpus {name} is not up to date: run `hemicycle curate`; this is of the last one made")
+    for held in refused:
+        why = reasons.get(held.explanation, {}).get("en", held.explanation)
+        click.echo(f"{cell(document)} is held back from corpus {held.corpus} by rights ({held.verdict}): {why}")
     for one in told:
         said = f"kept ({one.split})" if one.state == "kept" else f"dropped: {', '.join(one.why)}"
         click.echo(f"{cell(document)} in corpus {one.corpus}: {cell(said)}")
@@ -134,28 +153,33 @@ def explain(document: str, folder: Path, as_json: bool) -> None:
 def retune(corpus: str, bounds: tuple[str, ...], folder: Path, as_json: bool) -> None:
     """Say what a CORPUS would keep with other bounds, from stored measures; no text is read.
 
-    Copies are not looked for. To keep a bound, write it into a set of rules of the project's own.
+    A RULE without its set is moved in every set that has one of that name; SET/RULE is one rule. Copies are
+    not looked for. To keep a bound, write it into a set of rules of the project's own.
 
     \b
     Examples:
       hemicycle curate retune debats "few-letters: letter_share >= 0.5"
-      hemicycle curate retune debats "symbols: symbol_share <= 0.2" "too-short: words >= 50"
+      hemicycle curate retune debats "symbols: symbol_share <= 0.2" "parliamentary/too-short: words >= 50"
     """
     from hemicycle.curate.retune import effect, retuned, to_json
 
     session = Session(folder)
     before = _rules(session, corpus)
     after = retuned(before, bounds)
+    moved = [new.name for old, new in zip(before, after, strict=True) if new is not old]
     sources = session.project.declaration.corpora[corpus].sources
     made = _standing(session, "annotated")
     effects = [effect(source, made[source], before, after) for source in sources if source in made]
     if not effects:
-        raise DeclarationError(
-            f"nothing of corpus “{corpus}” is annotated yet", remedy="Run `hemicycle curate` once."
-        )
+        made_before = _last(session, "annotated").keys() & set(sources)
+        said = "is not up to date" if made_before else "has nothing annotated yet"
+        raise DeclarationError(f"corpus “{corpus}” {said}", remedy=f"Run `hemicycle curate {corpus}`.")
     if as_json:
-        print_json({"corpus": corpus, "sources": {e.source: to_json(e) for e in effects}})
+        print_json(
+            {"corpus": corpus, "rules": moved, "sources": {e.source: to_json(e) for e in effects}}
+        )
         return
+    click.echo(f"moved: {', '.join(moved)}")
     print_table(
         ["source", "kept", "would keep", "characters", "would keep", "back", "gone"],
         [[e.source, *e.documents, *e.characters, *e.moved] for e in effects],
@@ -220,8 +244,10 @@ def report(corpora: tuple[str, ...], out: Path | None, folder: Path, as_json: bo
     rules = {name: _rules(session, name) for name in names}
     made = _standing(session, "corpus")
     if missing := [name for name in names if name not in made]:
+        # A page quotes texts, so it is not made of a corpus that may hold what has since been withdrawn.
+        said = "up to date" if missing[0] in _last(session, "corpus") else "made yet"
         raise DeclarationError(
-            f"corpus “{missing[0]}” is not made yet", remedy=f"Run `hemicycle curate {missing[0]}` first."
+            f"corpus “{missing[0]}” is not {said}", remedy=f"Run `hemicycle curate {missing[0]}` first."
         )
     told = {name: make_report(name, _report_inputs(session, name, made[name]), rules[name]) for name in names}
     if as_json:
@@ -272,3 +298,23 @@ def _standing(session: Session, stage: str, verb: str = "curate") -> dict[str, P
     steps = [s for s in session.flow.up_to(verb) if s.stage == stage]
     outcomes = session.pipeline().look(steps)
     return {o.step.name: o.folder for o in outcomes if o.step.stage == stage and o.folder}
+
+
+def _last(session: Session, stage: str) -> dict[str, tuple[Path, bool]]:
+    """The artefacts of a stage by name, each with whether it is up to date: what stands, else the last one
+    that was made and is still there, after its files were compared with the ledger."""
+    pipeline = session.pipeline()
+    outcomes = pipeline.look([s for s in session.flow.up_to("curate") if s.stage == stage])
+    wanted = [o for o in outcomes if o.step.stage == stage]
+    made = {s.subject.name: s for s in session.ledger.current().values() if s.subject.stage == stage}
+    found = {}
+    for outcome in wanted:
+        name = outcome.step.name
+        if outcome.folder:
+            found[name] = (outcome.folder, True)
+        elif name in made:
+            folder = session.store.artefact(stage, name, made[name].subject.key)
+            if folder.exists():
+                pipeline.check(folder, made[name])
+                found[name] = (folder, False)
+    return found

@@ -47,11 +47,32 @@ def explain(document: str, corpus: str, folder: Path, rules: Sequence[Rule]) -> 
     return None
 
 
+@dataclass(frozen=True)
+class Refused:
+    """A document that rights held back from a corpus: the verdict and the code of its reason."""
+
+    corpus: str
+    source: str
+    verdict: str
+    explanation: str
+
+
+def refusal(document: str, corpus: str, refused: Path) -> Refused | None:
+    """What `refused.parquet` of the gate says of the document; None where it was not refused."""
+    rows = pl.scan_parquet(refused).filter(pl.col("id") == document)
+    for row in rows.select("source", "verdict", "explanation").head(1).collect().to_dicts():
+        return Refused(corpus, **row)
+    return None
+
+
 def _told(found: pl.DataFrame, corpus: str, state: Literal["kept", "dropped"], rules: Sequence[Rule]) -> Told:
     row = found.row(0, named=True)
     measured = found.select("kind", "language", "signals").unnest("signals")
     bounds = {}
     for rule in rules:
+        if rule.bound.column not in measured.columns:
+            # A corpus of an earlier version has no such measure.
+            continue
         held, breaks = measured.select(held_to(rule).alias("held"), broken(rule).alias("breaks")).row(0)
         if held:
             bounds[rule.name] = (rule.keep, row["signals"][rule.bound.column], not breaks)

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from hemicycle.curate.corpus import failed_rules
-from hemicycle.curate.rules import Rule, parse_keep
+from hemicycle.curate.rules import Bound, Rule, parse_keep
 from hemicycle.errors import DeclarationError, did_you_mean
 
 #: Documents named of those that would come back or go.
@@ -20,24 +20,33 @@ EXAMPLES = 5
 def retuned(rules: Sequence[Rule], changes: Sequence[str]) -> list[Rule]:
     """The rules with some bounds moved, each change written ``RULE: measure <= number``.
 
+    A name with its set (``french/too-short``) moves that rule; one without moves the rule in every set that
+    has it. What did not move is the same object.
+
     Raises DeclarationError for a rule that is not among them, or what is no bound.
     """
-    named = {rule.name: rule for rule in rules} | {rule.name.partition("/")[2]: rule for rule in rules}
-    moved: dict[str, Rule] = {}
+    named: dict[str, list[str]] = {}
+    for rule in rules:
+        for name in (rule.name, rule.name.partition("/")[2]):
+            named.setdefault(name, []).append(rule.name)
+    moved: dict[str, tuple[str, Bound]] = {}
     for change in changes:
         name, colon, keep = (part.strip() for part in change.partition(":"))
         if not colon or name not in named:
-            known = [rule.name for rule in rules]
+            known = ", ".join(rule.name for rule in rules)
             raise DeclarationError(
                 f"“{change}” moves no rule of this corpus",
-                remedy=did_you_mean(name, known) or f"Write RULE: BOUND. Rules: {', '.join(known)}.",
+                remedy=did_you_mean(name, named) or f"Write RULE: BOUND. Rules: {known or 'none'}.",
             )
-        rule = named[name]
         try:
-            moved[rule.name] = replace(rule, keep=keep, bound=parse_keep(keep))
+            bound = parse_keep(keep)
         except ValueError as problem:
             raise DeclarationError(f"“{keep}” {problem}") from None
-    return [moved.get(rule.name, rule) for rule in rules]
+        moved |= dict.fromkeys(named[name], (keep, bound))
+    return [
+        replace(rule, keep=moved[rule.name][0], bound=moved[rule.name][1]) if rule.name in moved else rule
+        for rule in rules
+    ]
 
 
 @dataclass(frozen=True)
