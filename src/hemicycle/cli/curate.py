@@ -129,7 +129,7 @@ def explain(document: str, folder: Path, as_json: bool) -> None:
         click.echo(f"corpus {name} is not up to date: run `hemicycle curate`; this is of the last one made")
     for held in refused:
         why = reasons.get(held.explanation, {}).get("en", held.explanation)
-        click.echo(f"{cell(document)} is held back from corpus {held.corpus} by rights ({held.verdict}): {why}")
+        click.echo(f"{cell(document)} is held back from corpus {held.corpus} ({held.verdict}): {why}")
     for one in told:
         said = f"kept ({one.split})" if one.state == "kept" else f"dropped: {', '.join(one.why)}"
         click.echo(f"{cell(document)} in corpus {one.corpus}: {cell(said)}")
