@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -204,7 +205,8 @@ def test_an_interrupt_cancels_the_array_and_keeps_its_number(scheduler, tmp_path
     def interrupt(seconds):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hemicycle.engines.slurm.time.sleep", interrupt)
+    # Not `time.sleep` itself: a subprocess that is waited for sleeps too.
+    monkeypatch.setattr("hemicycle.engines.slurm.time", SimpleNamespace(sleep=interrupt))
     with pytest.raises(KeyboardInterrupt):
         run(scheduler, "double", tmp_path)
     assert (tmp_path / "bin" / "cancelled").read_text() == "4711\n"
