@@ -20,6 +20,9 @@ from hemicycle.project import Declared, Name, load_toml
 
 SITES = "sites.toml"
 
+#: A site in one line, since a remedy is one.
+_EXAMPLE = '`sites.my-centre = { scheduler = "slurm", account = "abc@cpu", partition = "cpu_p1" }`'
+
 #: What goes into a `#SBATCH` line is one word: a space or a line end would begin another option.
 _Word = Annotated[str, StringConstraints(pattern=r"^[\w@.:/,+-]+$")]
 
@@ -67,11 +70,10 @@ def slurm_site(folder: Path, name: str | None) -> Site:
         return next(iter(sites.values()))
     if name in sites:
         return sites[name]
+    which = f"Say which with --site: {', '.join(sites)}."
     raise DeclarationError(
-        f"there is no site “{name}” with Slurm" if name else f"{len(sites)} sites have Slurm",
+        f"there is no site “{name}” with Slurm" if name else f"{len(sites) or 'no'} sites have Slurm",
         place=str(folder / SITES),
         remedy=(name and did_you_mean(name, sites))
-        or (
-            f"Say which with --site: {', '.join(sites)}." if sites else "Declare one: `hemicycle run --help`."
-        ),
+        or (which if sites else f"Write there {_EXAMPLE}; see docs/run.md."),
     )

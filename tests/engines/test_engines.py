@@ -2,9 +2,12 @@
 
 import os
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from hemicycle.cli.session import How
 from hemicycle.engines import Local, Task
 from hemicycle.engines.slurm import Slurm, array_script
 from hemicycle.errors import DeclarationError, HemicycleError, InputError
@@ -33,27 +36,44 @@ def run(engine, function, tmp_path, count=6):
     )
 
 
+_SBATCH = """\
+import os, pathlib, re, shlex, subprocess, sys
+script = pathlib.Path(sys.argv[-1])
+words = [w for l in script.read_text().splitlines() if l.startswith("#SBATCH")
+         for w in shlex.split(l.removeprefix("#SBATCH"), comments=True)]
+options = dict(re.fullmatch("--([a-z-]+)=(.+)", word).groups() for word in words)
+with open(HERE / "submitted", "a") as f:
+    f.write(options["job-name"] + "\\n")
+output = options["output"].replace("%%", "\\0")
+for n in reversed(range(int(re.match(r"0-(\\d+)%", options["array"])[1]) + 1)):
+    with open(output.replace("%a", str(n)).replace("\\0", "%"), "wb") as log:
+        subprocess.run(["bash", script], stdout=log, stderr=log,
+                       env={**os.environ, "SLURM_ARRAY_TASK_ID": str(n)})
+print("4711;cluster")
+"""
+
+GONE = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1"
+
+
+def command(folder, name, text):
+    (folder / name).write_text(f"#!/bin/bash\n{text}\n")
+    (folder / name).chmod(0o755)
+
+
 @pytest.fixture
 def scheduler(tmp_path, monkeypatch):
-    """An `sbatch` and a `squeue` that run the elements of an array at once, last first."""
+    """An `sbatch` that reads options as Slurm does and runs the elements of an array at once, last first; a
+    `squeue` that knows no job."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    scripts = {
-        "sbatch": """#!/bin/bash
-script="${@: -1}"
-last=$(sed -n 's/^#SBATCH --array=0-\\([0-9]*\\)%.*/\\1/p' "$script")
-for n in $(seq "$last" -1 0); do
-  SLURM_ARRAY_TASK_ID=$n bash "$script" >"$(dirname "$script")/$n.log" 2>&1
-done
-echo "4711;cluster"
-""",
-        "squeue": "#!/bin/bash\nexit 1\n",
-    }
-    for name, text in scripts.items():
-        (folder / name).write_text(text)
-        (folder / name).chmod(0o755)
+    python = f"import pathlib\nHERE = pathlib.Path({str(folder)!r})\n"
+    (folder / "sbatch").write_text(f"#!{sys.executable}\n{python}{_SBATCH}")
+    (folder / "sbatch").chmod(0o755)
+    command(folder, "squeue", GONE)
+    command(folder, "scancel", f"echo $1 >> {folder}/cancelled")
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    monkeypatch.setattr("hemicycle.engines.slurm._PATIENCE", (0.01, 0.01))
     return Slurm(Site(scheduler="slurm", account="abc@cpu"))
 
 
@@ -103,6 +123,102 @@ def test_a_worker_that_is_killed_costs_only_what_it_was_at(local, tmp_path):
     assert set(before) <= set(numbers(tmp_path / "log"))
 
 
+@pytest.mark.parametrize(
+    ("function", "sentence"),
+    [
+        ("divide", "part-0 failed: ZeroDivisionError"),
+        ("fill", "part-0 could not go on: No space left on device"),
+    ],
+)
+def test_an_error_that_nobody_foresaw_is_a_sentence_too(engine, tmp_path, function, sentence):
+    with pytest.raises(HemicycleError, match=sentence) as caught:
+        run(engine, function, tmp_path, 1)
+    assert "Traceback" in Path(caught.value.place).read_text()
+
+
+@pytest.mark.parametrize("function", ["interrupted", "leave"])
+def test_what_ends_a_process_is_no_error_of_a_task(tmp_path, function):
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        run(Local(1), function, tmp_path, 1)
+    assert not list((tmp_path / "results").glob("*.error"))
+
+
+def test_a_name_or_a_folder_of_several_words_is_one_to_slurm(scheduler, tmp_path):
+    folder = tmp_path / "the work #1, 100%a"
+    scheduler.map(f"{WORK}:double", tasks(tmp_path / "log", 2), folder, what="count lines")
+    assert (tmp_path / "bin" / "submitted").read_text() == "hemicycle-count-lines\n"
+    assert len(list(folder.glob("array-*.1.log"))) == 1
+
+
+@pytest.mark.parametrize("name", ["l'assemblée", 'a"b', "a\\b", "a\nb"])
+def test_a_folder_that_slurm_cannot_be_told_is_refused(scheduler, tmp_path, name):
+    with pytest.raises(DeclarationError, match="Slurm cannot be told a path"):
+        scheduler.map(f"{WORK}:double", tasks(tmp_path / "log", 1), tmp_path / name, what="test")
+    assert not (tmp_path / "bin" / "submitted").exists()
+
+
+def test_a_queue_that_does_not_answer_once_is_asked_again(scheduler, tmp_path):
+    folder = tmp_path / "bin"
+    command(folder, "sbatch", "echo 4711")
+    command(folder, "squeue", f"echo >> {folder}/asked; (($(wc -l < {folder}/asked) < 4)) && exit 1; {GONE}")
+    with pytest.raises(HemicycleError, match="ended without a result"):
+        run(scheduler, "double", tmp_path)
+    assert len((folder / "asked").read_text().splitlines()) == 4
+
+
+def test_a_queue_that_never_answers_is_given_up_and_the_job_is_kept(scheduler, tmp_path):
+    command(tmp_path / "bin", "sbatch", "echo 4711")
+    command(tmp_path / "bin", "squeue", "exit 1")
+    with pytest.raises(HemicycleError, match="no longer says whether the job 4711") as caught:
+        run(scheduler, "double", tmp_path)
+    assert Path(caught.value.place).read_text() == "4711"
+
+
+def test_an_array_that_is_still_queued_is_waited_for_and_not_submitted_again(scheduler, tmp_path):
+    folder, results = tmp_path / "bin", tmp_path / "results"
+    run(Local(1), "double", tmp_path, 6)
+    done = {path: path.read_bytes() for path in results.glob("part-*.json")}
+    for path in done:
+        path.rename(folder / path.name)
+    (results / "array-0123456789ab.job").write_text("4710")
+    command(
+        folder,
+        "squeue",
+        f"[[ $3 == 4710 ]] && mv {folder}/part-*.json {results} && echo 4710 && exit; exit 1",
+    )
+    assert [r["double"] for r in run(scheduler, "double", tmp_path)] == [0, 2, 4, 6, 8, 10]
+    assert not (folder / "submitted").exists()
+    assert not list(results.glob("*.job"))
+
+
+def test_what_a_queued_array_left_undone_is_submitted(scheduler, tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "array-0123456789ab.job").write_text("4710")
+    run(scheduler, "double", tmp_path)
+    assert numbers(tmp_path / "log") == [0, 1, 2, 3, 4, 5]
+
+
+def test_an_interrupt_cancels_the_array_and_keeps_its_number(scheduler, tmp_path, monkeypatch):
+    command(tmp_path / "bin", "sbatch", "echo 4711")
+    command(tmp_path / "bin", "squeue", "echo 4711")
+
+    def interrupt(seconds):
+        raise KeyboardInterrupt
+
+    # Not `time.sleep` itself: a subprocess that is waited for sleeps too.
+    monkeypatch.setattr("hemicycle.engines.slurm.time", SimpleNamespace(sleep=interrupt))
+    with pytest.raises(KeyboardInterrupt):
+        run(scheduler, "double", tmp_path)
+    assert (tmp_path / "bin" / "cancelled").read_text() == "4711\n"
+    assert [p.read_text() for p in (tmp_path / "results").glob("array-*.job")] == ["4711"]
+
+
+def test_arrays_of_other_tasks_have_other_lists(scheduler, tmp_path):
+    run(scheduler, "double", tmp_path, 2)
+    run(scheduler, "double", tmp_path, 4)
+    assert len(list((tmp_path / "results").glob("array-*.jsonl"))) == 2
+
+
 def test_a_refused_job_says_why(scheduler, tmp_path):
     (tmp_path / "bin" / "sbatch").write_text("#!/bin/bash\necho 'invalid account' >&2\nexit 1\n")
     with pytest.raises(HemicycleError, match="Slurm refused the job: invalid account"):
@@ -125,12 +241,18 @@ def test_the_script_is_what_a_person_would_write(tmp_path):
         setup=["module load python/3.11.5"],
         container="/images/hemicycle.sif",
     )
-    script = array_script(site, "annotate", 40, tmp_path / "tasks.jsonl", tmp_path).split("\n")
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "store").mkdir()
+    parts = [Task(str(n), {"files": [f"{tmp_path}/store/{n}"]}) for n in range(40)]
+    listing = tmp_path / "scratch" / "tasks.jsonl"
+    script = array_script(site, "annotate", parts, listing).split("\n")
     assert script[:3] == ["#!/bin/bash", "#SBATCH --job-name=hemicycle-annotate", "#SBATCH --array=0-39%12"]
     assert {"#SBATCH --account=abc@cpu", "#SBATCH --time=01:30:00", "module load python/3.11.5"} <= set(
         script
     )
-    assert script[-2].startswith(f"apptainer exec --bind {tmp_path} /images/hemicycle.sif ")
+    assert script[-2].startswith(
+        f"apptainer exec --bind {tmp_path}/scratch --bind {tmp_path}/store /images/hemicycle.sif python -m "
+    )
     assert script[-2].endswith("$SLURM_ARRAY_TASK_ID")
 
 
@@ -143,6 +265,21 @@ def test_a_site_is_named_or_the_only_one(tmp_path):
     with pytest.raises(DeclarationError, match="jean-zai") as caught:
         slurm_site(tmp_path, "jean-zai")
     assert caught.value.remedy == "Did you mean “jean-zay”?"
+
+
+@pytest.mark.parametrize("name", [None, "jean-zay"])
+def test_without_a_site_the_remedy_is_a_table_that_can_be_written(tmp_path, name):
+    with pytest.raises(DeclarationError, match="Slurm") as caught:
+        slurm_site(tmp_path, name)
+    assert "docs/run.md" in caught.value.remedy
+    (tmp_path / "sites.toml").write_text(caught.value.remedy.split("`")[1])
+    assert slurm_site(tmp_path, None).account == "abc@cpu"
+
+
+@pytest.mark.parametrize("on", ["local", "ray"])
+def test_a_site_without_slurm_is_refused(tmp_path, on):
+    with pytest.raises(DeclarationError, match="--site jean-zay"):
+        How(on=on, site="jean-zay").engine(tmp_path)
 
 
 @pytest.mark.parametrize("value", ["a b", "x\n#SBATCH --uid=0", ""])

@@ -1,5 +1,6 @@
 """Functions that the tests of engines run as tasks."""
 
+import errno
 import os
 import signal
 from pathlib import Path
@@ -26,3 +27,19 @@ def die_once(number, log):
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return double(number, log)
+
+
+def divide(number, log):
+    return {"result": number // 0}
+
+
+def fill(number, log):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), log)
+
+
+def interrupted(number, log):
+    raise KeyboardInterrupt
+
+
+def leave(number, log):
+    raise SystemExit(3)

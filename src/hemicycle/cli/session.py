@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 import click
 
 from hemicycle.engines import Engine, Local
-from hemicycle.errors import InputError, IntegrityError
+from hemicycle.errors import DeclarationError, InputError, IntegrityError
 from hemicycle.flow import Flow
 from hemicycle.governance.complaint_entry import admit_steps
 from hemicycle.governance.complaint_files import FOLDER as COMPLAINTS
@@ -51,6 +51,11 @@ class How:
 
     def engine(self, folder: Path) -> Engine:
         """Where the parts of data stages run. Raises DeclarationError where that is not to be had."""
+        if self.site is not None and self.on != "slurm":
+            raise DeclarationError(
+                f"--site {self.site} says which Slurm to use, and the work does not run on Slurm",
+                remedy="Add `--on slurm`, or leave `--site` out.",
+            )
         if self.on == "ray":
             from hemicycle.engines.on_ray import OnRay
 

@@ -7,8 +7,10 @@ that a sentence written on another machine reaches the person who waits.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,22 +79,39 @@ def move_outputs(tasks: Sequence[Task], work: Path, out: Path) -> None:
 
 
 def run_task(function: str, task: Task, folder: Path) -> None:
-    """Run one task and write its result; an error of ours is written in its stead, beside it."""
+    """Run one task and write its result; an error is written in its stead, beside it."""
     path = result_path(function, task, folder)
     failure = path.with_suffix(".error")
     failure.unlink(missing_ok=True)
     try:
         figures = _named(function)(**task.arguments)
-    except HemicycleError as error:
-        told = {
-            "type": type(error).__name__,
-            "what": error.what,
-            "place": error.place,
-            "remedy": error.remedy,
-        }
+        write_aside(path, json.dumps(figures, ensure_ascii=False).encode("utf-8"))
+    except Exception as error:
+        said = (
+            error if isinstance(error, HemicycleError) else _unforeseen(error, task, path.with_suffix(".log"))
+        )
+        told = {"type": type(said).__name__, "what": said.what, "place": said.place, "remedy": said.remedy}
         write_aside(failure, json.dumps(told, ensure_ascii=False).encode("utf-8"))
-        return
-    write_aside(path, json.dumps(figures, ensure_ascii=False).encode("utf-8"))
+
+
+def _unforeseen(error: Exception, task: Task, log: Path) -> HemicycleError:
+    """An error that is not ours, as a sentence; where in the code it came from is written to `log`."""
+    # A full disk is what is told here, and has no room for more.
+    with contextlib.suppress(OSError):
+        write_aside(log, "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace"))
+    if isinstance(error, OSError) and error.strerror:
+        at = f" ({error.filename})" if error.filename else ""
+        return HemicycleError(
+            f"the task {task.name} could not go on: {error.strerror}{at}",
+            place=str(log),
+            remedy="Mend that and run again: what other tasks finished is kept.",
+        )
+    last = traceback.format_exception_only(error)[-1].strip()
+    return HemicycleError(
+        f"the task {task.name} failed: {last}",
+        place=str(log),
+        remedy="Hemicycle did not foresee this: report it with that file.",
+    )
 
 
 def results(function: str, tasks: Sequence[Task], folder: Path) -> list[dict[str, Any]]:
