@@ -4,6 +4,7 @@ for which a server on this machine stands in."""
 import hashlib
 import io
 import json
+import random
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -41,7 +42,9 @@ def fill_in(card, **lines):
 def petit(tmp_path):
     folder = new(tmp_path / "Mes Textes")
     for n in range(6):
-        text = "\n\n".join(PARAGRAPH.format(n=f"numéro {n}-{i}") for i in range(8))
+        # In another order each time: nearly equal texts would go as copies.
+        words = [random.Random(8 * n + i).sample(PARAGRAPH.split(), len(PARAGRAPH.split())) for i in range(8)]
+        text = "\n\n".join(" ".join(paragraph).capitalize() + "." for paragraph in words)
         (folder / "textes" / f"récit {n}.txt").write_text(text, "utf-8")
     (folder / "textes" / "conte.md").write_text(
         "---\ntitle: Le Conte\nauthor: Jeanne Essai\ndate: 2026-01-31\n---\n\n# Un\n\n" + PARAGRAPH * 4,
@@ -171,7 +174,8 @@ def french(tmp_path, archive):
 def test_french_collects_the_archive_and_a_signed_card_makes_it_a_corpus(french, archive):
     card = french / "sources" / "an-15.toml"
     assert hemicycle("curate", "--project", french, check=False).returncode == 3, "nobody has signed yet"
-    fill_in(card, attested_by='"Jeanne Essai"')
+    offered = '{ url = "https://data.example/", quote = "Données à télécharger", read_on = 2026-11-20 }'
+    fill_in(card, attested_by='"Jeanne Essai"', offered=offered)
     said = json.loads(hemicycle("curate", "--project", french, "--json").stdout)
     assert said["corpus"]["francais"]["sources"]["an-15"]["documents"] == 8
     assert archive.asked == [None], "what was collected is not fetched again"

@@ -175,9 +175,7 @@ def retune(corpus: str, bounds: tuple[str, ...], folder: Path, as_json: bool) ->
         said = "is not up to date" if made_before else "has nothing annotated yet"
         raise DeclarationError(f"corpus “{corpus}” {said}", remedy=f"Run `hemicycle curate {corpus}`.")
     if as_json:
-        print_json(
-            {"corpus": corpus, "rules": moved, "sources": {e.source: to_json(e) for e in effects}}
-        )
+        print_json({"corpus": corpus, "rules": moved, "sources": {e.source: to_json(e) for e in effects}})
         return
     click.echo(f"moved: {', '.join(moved)}")
     print_table(

@@ -23,11 +23,11 @@ import pyarrow.parquet as pq
 
 from hemicycle.curate.words import split_words, text_buffers
 from hemicycle.errors import DeclarationError, InputError
+from hemicycle.sources.huggingface import long_rows
 from hemicycle.sources.jsonl import SUFFIXES, json_object, lines
 
 #: Words in a run.
 RUN = 13
-MAX_FIELD_CHARACTERS = 64 * 2**20
 _ITEMS_AT_ONCE = 1_000
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
@@ -142,10 +142,9 @@ def _rows(path: Path, name: str) -> Iterator[Any] | None:
 
 
 def _table(path: Path, name: str, dialect: type[csv.Dialect]) -> Iterator[list[str]]:
-    csv.field_size_limit(MAX_FIELD_CHARACTERS)
     rows = csv.reader((line for _, line in lines(path, name)), dialect)
     try:
-        yield from rows
+        yield from long_rows(rows)
     except csv.Error as error:
         raise InputError(f"this is no table: {error}", place=f"{name}, line {rows.line_num}") from None
 

@@ -133,7 +133,7 @@ def _csv_documents(path: Path, origin: str, card: Card) -> Iterator[Document]:
     row_number = 0
     names: list[str] | None = None
     try:
-        for values in _long_rows(rows):
+        for values in long_rows(rows):
             place = f"{origin}, line {rows.line_num}"
             if names is None:
                 names = values
@@ -153,7 +153,7 @@ def _csv_documents(path: Path, origin: str, card: Card) -> Iterator[Document]:
         raise InputError(f"this is not CSV: {error}", place=f"{origin}, line {rows.line_num}") from None
 
 
-def _long_rows(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+def long_rows(rows: Iterator[list[str]]) -> Iterator[list[str]]:
     """Rows whose fields may be as long as `MAX_FIELD_CHARACTERS`.
 
     The limit is that of the whole process, and other readers refuse long fields by it: it is put back before
