@@ -61,6 +61,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "Source cards": declared.Card,
     "`[rights]`": declared.CardRights,
     "`store_limit`": declared.StoreLimit,
+    "`mix`": declared.Mix,
     "`[rights.terms]`": declared.Terms,
     "`[rights.offered]`": declared.Offer,
     "`[[rights.generators]]`": declared.Generator,
