@@ -226,7 +226,7 @@ def test_another_corpus_than_that_of_the_index_is_noticed(tmp_path, write_corpus
     )
     with pytest.raises(IntegrityError, match=r"kept/\w+/00000\.parquet"):
         trace(PLANTED, index, [other])
-    with pytest.raises(IntegrityError, match=r"novels\.parquet"):
+    with pytest.raises(IntegrityError, match=r"novels/00000\.parquet"):
         trace(NOVEL, index, [other])
 
 
