@@ -300,7 +300,7 @@ def test_the_command_line_ends_with_the_code_of_what_it_met(roots, tmp_path, cal
 
 
 def test_a_question_is_found_whatever_its_case_and_typography(evaluation):
-    asked = read_evaluations(evaluation)
+    asked, _ = read_evaluations(evaluation)
     texts = pa.array([f"{story(1)} {QUESTION.upper()}", story(2), QUESTION[:40]], pa.large_string())
     assert hits(texts, asked).tolist() == [[True, False], [False, False], [False, False]]
 
@@ -308,13 +308,45 @@ def test_a_question_is_found_whatever_its_case_and_typography(evaluation):
 def test_a_run_does_not_go_on_from_one_text_into_the_next(evaluation):
     half = len(QUESTION) // 2
     texts = pa.array([QUESTION[:half], QUESTION[half:]], pa.large_string())
-    assert not hits(texts, read_evaluations(evaluation)).any()
+    assert not hits(texts, read_evaluations(evaluation)[0]).any()
 
 
 def test_a_folder_without_evaluations_is_a_wrong_call(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(DeclarationError, match="no evaluation file"):
         read_evaluations(tmp_path)
+
+
+def test_the_texts_of_a_json_file_are_found_however_deep_they_stand(tmp_path):
+    paragraph = {"context": story(3), "qas": [{"id": "q1", "question": QUESTION}]}
+    (tmp_path / "piaf.json").write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}), "utf-8")
+    (tmp_path / "twice.json").write_text(json.dumps({"a": QUESTION})[:-1] + ', "a": "x"}', "utf-8")
+    asked, unread = read_evaluations(tmp_path)
+    texts = pa.array([QUESTION, story(3), story(2)], pa.large_string())
+    assert hits(texts, asked).tolist() == [[True, True], [True, False], [False, False]]
+    assert [(one.items, one.short) for one in asked] == [(3, 1), (2, 1)]
+    assert unread == []
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"a": 1}\n{"a": 2}', "[" * 100_000, "\ud800"])
+def test_a_json_file_that_is_none_is_refused_by_name(tmp_path, text):
+    (tmp_path / "piaf.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(InputError, match=r"piaf\.json"):
+        read_evaluations(tmp_path)
+
+
+def test_evaluation_files_of_another_form_are_named(roots, tmp_path, call, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(roots / "roots_fr_clair", tmp_path / "d" / "roots_fr_clair")
+    make_evaluation(tmp_path / "asked")
+    (tmp_path / "asked" / "<b>.xlsx").write_bytes(b"PK")
+    code, _, err = call("review", "d", "--evaluation", "asked")
+    assert code == 0
+    assert "not read of the evaluations: <b>.xlsx" in err
+    made = tmp_path / "d-review"
+    assert json.loads((made / "report.json").read_text("utf-8"))["evaluations_unread"] == ["<b>.xlsx"]
+    for page in ("report.html", "report.fr.html"):
+        assert "&lt;b&gt;.xlsx" in (made / page).read_text("utf-8")
 
 
 def test_every_bound_has_its_sentence_and_every_sentence_is_complete():

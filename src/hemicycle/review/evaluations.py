@@ -4,13 +4,16 @@ A run of 13 words that a document and an evaluation share is a hit, as in Brown 
 Few-Shot Learners" (2020), appendix C; words are compared without case, typography and figures, as near copies
 are. Every text field of an evaluation counts: question, passage and answer.
 
+A `.json` file has no rows; each text in it, however deep it stands, is an item.
+
 The trap is the short item. A question of eight words has no run of 13 and cannot be looked for: such items
-are counted, so that nobody takes silence for absence.
+are counted, so that nobody takes silence for absence. For the same reason files of another form are named.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +31,8 @@ from hemicycle.sources.jsonl import SUFFIXES, json_object, lines
 
 #: Words in a run.
 RUN = 13
+#: A `.json` file is read whole, so a larger one is refused.
+MAX_JSON_CHARACTERS = 64 * 2**20
 _ITEMS_AT_ONCE = 1_000
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
@@ -41,6 +46,7 @@ class _Tabs(csv.excel_tab):
 
 
 _TABLES = {".tsv": _Tabs, ".csv": csv.excel}
+_JSON = (".json", ".json.gz", ".json.zst")
 
 
 @dataclass(frozen=True)
@@ -53,25 +59,28 @@ class Evaluation:
     runs: Hashes
 
 
-def read_evaluations(folder: Path) -> list[Evaluation]:
-    """The evaluation files of a folder and the folders in it, in the order of their paths.
+def read_evaluations(folder: Path) -> tuple[list[Evaluation], list[str]]:
+    """The evaluation files of a folder and the folders in it, in the order of their paths, and the names of
+    the files that were not read because of their form.
 
     Raises:
         DeclarationError: there is none.
         InputError: one cannot be read.
     """
-    found = []
+    found, unread = [], []
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         name = path.relative_to(folder).as_posix()
         rows = _rows(path, name)
         if rows is not None:
             found.append(_evaluation(name, rows))
+        else:
+            unread.append(name)
     if not found:
         raise DeclarationError(
-            "there is no evaluation file in this folder (known: .jsonl, .tsv, .csv, .parquet)",
+            "there is no evaluation file in this folder (known: .jsonl, .json, .tsv, .csv, .parquet)",
             place=str(folder),
         )
-    return found
+    return found, unread
 
 
 def hits(texts: pa.ChunkedArray | pa.Array, evaluations: Sequence[Evaluation]) -> npt.NDArray[np.bool_]:
@@ -136,9 +145,35 @@ def _strings(value: Any, depth: int) -> Iterator[str]:
 def _rows(path: Path, name: str) -> Iterator[Any] | None:
     if path.name.lower().endswith(SUFFIXES):
         return (json_object(line, f"{name}, line {n}") for n, line in lines(path, name) if line.strip())
+    if path.name.lower().endswith(_JSON):
+        return _texts_of_json(path, name)
     if path.suffix.lower() in _TABLES:
         return _table(path, name, _TABLES[path.suffix.lower()])
     return _parquet(path, name) if path.suffix.lower() == ".parquet" else None
+
+
+def _texts_of_json(path: Path, name: str) -> Iterator[str]:
+    read, size = [], 0
+    for _, line in lines(path, name, max_bytes=MAX_JSON_CHARACTERS):
+        read.append(line)
+        size += len(line)
+        if size > MAX_JSON_CHARACTERS:
+            raise InputError(
+                f"the file is larger than {MAX_JSON_CHARACTERS >> 20} MiB, the most that is read whole",
+                place=name,
+                remedy="Write it as JSON Lines (.jsonl).",
+            )
+    try:
+        # Values without their keys: of a key that stands twice both texts are looked for.
+        value = json.loads("".join(read), object_pairs_hook=lambda pairs: [value for _, value in pairs])
+    except (ValueError, RecursionError) as error:
+        what = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise InputError(
+            f"this is not JSON: {what}",
+            place=name,
+            remedy="If it has one object a line, its name must end in .jsonl.",
+        ) from None
+    yield from _strings(value, 0)
 
 
 def _table(path: Path, name: str, dialect: type[csv.Dialect]) -> Iterator[list[str]]:

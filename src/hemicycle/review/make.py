@@ -110,7 +110,7 @@ def review(
     dataset = find_subsets(folder, _reading(asked, ""))
     cards = read_cards(dataset, policy, asked.umbrella)
     rules = [rule for one in load_sets(list(asked.rules)) for rule in one.rules]
-    evaluations = read_evaluations(asked.evaluation) if asked.evaluation is not None else []
+    evaluations, unread = read_evaluations(asked.evaluation) if asked.evaluation is not None else ([], [])
     corpus = read_corpora(asked.against)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".review-", dir=out) as scratch:
@@ -132,6 +132,7 @@ def review(
             "evaluations": [
                 {"file": flatten(e.name), "items": e.items, "too_short": e.short} for e in evaluations
             ],
+            "evaluations_unread": [flatten(name) for name in unread],
             "rules": _broken(rules, subsets),
             "verdicts": {v: sum(s["verdict"] == v for s in subsets) for v in VERDICTS},
             "unreadable": sum(one.counted is None for one in seen),
