@@ -205,13 +205,13 @@ def rules(names: tuple[str, ...], as_json: bool) -> None:
       hemicycle curate rules ./rules/ours.toml
     """
     from hemicycle.curate.rules import known_sets, load_sets
-    from hemicycle.curate.rules_page import rules_page
+    from hemicycle.curate.rules_page import rules_page, some_sets
 
     sets = load_sets(names or known_sets())
     if as_json:
         print_json({"sets": [dataclasses.asdict(one) for one in sets]})
     else:
-        click.echo(rules_page(sets))
+        click.echo(some_sets(sets) if names else rules_page(sets))
 
 
 @command.command()
