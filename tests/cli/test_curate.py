@@ -7,7 +7,8 @@ def test_the_command_names_the_rules_it_moved(project, call):
     assert call("curate", "--project", project)[0] == 0
     code, out, _ = call("curate", "retune", "lettres", "too-short: words >= 3", "--project", project)
     assert code == 0
-    assert out.startswith("moved: ") and "/too-short" in out
+    assert out.startswith("moved: ")
+    assert "/too-short" in out
     out = call("curate", "retune", "lettres", "too-short: words >= 3", "--project", project, "--json")[1]
     assert json.loads(out)["rules"]
 
@@ -37,3 +38,9 @@ def test_a_document_that_rights_refuse_is_explained_with_the_reason(refused, cal
     assert told["corpora"] == []
     assert told["refused"][0]["corpus"] == "lettres"
     assert told["refused"][0]["fr"]
+
+
+def test_a_report_is_written_or_printed_and_not_both(project, call):
+    code, _, err = call("curate", "report", "lettres", "--out", "x", "--json", "--project", project)
+    assert code == 2
+    assert "--out and --json cannot both be meant" in err

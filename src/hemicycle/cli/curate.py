@@ -129,7 +129,9 @@ def explain(document: str, folder: Path, as_json: bool) -> None:
         click.echo(f"corpus {name} is not up to date: run `hemicycle curate`; this is of the last one made")
     for held in refused:
         why = reasons.get(held.explanation, {}).get("en", held.explanation)
-        click.echo(f"{cell(document)} is held back from corpus {held.corpus} by rights ({held.verdict}): {why}")
+        click.echo(
+            f"{cell(document)} is held back from corpus {held.corpus} by rights ({held.verdict}): {why}"
+        )
     for one in told:
         said = f"kept ({one.split})" if one.state == "kept" else f"dropped: {', '.join(one.why)}"
         click.echo(f"{cell(document)} in corpus {one.corpus}: {cell(said)}")
@@ -175,9 +177,7 @@ def retune(corpus: str, bounds: tuple[str, ...], folder: Path, as_json: bool) ->
         said = "is not up to date" if made_before else "has nothing annotated yet"
         raise DeclarationError(f"corpus “{corpus}” {said}", remedy=f"Run `hemicycle curate {corpus}`.")
     if as_json:
-        print_json(
-            {"corpus": corpus, "rules": moved, "sources": {e.source: to_json(e) for e in effects}}
-        )
+        print_json({"corpus": corpus, "rules": moved, "sources": {e.source: to_json(e) for e in effects}})
         return
     click.echo(f"moved: {', '.join(moved)}")
     print_table(
@@ -238,6 +238,10 @@ def report(corpora: tuple[str, ...], out: Path | None, folder: Path, as_json: bo
     from hemicycle.curate.report_page import write_report
 
     session = Session(folder)
+    if out is not None and as_json:
+        raise DeclarationError(
+            "--out and --json cannot both be meant", remedy="--json prints the report and writes nothing."
+        )
     names = corpora or tuple(session.project.declaration.corpora)
     if out is not None and len(names) != 1:
         raise DeclarationError("--out takes the report of one corpus", remedy="Name the corpus.")
