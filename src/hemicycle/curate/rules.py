@@ -182,8 +182,8 @@ def load_sets(names: Sequence[str], folder: Path | None = None) -> list[RuleSet]
     `by-kind` stands for all sets of `kinds.toml`, each for documents of its kinds only.
 
     Raises:
-        DeclarationError: an unknown name, a wrong file (with its line), a file whose set has the name of one of the
-            package, or two sets of one name.
+        DeclarationError: an unknown name, a wrong file (with its line), a file whose set has the name of one
+            of the package, or two sets of one name.
     """
     sets: list[RuleSet] = []
     for name in names:
