@@ -33,8 +33,14 @@ def test_a_document_that_rights_refuse_is_explained_with_the_reason(refused, cal
     call("curate", "--project", refused)
     code, out, _ = call("curate", "explain", "textes:0.txt", "--project", refused)
     assert code == 0
-    assert "is held back from corpus lettres" in out
+    assert "is held back from corpus lettres by rights" in out
     told = json.loads(call("curate", "explain", "textes:0.txt", "--project", refused, "--json")[1])
     assert told["corpora"] == []
     assert told["refused"][0]["corpus"] == "lettres"
     assert told["refused"][0]["fr"]
+
+
+def test_a_report_is_written_or_printed_and_not_both(project, call):
+    code, _, err = call("curate", "report", "lettres", "--out", "x", "--json", "--project", project)
+    assert code == 2
+    assert "--out and --json cannot both be meant" in err

@@ -6,6 +6,7 @@ import json
 import polars as pl
 import pytest
 
+from hemicycle.curate import report_pictures
 from hemicycle.curate.report import Inputs, make_report
 from hemicycle.curate.report_page import write_report
 from hemicycle.curate.rules import Bound
@@ -185,3 +186,18 @@ def test_a_measure_without_a_value_counts_as_broken_and_is_in_no_bar(mixed):
     assert (bound["kept"], bound["broken"], bound["missing"]) == (0, 14, 14)
     assert bound["histogram"] is None
     assert bound["examples"] == {"kept": [], "broken": []}
+
+
+def test_an_axis_counts_in_words_of_its_size_and_an_unknown_period_is_named(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(report_pictures, "_png", lambda figure: drawn.append(figure) or b"")
+    line = {"documents": 1, "characters": 5_000_000, "tokens": None}
+    lines = [{**line, "name": "1880-1889"}, {**line, "name": None}]
+    list(report_pictures.pictures({"composition": {"period": lines}, "bounds": []}))
+    (axes,) = drawn[0].axes
+    drawn[0].canvas.draw()
+    assert axes.get_xlabel() == "char. (× 1 000 000)"
+    ticks = [tick.get_text() for tick in axes.get_xticklabels()]
+    assert "4" in ticks
+    assert axes.xaxis.get_offset_text().get_text() == ""
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["1880-1889", "non indiqué / not stated"]

@@ -21,7 +21,7 @@ from hemicycle.curate.rules import (
     parse_keep,
     sets_digest,
 )
-from hemicycle.curate.rules_page import rules_page
+from hemicycle.curate.rules_page import rules_page, some_sets
 from hemicycle.documents import Kind
 from hemicycle.errors import DeclarationError, HemicycleError, InputError
 
@@ -68,6 +68,9 @@ def mine(tmp_path, name="other", keep="top_ngram(2) <= 0.5", **changes):
         ("  50<=words<=100_000 ", Bound("words", 50, 100_000)),
         ("stop_words( fr ) >= 2", Bound("stop_words(fr)", 2, None)),
         ("0 <= words", Bound("words", 0, None)),
+        ("letter_share >= 1", Bound("letter_share", 1, None)),
+        ("symbol_share >= 2", Bound("symbol_share", 2, None)),
+        ("duplicate_lines <= 30", Bound("duplicate_lines", None, 30)),
     ],
 )
 def test_a_bound_is_read_as_it_is_written(keep, bound):
@@ -82,7 +85,12 @@ def test_a_bound_is_read_as_it_is_written(keep, bound):
         ("duplicate_ngrams <= 0.1", "takes one of 5"),
         ("words(3) >= 1", "takes no argument"),
         ("words", "is no bound"),
-        ("words > 20", "is no bound"),
+        ("words > 20", "the signs are “<=” and “>=”"),
+        ("2 <= words < 20", "the signs are"),
+        ("letter_share >= 0,6", "decimals follow a point"),
+        ("letter_share >= 60", "is a share, between 0 and 1"),
+        ("60 <= lines_of_few_words <= 80", "is a share"),
+        ("duplicate_ngrams(5) <= -0.1", "is a share"),
         ("words >= 1e400", "is no bound"),
         ("9 <= words <= 1", "nothing would be kept"),
         ("1 <= words >= 2", "two lower bounds"),
@@ -244,3 +252,18 @@ def test_the_page_of_rules_is_what_the_sets_say():
 def test_a_sentence_cannot_break_the_table_of_the_page(tmp_path):
     (rules,) = mine(tmp_path, **{"Autre.": "a | b\\nc."})
     assert "| a \\| b c. |" in rules_page([rules])
+
+
+def test_sets_that_are_asked_for_come_alone_with_the_measures_they_bind(tmp_path):
+    page = some_sets(mine(tmp_path))
+    assert "do not edit" not in page
+    assert "## `mine`" in page
+    assert "## `french`" not in page
+    assert "| `words` |" in page
+    assert "| `top_ngram(2, 3, 4)` |" in page
+    assert "letter_share" not in page
+
+
+def test_a_set_of_ones_own_cannot_bear_the_name_of_one_of_the_package(tmp_path):
+    with pytest.raises(DeclarationError, match="the package has a set of rules named “french”"):
+        mine(tmp_path, **{'"mine"': '"french"'})

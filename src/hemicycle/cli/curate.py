@@ -129,7 +129,9 @@ def explain(document: str, folder: Path, as_json: bool) -> None:
         click.echo(f"corpus {name} is not up to date: run `hemicycle curate`; this is of the last one made")
     for held in refused:
         why = reasons.get(held.explanation, {}).get("en", held.explanation)
-        click.echo(f"{cell(document)} is held back from corpus {held.corpus} ({held.verdict}): {why}")
+        click.echo(
+            f"{cell(document)} is held back from corpus {held.corpus} by rights ({held.verdict}): {why}"
+        )
     for one in told:
         said = f"kept ({one.split})" if one.state == "kept" else f"dropped: {', '.join(one.why)}"
         click.echo(f"{cell(document)} in corpus {one.corpus}: {cell(said)}")
@@ -203,13 +205,13 @@ def rules(names: tuple[str, ...], as_json: bool) -> None:
       hemicycle curate rules ./rules/ours.toml
     """
     from hemicycle.curate.rules import known_sets, load_sets
-    from hemicycle.curate.rules_page import rules_page
+    from hemicycle.curate.rules_page import rules_page, some_sets
 
     sets = load_sets(names or known_sets())
     if as_json:
         print_json({"sets": [dataclasses.asdict(one) for one in sets]})
     else:
-        click.echo(rules_page(sets))
+        click.echo(some_sets(sets) if names else rules_page(sets))
 
 
 @command.command()
@@ -236,6 +238,10 @@ def report(corpora: tuple[str, ...], out: Path | None, folder: Path, as_json: bo
     from hemicycle.curate.report_page import write_report
 
     session = Session(folder)
+    if out is not None and as_json:
+        raise DeclarationError(
+            "--out and --json cannot both be meant", remedy="--json prints the report and writes nothing."
+        )
     names = corpora or tuple(session.project.declaration.corpora)
     if out is not None and len(names) != 1:
         raise DeclarationError("--out takes the report of one corpus", remedy="Name the corpus.")

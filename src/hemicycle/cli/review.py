@@ -118,8 +118,9 @@ def command(
     )
     report = review(dataset, out, asked, taken=taken, engine=Local(), progress=progress())
     if unread := report["evaluations_unread"]:
+        named = ", ".join(cell(name) for name in unread[:5])
         more = f" and {len(unread) - 5} more" if len(unread) > 5 else ""
-        click.echo(f"not read of the evaluations: {', '.join(map(cell, unread[:5]))}{more}", err=True)
+        click.echo(f"not read of the evaluations: {named}{more}", err=True)
     if as_json:
         print_json(report)
     else:

@@ -60,7 +60,10 @@ def _composition(part: str, lines: list[dict[str, Any]]) -> bytes:
     axes.set_ylim(len(bars) - 0.4, -0.6)
     axes.set_xlim(0, 1.15 * max([*(line[amount] for line in bars), 1]))
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel({"tokens": "tokens", "characters": "char."}[amount], fontsize=8, color=INK)
+    size, unit = _unit(max(line[amount] for line in bars))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value / size:g}")
+    word = {"tokens": "tokens", "characters": "char."}[amount]
+    axes.set_xlabel(f"{word} ({unit})" if unit else word, fontsize=8, color=INK)
     return _png(figure)
 
 
@@ -111,6 +114,15 @@ def _png(figure: Any) -> bytes:
     return buffer.getvalue()
 
 
+def _unit(largest: int) -> tuple[int, str]:
+    """What an axis counts in, written in figures, which are the same in both languages."""
+    for size, unit in ((10**9, "× 1 000 000 000"), (10**6, "× 1 000 000"), (10**3, "× 1 000")):
+        if largest >= size:
+            return size, unit
+    return 1, ""
+
+
 def _short(name: str | None) -> str:
-    text = name or "?"
+    # Where a document says nothing, the page says so in its language; a picture has one label for both.
+    text = name or "non indiqué / not stated"
     return text if len(text) <= 36 else f"{text[:35]}…"

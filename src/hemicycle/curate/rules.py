@@ -39,6 +39,13 @@ _KEEP = re.compile(
     re.ASCII,
 )
 
+#: Measures that are shares of a whole. `symbol_share` is for each word, and `top_ngram` counts overlaps: both
+#: can be above 1.
+_SHARE = re.compile(
+    r"(?!symbol_share)[a-z0-9_]+_(?:share|lines)|lines_\w+|duplicate_\w+|language_\w+|ocr_quality|confidence",
+    re.ASCII,
+)
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -90,7 +97,7 @@ def parse_keep(keep: str) -> Bound:
     """
     match = _KEEP.fullmatch(" ".join(keep.split())) if len(keep) <= 200 else None
     if match is None or (match[1] is None and match[5] is None):
-        raise ValueError("is no bound such as “words >= 20” or “2 <= mean_word_length <= 11”")
+        raise ValueError(f"is no bound such as “words >= 20” or “2 <= mean_word_length <= 11”{_slip(keep)}")
     low, name, argument, sign, number = match.groups()
     if low is not None and sign == ">=":
         raise ValueError("puts two lower bounds on a measure; write “low <= measure <= high”")
@@ -109,7 +116,15 @@ def parse_keep(keep: str) -> Bound:
         at_least, at_most = at_most, None
     if at_least is not None and at_most is not None and at_least > at_most:
         raise ValueError("has a lower bound above its upper one: nothing would be kept")
+    if _SHARE.fullmatch(name) and ((at_least or 0) > 1 or (at_most is not None and at_most < 0)):
+        raise ValueError(f"keeps nothing: “{name}” is a share, between 0 and 1; write 0.6 for 60 %")
     return Bound(column, at_least, at_most)
+
+
+def _slip(keep: str) -> str:
+    if re.search(r"[<>](?!=)", keep):
+        return "; the signs are “<=” and “>=”"
+    return "; decimals follow a point, as in 0.5" if re.search(r"[0-9],[0-9]", keep) else ""
 
 
 _Named = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
@@ -167,14 +182,23 @@ def load_sets(names: Sequence[str], folder: Path | None = None) -> list[RuleSet]
     `by-kind` stands for all sets of `kinds.toml`, each for documents of its kinds only.
 
     Raises:
-        DeclarationError: an unknown name, a wrong file (with its line), or two sets of one name.
+        DeclarationError: an unknown name, a wrong file (with its line), a file whose set has the name of one
+            of the package, or two sets of one name.
     """
     sets: list[RuleSet] = []
     for name in names:
         if name == BY_KIND:
             sets += [_read_set(_SETS / f"{s}.toml", kinds) for s, kinds in _kinds_of_sets().items()]
         elif "/" in name or name.endswith(".toml"):
-            sets.append(_read_set((folder or Path()) / name))
+            path = (folder or Path()) / name
+            own = _read_set(path)
+            if own.name in known_sets():
+                raise DeclarationError(
+                    f"the package has a set of rules named “{own.name}”",
+                    place=str(path),
+                    remedy="Give yours another name.",
+                )
+            sets.append(own)
         elif name in known_sets():
             sets.append(_read_set(_SETS / f"{name}.toml"))
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from hemicycle.curate.measures import MEASURED_BYTES, MEASURES
 from hemicycle.curate.rules import RuleSet, load_kinds
@@ -25,9 +25,14 @@ choix : on peut les déplacer, et savoir ce qui serait alors gardé ou écarté 
 
 
 def rules_page(sets: Sequence[RuleSet]) -> str:
-    """The page of these sets, in Markdown, English and French side by side."""
-    blocks = [_HEAD, _kinds_table(), *(_set_block(rule_set) for rule_set in sets), _measures_table()]
-    return "\n".join(blocks)
+    """The page of all sets, in Markdown, English and French side by side."""
+    return "\n".join([_HEAD, _kinds_table(), *map(_set_block, sets), _measures_table(MEASURES)])
+
+
+def some_sets(sets: Sequence[RuleSet]) -> str:
+    """These sets alone, with the measures that they bind."""
+    bound = {rule.bound.column.partition("(")[0] for one in sets for rule in one.rules}
+    return "\n".join([*map(_set_block, sets), _measures_table([name for name in MEASURES if name in bound])])
 
 
 def _kinds_table() -> str:
@@ -55,9 +60,9 @@ def _set_block(rule_set: RuleSet) -> str:
     )
 
 
-def _measures_table() -> str:
+def _measures_table(names: Iterable[str]) -> str:
     rows = []
-    for measure in MEASURES.values():
+    for measure in map(MEASURES.__getitem__, names):
         arguments = f"({', '.join(measure.arguments)})" if measure.arguments else ""
         rows.append((f"`{measure.name}{arguments}`", measure.en, measure.fr))
     return (
