@@ -11,7 +11,7 @@ the words of a text without words) is no number, NaN, and breaks whatever bound 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -60,20 +60,26 @@ class Measure:
 
     Attributes:
         en, fr: what it is, in one line.
-        compute: its values, of the counts of a batch and the argument.
-        arguments: the arguments it is computed with; none for a measure without.
+        arguments: the arguments it is taken with; none for a measure without.
     """
 
     name: str
     en: str
     fr: str
-    compute: Callable[[Counts, str], Floats]
-    arguments: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The names its values are stored under."""
         return tuple(f"{self.name}({a})" for a in self.arguments) if self.arguments else (self.name,)
+
+
+@dataclass(frozen=True)
+class Counted(Measure):
+    """A measure for which words and lines suffice; `compute` takes it of the counts of a batch and the
+    argument."""
+
+    compute: Callable[[Counts, str], Floats]
 
 
 def _share(part: Floats, whole: Floats) -> Floats:
@@ -107,176 +113,176 @@ def _without(part: str, whole: str) -> Callable[[Counts, str], Floats]:
 
 _MEASURES = (
     # How much there is
-    Measure("characters", "Characters (code points).", "Caractères (points de code).", _one("CHARACTERS")),
-    Measure(
+    Counted("characters", "Characters (code points).", "Caractères (points de code).", _one("CHARACTERS")),
+    Counted(
         "words",
         "Words that are not signs only; an elision (l') is a word.",
         "Mots qui ne sont pas que des signes ; une élision (l') est un mot.",
         _one("word.WORDS"),
     ),
-    Measure(
+    Counted(
         "sentences",
         "Ends of sentences: . ! ? … after a letter and before a space; an abbreviation counts.",
         "Fins de phrase : . ! ? … après une lettre et avant une espace ; une abréviation compte.",
         _one("SENTENCES"),
     ),
     # Words
-    Measure(
+    Counted(
         "mean_word_length",
         "Mean length, in characters, of the words that are not signs only.",
         "Longueur moyenne, en caractères, des mots qui ne sont pas que des signes.",
         _ratio("word.WORD_CHARACTERS", "word.WORDS"),
     ),
-    Measure(
+    Counted(
         "longest_word",
         "Characters of the longest stretch without a space.",
         "Caractères de la plus longue suite sans espace.",
         _one("LONGEST_UNSPACED"),
     ),
-    Measure(
+    Counted(
         "words_with_letter",
         "Share of all words, signs too, that have a letter.",
         "Part de tous les mots, signes compris, qui ont une lettre.",
         _ratio("word.WITH_LETTER", "word.ALL"),
     ),
-    Measure(
+    Counted(
         "stop_words",
         "How many different stop words of a short list there are (fr: 18 of FineWeb-2; en: 8 of Gopher).",
         "Combien de mots vides différents d'une liste courte figurent (fr : 18, FineWeb-2 ; en : 8, Gopher).",
         lambda counts, language: counts[f"word.STOP_{language.upper()}"],
-        ("fr", "en"),
+        arguments=("fr", "en"),
     ),
-    Measure(
+    Counted(
         "french_share",
         "Share of the words that are French function words (le, de, qui, ne …).",
         "Part des mots qui sont des mots grammaticaux français (le, de, qui, ne…).",
         _ratio("word.FRENCH", "word.WORDS"),
     ),
     # Characters
-    Measure(
+    Counted(
         "letter_share",
         "Share of letters among the characters that are not spaces.",
         "Part des lettres parmi les caractères autres que les espaces.",
         _ratio("LETTERS", "VISIBLE"),
     ),
-    Measure(
+    Counted(
         "digit_share",
         "Share of digits among the characters that are not spaces.",
         "Part des chiffres parmi les caractères autres que les espaces.",
         _ratio("DIGITS", "VISIBLE"),
     ),
-    Measure(
+    Counted(
         "symbol_share",
         "Hashes and ellipses, for each word that is not signs only.",
         "Dièses et points de suspension, par mot qui n'est pas que des signes.",
         lambda counts, _: _share(counts["HASHES"] + counts["ELLIPSES"], counts["word.WORDS"]),
     ),
-    Measure(
+    Counted(
         "hashes_per_word",
         "Hash signs, for each word, signs too.",
         "Dièses par mot, signes compris.",
         _ratio("HASHES", "word.ALL"),
     ),
-    Measure(
+    Counted(
         "ellipses_per_word",
         "Ellipses (… or three dots), for each word, signs too.",
         "Points de suspension (… ou trois points) par mot, signes compris.",
         _ratio("ELLIPSES", "word.ALL"),
     ),
-    Measure("curly_brackets", "Opening curly brackets.", "Accolades ouvrantes.", _one("CURLY")),
-    Measure(
+    Counted("curly_brackets", "Opening curly brackets.", "Accolades ouvrantes.", _one("CURLY")),
+    Counted(
         "bracketed_share",
         "Share of the visible characters that stand in round or square brackets, within a line.",
         "Part des caractères visibles qui sont entre parenthèses ou crochets, dans une ligne.",
         _ratio("BRACKETED", "VISIBLE"),
     ),
     # Lines
-    Measure(
+    Counted(
         "bullet_lines",
         "Share of all lines that begin with • or -.",
         "Part de toutes les lignes qui commencent par • ou -.",
         _ratio("BULLET_LINES", "LINES"),
     ),
-    Measure(
+    Counted(
         "ellipsis_lines",
         "Share of all lines that end in an ellipsis.",
         "Part de toutes les lignes qui finissent par des points de suspension.",
         _ratio("ELLIPSIS_LINES", "LINES"),
     ),
-    Measure(
+    Counted(
         "lines_ending_in_punctuation",
         "Share of the lines that are not empty that end in a mark which ends sentences (. ! ? …).",
         "Part des lignes non vides qui finissent par une marque de fin de phrase (. ! ?).",
         _ratio("ENDED_LINES", "VISIBLE_LINES"),
     ),
-    Measure(
+    Counted(
         "short_lines",
         f"Share of the lines that are not empty that have at most {lines.SHORT} characters.",
         f"Part des lignes non vides qui ont au plus {lines.SHORT} caractères.",
         _ratio("SHORT_LINES", "VISIBLE_LINES"),
     ),
-    Measure(
+    Counted(
         "newlines_per_word",
         "Line ends, for each word, signs too.",
         "Fins de ligne par mot, signes compris.",
         _ratio("NEWLINES", "word.ALL"),
     ),
-    Measure(
+    Counted(
         "lines_without_end_mark",
         "Share of the lines that are not empty that do not end in . ? ! \" ' or », or end in three dots.",
         "Part des lignes non vides qui ne finissent pas par . ? ! \" ' ou », ou finissent par trois points.",
         _without("MARKED_LINES", "VISIBLE_LINES"),
     ),
-    Measure(
+    Counted(
         "lines_of_few_words",
         f"Share of the lines that are not empty that have fewer than {lines.FEW_WORDS} words between spaces.",
         f"Part des lignes non vides qui ont moins de {lines.FEW_WORDS} mots entre espaces.",
         _ratio("FEW_WORD_LINES", "VISIBLE_LINES"),
     ),
-    Measure(
+    Counted(
         "javascript_lines",
         "Share of the lines that are not empty that hold “javascript”.",
         "Part des lignes non vides où figure « javascript ».",
         _ratio("JAVASCRIPT_LINES", "VISIBLE_LINES"),
     ),
-    Measure(
+    Counted(
         "policy_lines",
         "Share of the lines that are not empty that speak of terms of use, privacy policies or cookies.",
         "Part des lignes non vides qui parlent de conditions d'utilisation, de vie privée ou de cookies.",
         _ratio("POLICY_LINES", "VISIBLE_LINES"),
     ),
-    Measure(
+    Counted(
         "lorem_ipsum",
         "Lines that hold “lorem ipsum”.",
         "Lignes où figure « lorem ipsum ».",
         _one("LOREM_IPSUM"),
     ),
-    Measure(
+    Counted(
         "c4_lines",
         "Share of the lines that are not empty that C4 would keep.",
         "Part des lignes non vides que C4 garderait.",
         _ratio("C4_LINES", "VISIBLE_LINES"),
     ),
-    Measure(
+    Counted(
         "c4_sentences",
         "Ends of sentences in the lines that C4 would keep.",
         "Fins de phrase dans les lignes que C4 garderait.",
         _one("C4_SENTENCES"),
     ),
     # Repetition
-    Measure(
+    Counted(
         "duplicate_lines",
         "Share of the lines that repeat an earlier one; runs of line ends count as one.",
         "Part des lignes qui répètent une ligne précédente ; des fins de ligne à la suite comptent pour une.",
         _ratio("repeat.DUPLICATE_PIECES", "repeat.PIECES"),
     ),
-    Measure(
+    Counted(
         "duplicate_line_characters",
         "Characters of the lines that repeat an earlier one, of all characters.",
         "Caractères des lignes qui répètent une ligne précédente, parmi tous les caractères.",
         _ratio("repeat.DUPLICATE_PIECE_CHARACTERS", "CHARACTERS"),
     ),
-    Measure(
+    Counted(
         "duplicate_line_characters_without_breaks",
         "Characters of the lines that are not empty and repeat an earlier one, of all but line ends.",
         "Caractères des lignes non vides qui en répètent une précédente, parmi tous sauf les fins de ligne.",
@@ -284,77 +290,77 @@ _MEASURES = (
             counts["repeat.DUPLICATE_VISIBLE_CHARACTERS"], counts["CHARACTERS"] - counts["NEWLINES"]
         ),
     ),
-    Measure(
+    Counted(
         "duplicate_paragraphs",
         "Share of the paragraphs (between empty lines) that repeat an earlier one.",
         "Part des paragraphes (entre lignes vides) qui répètent un paragraphe précédent.",
         _ratio("repeat.DUPLICATE_PARAGRAPHS", "repeat.PARAGRAPHS"),
     ),
-    Measure(
+    Counted(
         "duplicate_paragraph_characters",
         "Characters of the paragraphs that repeat an earlier one, of all characters.",
         "Caractères des paragraphes qui répètent un paragraphe précédent, parmi tous les caractères.",
         _ratio("repeat.DUPLICATE_PARAGRAPH_CHARACTERS", "CHARACTERS"),
     ),
-    Measure(
+    Counted(
         "top_ngram",
         "Characters of the most frequent sequence of so many words (signs too), of all characters.",
         "Caractères de la plus fréquente suite de tant de mots (signes compris), parmi tous les caractères.",
         _top,
-        tuple(map(str, TOP_SIZES)),
+        arguments=tuple(map(str, TOP_SIZES)),
     ),
-    Measure(
+    Counted(
         "duplicate_ngrams",
         "Characters in sequences of so many words (signs too) that stood before, of all characters.",
         "Caractères des suites de tant de mots (signes compris) déjà vues, parmi tous les caractères.",
         _duplicate,
-        tuple(map(str, DUPLICATE_SIZES)),
+        arguments=tuple(map(str, DUPLICATE_SIZES)),
     ),
     # Text out of a scanner
-    Measure(
+    Counted(
         "vowelless_words",
         "Share of the words with a letter that have three letters or more, not all capitals, and no vowel.",
         "Part des mots à lettres qui ont trois lettres ou plus, pas toutes capitales, et aucune voyelle.",
         _ratio("word.VOWELLESS", "word.WITH_LETTER"),
     ),
-    Measure(
+    Counted(
         "isolated_letters",
         "Share of the words with a letter that are one letter, no word by itself and no abbreviation.",
         "Part des mots à lettres qui sont une lettre seule, ni mot ni abréviation.",
         _ratio("word.ISOLATED", "word.WITH_LETTER"),
     ),
-    Measure(
+    Counted(
         "mixed_words",
         "Share of the words with a letter in which a digit follows a letter (l0i), save 20h30 and 2e.",
         "Part des mots à lettres où un chiffre suit une lettre (l0i), sauf 20h30 et 2e.",
         _ratio("word.MIXED", "word.WITH_LETTER"),
     ),
-    Measure(
+    Counted(
         "unlikely_runs",
         "Four times one letter, six consonants, or an odd sign between letters, for each word with a letter.",
         "Quatre fois une lettre, six consonnes, ou un signe étrange entre lettres, par mot à lettres.",
         _ratio("word.UNLIKELY", "word.WITH_LETTER"),
     ),
-    Measure(
+    Counted(
         "hyphen_lines",
         "Share of the lines that are not empty that end in a hyphen: words still cut at line ends.",
         "Part des lignes non vides qui finissent par un trait d'union : mots encore coupés.",
         _ratio("HYPHEN_LINES", "VISIBLE_LINES"),
     ),
     # Speech
-    Measure(
+    Counted(
         "fillers",
         "Share of the words that are fillers (euh, ben, hein …).",
         "Part des mots qui sont des hésitations (euh, ben, hein…).",
         _ratio("word.FILLERS", "word.WORDS"),
     ),
-    Measure(
+    Counted(
         "repeated_words",
         "Share of the words that repeat the word before them (“nous nous” and “vous vous” do not count).",
         "Part des mots qui répètent le mot précédent (« nous nous » et « vous vous » ne comptent pas).",
         _ratio("word.REPEATED", "word.WORDS"),
     ),
-    Measure(
+    Counted(
         "timecode_lines",
         "Share of the lines that are not empty that hold a time code (00:00:00).",
         "Part des lignes non vides où figure un code temporel (00:00:00).",
@@ -363,23 +369,17 @@ _MEASURES = (
 )
 
 
-def _found_elsewhere(counts: Counts, argument: str) -> Floats:
-    raise NotImplementedError("`annotate` takes it")
-
-
 #: Measures that need more than words and lines; `annotate` takes them.
 _OF_SCANS = (
     Measure(
         "ocr_quality",
         "How much the text looks like print that was read right, 0 to 1, by its runs of three letters.",
         "Combien le texte ressemble à un imprimé bien reconnu, de 0 à 1, par ses suites de trois lettres.",
-        _found_elsewhere,
     ),
     Measure(
         "confidence",
         "How sure the recognition of print was of its words, 0 to 1; missing where nothing was recognised.",
         "Confiance moyenne de la reconnaissance dans ses mots, de 0 à 1 ; absente d'un texte non numérisé.",
-        _found_elsewhere,
     ),
 )
 
@@ -388,28 +388,26 @@ _OF_LANGUAGE = (
         "language_confidence",
         "How sure the model is of the main language, 0 to 1.",
         "Confiance du modèle dans la langue principale, de 0 à 1.",
-        _found_elsewhere,
     ),
     Measure(
         "language_share",
         "Share of the characters in the main language; below 1 the text is mixed.",
         "Part des caractères dans la langue principale ; sous 1, le texte est mêlé.",
-        _found_elsewhere,
     ),
     Measure(
-        "languages", "How many languages there are.", "Combien de langues s'y trouvent.", _found_elsewhere
+        "languages",
+        "How many languages there are.",
+        "Combien de langues s'y trouvent.",
     ),
     Measure(
         "foreign_share",
         "Share of the characters in another language than the source declares.",
         "Part des caractères dans une autre langue que celle que la source déclare.",
-        _found_elsewhere,
     ),
     Measure(
         "language_contradicted",
         "1 where the main language is not the one that the source declares.",
         "1 si la langue principale n'est pas celle que la source déclare.",
-        _found_elsewhere,
     ),
 )
 
