@@ -352,16 +352,11 @@ class Flow:
 
             return admit(work.inputs, jurisdictions, work.out, uses=USES, **work.resolved)
 
-        declared = {
-            "jurisdictions": jurisdictions,
-            "uses": list(USES),
-            "governance": self.declaration.project.governance,
-        }
         return Step(
             "admitted",
             name,
             VERSIONS["admitted"],
-            declared,
+            self.gate_declared,
             build,
             {source: self.rights(source) for source in sources},
             resolve=resolve if self.gate.declared else None,
@@ -386,16 +381,11 @@ class Flow:
                 name, documents, work.inputs["rights"], jurisdictions, work.out, uses=USES, **work.resolved
             )
 
-        declared = {
-            "jurisdictions": jurisdictions,
-            "uses": list(USES),
-            "governance": self.declaration.project.governance,
-        }
         return Step(
             "cleared",
             name,
             VERSIONS["cleared"],
-            declared,
+            self.gate_declared,
             build,
             {"documents": self.documents(name), "rights": self.rights(name)},
             resolve=resolve if self.gate.declared else None,
@@ -421,6 +411,16 @@ class Flow:
 
         inputs = {"documents": self.documents(name), "cleared": self.cleared(name)}
         return Step("annotated", name, VERSIONS["annotated"], annotation_versions(), build, inputs)
+
+    @property
+    def gate_declared(self) -> dict[str, Any]:
+        """What the gate depends on besides verdicts: that of a source and that of a corpus are one gate."""
+        project = self.declaration.project
+        return {
+            "jurisdictions": list(project.jurisdictions),
+            "uses": list(USES),
+            "governance": project.governance,
+        }
 
     def decided(self, rights: Mapping[str, Statement]) -> tuple[dict[str, str], dict[str, Any]]:
         """What decisions hold back, source → why, and what they lift, as `rights.admit` takes them."""

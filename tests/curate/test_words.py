@@ -1,5 +1,7 @@
 """Words are what a slow reading of the definition says, in any text."""
 
+import importlib
+import inspect
 import itertools
 import os
 import re
@@ -196,3 +198,10 @@ def test_canonical_composition_is_left_to_the_cleaning():
     apart = unicodedata.normalize("NFD", "été")
     assert split([apart])[0] == [[apart]]
     assert split([apart])[1].folded.tolist() != split(["été"])[1].folded.tolist()
+
+
+def test_every_file_of_kernels_decodes_alike():
+    """Kernels may not call across files (`kernels.py` says why), so four of them hold the same decoder."""
+    names = ("words", "lines", "repeats", "vocabulary")
+    files = [importlib.import_module(f"hemicycle.curate.{name}") for name in names]
+    assert len({inspect.getsource(file._decode.py_func) for file in files}) == 1

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from hemicycle.cli.decided import granted_and_in, override_json, print_granted, standing_json
+from hemicycle.cli.groups import DefaultGroup
 from hemicycle.cli.session import (
     How,
     Session,
@@ -37,17 +38,7 @@ from hemicycle.governance import Clearance, Standing
 from hemicycle.ledger import Statement
 
 
-class _Clear(click.Group):
-    """A group whose first word may be left out: what is no verb of its own is a source to show."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        first = args[0] if args else ""
-        if first not in self.commands and first not in ("-h", "--help"):
-            args = ["show", *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group("clear", cls=_Clear)
+@click.group("clear", cls=DefaultGroup, default="show")
 def command() -> None:
     """Compute rights and show them; sign, revoke and compare the decisions that let sources through.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from hemicycle.cli.groups import DefaultGroup
 from hemicycle.cli.session import Session, json_option, print_json, project_option
 from hemicycle.cli.stage import stage_verb
 from hemicycle.cli.tables import cell, print_table, relative
@@ -15,17 +16,7 @@ from hemicycle.errors import DeclarationError, did_you_mean
 from hemicycle.ledger import Statement
 
 
-class _Curate(click.Group):
-    """A group whose first word may be left out: what is no verb of its own is a corpus to make."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        first = args[0] if args else ""
-        if first not in self.commands and first not in ("-h", "--help"):
-            args = ["make", *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group("curate", cls=_Curate)
+@click.group("curate", cls=DefaultGroup, default="make")
 def command() -> None:
     """Clean, filter, split and deduplicate cleared documents; explain what was dropped; try other bounds.
 

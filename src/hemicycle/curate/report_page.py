@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
 from hemicycle.curate.report_pictures import bound_name, composition_name, pictures
+from hemicycle.pages import load_page
 from hemicycle.store import write_aside
 from hemicycle.typeset import Language, format_number, format_percent
 
@@ -37,14 +38,7 @@ def report_json(report: Mapping[str, Any]) -> str:
 
 @functools.cache
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
+    filters: dict[str, Callable[..., Any]] = {
         "number": _number,
         "share": lambda part, whole, language: format_percent(part / whole if whole else 0, language),
         "percent": lambda share, language: "–" if share is None else format_percent(share, language),
@@ -52,8 +46,7 @@ def _template() -> jinja2.Template:
         "composition_name": composition_name,
         "bound_name": bound_name,
     }
-    source = Path(__file__).with_name("report.html.jinja").read_text("utf-8")
-    return environment.from_string(source, globals={"text": _TEXT})
+    return load_page(Path(__file__).with_name("report.html.jinja"), filters, text=_TEXT)
 
 
 def _number(value: float | None, language: Language) -> str:

@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from hemicycle.engines.tasks import Task, pending, results, run_task
+from hemicycle.engines.tasks import Task, results, run_task, under_way
 from hemicycle.progress import QUIET, Progress
 
 #: Less work than this is done sooner than a second process starts.
@@ -28,20 +28,14 @@ class Local:
     def map(
         self, function: str, tasks: Sequence[Task], folder: Path, *, what: str, progress: Progress = QUIET
     ) -> list[dict[str, Any]]:
-        folder.mkdir(parents=True, exist_ok=True)
-        waiting = pending(function, tasks, folder)
-        total = sum(task.weight for task in tasks)
-        with progress.start(what, total, "B") as bar:
-            bar.advance(total - sum(task.weight for task in waiting))
-            if self.workers == 1 or len(waiting) < 2 or total < _WORTH_A_PROCESS:
+        with under_way(function, tasks, folder, what, progress) as (waiting, bar):
+            if self.workers == 1 or len(waiting) < 2 or sum(task.weight for task in tasks) < _WORTH_A_PROCESS:
                 for task in waiting:
                     run_task(function, task, folder)
                     bar.advance(task.weight)
             else:
-                # The heaviest first, so that none of them is left alone at the end.
-                heaviest = sorted(waiting, key=lambda task: -task.weight)
                 futures: dict[Future[None], Task] = {
-                    self._processes().submit(run_task, function, task, folder): task for task in heaviest
+                    self._processes().submit(run_task, function, task, folder): task for task in waiting
                 }
                 try:
                     for future in as_completed(futures):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hemicycle.engines.tasks import Task, pending, results, run_task
+from hemicycle.engines.tasks import Task, results, run_task, under_way
 from hemicycle.errors import DeclarationError, HemicycleError
 from hemicycle.progress import QUIET, Progress
 
@@ -33,11 +33,7 @@ class OnRay:
     ) -> list[dict[str, Any]]:
         import ray
 
-        folder.mkdir(parents=True, exist_ok=True)
-        waiting = sorted(pending(function, tasks, folder), key=lambda task: -task.weight)
-        total = sum(task.weight for task in tasks)
-        with progress.start(what, total, "B") as bar:
-            bar.advance(total - sum(task.weight for task in waiting))
+        with under_way(function, tasks, folder, what, progress) as (waiting, bar):
             if waiting:
                 _start(self.workers)
                 remote = ray.remote(run_task).options(max_retries=2)

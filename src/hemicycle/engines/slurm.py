@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from hemicycle.digests import sha256_json
-from hemicycle.engines.tasks import Task, pending, results, run_task
+from hemicycle.engines.tasks import Task, pending, results, run_task, under_way
 from hemicycle.errors import DeclarationError, HemicycleError
 from hemicycle.progress import QUIET, Bar, Progress
 from hemicycle.sites import Site
@@ -52,11 +52,7 @@ class Slurm:
     def map(
         self, function: str, tasks: Sequence[Task], folder: Path, *, what: str, progress: Progress = QUIET
     ) -> list[dict[str, Any]]:
-        folder.mkdir(parents=True, exist_ok=True)
-        waiting = pending(function, tasks, folder)
-        total = sum(task.weight for task in tasks)
-        with progress.start(what, total, "B") as bar:
-            bar.advance(total - sum(task.weight for task in waiting))
+        with under_way(function, tasks, folder, what, progress) as (waiting, bar):
             for mark in sorted(folder.glob("array-*.job")) if waiting else ():
                 waiting = _await(mark, function, waiting, folder, bar)
             for start in range(0, len(waiting), LARGEST_ARRAY):

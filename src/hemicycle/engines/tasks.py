@@ -11,7 +11,8 @@ import contextlib
 import importlib
 import json
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +20,7 @@ from typing import Any, Protocol
 from hemicycle import errors
 from hemicycle.digests import sha256_json
 from hemicycle.errors import HemicycleError
-from hemicycle.progress import Progress
+from hemicycle.progress import Bar, Progress
 from hemicycle.store import write_aside
 
 
@@ -67,6 +68,20 @@ def pending(function: str, tasks: Sequence[Task], folder: Path) -> list[Task]:
         for task in tasks
         if not result_path(function, task, folder).exists() or not all(Path(o).exists() for o in task.outputs)
     ]
+
+
+@contextmanager
+def under_way(
+    function: str, tasks: Sequence[Task], folder: Path, what: str, progress: Progress
+) -> Iterator[tuple[list[Task], Bar]]:
+    """The tasks that are not done, the heaviest first so that none is left alone at the end, and a bar that
+    stands at what is done."""
+    folder.mkdir(parents=True, exist_ok=True)
+    waiting = sorted(pending(function, tasks, folder), key=lambda task: -task.weight)
+    total = sum(task.weight for task in tasks)
+    with progress.start(what, total, "B") as bar:
+        bar.advance(total - sum(task.weight for task in waiting))
+        yield waiting, bar
 
 
 def move_outputs(tasks: Sequence[Task], work: Path, out: Path) -> None:

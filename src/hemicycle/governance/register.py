@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import functools
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any, get_args
@@ -20,6 +20,7 @@ import jinja2
 
 from hemicycle.governance.complaint_step import StepName
 from hemicycle.governance.complaints import Complaint
+from hemicycle.pages import load_page
 from hemicycle.store import write_aside
 from hemicycle.typeset import Language, count, flatten, format_date
 
@@ -111,21 +112,14 @@ def _harmless(text: str) -> str:
 
 @functools.cache
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
+    filters: dict[str, Callable[..., Any]] = {
         "day": lambda day, language: format_date(str(day), language),
         "line": lambda text: flatten(text, LONGEST),
         "word": _word,
         "complaints": _complaints,
     }
-    source = Path(__file__).with_name("register.html.jinja").read_text("utf-8")
-    return environment.from_string(source, globals={"most": MOST_SUBJECTS, "text": _TEXT, "steps": STEPS})
+    page = Path(__file__).with_name("register.html.jinja")
+    return load_page(page, filters, most=MOST_SUBJECTS, text=_TEXT, steps=STEPS)
 
 
 def _word(code: str, language: Language) -> str:

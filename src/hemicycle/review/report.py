@@ -15,6 +15,7 @@ from typing import Any
 
 import jinja2
 
+from hemicycle.pages import load_page
 from hemicycle.review.verdict import VERDICTS
 from hemicycle.typeset import Language, format_number, format_percent
 
@@ -55,7 +56,4 @@ def words(language: Language) -> Mapping[str, str]:
 
 @functools.cache
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(Path(__file__).with_name("report.html.jinja").read_text("utf-8"))
+    return load_page(Path(__file__).with_name("report.html.jinja"))

@@ -1,0 +1,21 @@
+"""A verb of several verbs, one of which may be left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+
+class DefaultGroup(click.Group):
+    """A group whose first word may be left out: what is no verb of its own belongs to the verb `default`."""
+
+    def __init__(self, *args: Any, default: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.default = default
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        first = args[0] if args else ""
+        if first not in self.commands and first not in ("-h", "--help"):
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
