@@ -166,7 +166,7 @@ def test_one_variety_needs_no_trial(mixed):
 
 
 def test_without_matplotlib_the_error_says_what_to_install(mixed, tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     with pytest.raises(DeclarationError, match="matplotlib") as told:
         write_report(make_report("c", inputs(mixed[0]), FRENCH), tmp_path)
     assert "hemicycle[train]" in told.value.remedy

@@ -139,7 +139,7 @@ def merge(tables: list[pl.DataFrame]) -> pl.DataFrame:
     """What several batches recounted, as one."""
     together = pl.concat([pl.DataFrame(schema=SCHEMA), *tables])
     sums = together.group_by("hash").agg(pl.col("documents").sum(), pl.col("passage").min())
-    return sums.sort("hash").cast(SCHEMA)  # type: ignore[arg-type]
+    return sums.sort("hash").select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
 
 
 def boilerplate_lines(recounted: pl.DataFrame, documents: int, bounds: Bounds) -> Boilerplate:

@@ -6,6 +6,7 @@ without the library's version, so that equal figures give equal bytes with one v
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,12 +22,10 @@ PLAIN = 100
 
 def pictures(report: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
     """Names of files and their PNG, in the order of the page. Raises DeclarationError without matplotlib."""
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError:
+    if importlib.util.find_spec("matplotlib") is None:
         raise DeclarationError(
             "pictures need matplotlib, which is not installed", remedy="pip install 'hemicycle[train]'"
-        ) from None
+        )
     for part, lines in report["composition"].items():
         if lines:
             yield composition_name(part), _composition(part, lines)

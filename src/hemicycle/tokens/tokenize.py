@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def tokenize(
         for path in corpus_shards(corpus):
             for batch in read_batches(path, ["text", "split", *_ABOUT]):
                 texts = _Texts.of(batch)
-                work = lambda bundle: _encode(bundle, texts.data, encoder.encode, begin, end)  # noqa: B023, E731
+                work = partial(_encode, data=texts.data, encode=encoder.encode, begin=begin, end=end)
                 placed = []
                 for encoded in _in_order(pool, work, texts.bundles(encoder.segment), threads * WAITING):
                     placed.append(shards.write(encoded))
