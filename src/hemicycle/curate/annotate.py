@@ -11,6 +11,7 @@ documents were cut into batches, shards and machines cannot show.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,10 +22,10 @@ import pyarrow.compute as pc
 
 from hemicycle.curate import language, near
 from hemicycle.curate.boilerplate import Hashes, strip
-from hemicycle.curate.clean import clean
+from hemicycle.curate.clean import clean_texts, decoded
 from hemicycle.curate.measures import COLUMNS, measure_words, measured_part
 from hemicycle.curate.ocr_quality import ocr_qualities
-from hemicycle.curate.personal import KINDS, mask
+from hemicycle.curate.personal import KINDS, mask_texts
 from hemicycle.curate.words import Words, split_words, text_buffers
 from hemicycle.digests import sha256_text
 from hemicycle.documents import PART, SCHEMA
@@ -124,20 +125,17 @@ def _clean(
     flat = parts.flatten()
     points = np.column_stack([flat.field("start").to_numpy(), flat.field("end").to_numpy()]).astype(np.int64)
     counts = {name: np.zeros(batch.num_rows) for name in (*_MASKED, "boilerplate_passages")}
-    texts: list[str] = []
     kinds: Sequence[str | None] = batch["kind"].to_pylist()
-    for row, text in enumerate(batch["text"].to_pylist()):
-        mine = slice(bounds[row], bounds[row + 1])
-        cleaned = clean(text, points[mine].ravel())
-        text, places = cleaned.text, cleaned.offsets
-        text, places, masked = mask(text, places, kinds[row])
-        for kind, number in masked.items():
-            counts[f"personal_{kind}"][row] = number
-        if repeated is not None and len(repeated):
-            text, places, removed = strip(text, places, repeated)
+    data, offsets, places = clean_texts(*text_buffers(batch["text"]), points.ravel(), 2 * bounds)
+    data, offsets, places, masked = mask_texts(data, offsets, places, 2 * bounds, kinds)
+    counts |= {f"personal_{kind}": number.astype(np.float64) for kind, number in masked.items()}
+    texts = [decoded(data[start:end]) for start, end in itertools.pairwise(offsets)]
+    if repeated is not None and len(repeated):
+        for row, text in enumerate(texts):
+            mine = slice(2 * bounds[row], 2 * bounds[row + 1])
+            texts[row], places[mine], removed = strip(text, places[mine], repeated)
             counts["boilerplate_passages"][row] = len(removed)
-        points[mine] = places.reshape(-1, 2)
-        texts.append(text)
+    points = places.reshape(-1, 2)
     whose = np.repeat(np.array(kinds, object), np.diff(bounds)).tolist()
     titles = _masked(flat.field("title").to_pylist(), whose)
     return texts, _moved(flat, points, bounds, titles), counts
@@ -145,10 +143,14 @@ def _clean(
 
 def _masked(titles: Sequence[str | None], kinds: Sequence[str | None]) -> pa.Array:
     """Titles with their personal data masked; most stand there many times, so each is looked at once."""
-    nowhere = np.zeros(0, np.int64)
     rows = list(zip(titles, kinds, strict=True))
-    found = {row: mask(row[0], nowhere, row[1])[0] for row in set(rows) if row[0] is not None}
-    return pa.array([found.get(row) for row in rows], pa.string())
+    once = [(title, kind) for title, kind in dict.fromkeys(rows) if title is not None]
+    nowhere = np.zeros(0, np.int64), np.zeros(len(once) + 1, np.int64)
+    known = text_buffers(pa.array([title for title, _ in once], pa.large_string()))
+    data, offsets, _, _ = mask_texts(*known, *nowhere, [kind for _, kind in once])
+    found = [decoded(data[start:end]) for start, end in itertools.pairwise(offsets)]
+    masked: dict[tuple[str | None, str | None], str] = dict(zip(once, found, strict=True))
+    return pa.array([masked.get(row) for row in rows], pa.string())
 
 
 def _moved(
