@@ -308,8 +308,11 @@ def _hinted(
     for name in hints:
         mine = (bits & np.uint64(known.last[name])) != 0
         begins = (ends[mine] - known.length[name]).tolist()
-        for text, some in itertools.groupby(zip(texts[mine].tolist(), begins, strict=True), lambda at: at[0]):
-            places.setdefault(text, {})[name] = [begin for _, begin in some]
+        whose, firsts = np.unique(texts[mine], return_index=True)
+        for text, (start, stop) in zip(
+            whose.tolist(), itertools.pairwise([*firsts.tolist(), len(begins)]), strict=True
+        ):
+            places.setdefault(text, {})[name] = begins[start:stop]
     yield from sorted(places.items())
 
 
@@ -433,11 +436,12 @@ def _sure(text: str, rule: Rule, match: re.Match[str] | None, start: int, claime
 
     A pattern may have read on into the next word or number, so it is shortened group by group.
     """
-    if not _allowed_before(text, rule, start, claimed):
+    if (rule.asks or rule.bars) and not _allowed_before(text, rule, start, claimed):
         return start
     while match:
         end = match.end()
-        whole = not text[end : end + 1].isalnum() and text[end : end + 1] != "_"
+        after = text[end : end + 1]
+        whole = not after.isalnum() and after != "_"
         if whole and rule.validator(match[0]) and not (rule.bars and rule.bars[1].match(text, end)):
             return end
         end = max(text.rfind(separator, start, end) for separator in " -./")
