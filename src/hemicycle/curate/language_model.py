@@ -52,6 +52,14 @@ DEFAULT = tuple(
 _TABLE, _LOG, _SCORE = 512, 1 << 24, float(1 << 33)
 _COUNTS = 4096
 
+#: Bits of a state that tell it from others with the same row.
+_SHIFT = 8
+_SHARED = (1 << _SHIFT) - 1
+#: Stretches walked side by side, and bytes walked before their n-grams are counted: they stay in the cache.
+_LANES, _WALKED = 16, 1 << 15
+#: Columns in a block of the table, of a number that the compiler knows; rows added up in 16 bits.
+_WIDE, _AT_ONCE = 64, 8
+
 #: How many languages a stretch is remembered to be likeliest in.
 KEPT = 4
 
@@ -60,11 +68,19 @@ Places = npt.NDArray[np.int64]
 
 
 class Automaton(NamedTuple):
-    """The walk: rows of 256 next states, the row of each state, the n-gram that ends in it or -1."""
+    """The walk. A state is the number of its row, times 256, and its number among those that share the row.
 
+    Attributes:
+        start: the state before the first byte.
+        next: rows of 256 next states.
+        first: of each row, the place of its first state in `gram`.
+        gram: the n-gram that ends in a state, or the number after the last.
+    """
+
+    start: int
     next: npt.NDArray[np.uint32]
-    row: npt.NDArray[np.uint16]
-    gram: npt.NDArray[np.int32]
+    first: npt.NDArray[np.uint32]
+    gram: npt.NDArray[np.uint32]
 
 
 class Likeliest(NamedTuple):
@@ -112,7 +128,7 @@ class Identifier:
         found = Likeliest(
             np.zeros((n, KEPT), np.uint8), np.zeros((n, KEPT), np.float32), np.zeros((n, KEPT), np.float32)
         )
-        _score(data, starts, ends, *self.automaton, self.table, self.prior, self.label, _logs(), *found)
+        _score(data, starts, ends, self.automaton, self.table, self.prior, self.label, _logs(), found)
         return found
 
 
@@ -137,18 +153,10 @@ def load_identifier(languages: tuple[str, ...] = DEFAULT) -> Identifier:
         raise DeclarationError(f"languages are told apart among {KEPT} or more, not {len(set(languages))}")
     columns = [i for i, name in enumerate(classes) if name in languages]
     names = tuple(dict.fromkeys(classes[i] for i in columns))
-    scaled = model["ptc"][:, columns].astype(np.float32) * _TABLE
-    table = np.ascontiguousarray(scaled.astype(np.int16))
-    if not np.array_equal(table, scaled):
-        raise _other_make(place)
     return Identifier(
         languages=names,
-        automaton=Automaton(
-            model["nextmove"].astype(np.uint32),
-            model["nextmove_row"].astype(np.uint16),
-            model["out_feat"].astype(np.int32),
-        ),
-        table=table,
+        automaton=_automaton(model, place),
+        table=_table(model["ptc"][:, columns], place),
         prior=np.round(model["pc"][columns].astype(np.float64) * _SCORE).astype(np.int64),
         # One language may have a class for each of its scripts.
         label=np.array([names.index(classes[i]) for i in columns], np.uint8),
@@ -209,6 +217,41 @@ def _unpack(data: bytes, place: str) -> dict[str, npt.NDArray[Any]]:
     return model
 
 
+def _automaton(model: dict[str, npt.NDArray[Any]], place: str) -> Automaton:
+    rows = model["nextmove_row"]
+    order = np.argsort(rows, kind="stable")
+    first = np.searchsorted(rows[order], np.arange(len(model["nextmove"]) // 256)).astype(np.uint32)
+    number = np.empty(len(rows), np.uint32)
+    number[order] = np.arange(len(rows))
+    number -= first[rows]
+    if number.max() > _SHARED or len(first) >= 1 << (32 - _SHIFT):
+        raise _other_make(place)
+    states = rows.astype(np.uint32) << _SHIFT | number
+    gram = model["out_feat"][order]
+    none = len(model["ptc"])
+    return Automaton(
+        int(states[0]), states[model["nextmove"]], first, np.where(gram < 0, none, gram).astype(np.uint32)
+    )
+
+
+def _table(logarithms: npt.NDArray[np.float16], place: str) -> npt.NDArray[np.int16]:
+    """The n-grams' logarithms for each language, in 512ths, as blocks of `_WIDE` columns.
+
+    From all one number is taken away: only differences between languages count, and smaller numbers can be
+    added in 16 bits. The row after the last stands for no n-gram and adds nothing.
+    """
+    grams, columns = logarithms.shape
+    scaled = logarithms.astype(np.float32) * _TABLE
+    middle = np.round((scaled.max() + scaled.min()) / 2)
+    table = np.zeros((-(-columns // _WIDE), grams + 1, _WIDE), np.int16)
+    for block, own in enumerate(table):
+        part = scaled[:, block * _WIDE : (block + 1) * _WIDE] - middle
+        own[:-1, : part.shape[1]] = part
+        if not np.array_equal(own[:-1, : part.shape[1]], part) or np.abs(part).max() * _AT_ONCE > 0x7FFF:
+            raise _other_make(place)
+    return table
+
+
 def _other_make(place: str) -> InputError:
     return InputError(
         "this language model is not laid out as that of py3langid 0.4",
@@ -264,55 +307,136 @@ def _score(
     data: Bytes,
     starts: Places,
     ends: Places,
-    next_state: npt.NDArray[np.uint32],
-    row: npt.NDArray[np.uint16],
-    gram: npt.NDArray[np.int32],
+    automaton: Automaton,
     table: npt.NDArray[np.int16],
     prior: Places,
     label: npt.NDArray[np.uint8],
     logs: Places,
-    labels: npt.NDArray[np.uint8],
-    gaps: npt.NDArray[np.float32],
-    confidence: npt.NDArray[np.float32],
+    found: Likeliest,
 ) -> None:
-    grams, columns = table.shape
-    counts = np.zeros(grams, np.int32)
-    seen = np.empty(grams, np.int32)
-    once = np.empty(columns, np.int32)
-    total = np.empty(columns, np.int64)
-    best = np.empty(label.max() + 1, np.float64)
-    power = np.empty(label.max() + 1, np.float64)
-    for piece in range(len(starts)):
-        state = np.uint32(0)
-        distinct = 0
-        for i in range(starts[piece], ends[piece]):
-            state = next_state[(np.int64(row[state]) << 8) | np.int64(data[i])]
-            g = gram[state]
-            if g >= 0:
-                if counts[g] == 0:
-                    seen[distinct] = g
-                    distinct += 1
+    none = table.shape[1] - 1
+    counts = np.zeros(none + 1, np.int32)
+    seen = np.empty(none + 2, np.uint32)
+    alike = np.empty(none + _AT_ONCE + 1, np.uint32)
+    sums = np.empty((len(table), _WIDE), np.int32)
+    total = np.empty((len(table), _WIDE), np.int64)
+    states = np.empty(_WALKED, np.uint32)
+    gap, term = np.empty(len(prior), np.float64), np.empty(len(prior), np.float64)
+    best, power = np.empty(label.max() + 1, np.float64), np.empty(label.max() + 1, np.float64)
+    likely, near = np.arange(KEPT, dtype=np.uint8), np.empty(len(power) + 1, np.uint8)
+    begin = end = 0
+    while begin < len(starts):
+        size = 0
+        while end < len(starts) and (end == begin or size + ends[end] - starts[end] <= _WALKED):
+            size += ends[end] - starts[end]
+            end += 1
+        if size > len(states):
+            states = np.empty(size, np.uint32)
+        _walk(data, starts, ends, begin, end, automaton, states)
+        at = 0
+        for piece in range(begin, end):
+            length = ends[piece] - starts[piece]
+            counts[none] = 1  # so that what is no n-gram is never a new one
+            distinct = 0
+            for state in states[at : at + length]:
+                g = automaton.gram[automaton.first[state >> _SHIFT] + (state & _SHARED)]
+                seen[distinct] = g
+                distinct += counts[g] == 0
                 counts[g] += 1
-        # Most n-grams stand once in a stretch: their sum needs one product a language, not one each.
-        once[:] = 0
-        total[:] = 0
-        if distinct:  # where no n-gram is known, every language is as likely
-            total += prior
-        for k in range(distinct):
-            g = seen[k]
-            count = counts[g]
-            counts[g] = 0
-            if count == 1:
-                for column in range(columns):
-                    once[column] += table[g, column]
-            else:
+            at += length
+            total[:] = 0
+            if distinct:  # where no n-gram is known, every language is as likely
+                for column in range(len(prior)):
+                    total[column // _WIDE, column % _WIDE] = prior[column]
+            # N-grams that stand as often in the stretch are added up before they are multiplied.
+            count = 1
+            while distinct:
+                same = left = 0
+                more = np.int32(0x7FFFFFFF)
+                for k in range(distinct):
+                    g = seen[k]
+                    alike[same] = seen[left] = g
+                    same += counts[g] == count
+                    left += counts[g] != count
+                    more = min(more, counts[g]) if counts[g] != count else more
+                for k in range(same):
+                    counts[alike[k]] = 0
+                alike[same : same + _AT_ONCE] = none
+                _add(table, alike, same, sums)
                 weight = logs[count] if count < len(logs) else np.int64(math.log1p(count) * _LOG + 0.5)
-                for column in range(columns):
-                    total[column] += weight * np.int64(table[g, column])
-        for column in range(columns):
-            total[column] += logs[1] * np.int64(once[column])
-        scale = _SCORE * math.sqrt(max(1, ends[piece] - starts[piece]))
-        _rank(total, scale, label, best, power, labels[piece], gaps[piece], confidence[piece])
+                for block in range(len(total)):
+                    for column in range(_WIDE):
+                        total[block, column] += weight * np.int64(sums[block, column])
+                distinct, count = left, more
+            scale = _SCORE * math.sqrt(max(1, length))
+            whole = _rank(total.ravel(), scale, label, gap, term, best, power, likely, near)
+            for k in range(KEPT):
+                found.labels[piece, k] = likely[k]
+                found.gaps[piece, k] = best[likely[k]]
+                found.confidence[piece, k] = power[likely[k]] / whole
+        begin = end
+
+
+@kernel
+def _walk(
+    data: Bytes,
+    starts: Places,
+    ends: Places,
+    piece: int,
+    last: int,
+    automaton: Automaton,
+    states: npt.NDArray[np.uint32],
+) -> None:
+    """The state after each byte of some stretches.
+
+    Each step waits for the one before to come out of memory; so several stretches are walked side by side.
+    """
+    at, end = np.zeros(_LANES, np.uint64), np.zeros(_LANES, np.uint64)
+    to, state = np.zeros(_LANES, np.uint64), np.zeros(_LANES, np.uint32)
+    lanes = _LANES
+    place = 0
+    while True:
+        lane = 0
+        while lane < lanes:
+            if at[lane] < end[lane]:
+                lane += 1
+            elif piece < last:
+                at[lane], end[lane] = starts[piece], ends[piece]
+                to[lane], state[lane] = place, automaton.start
+                place += ends[piece] - starts[piece]
+                piece += 1
+            else:
+                lanes -= 1
+                at[lane], end[lane] = at[lanes], end[lanes]
+                to[lane], state[lane] = to[lanes], state[lanes]
+        if lanes == 0:
+            return
+        steps = end[0] - at[0]
+        for lane in range(1, lanes):
+            steps = min(steps, end[lane] - at[lane])
+        for step in range(steps):
+            for lane in range(lanes):
+                row = state[lane] & np.uint32(~_SHARED & 0xFFFFFFFF)
+                state[lane] = automaton.next[row | np.uint32(data[at[lane] + step])]
+                states[to[lane] + step] = state[lane]
+        for lane in range(lanes):
+            at[lane] += steps
+            to[lane] += steps
+
+
+@kernel
+def _add(
+    table: npt.NDArray[np.int16], grams: npt.NDArray[np.uint32], n: int, sums: npt.NDArray[np.int32]
+) -> None:
+    """The sum of some rows of the table; eight together fit 16 bits."""
+    sums[:] = 0
+    for block in range(len(table)):
+        rows, own = table[block], sums[block]
+        for k in range(0, n, _AT_ONCE):
+            a, b, c, d = rows[grams[k]], rows[grams[k + 1]], rows[grams[k + 2]], rows[grams[k + 3]]
+            e, f, g, h = rows[grams[k + 4]], rows[grams[k + 5]], rows[grams[k + 6]], rows[grams[k + 7]]
+            for j in range(_WIDE):
+                own[j] += np.int16(a[j] + b[j] + c[j] + d[j] + e[j] + f[j] + g[j] + h[j])
 
 
 @kernel
@@ -320,33 +444,53 @@ def _rank(
     total: Places,
     scale: float,
     label: npt.NDArray[np.uint8],
+    gap: npt.NDArray[np.float64],
+    term: npt.NDArray[np.float64],
     best: npt.NDArray[np.float64],
     power: npt.NDArray[np.float64],
-    labels: npt.NDArray[np.uint8],
-    gaps: npt.NDArray[np.float32],
-    confidence: npt.NDArray[np.float32],
-) -> None:
-    """The likeliest languages by their scores; a language in two scripts has the sum of two classes."""
-    top = total.max()
+    likely: npt.NDArray[np.uint8],
+    near: npt.NDArray[np.uint8],
+) -> float:
+    """The likeliest languages by their scores; a language in two scripts has the sum of two classes.
+
+    `likely` goes in as any languages, best those of the stretch before, and comes out as the likeliest.
+    Returns the sum of all powers.
+    """
+    top = total[0]
+    for column in range(len(gap)):
+        top = max(top, total[column])
+    for column in range(len(gap)):
+        gap[column] = np.divide(np.float64(top - total[column]), scale)  # `/` would look for a zero each time
+        term[column] = _exponential(-gap[column] if gap[column] < 32 else -32.0)
     best[:] = 1e9
     power[:] = 0
     whole = 0.0
-    for column in range(len(total)):
-        gap = (top - total[column]) / scale
-        best[label[column]] = min(best[label[column]], gap)
-        if gap < 32:
-            term = _exponential(-gap)
-            power[label[column]] += term
-            whole += term
-    for k in range(len(labels)):
-        found = 0
-        for name in range(1, len(power)):
-            if power[name] > power[found] or (power[name] == power[found] and best[name] < best[found]):
-                found = name
-        labels[k] = found
-        gaps[k] = best[found]
-        confidence[k] = power[found] / whole
-        power[found] = -1.0
+    for column in range(len(gap)):
+        best[label[column]] = min(best[label[column]], gap[column])
+        part = term[column] if gap[column] < 32 else 0.0
+        power[label[column]] += part
+        whole += part
+    # Only those that are as strong as the weakest of any can be among the likeliest.
+    least = power[likely[0]]
+    for k in range(1, len(likely)):
+        least = min(least, power[likely[k]])
+    candidates = 0
+    for name in range(len(power)):
+        near[candidates] = name
+        candidates += power[name] >= least
+    for candidate in range(candidates):
+        name = near[candidate]
+        k = min(candidate, len(likely))
+        while k and (
+            power[name] > power[likely[k - 1]]
+            or (power[name] == power[likely[k - 1]] and best[name] < best[likely[k - 1]])
+        ):
+            if k < len(likely):
+                likely[k] = likely[k - 1]
+            k -= 1
+        if k < len(likely):
+            likely[k] = name
+    return whole
 
 
 @kernel
