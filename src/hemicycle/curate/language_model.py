@@ -59,6 +59,8 @@ _SHARED = (1 << _SHIFT) - 1
 _LANES, _WALKED = 16, 1 << 15
 #: Columns in a block of the table, of a number that the compiler knows; rows added up in 16 bits.
 _WIDE, _AT_ONCE = 64, 8
+#: 16-bit numbers in a line of the cache; a row that begins with one takes the fewest.
+_LINE = 32
 
 #: How many languages a stretch is remembered to be likeliest in.
 KEPT = 4
@@ -104,6 +106,10 @@ class Identifier:
 
     Attributes:
         languages: in the model's order; the numbers that `likeliest` gives.
+        table: of each n-gram what it says for each class, in blocks of columns (`_table`).
+        prior: of each class.
+        label: the language of each class; the first are those of all the languages, in order.
+        order: the classes in the model's order, in which their probabilities are added up.
     """
 
     languages: tuple[str, ...]
@@ -111,6 +117,7 @@ class Identifier:
     table: npt.NDArray[np.int16]
     prior: npt.NDArray[np.int64]
     label: npt.NDArray[np.uint8]
+    order: npt.NDArray[np.uint8]
 
     def likeliest(self, data: Bytes, starts: Places, ends: Places) -> Likeliest:
         """The likeliest languages of the stretches `starts[i]` to `ends[i]` of a buffer of UTF-8."""
@@ -128,7 +135,7 @@ class Identifier:
         found = Likeliest(
             np.zeros((n, KEPT), np.uint8), np.zeros((n, KEPT), np.float32), np.zeros((n, KEPT), np.float32)
         )
-        _score(data, starts, ends, self.automaton, self.table, self.prior, self.label, _logs(), found)
+        _score(data, starts, ends, self.automaton, self.table, self.prior, self.label, self.order, _logs(), found)
         return found
 
 
@@ -153,13 +160,15 @@ def load_identifier(languages: tuple[str, ...] = DEFAULT) -> Identifier:
         raise DeclarationError(f"languages are told apart among {KEPT} or more, not {len(set(languages))}")
     columns = [i for i, name in enumerate(classes) if name in languages]
     names = tuple(dict.fromkeys(classes[i] for i in columns))
+    # One language may have a class for each of its scripts: the second ones stand after all the first.
+    columns.sort(key=lambda i: (classes[i] in classes[:i], i))
     return Identifier(
         languages=names,
         automaton=_automaton(model, place),
         table=_table(model["ptc"][:, columns], place),
         prior=np.round(model["pc"][columns].astype(np.float64) * _SCORE).astype(np.int64),
-        # One language may have a class for each of its scripts.
         label=np.array([names.index(classes[i]) for i in columns], np.uint8),
+        order=np.argsort(columns).astype(np.uint8),
     )
 
 
@@ -243,7 +252,9 @@ def _table(logarithms: npt.NDArray[np.float16], place: str) -> npt.NDArray[np.in
     grams, columns = logarithms.shape
     scaled = logarithms.astype(np.float32) * _TABLE
     middle = np.round((scaled.max() + scaled.min()) / 2)
-    table = np.zeros((-(-columns // _WIDE), grams + 1, _WIDE), np.int16)
+    shape = (-(-columns // _WIDE), grams + 1, _WIDE)
+    room = np.zeros(math.prod(shape) + _LINE, np.int16)
+    table = room[-room.ctypes.data // 2 % _LINE :][: math.prod(shape)].reshape(shape)
     for block, own in enumerate(table):
         part = scaled[:, block * _WIDE : (block + 1) * _WIDE] - middle
         own[:-1, : part.shape[1]] = part
@@ -311,6 +322,7 @@ def _score(
     table: npt.NDArray[np.int16],
     prior: Places,
     label: npt.NDArray[np.uint8],
+    order: npt.NDArray[np.uint8],
     logs: Places,
     found: Likeliest,
 ) -> None:
@@ -321,9 +333,8 @@ def _score(
     sums = np.empty((len(table), _WIDE), np.int32)
     total = np.empty((len(table), _WIDE), np.int64)
     states = np.empty(_WALKED, np.uint32)
-    gap, term = np.empty(len(prior), np.float64), np.empty(len(prior), np.float64)
-    best, power = np.empty(label.max() + 1, np.float64), np.empty(label.max() + 1, np.float64)
-    likely, near = np.arange(KEPT, dtype=np.uint8), np.empty(len(power) + 1, np.uint8)
+    gap, power = np.empty(len(prior), np.float64), np.empty(len(prior), np.float64)
+    likely, near = np.arange(KEPT).astype(np.uint8), np.empty(label.max() + 2, np.uint8)
     begin = end = 0
     while begin < len(starts):
         size = 0
@@ -369,10 +380,10 @@ def _score(
                         total[block, column] += weight * np.int64(sums[block, column])
                 distinct, count = left, more
             scale = _SCORE * math.sqrt(max(1, length))
-            whole = _rank(total.ravel(), scale, label, gap, term, best, power, likely, near)
+            whole = _rank(total.ravel(), scale, label, order, gap, power, likely, near)
             for k in range(KEPT):
                 found.labels[piece, k] = likely[k]
-                found.gaps[piece, k] = best[likely[k]]
+                found.gaps[piece, k] = gap[likely[k]]
                 found.confidence[piece, k] = power[likely[k]] / whole
         begin = end
 
@@ -444,49 +455,48 @@ def _rank(
     total: Places,
     scale: float,
     label: npt.NDArray[np.uint8],
+    order: npt.NDArray[np.uint8],
     gap: npt.NDArray[np.float64],
-    term: npt.NDArray[np.float64],
-    best: npt.NDArray[np.float64],
     power: npt.NDArray[np.float64],
     likely: npt.NDArray[np.uint8],
     near: npt.NDArray[np.uint8],
 ) -> float:
     """The likeliest languages by their scores; a language in two scripts has the sum of two classes.
 
-    `likely` goes in as any languages, best those of the stretch before, and comes out as the likeliest.
-    Returns the sum of all powers.
+    `likely` goes in as any languages, best those of the stretch before, and comes out as the likeliest; `gap`
+    and `power` begin with one number a language. Returns the sum of all powers.
     """
     top = total[0]
     for column in range(len(gap)):
         top = max(top, total[column])
     for column in range(len(gap)):
         gap[column] = np.divide(np.float64(top - total[column]), scale)  # `/` would look for a zero each time
-        term[column] = _exponential(-gap[column] if gap[column] < 32 else -32.0)
-    best[:] = 1e9
-    power[:] = 0
+        term = _exponential(-gap[column] if gap[column] < 32 else -32.0)
+        power[column] = term if gap[column] < 32 else 0.0
     whole = 0.0
-    for column in range(len(gap)):
-        best[label[column]] = min(best[label[column]], gap[column])
-        part = term[column] if gap[column] < 32 else 0.0
-        power[label[column]] += part
-        whole += part
-    # Only those that are as strong as the weakest of any can be among the likeliest.
+    for column in order:
+        whole += power[column]
+    languages = len(near) - 1
+    for column in range(languages, len(gap)):
+        gap[label[column]] = min(gap[label[column]], gap[column])
+        power[label[column]] += power[column]
+    # Only those that are as strong as the weakest of any four can be among the likeliest four.
     least = power[likely[0]]
     for k in range(1, len(likely)):
         least = min(least, power[likely[k]])
     candidates = 0
-    for name in range(len(power)):
+    for name in range(languages):
         near[candidates] = name
         candidates += power[name] >= least
     for candidate in range(candidates):
         name = near[candidate]
         k = min(candidate, len(likely))
-        while k and (
-            power[name] > power[likely[k - 1]]
-            or (power[name] == power[likely[k - 1]] and best[name] < best[likely[k - 1]])
-        ):
+        while k:
+            other = likely[k - 1]
+            if power[name] < power[other] or (power[name] == power[other] and gap[name] >= gap[other]):
+                break
             if k < len(likely):
-                likely[k] = likely[k - 1]
+                likely[k] = other
             k -= 1
         if k < len(likely):
             likely[k] = name
