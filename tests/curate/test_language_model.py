@@ -136,6 +136,20 @@ def test_a_language_that_the_model_lacks_is_refused_by_name():
         load_identifier(("fr", "en", "it", "oc", "co"))
 
 
+def test_more_languages_than_a_block_of_columns_are_told_apart_as_by_the_library(texts):
+    known = sorted(load_identifier().known)[:90]
+    library = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    library.set_languages(known)
+    labels, _ = found(texts[::10], load_identifier(tuple(known)))
+    assert labels == [library.classify(text)[0] for text in texts[::10]]
+
+
+@pytest.mark.parametrize("logarithms", [[[-3.0], [-0.001]], [[0.0], [-20.0]], [[np.nan]], [[-np.inf]]])
+def test_numbers_that_sixteen_bits_cannot_add_are_refused(logarithms):
+    with pytest.raises(InputError, match="not laid out"):
+        language_model._table(np.array(logarithms, np.float16), "model.npz.xz")
+
+
 def test_telling_apart_needs_languages_to_tell_apart():
     with pytest.raises(DeclarationError, match="4 or more, not 1"):
         load_identifier(("fr",))

@@ -234,7 +234,7 @@ def _cut(data: Bytes, bounds: Places, kinds: Bytes) -> tuple[Places, Places, Pla
         ended = False
         while i < stop:
             kind = kinds[data[i]]
-            # Words and spaces mean nothing before a piece is long, unless a sentence or a line has just ended.
+            # Words and spaces mean nothing before a piece is long, unless a sentence or line has just ended.
             if kind == _PLAIN and count < LONG <= enough and not ended:
                 while i < stop and count < LONG and kinds[data[i]] != _PERHAPS:
                     count += kinds[data[i]]
@@ -335,8 +335,7 @@ def _read(
                     cost[name] = min(cost[name], CHANGE)
                 came[i - at] = cheapest
                 if not silent[i]:
-                    for name in range(und):
-                        cost[name] += FLOOR * confidence[i, 0]
+                    cost += FLOOR * confidence[i, 0]
                     for k in range(labels.shape[1]):
                         if gaps[i, k] < FLOOR:
                             cost[labels[i, k]] += (gaps[i, k] - FLOOR) * confidence[i, 0]
@@ -344,8 +343,7 @@ def _read(
                     least = cost[cheapest]
                     for k in range(labels.shape[1]):
                         least = min(least, cost[labels[i, k]])
-                    for name in range(und):
-                        cost[name] -= least
+                    cost -= least
             name = int(cost.argmin())
             for i in range(stop - 1, at - 1, -1):
                 chosen[i] = name
