@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from hemicycle.curate import language_model
-from hemicycle.curate.language_model import DEFAULT, KEPT, load_identifier, model_provenance
+from hemicycle.curate import language_model, language_score
+from hemicycle.curate.language_model import DEFAULT, load_identifier, model_provenance
+from hemicycle.curate.language_score import KEPT
 from hemicycle.errors import DeclarationError, InputError
 
 EXAMPLES = int(os.environ.get("HEMICYCLE_FUZZ", "200"))
@@ -111,7 +112,7 @@ def test_known_answers_to_the_last_bit():
 
 @pytest.mark.parametrize("x", [0.0, -1e-9, -0.5, -1.0, -7.25, -31.9])
 def test_the_exponential_is_right_to_twelve_digits(x):
-    assert language_model._exponential(x) == pytest.approx(math.exp(x), rel=1e-12)
+    assert language_score._exponential(x) == pytest.approx(math.exp(x), rel=1e-12)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)

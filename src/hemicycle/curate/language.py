@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from hemicycle.curate.language_model import Bytes, Identifier, Places, load_identifier
+from hemicycle.curate.language_model import Identifier, load_identifier
+from hemicycle.curate.language_score import Bytes, Places
 from hemicycle.kernels import kernel
 
 #: Part of the version of whatever is made with this file: another number means other languages.
