@@ -31,7 +31,7 @@ import polars as pl
 
 from hemicycle.curate.clean import clean, move
 from hemicycle.digests import sha256_json
-from hemicycle.kernels import kernel
+from hemicycle.kernels import kernel, scan
 
 #: Another number means other passages or other hashes of them.
 BOILERPLATE = 1
@@ -199,7 +199,7 @@ def _passages(data: Bytes, offsets: Places) -> tuple[Places, Places, Places, Has
     return bounds, starts[:count], ends[:count], hashes[:count], words[:count]
 
 
-@kernel
+@scan
 def _space(data: Bytes, at: int, stop: int) -> int:
     """How many bytes of space begin here: none, one (ASCII), two (no-break) or three (narrow no-break)."""
     byte = data[at]
@@ -212,7 +212,7 @@ def _space(data: Bytes, at: int, stop: int) -> int:
     return 0
 
 
-@kernel
+@scan
 def _line(data: Bytes, at: int, stop: int, whole: Any, goes_on: bool) -> tuple[int, int, Any, Any]:
     """Read to the end of a line: that place, its words, its hash, and `whole` continued with it."""
     line, words = _BASIS, 0
@@ -244,7 +244,7 @@ def _line(data: Bytes, at: int, stop: int, whole: Any, goes_on: bool) -> tuple[i
     return at, words, line, whole
 
 
-@kernel
+@scan
 def _find(
     data: Bytes,
     offsets: Places,

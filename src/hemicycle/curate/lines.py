@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from hemicycle.curate.characters import characters
 from hemicycle.curate.words import Bytes, Places
-from hemicycle.kernels import kernel
+from hemicycle.kernels import scan
 
 
 class Count(enum.IntEnum):
@@ -102,7 +102,7 @@ def _phrases() -> tuple[Bytes, Places, Bytes, npt.NDArray[np.uint16]]:
 _PHRASES = _phrases()
 
 
-@kernel
+@scan
 def _decode(data: Bytes, at: int, stop: int) -> Any:
     """The code point at a place and the place after it; a byte that begins none counts alone, as U+FFFD."""
     first = np.int64(data[at])
@@ -120,13 +120,13 @@ def _decode(data: Bytes, at: int, stop: int) -> Any:
     return (point, at + size) if point < 0x110000 else (0xFFFD, at + 1)
 
 
-@kernel
+@scan
 def _closes(point: int) -> bool:
     """Marks that may stand between the end of a sentence and the space after it."""
     return point in (0x22, 0x27, 0x29, 0x5D, 0xBB, 0x2019, 0x201D)
 
 
-@kernel
+@scan
 def _characters(data: Bytes, at: int, stop: int, classes: Bytes, total: Places) -> Any:
     """Count the characters of one line.
 
@@ -174,7 +174,7 @@ def _characters(data: Bytes, at: int, stop: int, classes: Bytes, total: Places) 
     return length, visible, sentences, words, max(longest, word), colons
 
 
-@kernel
+@scan
 def _depth(point: int, depth: int) -> int:
     """How many round or square brackets are open after a character."""
     if point in (0x28, 0x5B):
@@ -182,7 +182,7 @@ def _depth(point: int, depth: int) -> int:
     return max(0, depth - 1) if point in (0x29, 0x5D) else depth
 
 
-@kernel
+@scan
 def _timecode(data: Bytes, at: int, stop: int) -> bool:
     """Whether dd:dd:dd stands in a line."""
     met = 0
@@ -199,7 +199,7 @@ def _timecode(data: Bytes, at: int, stop: int) -> bool:
     return False
 
 
-@kernel
+@scan
 def _phrases_of(
     data: Bytes, at: int, stop: int, phrases: Bytes, bounds: Places, kinds: Bytes, begins: Any
 ) -> int:
@@ -227,7 +227,7 @@ def _phrases_of(
     return found
 
 
-@kernel
+@scan
 def _backward(data: Bytes, at: int, stop: int) -> Any:
     """The code point before `stop`, and its place."""
     place = stop - 1
@@ -237,7 +237,7 @@ def _backward(data: Bytes, at: int, stop: int) -> Any:
     return (point, place) if following == stop else (0xFFFD, stop - 1)
 
 
-@kernel
+@scan
 def _first_visible(data: Bytes, at: int, stop: int, classes: Bytes) -> int:
     point = 0x20
     while at < stop and classes[point] & _CLASS == _SPACE:
@@ -245,7 +245,7 @@ def _first_visible(data: Bytes, at: int, stop: int, classes: Bytes) -> int:
     return point
 
 
-@kernel
+@scan
 def _last_visible(data: Bytes, at: int, stop: int, classes: Bytes) -> Any:
     """The last visible character, and the place after it."""
     point, before = 0x20, stop
@@ -255,7 +255,7 @@ def _last_visible(data: Bytes, at: int, stop: int, classes: Bytes) -> Any:
     return point, stop
 
 
-@kernel
+@scan
 def _line(
     data: Bytes,
     at: int,
@@ -296,7 +296,7 @@ def _line(
         total[Count.C4_SENTENCES] += sentences
 
 
-@kernel
+@scan
 def _count(
     data: Bytes,
     offsets: Places,

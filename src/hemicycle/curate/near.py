@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from hemicycle.kernels import kernel
+from hemicycle.kernels import scan
 
 #: Another number means other signatures: raise it with any change to this file that changes one.
 SIGNATURES = 1
@@ -67,7 +67,9 @@ def signatures(words: npt.NDArray[np.uint64], offsets: npt.NDArray[np.int64]) ->
         offsets: n + 1 places in `words`; text i has those from offsets[i] to offsets[i + 1].
     """
     keys = np.zeros((len(offsets) - 1, BANDS), np.uint64)
-    _sign(words, offsets, _FACTORS, _SUMMANDS, keys)
+    _sign(
+        words, offsets, _FACTORS, _SUMMANDS, np.empty(VALUES, np.uint32), np.empty(SHINGLE, np.uint64), keys
+    )
     return keys
 
 
@@ -77,14 +79,14 @@ def to_arrow(keys: Keys) -> pa.StructArray:
     return pa.StructArray.from_arrays(bands, fields=list(TYPE))
 
 
-@kernel
+@scan
 def _mix(number: Any) -> Any:
     number = (number ^ (number >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     number = (number ^ (number >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return number ^ (number >> np.uint64(31))
 
 
-@kernel
+@scan
 def _smallest(x: Any, factors: Values, summands: Values, values: Values) -> None:
     for i in range(VALUES):
         value = np.uint32(factors[i] * x + summands[i])
@@ -92,7 +94,7 @@ def _smallest(x: Any, factors: Values, summands: Values, values: Values) -> None
             values[i] = value
 
 
-@kernel
+@scan
 def _run_hash(run: Keys, first: int, size: int) -> Any:
     number = np.uint64(size)
     for i in range(first, first + size):
@@ -100,16 +102,16 @@ def _run_hash(run: Keys, first: int, size: int) -> Any:
     return np.uint32(_mix(number) >> np.uint64(32))
 
 
-@kernel
+@scan
 def _sign(
     words: npt.NDArray[np.uint64],
     offsets: npt.NDArray[np.int64],
     factors: Values,
     summands: Values,
+    values: Values,
+    run: Keys,
     keys: Keys,
 ) -> None:
-    values = np.empty(VALUES, np.uint32)
-    run = np.empty(SHINGLE, np.uint64)
     for text in range(len(offsets) - 1):
         values[:] = np.uint32(0xFFFFFFFF)
         count = 0

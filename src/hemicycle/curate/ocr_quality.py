@@ -21,9 +21,10 @@ import functools
 from importlib import resources
 from typing import TypeAlias
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from hemicycle.kernels import scan
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Numbers: TypeAlias = npt.NDArray[np.int64]
@@ -80,7 +81,7 @@ def _number(letter: str) -> int:
     return 0 if letter == "_" else ord(letter) - ord("a") + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@scan
 def _class_at(data: Bytes, at: int, end: int, classes: Bytes) -> tuple[int, int]:
     """The class of the character at a place, and its width in bytes."""
     byte = data[at]
@@ -91,7 +92,7 @@ def _class_at(data: Bytes, at: int, end: int, classes: Bytes) -> tuple[int, int]
     return (int(classes[point]) if point < len(classes) else _OTHER), width
 
 
-@numba.njit(cache=True, nogil=True)
+@scan
 def _weight(letters: int, digits: int, wrong: bool, ends: bool, lone: bool) -> int:
     """The letters of a word, as they count: below nothing where it was misread.
 
@@ -107,11 +108,14 @@ def _weight(letters: int, digits: int, wrong: bool, ends: bool, lone: bool) -> i
     return letters
 
 
-@numba.njit(cache=True, nogil=True)
+@scan
 def _shares(
-    data: Bytes, offsets: Numbers, classes: Bytes, table: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.float64]:
-    out = np.zeros(len(offsets) - 1, np.float64)
+    data: Bytes,
+    offsets: Numbers,
+    classes: Bytes,
+    table: npt.NDArray[np.bool_],
+    out: npt.NDArray[np.float64],
+) -> None:
     for row in range(len(offsets) - 1):
         at, end = offsets[row], offsets[row + 1]
         good = bad = letters = digits = before = last = 0
@@ -147,7 +151,6 @@ def _shares(
             at += width
         if good + bad > 0:
             out[row] = good / (good + bad)
-    return out
 
 
 def ocr_qualities(data: Bytes, offsets: Numbers) -> npt.NDArray[np.float64]:
@@ -157,7 +160,8 @@ def ocr_qualities(data: Bytes, offsets: Numbers) -> npt.NDArray[np.float64]:
         data: UTF-8 bytes of all texts.
         offsets: n + 1 places in them; text i lies from `offsets[i]` to `offsets[i + 1]`.
     """
-    found: npt.NDArray[np.float64] = _shares(data, offsets, _CLASSES, plausible())
+    found = np.zeros(len(offsets) - 1, np.float64)
+    _shares(data, offsets, _CLASSES, plausible(), found)
     return found
 
 

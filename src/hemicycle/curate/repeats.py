@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from hemicycle.curate.characters import characters
 from hemicycle.curate.words import Bytes, Hashes, Places
-from hemicycle.kernels import kernel
+from hemicycle.kernels import scan
 
 
 class Count(enum.IntEnum):
@@ -51,7 +51,7 @@ def count_repeats(data: Bytes, offsets: Places) -> npt.NDArray[np.int64]:
     return counts
 
 
-@kernel
+@scan
 def _decode(data: Bytes, at: int, stop: int) -> Any:
     """The code point at a place and the place after it; a byte that begins none counts alone, as U+FFFD."""
     first = np.int64(data[at])
@@ -69,7 +69,7 @@ def _decode(data: Bytes, at: int, stop: int) -> Any:
     return (point, at + size) if point < 0x110000 else (0xFFFD, at + 1)
 
 
-@kernel
+@scan
 def _most_newlines(data: Bytes, offsets: Places) -> int:
     most = 0
     for text in range(len(offsets) - 1):
@@ -80,7 +80,7 @@ def _most_newlines(data: Bytes, offsets: Places) -> int:
     return most
 
 
-@kernel
+@scan
 def _hash(data: Bytes, at: int, stop: int) -> Any:
     """A hash of bytes, four at a time: FNV-1a in four lanes. Never 0."""
     one, two, three, four = _BASIS, _BASIS, _BASIS, _BASIS
@@ -99,7 +99,7 @@ def _hash(data: Bytes, at: int, stop: int) -> Any:
     return value if value != 0 else np.uint64(1)
 
 
-@kernel
+@scan
 def _points(data: Bytes, at: int, stop: int) -> Any:
     """Code points of a stretch of UTF-8."""
     count = 0
@@ -109,7 +109,7 @@ def _points(data: Bytes, at: int, stop: int) -> Any:
     return count
 
 
-@kernel
+@scan
 def _visible(data: Bytes, at: int, stop: int, classes: Bytes) -> bool:
     """Whether a line has a character that is no space."""
     while at < stop:
@@ -119,7 +119,7 @@ def _visible(data: Bytes, at: int, stop: int, classes: Bytes) -> bool:
     return False
 
 
-@kernel
+@scan
 def _stripped(data: Bytes, at: int, stop: int, classes: Bytes) -> Any:
     """A text without the spaces at its beginning and end."""
     begin, end, empty = at, at, True
@@ -133,7 +133,7 @@ def _stripped(data: Bytes, at: int, stop: int, classes: Bytes) -> Any:
     return begin, end
 
 
-@kernel
+@scan
 def _paragraphs(data: Bytes, at: int, stop: int, hashes: Hashes, lengths: Places) -> int:
     """Note the pieces between two or more line ends; how many there are."""
     count, begin = 0, at
@@ -150,7 +150,7 @@ def _paragraphs(data: Bytes, at: int, stop: int, hashes: Hashes, lengths: Places
     return count
 
 
-@kernel
+@scan
 def _repeats(hashes: Hashes, lengths: Places, count: int, table: Hashes) -> Any:
     """Of so many pieces, how many repeat an earlier one, and their characters."""
     mask = 15
@@ -171,7 +171,7 @@ def _repeats(hashes: Hashes, lengths: Places, count: int, table: Hashes) -> Any:
     return repeated, length
 
 
-@kernel
+@scan
 def _count(
     data: Bytes, offsets: Places, classes: Bytes, table: Hashes, hashes: Any, lengths: Any, counts: Any
 ) -> None:

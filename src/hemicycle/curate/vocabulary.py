@@ -25,7 +25,7 @@ from hemicycle.curate.words import (
     Words,
     word_hash,
 )
-from hemicycle.kernels import kernel
+from hemicycle.kernels import scan
 
 #: Function words that make up a third of any French prose.
 FRENCH_WORDS = (
@@ -129,7 +129,7 @@ _ONE_LETTER_POINTS = np.array([ord(c) for c in _ONE_LETTER], np.int64)
 _ODD_SIGN_POINTS = np.array([ord(c) for c in _ODD_SIGNS], np.int64)
 
 
-@kernel
+@scan
 def _decode(data: Bytes, at: int, stop: int) -> Any:
     """The code point at a place and the place after it; a byte that begins none counts alone, as U+FFFD."""
     first = np.int64(data[at])
@@ -147,7 +147,7 @@ def _decode(data: Bytes, at: int, stop: int) -> Any:
     return (point, at + size) if point < 0x110000 else (0xFFFD, at + 1)
 
 
-@kernel
+@scan
 def _value(keys: Hashes, values: Any, key: Any) -> Any:
     slot = np.int64(key & np.uint64(511))
     while keys[slot] != 0:
@@ -157,7 +157,7 @@ def _value(keys: Hashes, values: Any, key: Any) -> Any:
     return np.uint32(0)
 
 
-@kernel
+@scan
 def _bits(value: Any) -> int:
     count = 0
     while value:
@@ -166,7 +166,7 @@ def _bits(value: Any) -> int:
     return count
 
 
-@kernel
+@scan
 def _look(data: Bytes, at: int, stop: int, classes: Bytes, total: Places) -> None:
     """Count a word among those without vowel, those of letters and figures mixed, and the unlikely ones."""
     letters, vowels, capitals, same, consonants, unlikely = 0, 0, 0, 0, 0, 0
@@ -194,7 +194,7 @@ def _look(data: Bytes, at: int, stop: int, classes: Bytes, total: Places) -> Non
         total[Count.UNLIKELY] += unlikely
 
 
-@kernel
+@scan
 def _odd_sign(
     data: Bytes, k: int, a: int, b: int, starts: Places, ends: Places, flags: Bytes, odd: Places
 ) -> bool:
@@ -206,7 +206,7 @@ def _odd_sign(
     return _decode(data, starts[k], ends[k])[0] in odd
 
 
-@kernel
+@scan
 def _isolated(data: Bytes, at: int, end: int, stop: int, one_letter: Places) -> bool:
     """Whether a lone letter is no word, no abbreviation (M., n°) and no number of a list (b))."""
     if end < stop and (data[end] in (0x2E, 0x29) or _decode(data, end, stop)[0] == 0xB0):
@@ -214,7 +214,7 @@ def _isolated(data: Bytes, at: int, end: int, stop: int, one_letter: Places) -> 
     return _decode(data, at, end)[0] not in one_letter
 
 
-@kernel
+@scan
 def _count(
     data: Bytes,
     offsets: Places,
