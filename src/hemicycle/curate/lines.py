@@ -95,7 +95,8 @@ def count_lines(data: Bytes, offsets: Places) -> npt.NDArray[np.int64]:
 def _letters() -> Bytes:
     """By byte: 1 for a plain letter, `_LATIN` where a character of U+00C0 to U+00FF begins, else 0. Behind
     that, by the second byte of these: whether they are letters."""
-    letters = (characters().classes[np.r_[:256, 0xC0:0x100]] & _CLASS == _LETTER).astype(np.uint8)
+    kinds = characters().classes[np.r_[:256, 0xC0:0x100]] & _CLASS
+    letters: Bytes = (kinds == _LETTER).astype(np.uint8)
     letters[128:256] = 0
     letters[_LATIN] = _LATIN
     return letters

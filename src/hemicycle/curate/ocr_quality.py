@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import functools
 from importlib import resources
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt

@@ -90,7 +90,7 @@ def _eight(data: Bytes, at: Any) -> Any:
 
 
 @scan
-def _line_end(data: Bytes, at: int, stop: int) -> int:
+def _line_end(data: Bytes, at: int, stop: int) -> Any:
     place, end = np.uint64(at), np.uint64(stop)
     while place < end and data[place] != 10:
         place += np.uint64(1)
