@@ -34,7 +34,7 @@ SHARDS = 4
 GROUP = 250
 BINS = [(0.5, 0.6), (0.6, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 1.0)]
 TEXTS = pa.schema([("id", pa.large_string()), ("text", pa.large_string())])
-PEER = Path(__file__).with_name("with_peers/datatrove_near.py")
+PEER = Path(__file__).parent / "with_peers" / "datatrove_near.py"
 
 
 def ours(shards: Path, out: Path) -> None:

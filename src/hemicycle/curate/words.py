@@ -101,9 +101,7 @@ def split_words(data: Bytes, offsets: Places, definition: Definition = "french")
     """
     classes, lower = characters()
     bounds = np.zeros(len(offsets), np.int64)
-    columns: list[npt.NDArray[Any]] = [
-        np.empty(int(offsets[-1] - offsets[0]) // 4 + 16, kind) for kind in _COLUMNS
-    ]
+    columns = _columns(int(offsets[-1] - offsets[0]) // 4 + 16)
     done = 0
     while True:
         done = _fill(
@@ -112,7 +110,18 @@ def split_words(data: Bytes, offsets: Places, definition: Definition = "french")
         if done == len(offsets) - 1:
             return Words(bounds, *(column[: bounds[-1]] for column in columns))
         # Twice the room, and the text that found none begins again: at most one word a byte.
-        columns = [np.concatenate([column, np.empty_like(column)]) for column in columns]
+        wider = _columns(2 * len(columns[0]))
+        for old, new in zip(columns, wider, strict=True):
+            new[: bounds[done]] = old[: bounds[done]]
+        columns = wider
+
+
+def _columns(room: int) -> list[npt.NDArray[Any]]:
+    """Columns for so many words or a few more, in one piece: the system gives large pieces in large pages."""
+    room = -(-room // 8) * 8
+    ends = np.cumsum([0, *(room * np.dtype(kind).itemsize for kind in _COLUMNS)])
+    piece = np.empty(ends[-1], np.uint8)
+    return [piece[a:b].view(kind) for a, b, kind in zip(ends[:-1], ends[1:], _COLUMNS, strict=True)]
 
 
 def word_hash(word: str) -> int:
