@@ -212,6 +212,20 @@ def _space(data: Bytes, at: int, stop: int) -> int:
 
 
 @scan
+def _run(data: Bytes, at: int, stop: int, line: Any, whole: Any) -> Any:
+    """Read on where no space, figure or line end can be: the place, and both hashes continued."""
+    place, end = np.uint64(at), np.uint64(stop)
+    while place < end:
+        byte = data[place]
+        if byte <= 0x39 or byte == 0xC2 or byte == 0xE2:
+            break
+        line = (line ^ np.uint64(byte)) * _PRIME
+        whole = (whole ^ np.uint64(byte)) * _PRIME
+        place += np.uint64(1)
+    return np.int64(place), line, whole
+
+
+@scan
 def _line(data: Bytes, at: int, stop: int, whole: Any, goes_on: bool) -> tuple[int, int, Any, Any]:
     """Read to the end of a line: that place, its words, its hash, and `whole` continued with it."""
     line, words = _BASIS, 0
@@ -238,8 +252,10 @@ def _line(data: Bytes, at: int, stop: int, whole: Any, goes_on: bool) -> tuple[i
             letter = np.uint64(0x30) if figure else np.uint64(byte)
             line = (line ^ letter) * _PRIME
             whole = (whole ^ letter) * _PRIME
-        in_figures = figure
         at += 1
+        begin = at
+        at, line, whole = _run(data, at, stop, line, whole)
+        in_figures = figure and at == begin
     return at, words, line, whole
 
 

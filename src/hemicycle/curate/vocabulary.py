@@ -8,6 +8,7 @@ or "l0i" without noticing, a model learns them.
 from __future__ import annotations
 
 import enum
+import functools
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from hemicycle.curate.characters import characters
 from hemicycle.curate.words import (
     ELISION,
+    HAS_DIGIT,
     HAS_LETTER,
     ONLY_SIGNS,
     Bytes,
@@ -52,6 +54,8 @@ _SAME, _CONSONANTS = 3, 5
 
 _LETTER, _DIGIT, _CLASS, _CAPITAL, _VOWEL = 1, 2, 7, 8, 32
 _IS_FRENCH, _IS_FILLER, _IS_TWICE = 1, 2, 4
+_IS_CONSONANT, _IS_LEAD, _IS_SECOND, _IS_VOWEL, _IS_STRANGE = 1, 2, 4, 8, 16
+_LONGEST_LOOKED_AT = 32
 
 
 class Count(enum.IntEnum):
@@ -85,6 +89,7 @@ def count_words(data: Bytes, words: Words) -> npt.NDArray[np.int64]:
         words.folded,
         words.flags,
         characters().classes,
+        _of_bytes(),
         *_KINDS,
         *_STOPS,
         _ONE_LETTER_POINTS,
@@ -122,6 +127,19 @@ def _stops() -> dict[str, int]:
             for spelling in {word, word.replace("'", "’")}:
                 stops[spelling] = stops.get(spelling, 0) | 1 << (first + i)
     return stops
+
+
+@functools.cache
+def _of_bytes() -> Bytes:
+    """What a byte of a word may be to `_ordinary`: a vowel, alone or as the second byte behind C3, which
+    begins most letters with an accent; a consonant; C3 itself; or one that it cannot tell."""
+    classes = characters().classes[np.r_[:128, 0xC0:0x100]]
+    letters, vowels = classes & _CLASS == _LETTER, classes & _VOWEL != 0
+    kinds = np.full(256, _IS_STRANGE, np.uint8)
+    kinds[:192] = np.where(vowels, _IS_VOWEL, letters * _IS_CONSONANT)
+    kinds[128:192] |= _IS_SECOND
+    kinds[0xC3] = _IS_LEAD | _IS_CONSONANT
+    return kinds
 
 
 _KINDS, _STOPS = _table(_kinds()), _table(_stops())
@@ -164,6 +182,28 @@ def _bits(value: Any) -> int:
         value &= value - np.uint32(1)
         count += 1
     return count
+
+
+@scan
+def _ordinary(data: Bytes, at: int, stop: int, of_bytes: Bytes) -> Any:
+    """Whether a word without figures is sure to have nothing that `_look` counts: a bit a byte, no branch."""
+    if stop - at > _LONGEST_LOOKED_AT:
+        return False
+    met = consonants = same = leads = seconds = before = np.int64(0)
+    for i in range(np.uint64(at), np.uint64(stop)):
+        byte = np.int64(data[i])
+        kind = np.int64(of_bytes[byte])
+        met |= kind
+        consonants = consonants << 1 | kind & 1
+        leads = leads << 1 | kind >> 1 & 1
+        seconds = seconds << 1 | kind >> 2 & 1
+        same = same << 1 | (byte == before)
+        before = byte
+    # Six consonants, where the first byte of two counts as one; one byte four times, two bytes three times.
+    consonants &= consonants >> 1
+    runs = consonants & consonants >> 2 & consonants >> 4 | same & same >> 1 & same >> 2
+    runs |= leads & leads >> 2 & leads >> 4
+    return met & (_IS_VOWEL | _IS_STRANGE) == _IS_VOWEL and runs == 0 and 2 * seconds == leads
 
 
 @scan
@@ -225,6 +265,7 @@ def _count(
     folded: Hashes,
     flags: Bytes,
     classes: Bytes,
+    of_bytes: Bytes,
     kinds: Hashes,
     kind_values: Any,
     stops: Hashes,
@@ -255,7 +296,9 @@ def _count(
                 continue
             if lengths[k] == 1:
                 total[Count.ISOLATED] += _isolated(data, starts[k], ends[k], ends[b - 1], one_letter)
-            elif kind & _IS_FRENCH == 0:
+            elif kind & _IS_FRENCH == 0 and (
+                flags[k] & HAS_DIGIT or not _ordinary(data, starts[k], ends[k], of_bytes)
+            ):
                 _look(data, starts[k], ends[k], classes, total)
         total[Count.ALL] = b - a
         total[Count.STOP_FR] = _bits(met & np.uint32(0xFFFFFF))
