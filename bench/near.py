@@ -24,7 +24,7 @@ from hemicycle.curate.near import COLUMN, TYPE, signatures, to_arrow
 from hemicycle.curate.twins import near_duplicates
 from hemicycle.curate.words import split_words, text_buffers
 from hemicycle.documents import parquet_writer, read_batches, write_parquet
-from peers import python_of
+from peers import DATATROVE, python_of
 from spent import Spent, compared, run
 
 ROUNDS = 3
@@ -34,7 +34,7 @@ SHARDS = 4
 GROUP = 250
 BINS = [(0.5, 0.6), (0.6, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 1.0)]
 TEXTS = pa.schema([("id", pa.large_string()), ("text", pa.large_string())])
-PEER = Path(__file__).with_name("with_peers/datatrove_near.py")
+PEER = Path(__file__).parent / "with_peers" / "datatrove_near.py"
 
 
 def ours(shards: Path, out: Path) -> None:
@@ -88,7 +88,7 @@ def report(name: str, stays: set[str], pairs: pl.DataFrame, alone: set[str]) -> 
 
 def main() -> None:
     folder = made_corpus(sys.argv[1:])
-    peer = str(python_of("datatrove", ["datatrove[processing]==0.10.1", "tokenizers", "xxhash<4"]))
+    peer = str(python_of("datatrove", DATATROVE))
     pairs = pl.read_parquet(folder / "pairs.parquet")
     texts = pl.read_parquet(folder / "corpus.parquet", columns=["id", "text"])
     alone = set(texts["id"]) - set(pairs["one"]) - set(pairs["other"])

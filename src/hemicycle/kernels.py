@@ -1,7 +1,9 @@
 """Compile an inner loop with numba.
 
-One trap: numba looks only at a kernel's own file to tell whether its kept machine code is old. A kernel
-must not call one of another file, or a change there would go unnoticed.
+Two traps. numba looks only at a kernel's own file to tell whether its kept machine code is old: a kernel
+must not call one of another file, or a change there would go unnoticed. And where one kernel hands arrays to
+another, numba counts references to them and passes seven numbers for each; in a loop over bytes or words that
+may cost more than the work. Hence `scan`.
 """
 
 from __future__ import annotations
@@ -10,11 +12,22 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+from numba.core.options import DefaultOptions
+
+# What numba itself uses under this name; a version that had it no longer would only be slower.
+_UNCOUNTED = {"_nrt": False} if hasattr(DefaultOptions, "_nrt") else {}
 
 
-def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+def kernel(function: Callable[..., Any], **options: bool) -> Callable[..., Any]:
     """Compile with numba and keep the machine code, where the installation lets it be kept."""
+    njit: Any = numba.njit
     try:
-        return numba.njit(nogil=True, cache=True)(function)
+        compiled: Callable[..., Any] = njit(nogil=True, cache=True, **options)(function)
     except RuntimeError:  # no folder that numba may write to
-        return numba.njit(nogil=True)(function)
+        compiled = njit(nogil=True, **options)(function)
+    return compiled
+
+
+def scan(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel that makes no array (numba refuses one that would) and is put in place of every call to it."""
+    return kernel(function, forceinline=True, **_UNCOUNTED)

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hemicycle.curate import lines, vocabulary
 from hemicycle.curate import measures as module
 from hemicycle.curate.measures import COLUMNS, MEASURES, measure
 from hemicycle.curate.vocabulary import STOP_WORDS
+from hemicycle.curate.words import split_words
 
 FUZZ = settings(max_examples=int(os.environ.get("HEMICYCLE_FUZZ", "200")), deadline=None)
 PIECES = st.sampled_from(
@@ -130,6 +132,59 @@ def test_a_batch_is_measured_as_its_texts_one_by_one(texts, definition):
         alone = of(text, definition)
         for name in COLUMNS:
             assert np.array_equal(together[name][i], alone[name], equal_nan=True), name
+
+
+@pytest.mark.parametrize("phrase", [*lines.JAVASCRIPT, *lines.POLICY, *lines.LOREM_IPSUM])
+def test_a_phrase_is_found_wherever_it_stands_in_a_text(phrase):
+    """Blocks of a text are looked at for three letters first: over their edges, and at the end, too."""
+    for place in [*range(150), 1000]:
+        for behind in (0, 300):
+            text = "x" * place + phrase.upper() + "z" * behind
+            data = np.frombuffer(text.encode("utf-8"), np.uint8)
+            found = lines.count_lines(data, np.array([0, len(data)]))[0]
+            kinds = lines.Count.JAVASCRIPT_LINES, lines.Count.POLICY_LINES, lines.Count.LOREM_IPSUM
+            expected = [phrase in of_kind for of_kind in (lines.JAVASCRIPT, lines.POLICY, lines.LOREM_IPSUM)]
+            assert found[list(kinds)].tolist() == expected
+
+
+SHORT_WORDS = st.lists(st.sampled_from(["a", "ab", "b", "ba", "aab", "un", "mot", "é", "bé"]), max_size=80)
+
+
+@FUZZ
+@given(SHORT_WORDS)
+def test_ngrams_of_words_that_are_often_cut_otherwise_are_their_definitions(words):
+    text = " ".join(words)
+    found = of(text, "whitespace")
+    for n in range(5, 11):
+        assert found[f"duplicate_ngrams({n})"] == pytest.approx(
+            share(duplicate_ngrams(words, n), len(text)), nan_ok=True
+        )
+    for n in (2, 3, 4):
+        assert found[f"top_ngram({n})"] == pytest.approx(share(top_ngram(words, n), len(text)), nan_ok=True)
+
+
+LETTERS = st.text(st.sampled_from("aéeÉrtçsTßœ-"), min_size=2, max_size=40).filter(lambda w: w[0] not in "-")
+
+
+@FUZZ
+@given(LETTERS)
+def test_words_without_vowel_and_unlikely_ones_are_counted_letter_by_letter(word):
+    """Most words are passed over at a look at their bytes."""
+    vowels, letters = [c in "aéeÉœ" for c in word], [c for c in word if c != "-"]
+    unlikely = same = consonants = 0
+    for i, letter in enumerate(word):
+        if letter == "-":
+            same = consonants = 0
+            continue
+        same = same + 1 if i and word[i - 1] == letter else 1
+        consonants = 0 if vowels[i] else consonants + 1
+        unlikely += same == 4 or consonants == 6
+    capitals = all(c in "ÉT" for c in letters)
+    data = np.frombuffer(word.encode("utf-8"), np.uint8)
+    places = np.array([0, len(data)])
+    found = vocabulary.count_words(data, split_words(data, places, "whitespace"))[0]
+    assert found[vocabulary.Count.UNLIKELY] == (0 if capitals else unlikely)
+    assert found[vocabulary.Count.VOWELLESS] == (len(letters) >= 3 and not any(vowels) and not capitals)
 
 
 @FUZZ

@@ -31,7 +31,7 @@ import polars as pl
 
 from hemicycle.curate.clean import clean, move
 from hemicycle.digests import sha256_json
-from hemicycle.kernels import kernel
+from hemicycle.kernels import kernel, scan
 
 #: Another number means other passages or other hashes of them.
 BOILERPLATE = 1
@@ -199,8 +199,7 @@ def _among(found: Hashes, hashes: Hashes) -> npt.NDArray[np.bool_]:
 def _passages(data: Bytes, offsets: Places) -> tuple[Places, Places, Places, Hashes, npt.NDArray[np.int32]]:
     """Places in the arrays at which each text's passages begin (the first text's left out, the end put in);
     start, end, hash and number of words of each passage."""
-    own = data[offsets[0] : offsets[-1]]
-    lines = len(offsets) - 1 + np.count_nonzero((own[1:] == 0x0A) & (own[:-1] != 0x0A))
+    lines = len(offsets) - 1 + np.count_nonzero(data[offsets[0] : offsets[-1]] == 0x0A)
     room = lines + lines // 2
     starts, ends = np.empty(room, np.int64), np.empty(room, np.int64)
     hashes, words = np.empty(room, np.uint64), np.empty(room, np.int32)
@@ -209,7 +208,7 @@ def _passages(data: Bytes, offsets: Places) -> tuple[Places, Places, Places, Has
     return bounds, starts[:count], ends[:count], hashes[:count], words[:count]
 
 
-@kernel
+@scan
 def _space(data: Bytes, at: int, stop: int) -> int:
     """How many bytes of space begin here: none, one (ASCII), two (no-break) or three (narrow no-break)."""
     byte = data[at]
@@ -222,7 +221,21 @@ def _space(data: Bytes, at: int, stop: int) -> int:
     return 0
 
 
-@kernel
+@scan
+def _run(data: Bytes, at: int, stop: int, line: Any, whole: Any) -> Any:
+    """Read on where no space, figure or line end can be: the place, and both hashes continued."""
+    place, end = np.uint64(at), np.uint64(stop)
+    while place < end:
+        byte = data[place]
+        if byte <= 0x39 or byte == 0xC2 or byte == 0xE2:
+            break
+        line = (line ^ np.uint64(byte)) * _PRIME
+        whole = (whole ^ np.uint64(byte)) * _PRIME
+        place += np.uint64(1)
+    return np.int64(place), line, whole
+
+
+@scan
 def _line(data: Bytes, at: int, stop: int, whole: Any, goes_on: bool) -> tuple[int, int, Any, Any]:
     """Read to the end of a line: that place, its words, its hash, and `whole` continued with it."""
     line, words = _BASIS, 0
@@ -249,12 +262,14 @@ def _line(data: Bytes, at: int, stop: int, whole: Any, goes_on: bool) -> tuple[i
             letter = np.uint64(0x30) if figure else np.uint64(byte)
             line = (line ^ letter) * _PRIME
             whole = (whole ^ letter) * _PRIME
-        in_figures = figure
         at += 1
+        begin = at
+        at, line, whole = _run(data, at, stop, line, whole)
+        in_figures = figure and at == begin
     return at, words, line, whole
 
 
-@kernel
+@scan
 def _find(
     data: Bytes,
     offsets: Places,

@@ -10,6 +10,7 @@ What C4 does to lines is only counted: no line is taken out of a text here.
 from __future__ import annotations
 
 import enum
+import functools
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from hemicycle.curate.characters import characters
 from hemicycle.curate.words import Bytes, Places
-from hemicycle.kernels import kernel
+from hemicycle.kernels import scan
 
 
 class Count(enum.IntEnum):
@@ -73,20 +74,37 @@ POLICY = (
     "utilisation de cookies",
     "utilisation des cookies",
 )
+#: Three letters of every phrase that rarely stand so in other text: most of it need not be read for phrases.
+HINTS = ("jav", "m?ip", "m???f?u", "acy", "ook", "c??d???????d", "c??f?d")
 
 _LETTER, _DIGIT, _SPACE, _CLASS, _ENDS = 1, 2, 4, 7, 16
+_LATIN = 0xC3
+#: Bytes looked at together for hints; no hint and no phrase is longer than half of them.
+_BLOCK = 64
 _FOUND = {0: JAVASCRIPT, 1: POLICY, 2: LOREM_IPSUM}
 
 
 def count_lines(data: Bytes, offsets: Places) -> npt.NDArray[np.int64]:
     """Count everything in `Count` of each text: (texts, counts)."""
     counts = np.zeros((len(offsets) - 1, len(Count)), np.int64)
-    _count(data, offsets, characters().classes, *_PHRASES, counts)
+    _count(data, offsets, characters().classes, _letters(), *_PHRASES, counts)
     return counts
 
 
-def _phrases() -> tuple[Bytes, Places, Bytes, npt.NDArray[np.uint16]]:
-    """All phrases in one array, their ends, their kinds, and by two first bytes which may begin there."""
+@functools.cache
+def _letters() -> Bytes:
+    """By byte: 1 for a plain letter, `_LATIN` where a character of U+00C0 to U+00FF begins, else 0. Behind
+    that, by the second byte of these: whether they are letters."""
+    kinds = characters().classes[np.r_[:256, 0xC0:0x100]] & _CLASS
+    letters: Bytes = (kinds == _LETTER).astype(np.uint8)
+    letters[128:256] = 0
+    letters[_LATIN] = _LATIN
+    return letters
+
+
+def _phrases() -> tuple[Bytes, Places, Bytes, npt.NDArray[np.uint16], Bytes]:
+    """All phrases in one array, their ends, their kinds, by two first bytes which may begin there, and of
+    each hint its three letters and the places of the second and third."""
     phrases = [(phrase.encode("utf-8"), kind) for kind, found in _FOUND.items() for phrase in found]
     begins = np.zeros(1024, np.uint16)
     for number, (phrase, _) in enumerate(phrases):
@@ -96,13 +114,19 @@ def _phrases() -> tuple[Bytes, Places, Bytes, npt.NDArray[np.uint16]]:
         np.cumsum([0, *(len(phrase) for phrase, _ in phrases)]),
         np.array([kind for _, kind in phrases], np.uint8),
         begins,
+        np.array([_hint(hint) for hint in HINTS], np.uint8),
     )
+
+
+def _hint(hint: str) -> tuple[int, ...]:
+    first, second, third = (i for i, letter in enumerate(hint) if letter != "?")
+    return ord(hint[first]), ord(hint[second]), ord(hint[third]), second, third
 
 
 _PHRASES = _phrases()
 
 
-@kernel
+@scan
 def _decode(data: Bytes, at: int, stop: int) -> Any:
     """The code point at a place and the place after it; a byte that begins none counts alone, as U+FFFD."""
     first = np.int64(data[at])
@@ -120,23 +144,54 @@ def _decode(data: Bytes, at: int, stop: int) -> Any:
     return (point, at + size) if point < 0x110000 else (0xFFFD, at + 1)
 
 
-@kernel
+@scan
 def _closes(point: int) -> bool:
     """Marks that may stand between the end of a sentence and the space after it."""
     return point in (0x22, 0x27, 0x29, 0x5D, 0xBB, 0x2019, 0x201D)
 
 
-@kernel
-def _characters(data: Bytes, at: int, stop: int, classes: Bytes, total: Places) -> Any:
-    """Count the characters of one line.
+@scan
+def _run(data: Bytes, at: int, stop: int, letters: Bytes) -> Any:
+    """Pass over the letters of French, most of any text: the place after them, and how many they are."""
+    length = 0
+    while at < stop:
+        kind = letters[data[at]]
+        if kind == _LATIN:
+            if at + 1 == stop or data[at + 1] & 0xC0 != 0x80 or letters[256 + (data[at + 1] & 0x3F)] == 0:
+                break
+            at += 1
+        elif kind == 0:
+            break
+        at += 1
+        length += 1
+    return at, length
 
-    Returns its length, visible characters, sentences, unspaced words, the length of the longest, and colons.
+
+@scan
+def _characters(data: Bytes, at: int, stop: int, classes: Bytes, letters: Bytes, total: Places) -> Any:
+    """Count the characters up to the end of a line or of the text.
+
+    Returns that place, the line's length, visible characters, sentences, unspaced words, the length of the
+    longest, and colons.
     """
-    length, visible, dots, depth = 0, 0, 0, 0
+    length, visible, dots, depth, of_letters, bracketed = 0, 0, 0, 0, 0, 0
     # A sentence ends at a mark with a letter before it, closing marks and then a space or nothing after it.
     sentences, seen, ending = 0, False, False
     words, word, longest, colons = 0, 0, 0, 0
     while at < stop:
+        at, run = _run(data, at, stop, letters)
+        if run > 0:
+            length += run
+            visible += run
+            words += word == 0
+            word += run
+            of_letters += run
+            bracketed += run if depth > 0 else 0
+            seen, ending, dots = True, False, 0
+            if at == stop:
+                break
+        if data[at] == 10:
+            break
         point, at = _decode(data, at, stop)
         kind = classes[point]
         length += 1
@@ -150,9 +205,9 @@ def _characters(data: Bytes, at: int, stop: int, classes: Bytes, total: Places) 
         visible += 1
         words += word == 0
         word += 1
-        total[Count.BRACKETED] += depth > 0
+        bracketed += depth > 0
         if kind & _CLASS == _LETTER:
-            total[Count.LETTERS] += 1
+            of_letters += 1
             seen, ending, dots = True, False, 0
             continue
         dots = dots + 1 if point == 0x2E else 0
@@ -165,16 +220,18 @@ def _characters(data: Bytes, at: int, stop: int, classes: Bytes, total: Places) 
         total[Count.CURLY] += point == 0x7B
         colons += point == 0x3A
         depth = _depth(point, depth)
-        total[Count.BRACKETED] += point in (0x28, 0x5B) and depth == 1
+        bracketed += point in (0x28, 0x5B) and depth == 1
         ending = seen and (kind & _ENDS != 0 or point == 0x2026 or (ending and _closes(point)))
+    total[Count.LETTERS] += of_letters
+    total[Count.BRACKETED] += bracketed
     total[Count.CHARACTERS] += length
     total[Count.VISIBLE] += visible
     sentences += ending
     total[Count.SENTENCES] += sentences
-    return length, visible, sentences, words, max(longest, word), colons
+    return at, length, visible, sentences, words, max(longest, word), colons
 
 
-@kernel
+@scan
 def _depth(point: int, depth: int) -> int:
     """How many round or square brackets are open after a character."""
     if point in (0x28, 0x5B):
@@ -182,7 +239,7 @@ def _depth(point: int, depth: int) -> int:
     return max(0, depth - 1) if point in (0x29, 0x5D) else depth
 
 
-@kernel
+@scan
 def _timecode(data: Bytes, at: int, stop: int) -> bool:
     """Whether dd:dd:dd stands in a line."""
     met = 0
@@ -199,7 +256,7 @@ def _timecode(data: Bytes, at: int, stop: int) -> bool:
     return False
 
 
-@kernel
+@scan
 def _phrases_of(
     data: Bytes, at: int, stop: int, phrases: Bytes, bounds: Places, kinds: Bytes, begins: Any
 ) -> int:
@@ -227,7 +284,40 @@ def _phrases_of(
     return found
 
 
-@kernel
+@scan
+def _hinted(data: Bytes, at: Any, hints: Any) -> bool:
+    """Whether a hint begins in the block at a place, without branches: many bytes are compared at once."""
+    found = False
+    for h in range(len(hints)):
+        one, two, three = hints[h, 0], hints[h, 1], hints[h, 2]
+        second, third = at + np.uint64(hints[h, 3]), at + np.uint64(hints[h, 4])
+        for i in range(_BLOCK):
+            k = np.uint64(i)
+            found |= (
+                (data[at + k] | np.uint8(0x20) == one)
+                & (data[second + k] | np.uint8(0x20) == two)
+                & (data[third + k] | np.uint8(0x20) == three)
+            )
+    return found
+
+
+@scan
+def _any_phrase(
+    data: Bytes, at: int, stop: int, phrases: Bytes, bounds: Places, kinds: Bytes, begins: Any, hints: Any
+) -> bool:
+    """Whether a text holds a phrase."""
+    begin = at
+    while at < stop:
+        whole = at + 2 * _BLOCK <= stop
+        if not whole or _hinted(data, np.uint64(at), hints):
+            first, last = max(begin, at - _BLOCK), min(stop, at + 2 * _BLOCK)
+            if _phrases_of(data, first, last, phrases, bounds, kinds, begins):
+                return True
+        at += _BLOCK
+    return False
+
+
+@scan
 def _backward(data: Bytes, at: int, stop: int) -> Any:
     """The code point before `stop`, and its place."""
     place = stop - 1
@@ -237,7 +327,7 @@ def _backward(data: Bytes, at: int, stop: int) -> Any:
     return (point, place) if following == stop else (0xFFFD, stop - 1)
 
 
-@kernel
+@scan
 def _first_visible(data: Bytes, at: int, stop: int, classes: Bytes) -> int:
     point = 0x20
     while at < stop and classes[point] & _CLASS == _SPACE:
@@ -245,7 +335,7 @@ def _first_visible(data: Bytes, at: int, stop: int, classes: Bytes) -> int:
     return point
 
 
-@kernel
+@scan
 def _last_visible(data: Bytes, at: int, stop: int, classes: Bytes) -> Any:
     """The last visible character, and the place after it."""
     point, before = 0x20, stop
@@ -255,23 +345,27 @@ def _last_visible(data: Bytes, at: int, stop: int, classes: Bytes) -> Any:
     return point, stop
 
 
-@kernel
+@scan
 def _line(
     data: Bytes,
     at: int,
     stop: int,
     classes: Bytes,
+    letters: Bytes,
     phrases: Bytes,
     bounds: Places,
     kinds: Bytes,
     begins: Any,
+    perhaps: bool,
     total: Places,
-) -> None:
-    """Count one line."""
+) -> int:
+    """Count one line, in which phrases are looked for where they may be; the place of its end."""
     curly = total[Count.CURLY]
-    length, visible, sentences, words, longest, colons = _characters(data, at, stop, classes, total)
+    stop, length, visible, sentences, words, longest, colons = _characters(
+        data, at, stop, classes, letters, total
+    )
     if visible == 0:
-        return
+        return stop
     first = _first_visible(data, at, stop, classes)
     last, end = _last_visible(data, at, stop, classes)
     dotted = end - at >= 3 and data[end - 1] == 0x2E and data[end - 2] == 0x2E and data[end - 3] == 0x2E
@@ -283,7 +377,7 @@ def _line(
     total[Count.HYPHEN_LINES] += last in (0x2D, 0x2010, 0xAC)
     total[Count.TIMECODE_LINES] += colons >= 2 and _timecode(data, at, stop)
     total[Count.LONGEST_UNSPACED] = max(total[Count.LONGEST_UNSPACED], longest)
-    found = _phrases_of(data, at, stop, phrases, bounds, kinds, begins)
+    found = _phrases_of(data, at, stop, phrases, bounds, kinds, begins) if perhaps else 0
     # C4's own marks, and the closing quotation mark of French.
     marked = last in (0x2E, 0x3F, 0x21, 0x22, 0x27, 0xBB) and not dotted
     total[Count.MARKED_LINES] += marked
@@ -294,27 +388,28 @@ def _line(
     if marked and words >= FEW_WORDS and longest <= LONG_WORD and found == 0 and total[Count.CURLY] == curly:
         total[Count.C4_LINES] += 1
         total[Count.C4_SENTENCES] += sentences
+    return stop
 
 
-@kernel
+@scan
 def _count(
     data: Bytes,
     offsets: Places,
     classes: Bytes,
+    letters: Bytes,
     phrases: Bytes,
     bounds: Places,
     kinds: Bytes,
     begins: Any,
+    hints: Any,
     counts: Any,
 ) -> None:
     for text in range(len(offsets) - 1):
         at, stop = offsets[text], offsets[text + 1]
         total = counts[text]
+        perhaps = _any_phrase(data, at, stop, phrases, bounds, kinds, begins, hints)
         while at <= stop:
-            end = at
-            while end < stop and data[end] != 10:
-                end += 1
-            _line(data, at, end, classes, phrases, bounds, kinds, begins, total)
+            end = _line(data, at, stop, classes, letters, phrases, bounds, kinds, begins, perhaps, total)
             total[Count.LINES] += end < stop or end > at
             total[Count.NEWLINES] += end < stop
             at = end + 1

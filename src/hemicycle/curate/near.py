@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from hemicycle.kernels import kernel
+from hemicycle.kernels import scan
 
 #: Another number means other signatures: raise it with any change to this file that changes one.
 SIGNATURES = 1
@@ -35,6 +35,8 @@ BANDS, ROWS = 14, 8
 VALUES = BANDS * ROWS
 #: Words in a run. A text of fewer words is one run.
 SHINGLE = 5
+#: Words whose runs are compared at a time.
+_TOGETHER = 512
 
 Keys = npt.NDArray[np.uint64]
 Values = npt.NDArray[np.uint32]
@@ -67,7 +69,9 @@ def signatures(words: npt.NDArray[np.uint64], offsets: npt.NDArray[np.int64]) ->
         offsets: n + 1 places in `words`; text i has those from offsets[i] to offsets[i + 1].
     """
     keys = np.zeros((len(offsets) - 1, BANDS), np.uint64)
-    _sign(words, offsets, _FACTORS, _SUMMANDS, keys)
+    run, hashes = np.empty(_TOGETHER, np.uint64), np.empty(_TOGETHER, np.uint32)
+    values = np.empty(VALUES, np.uint32)
+    _sign(words, offsets, _FACTORS, _SUMMANDS, run, hashes, values, keys)
     return keys
 
 
@@ -77,53 +81,67 @@ def to_arrow(keys: Keys) -> pa.StructArray:
     return pa.StructArray.from_arrays(bands, fields=list(TYPE))
 
 
-@kernel
+@scan
 def _mix(number: Any) -> Any:
     number = (number ^ (number >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     number = (number ^ (number >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return number ^ (number >> np.uint64(31))
 
 
-@kernel
-def _smallest(x: Any, factors: Values, summands: Values, values: Values) -> None:
-    for i in range(VALUES):
-        value = np.uint32(factors[i] * x + summands[i])
-        if value < values[i]:
-            values[i] = value
-
-
-@kernel
-def _run_hash(run: Keys, first: int, size: int) -> Any:
+@scan
+def _run_hash(run: Keys, first: Any, size: int) -> Any:
     number = np.uint64(size)
-    for i in range(first, first + size):
-        number = (number ^ run[i % SHINGLE]) * np.uint64(0x9E3779B97F4A7C15)
+    for i in range(size):
+        number = (number ^ run[first + np.uint64(i)]) * np.uint64(0x9E3779B97F4A7C15)
     return np.uint32(_mix(number) >> np.uint64(32))
 
 
-@kernel
+@scan
+def _smallest(
+    run: Keys, count: int, size: int, factors: Values, summands: Values, hashes: Values, values: Values
+) -> None:
+    """Continue the smallest values with all runs of so many words among these; a function at a time, so that
+    many runs are compared at once."""
+    runs = np.uint64(count - size + 1)
+    for k in range(runs):
+        hashes[k] = _run_hash(run, k, size)
+    for i in range(VALUES):
+        factor, summand, smallest = factors[i], summands[i], values[i]
+        for k in range(runs):
+            smallest = min(smallest, np.uint32(factor * hashes[k] + summand))
+        values[i] = smallest
+
+
+@scan
 def _sign(
     words: npt.NDArray[np.uint64],
     offsets: npt.NDArray[np.int64],
     factors: Values,
     summands: Values,
+    run: Keys,
+    hashes: Values,
+    values: Values,
     keys: Keys,
 ) -> None:
-    values = np.empty(VALUES, np.uint32)
-    run = np.empty(SHINGLE, np.uint64)
     for text in range(len(offsets) - 1):
         values[:] = np.uint32(0xFFFFFFFF)
-        count = 0
+        count, short = 0, True
         for at in range(offsets[text], offsets[text + 1]):
-            if words[at] == 0:
-                continue
-            run[count % SHINGLE] = words[at]
-            count += 1
-            if count >= SHINGLE:
-                _smallest(_run_hash(run, count - SHINGLE, SHINGLE), factors, summands, values)
+            run[count] = words[at]
+            count += words[at] != 0
+            if count == len(run):
+                _smallest(run, count, SHINGLE, factors, summands, hashes, values)
+                # Runs go on over the end of what is compared together.
+                count = SHINGLE - 1
+                for i in range(count):
+                    run[i] = run[len(run) - count + i]
+                short = False
         if count == 0:
             continue
-        if count < SHINGLE:
-            _smallest(_run_hash(run, 0, count), factors, summands, values)
+        if count >= SHINGLE:
+            _smallest(run, count, SHINGLE, factors, summands, hashes, values)
+        elif short:
+            _smallest(run, count, count, factors, summands, hashes, values)
         for i in range(VALUES):
             byte = _mix((np.uint64(i) << np.uint64(32)) | np.uint64(values[i])) >> np.uint64(56)
             keys[text, i // ROWS] |= byte << np.uint64(8 * (i % ROWS))

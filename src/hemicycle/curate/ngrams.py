@@ -9,12 +9,15 @@ them, in characters:
   jumped over, any other is remembered and one word is gone on.
 
 The trap is in the second: its n-grams are compared *joined without spaces*, so "ab c" and "a bc" are the
-same. Hashes of words cannot say that; a polynomial over the bytes of all words can, as the hash of a stretch
-is the difference of two of its prefixes:
+same. Hashes of words cannot say that, so the words of a text are written one after the other and stretches
+of these bytes are hashed.
 
-    G(k) = sum of byte(i) * B^i for i < k,   hash of bytes i to j = (G(j) - G(i)) * B^(-i)   (mod 2^64)
+Most words begin nothing that repeats, and a byte of a table for every hash tells it at a first look:
 
-where B is odd and so has an inverse.
+- a top n-gram that repeats is made of shorter ones that do;
+- two n-grams that are the same joined begin with the same bytes: where the eight bytes from a word on stand
+  at no other word, all that repeats from there is shorter. (That no 5-gram repeats would say nothing of
+  longer ones: "ab c d" and "a b cd" repeat, and no pair of words does.)
 """
 
 from __future__ import annotations
@@ -25,13 +28,16 @@ import numpy as np
 import numpy.typing as npt
 
 from hemicycle.curate.words import Bytes, Counts, Hashes, Places, Words
-from hemicycle.kernels import kernel
+from hemicycle.kernels import scan
 
+#: Both ascend.
 TOP_SIZES = (2, 3, 4)
 DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)
 
+#: Bytes from a word on that are looked for at other words.
+_WINDOWS = (8, 16, 32)
+_UNBOUNDED = 2**31 - 1
 _BASE = np.uint64(0x9E3779B97F4A7C15)
-_INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
 _SPREAD = np.uint64(0xD6E8FEB86659FD93)
 
 
@@ -44,6 +50,8 @@ def repeated_characters(
     duplicates = np.zeros((texts, len(duplicate)), np.int64)
     longest = int(np.diff(words.offsets).max(initial=0))
     slots = 2 << max(4, longest.bit_length())
+    some = np.flatnonzero(np.diff(words.offsets))
+    spans = words.ends[words.offsets[some + 1] - 1] - words.starts[words.offsets[some]]
     _count(
         data,
         words.offsets,
@@ -53,18 +61,29 @@ def repeated_characters(
         words.exact,
         np.array(top, np.int64),
         np.array(duplicate, np.int64),
+        np.zeros(int(spans.max(initial=0)) + _WINDOWS[-1] + 8, np.uint8),
+        np.zeros(8 * slots, np.uint8),
         np.zeros(slots, np.uint64),
         np.zeros(slots, np.int32),
-        np.empty((4, longest + 1), np.uint64),
-        np.empty(longest + 1, np.int64),
-        np.empty(longest + 1, np.int32),
+        np.empty(longest + 1, np.uint64),
+        np.empty((2, longest + 1), np.int64),
+        np.empty((4, longest + 1), np.int32),
         tops,
         duplicates,
     )
     return tops, duplicates
 
 
-@kernel
+@scan
+def _mask(count: int) -> int:
+    """The last of at least twice as many slots."""
+    mask = 15
+    while mask < 2 * count:
+        mask = 2 * mask + 1
+    return mask
+
+
+@scan
 def _slot(table: Hashes, mask: int, key: Any) -> Any:
     """Where a key stands in an open-addressing table, or the free slot where it would."""
     slot = np.int64((key * _SPREAD) >> np.uint64(32)) & mask
@@ -73,88 +92,199 @@ def _slot(table: Hashes, mask: int, key: Any) -> Any:
     return slot
 
 
-@kernel
-def _prefixes(
+@scan
+def _eight(data: Bytes, at: Any) -> Any:
+    """Eight bytes as a number. An unsigned place, or numba would ask of every byte whether it is negative."""
+    value = np.uint64(0)
+    for i in range(8):
+        value |= np.uint64(data[at + np.uint64(i)]) << np.uint64(8 * i)
+    return value
+
+
+@scan
+def _stretch(joined: Bytes, at: int, stop: int) -> Any:
+    """The hash of some bytes; never 0, which marks a free slot."""
+    key = np.uint64(stop - at)
+    while at < stop:
+        eight = _eight(joined, np.uint64(at))
+        if stop - at < 8:
+            eight <<= np.uint64(8 * (8 - stop + at))
+        key = (key ^ eight) * _BASE
+        key ^= key >> np.uint64(32)
+        at += 8
+    return key if key != 0 else np.uint64(1)  # a plain 1 would make numba compute in floats
+
+
+@scan
+def _key(exact: Hashes, at: int, n: int) -> Any:
+    """The hash of n words, spaces between them; never 0."""
+    key = np.uint64(0)
+    for i in range(at, at + n):
+        key = key * _BASE + exact[i]
+    key ^= key >> np.uint64(29)
+    return key if key != 0 else np.uint64(1)
+
+
+@scan
+def _join(
     data: Bytes,
     starts: Places,
     ends: Places,
     lengths: Counts,
-    exact: Hashes,
-    spaced: Hashes,
-    joined: Hashes,
-    undone: Hashes,
+    joined: Bytes,
+    places: Places,
     characters: Places,
 ) -> None:
-    """Prefixes of the two hashes and of the lengths, one before every word and one after the last."""
-    power, inverse = np.uint64(1), np.uint64(1)
-    spaced[0], joined[0], undone[0], characters[0] = 0, 0, 1, 0
+    """Write words one after the other; of each the place among these bytes, and the characters before it."""
+    places[0] = characters[0] = 0
     for i in range(len(starts)):
-        total = joined[i]
-        for place in range(starts[i], ends[i]):
-            total += (np.uint64(data[place]) + np.uint64(1)) * power
-            power *= _BASE
-            inverse *= _INVERSE
-        joined[i + 1] = total
-        undone[i + 1] = inverse
-        spaced[i + 1] = spaced[i] * _BASE + exact[i]
+        at, place, stop = places[i], starts[i], ends[i]
+        places[i + 1] = at + stop - place
+        # Eight bytes at a time: what is too much is written over by the next word.
+        while place < stop and place + 8 <= len(data):
+            eight = _eight(data, np.uint64(place))
+            for k in range(8):
+                joined[np.uint64(at) + np.uint64(k)] = np.uint8(eight >> np.uint64(8 * k))
+            at += 8
+            place += 8
+        while place < stop:
+            joined[at] = data[place]
+            at += 1
+            place += 1
         characters[i + 1] = characters[i] + lengths[i]
 
 
-@kernel
-def _keys(prefix: Hashes, undone: Hashes, joined: bool, n: int, size: int, keys: Hashes) -> None:
-    """The hash of every n-gram; never 0, which marks a free slot."""
-    power = np.uint64(1)
-    for _ in range(n):
-        power *= _BASE
+@scan
+def _see(keys: Hashes, count: int, seen: Bytes) -> None:
+    """Put in place of every key 1 where it is seen once, 3 where it, or one that looks like it, is again."""
+    mask = 8 * _mask(count) + 7
+    seen[: mask + 1] = 0
+    for i in range(count):
+        slot = (keys[i] * _SPREAD) >> np.uint64(32) & np.uint64(mask)
+        seen[slot] |= (seen[slot] & 1) << 1 | 1
+        keys[i] = slot
+    for i in range(count):
+        keys[i] = seen[keys[i]]
+
+
+@scan
+def _perhaps_top(exact: Hashes, size: int, n: int, keys: Hashes, seen: Bytes, found: Counts) -> int:
+    """Note at which words an n-gram begins that may repeat; how many there are."""
     for i in range(size):
-        last, first = prefix[i + n], prefix[i]
-        key = (last - first) * undone[i] if joined else last - first * power
-        key ^= key >> np.uint64(29)
-        keys[i] = key if key != 0 else np.uint64(1)  # a plain 1 would make numba compute in floats
+        keys[i] = _key(exact, i, n)
+    _see(keys, size, seen)
+    count = 0
+    for i in range(size):
+        found[count] = i
+        count += keys[i] == 3
+    return count
 
 
-@kernel
+@scan
+def _perhaps_duplicate(
+    joined: Bytes, places: Places, size: int, n: int, keys: Hashes, seen: Bytes, found: Counts, most: Counts
+) -> int:
+    """Note at which words an n-gram of n words or more begins that may be the same as another, joined, and
+    the most bytes that it then has; how many there are."""
+    count = size
+    for i in range(size):
+        found[i] = i
+    for window in _WINDOWS:
+        for k in range(count):
+            at, key = np.uint64(places[found[k]]), np.uint64(0)
+            for i in range(0, window, 8):
+                key = key * _BASE ^ _eight(joined, at + np.uint64(i))
+            keys[k] = key
+        _see(keys, count, seen)
+        left = 0
+        for k in range(count):
+            i = found[k]
+            most[i] = window - 1 if keys[k] == 1 else _UNBOUNDED
+            found[left] = i
+            left += keys[k] == 3
+        count = left
+    count = 0
+    for i in range(size):
+        found[count] = i
+        count += places[i + n] - places[i] <= most[i]
+    return count
+
+
+@scan
 def _top(
-    keys: Hashes,
+    exact: Hashes,
+    found: Counts,
+    count: int,
     size: int,
     n: int,
     table: Hashes,
     firsts: Counts,
-    mask: int,
     counts: Counts,
+    same: Counts,
     characters: Places,
 ) -> Any:
+    """The characters of the top n-gram, and how many n-grams repeat together with the next: their places
+    replace those of `found`."""
+    mask = _mask(count)
     table[: mask + 1] = 0
-    best, first = 0, 0
-    for i in range(size):
-        slot = _slot(table, mask, keys[i])
+    # Where none repeats, the first does for all.
+    best, first, kept = 1, 0, 0
+    while count > 0 and found[count - 1] >= size:
+        count -= 1
+    for k in range(count):
+        i = found[k]
+        key = _key(exact, i, n)
+        slot = _slot(table, mask, key)
         if table[slot] == 0:
-            table[slot] = keys[i]
+            table[slot] = key
             firsts[slot] = i
             counts[i] = 0
         here = firsts[slot]
+        same[k] = here
         counts[here] += 1
         if counts[here] > best or (counts[here] == best and here < first):
             best, first = counts[here], here
-    return (characters[first + n] - characters[first] + n - 1) * best if size > 0 else 0
+    before = -2
+    for k in range(count):
+        i, repeats = found[k], counts[same[k]] > 1
+        found[kept] = before
+        kept += repeats and before == i - 1
+        before = i if repeats else before
+    return (characters[first + n] - characters[first] + n - 1) * best if size > 0 else 0, kept
 
 
-@kernel
-def _duplicate(keys: Hashes, size: int, n: int, table: Hashes, mask: int, characters: Places) -> Any:
+@scan
+def _duplicate(
+    joined: Bytes,
+    places: Places,
+    found: Counts,
+    most: Counts,
+    count: int,
+    size: int,
+    n: int,
+    table: Hashes,
+    characters: Places,
+) -> Any:
+    mask = _mask(count)
     table[: mask + 1] = 0
-    i, found = 0, 0
-    while i < size:
-        slot = _slot(table, mask, keys[i])
+    following, total = 0, 0
+    for k in range(count):
+        i = found[k]
+        if i >= size:
+            break
+        if i < following or places[i + n] - places[i] > most[i]:
+            continue
+        key = _stretch(joined, places[i], places[i + n])
+        slot = _slot(table, mask, key)
         if table[slot] == 0:
-            table[slot] = keys[i]
-            i += 1
+            table[slot] = key
         else:
-            found += characters[i + n] - characters[i]
-            i += n
-    return found
+            total += characters[i + n] - characters[i]
+            following = i + n
+    return total
 
 
-@kernel
+@scan
 def _count(
     data: Bytes,
     offsets: Places,
@@ -164,26 +294,31 @@ def _count(
     exact: Hashes,
     top: Places,
     duplicate: Places,
+    joined: Bytes,
+    seen: Bytes,
     table: Hashes,
     firsts: Counts,
+    keys: Hashes,
+    prefixes: Any,
     scratch: Any,
-    characters: Places,
-    counts: Counts,
     tops: Any,
     duplicates: Any,
 ) -> None:
-    spaced, joined, undone, keys = scratch[0], scratch[1], scratch[2], scratch[3]
+    places, characters = prefixes[0], prefixes[1]
+    found, counts, same, most = scratch[0], scratch[1], scratch[2], scratch[3]
     for text in range(len(offsets) - 1):
         a, b = offsets[text], offsets[text + 1]
-        _prefixes(data, starts[a:b], ends[a:b], lengths[a:b], exact[a:b], spaced, joined, undone, characters)
-        mask = 15
-        while mask < 2 * (b - a):
-            mask = 2 * mask + 1
+        _join(data, starts[a:b], ends[a:b], lengths[a:b], joined, places, characters)
+        count = _perhaps_top(exact[a:b], max(0, b - a - top[0] + 1), top[0], keys, seen, found)
         for k in range(len(top)):
             size = max(0, b - a - top[k] + 1)
-            _keys(spaced, undone, False, top[k], size, keys)
-            tops[text, k] = _top(keys, size, top[k], table, firsts, mask, counts, characters)
+            tops[text, k], count = _top(
+                exact[a:b], found, count, size, top[k], table, firsts, counts, same, characters
+            )
+        size = max(0, b - a - duplicate[0] + 1)
+        count = _perhaps_duplicate(joined, places, size, duplicate[0], keys, seen, found, most)
         for k in range(len(duplicate)):
             size = max(0, b - a - duplicate[k] + 1)
-            _keys(joined, undone, True, duplicate[k], size, keys)
-            duplicates[text, k] = _duplicate(keys, size, duplicate[k], table, mask, characters)
+            duplicates[text, k] = _duplicate(
+                joined, places, found, most, count, size, duplicate[k], table, characters
+            )

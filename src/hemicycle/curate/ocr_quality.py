@@ -19,14 +19,17 @@ from __future__ import annotations
 
 import functools
 from importlib import resources
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from hemicycle.kernels import scan
+
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Numbers: TypeAlias = npt.NDArray[np.int64]
+Masks: TypeAlias = npt.NDArray[np.uint32]
+Shares: TypeAlias = npt.NDArray[np.float64]
 
 #: Classes of characters beside the letters 1 to 26; 0 is the edge of a word.
 _EDGE, _DIGIT, _OTHER, _MARK = 0, 27, 28, 29
@@ -76,22 +79,36 @@ def plausible() -> npt.NDArray[np.bool_]:
     return table
 
 
+@functools.cache
+def _followers() -> npt.NDArray[np.uint32]:
+    """The table for the kernel: at 32 · a + b a bit for every letter that may follow. It is asked before a
+    word's first letter too, so any may follow nothing; that is also what stands behind a sign that no text
+    prints, but that word is wrong already."""
+    table = plausible().reshape(27, 27, 27).copy()
+    table[0, 0] = True
+    masks = np.zeros((32, 32), np.uint32)
+    masks[:27, :27] = table @ (1 << np.arange(27))
+    return masks.ravel()
+
+
 def _number(letter: str) -> int:
     return 0 if letter == "_" else ord(letter) - ord("a") + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@scan
 def _class_at(data: Bytes, at: int, end: int, classes: Bytes) -> tuple[int, int]:
     """The class of the character at a place, and its width in bytes."""
     byte = data[at]
-    width = 1 if byte < 0x80 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-    point = int(byte) if width == 1 else int(byte) & (0xFF >> (width + 1))
+    if byte < 0x80:
+        return int(classes[byte]), 1
+    width = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+    point = int(byte) & (0xFF >> (width + 1))
     for more in range(1, width):
         point = (point << 6) | (int(data[min(at + more, end - 1)]) & 0x3F)
     return (int(classes[point]) if point < len(classes) else _OTHER), width
 
 
-@numba.njit(cache=True, nogil=True)
+@scan
 def _weight(letters: int, digits: int, wrong: bool, ends: bool, lone: bool) -> int:
     """The letters of a word, as they count: below nothing where it was misread.
 
@@ -107,47 +124,72 @@ def _weight(letters: int, digits: int, wrong: bool, ends: bool, lone: bool) -> i
     return letters
 
 
-@numba.njit(cache=True, nogil=True)
-def _shares(
-    data: Bytes, offsets: Numbers, classes: Bytes, table: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.float64]:
-    out = np.zeros(len(offsets) - 1, np.float64)
+@scan
+def _run(data: Bytes, at: int, end: int, followers: Masks, letters: int, pair: Any, wrong: Any) -> Any:
+    """Read small letters, most of any text; unsigned, or numba would ask of every place if it is negative.
+
+    Args:
+        letters: of the word, so far.
+        pair: the last two of them, 32 · a + b.
+        wrong: 1 if the word is.
+
+    Returns:
+        The place after them, and the last three continued.
+    """
+    place, stop = np.uint64(at), np.uint64(end)
+    while place < stop:
+        sign = np.uint64(data[place]) - np.uint64(0x60)
+        if sign - np.uint64(1) >= np.uint64(26):
+            break
+        wrong |= ~(np.uint64(followers[pair]) >> sign) & np.uint64(1)
+        pair = (pair << np.uint64(5) | sign) & np.uint64(1023)
+        place += np.uint64(1)
+    return np.int64(place), letters + np.int64(place) - at, pair, wrong
+
+
+@scan
+def _shares(data: Bytes, offsets: Numbers, classes: Bytes, followers: Masks, out: Shares) -> None:
     for row in range(len(offsets) - 1):
         at, end = offsets[row], offsets[row + 1]
-        good = bad = letters = digits = before = last = 0
-        wrong = small = capital = False
+        good = bad = letters = digits = 0
+        pair = wrong = np.uint64(0)
+        small = capital = False
         while at <= end:
+            begin = at
+            at, letters, pair, wrong = _run(data, at, end, followers, letters, pair, wrong)
+            small |= at > begin
             sign, width = _class_at(data, at, end, classes) if at < end else (_EDGE, 1)
             upper = sign > _CAPITAL
             if upper:
                 sign -= _CAPITAL
             if sign == _EDGE:
-                # An elision has its apostrophe behind it: ' is a byte, ’ begins with E2 80.
-                elided = at < end and (data[at] == 0x27 or width == 3)
-                lone = capital or elided or last == 1 or last == 15 or last == 25
-                found = (
-                    _weight(letters, digits, wrong, table[(before * 27 + last) * 27], lone) if letters else 0
-                )
-                good, bad = good + max(found, 0), bad - min(found, 0)
-                letters = digits = before = last = 0
-                wrong = small = capital = False
+                if letters > 0:
+                    # An elision has its apostrophe behind it: ' is a byte, ’ begins with E2 80.
+                    elided = at < end and (data[at] == 0x27 or width == 3)
+                    last = pair & np.uint64(31)
+                    lone = capital or elided or last == 1 or last == 15 or last == 25
+                    found = _weight(letters, digits, wrong != 0, followers[pair] & 1 != 0, lone)
+                    good, bad = good + max(found, 0), bad - min(found, 0)
+                letters = digits = 0
+                pair = wrong = np.uint64(0)
+                small = capital = False
             elif sign == _DIGIT:
                 digits += 1
-                wrong = wrong or letters > 0
+                wrong |= np.uint64(letters > 0)
             elif sign == _OTHER:
                 letters += 1
-                wrong = True
-                before = last = 0
+                pair, wrong = np.uint64(0), np.uint64(1)
             elif sign != _MARK:
-                strange = letters > 0 and not table[(before * 27 + last) * 27 + sign]
-                wrong = wrong or strange or (upper and small)
+                letter = np.uint64(sign)
+                strange = ~(np.uint64(followers[pair]) >> letter) & np.uint64(1)
+                wrong |= strange | np.uint64(upper and small)
                 capital = capital or (upper and letters == 0)
-                before, last, small = last, sign, not upper
+                pair = (pair << np.uint64(5) | letter) & np.uint64(1023)
+                small = not upper
                 letters += 1
             at += width
         if good + bad > 0:
             out[row] = good / (good + bad)
-    return out
 
 
 def ocr_qualities(data: Bytes, offsets: Numbers) -> npt.NDArray[np.float64]:
@@ -157,7 +199,8 @@ def ocr_qualities(data: Bytes, offsets: Numbers) -> npt.NDArray[np.float64]:
         data: UTF-8 bytes of all texts.
         offsets: n + 1 places in them; text i lies from `offsets[i]` to `offsets[i + 1]`.
     """
-    found: npt.NDArray[np.float64] = _shares(data, offsets, _CLASSES, plausible())
+    found = np.zeros(len(offsets) - 1, np.float64)
+    _shares(data, offsets, _CLASSES, _followers(), found)
     return found
 
 

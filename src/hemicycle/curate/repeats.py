@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from hemicycle.curate.characters import characters
 from hemicycle.curate.words import Bytes, Hashes, Places
-from hemicycle.kernels import kernel
+from hemicycle.kernels import scan
 
 
 class Count(enum.IntEnum):
@@ -31,7 +31,6 @@ class Count(enum.IntEnum):
 
 
 _SPACE, _CLASS = 4, 7
-_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 _SPREAD = np.uint64(0xD6E8FEB86659FD93)
 
 
@@ -44,14 +43,15 @@ def count_repeats(data: Bytes, offsets: Places) -> npt.NDArray[np.int64]:
         offsets,
         characters().classes,
         np.empty(2 << int(most).bit_length(), np.uint64),
-        np.empty((2, most), np.uint64),
-        np.empty((2, most), np.int64),
+        np.empty((3, most), np.uint64),
+        np.empty((3, most), np.int64),
+        np.empty((3, most), np.int64),
         counts,
     )
     return counts
 
 
-@kernel
+@scan
 def _decode(data: Bytes, at: int, stop: int) -> Any:
     """The code point at a place and the place after it; a byte that begins none counts alone, as U+FFFD."""
     first = np.int64(data[at])
@@ -69,7 +69,7 @@ def _decode(data: Bytes, at: int, stop: int) -> Any:
     return (point, at + size) if point < 0x110000 else (0xFFFD, at + 1)
 
 
-@kernel
+@scan
 def _most_newlines(data: Bytes, offsets: Places) -> int:
     most = 0
     for text in range(len(offsets) - 1):
@@ -80,36 +80,48 @@ def _most_newlines(data: Bytes, offsets: Places) -> int:
     return most
 
 
-@kernel
+@scan
+def _eight(data: Bytes, at: Any) -> Any:
+    """Eight bytes as a number. An unsigned place, or numba would ask of every byte whether it is negative."""
+    value = np.uint64(0)
+    for i in range(8):
+        value |= np.uint64(data[at + np.uint64(i)]) << np.uint64(8 * i)
+    return value
+
+
+@scan
+def _line_end(data: Bytes, at: int, stop: int) -> Any:
+    place, end = np.uint64(at), np.uint64(stop)
+    while place < end and data[place] != 10:
+        place += np.uint64(1)
+    return np.int64(place)
+
+
+@scan
 def _hash(data: Bytes, at: int, stop: int) -> Any:
-    """A hash of bytes, four at a time: FNV-1a in four lanes. Never 0."""
-    one, two, three, four = _BASIS, _BASIS, _BASIS, _BASIS
-    i = at
-    while i + 4 <= stop:
-        one = (one ^ np.uint64(data[i])) * _PRIME
-        two = (two ^ np.uint64(data[i + 1])) * _PRIME
-        three = (three ^ np.uint64(data[i + 2])) * _PRIME
-        four = (four ^ np.uint64(data[i + 3])) * _PRIME
-        i += 4
-    while i < stop:
-        one = (one ^ np.uint64(data[i])) * _PRIME
-        i += 1
-    value = ((one * _SPREAD ^ two) * _SPREAD ^ three) * _SPREAD ^ four ^ np.uint64(stop - at)
+    """A hash of bytes, eight at a time. Never 0."""
+    value = np.uint64(stop - at)
+    while at + 8 <= stop:
+        value = (value ^ _eight(data, np.uint64(at))) * _SPREAD
+        value ^= value >> np.uint64(29)
+        at += 8
+    while at < stop:
+        value = (value ^ np.uint64(data[at])) * _SPREAD
+        at += 1
     value ^= value >> np.uint64(29)
     return value if value != 0 else np.uint64(1)
 
 
-@kernel
+@scan
 def _points(data: Bytes, at: int, stop: int) -> Any:
     """Code points of a stretch of UTF-8."""
     count = 0
-    while at < stop:
-        count += data[at] & 0xC0 != 0x80
-        at += 1
+    for i in range(np.uint64(at), np.uint64(stop)):
+        count += data[i] & 0xC0 != 0x80
     return count
 
 
-@kernel
+@scan
 def _visible(data: Bytes, at: int, stop: int, classes: Bytes) -> bool:
     """Whether a line has a character that is no space."""
     while at < stop:
@@ -119,39 +131,28 @@ def _visible(data: Bytes, at: int, stop: int, classes: Bytes) -> bool:
     return False
 
 
-@kernel
+@scan
 def _stripped(data: Bytes, at: int, stop: int, classes: Bytes) -> Any:
     """A text without the spaces at its beginning and end."""
-    begin, end, empty = at, at, True
-    while at < stop:
-        point, following = _decode(data, at, stop)
+    end = stop
+    while at < end:
+        point, following = _decode(data, at, end)
         if classes[point] & _CLASS != _SPACE:
-            if empty:
-                begin, empty = at, False
-            end = following
+            break
         at = following
-    return begin, end
+    while at < end:
+        place = end - 1
+        while place > at and end - place < 4 and data[place] & 0xC0 == 0x80:
+            place -= 1
+        point, following = _decode(data, place, end)
+        if following != end or classes[point] & _CLASS != _SPACE:
+            break
+        end = place
+    return at, end
 
 
-@kernel
-def _paragraphs(data: Bytes, at: int, stop: int, hashes: Hashes, lengths: Places) -> int:
-    """Note the pieces between two or more line ends; how many there are."""
-    count, begin = 0, at
-    while at <= stop:
-        run = at
-        while run < stop and data[run] == 10:
-            run += 1
-        if at == stop or run - at >= 2:
-            hashes[count] = _hash(data, begin, at)
-            lengths[count] = _points(data, begin, at)
-            count += 1
-            begin = run
-        at = max(run, at + 1)
-    return count
-
-
-@kernel
-def _repeats(hashes: Hashes, lengths: Places, count: int, table: Hashes) -> Any:
+@scan
+def _repeats(data: Bytes, hashes: Hashes, starts: Places, ends: Places, count: int, table: Hashes) -> Any:
     """Of so many pieces, how many repeat an earlier one, and their characters."""
     mask = 15
     while mask < 2 * count:
@@ -167,13 +168,20 @@ def _repeats(hashes: Hashes, lengths: Places, count: int, table: Hashes) -> Any:
             table[slot] = hashes[i]
         else:
             repeated += 1
-            length += lengths[i]
+            length += _points(data, starts[i], ends[i])
     return repeated, length
 
 
-@kernel
+@scan
 def _count(
-    data: Bytes, offsets: Places, classes: Bytes, table: Hashes, hashes: Any, lengths: Any, counts: Any
+    data: Bytes,
+    offsets: Places,
+    classes: Bytes,
+    table: Hashes,
+    hashes: Any,
+    starts: Any,
+    ends: Any,
+    counts: Any,
 ) -> None:
     for text in range(len(offsets) - 1):
         begin, stop = offsets[text], offsets[text + 1]
@@ -181,28 +189,44 @@ def _count(
             continue
         total = counts[text]
         at, visible, pieces, empty = begin, 0, 0, 0
+        # Of paragraphs the hash is that of the hashes of their lines.
+        first, last = _stripped(data, begin, stop, classes)
+        paragraphs, lines, whole = 0, 0, np.uint64(0)
         while at <= stop:
-            end = at
-            while end < stop and data[end] != 10:
-                end += 1
+            end = _line_end(data, at, stop)
             if end > at:
-                hashes[1, pieces], lengths[1, pieces] = _hash(data, at, end), _points(data, at, end)
+                line = _hash(data, at, end)
+                hashes[1, pieces], starts[1, pieces], ends[1, pieces] = line, at, end
                 if _visible(data, at, end, classes):
-                    hashes[0, visible], lengths[0, visible] = hashes[1, pieces], lengths[1, pieces]
+                    hashes[0, visible], starts[0, visible], ends[0, visible] = line, at, end
                     visible += 1
                 pieces += 1
             elif at in (begin, stop):
                 empty += 1
+            a, b = max(at, first), min(end, last)
+            if a < b:
+                if a > at or b < end:
+                    line = _hash(data, a, b)
+                starts[2, paragraphs] = a if lines == 0 else starts[2, paragraphs]
+                ends[2, paragraphs] = b
+                whole = (whole ^ line) * _SPREAD
+                whole ^= whole >> np.uint64(29)
+                lines += 1
+            if lines > 0 and (a >= b or end == stop):
+                hashes[2, paragraphs] = whole if whole != 0 else np.uint64(1)
+                paragraphs += 1
+                lines, whole = 0, np.uint64(0)
             at = end + 1
-        total[Count.DUPLICATE_VISIBLE_CHARACTERS] = _repeats(hashes[0], lengths[0], visible, table)[1]
-        repeated, length = _repeats(hashes[1], lengths[1], pieces, table)
+        total[Count.DUPLICATE_VISIBLE_CHARACTERS] = _repeats(
+            data, hashes[0], starts[0], ends[0], visible, table
+        )[1]
+        repeated, length = _repeats(data, hashes[1], starts[1], ends[1], pieces, table)
         # Two empty pieces, at the beginning and the end, are copies of each other.
         total[Count.PIECES] = pieces + empty
         total[Count.DUPLICATE_PIECES] = repeated + (empty == 2)
         total[Count.DUPLICATE_PIECE_CHARACTERS] = length
-        a, b = _stripped(data, begin, stop, classes)
-        paragraphs = _paragraphs(data, a, b, hashes[0], lengths[0])
-        repeated, length = _repeats(hashes[0], lengths[0], paragraphs, table)
-        total[Count.PARAGRAPHS] = paragraphs
+        repeated, length = _repeats(data, hashes[2], starts[2], ends[2], paragraphs, table)
+        # A text of spaces is one empty paragraph.
+        total[Count.PARAGRAPHS] = max(paragraphs, 1)
         total[Count.DUPLICATE_PARAGRAPHS] = repeated
         total[Count.DUPLICATE_PARAGRAPH_CHARACTERS] = length

@@ -8,6 +8,7 @@ or "l0i" without noticing, a model learns them.
 from __future__ import annotations
 
 import enum
+import functools
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from hemicycle.curate.characters import characters
 from hemicycle.curate.words import (
     ELISION,
+    HAS_DIGIT,
     HAS_LETTER,
     ONLY_SIGNS,
     Bytes,
@@ -25,7 +27,7 @@ from hemicycle.curate.words import (
     Words,
     word_hash,
 )
-from hemicycle.kernels import kernel
+from hemicycle.kernels import scan
 
 #: Function words that make up a third of any French prose.
 FRENCH_WORDS = (
@@ -52,6 +54,8 @@ _SAME, _CONSONANTS = 3, 5
 
 _LETTER, _DIGIT, _CLASS, _CAPITAL, _VOWEL = 1, 2, 7, 8, 32
 _IS_FRENCH, _IS_FILLER, _IS_TWICE = 1, 2, 4
+_IS_CONSONANT, _IS_LEAD, _IS_SECOND, _IS_VOWEL, _IS_STRANGE = 1, 2, 4, 8, 16
+_LONGEST_LOOKED_AT = 32
 
 
 class Count(enum.IntEnum):
@@ -85,6 +89,7 @@ def count_words(data: Bytes, words: Words) -> npt.NDArray[np.int64]:
         words.folded,
         words.flags,
         characters().classes,
+        _of_bytes(),
         *_KINDS,
         *_STOPS,
         _ONE_LETTER_POINTS,
@@ -124,12 +129,25 @@ def _stops() -> dict[str, int]:
     return stops
 
 
+@functools.cache
+def _of_bytes() -> Bytes:
+    """What a byte of a word may be to `_ordinary`: a vowel, alone or as the second byte behind C3, which
+    begins most letters with an accent; a consonant; C3 itself; or one that it cannot tell."""
+    classes = characters().classes[np.r_[:128, 0xC0:0x100]]
+    letters, vowels = classes & _CLASS == _LETTER, classes & _VOWEL != 0
+    kinds = np.full(256, _IS_STRANGE, np.uint8)
+    kinds[:192] = np.where(vowels, _IS_VOWEL, letters * _IS_CONSONANT)
+    kinds[128:192] |= _IS_SECOND
+    kinds[0xC3] = _IS_LEAD | _IS_CONSONANT
+    return kinds
+
+
 _KINDS, _STOPS = _table(_kinds()), _table(_stops())
 _ONE_LETTER_POINTS = np.array([ord(c) for c in _ONE_LETTER], np.int64)
 _ODD_SIGN_POINTS = np.array([ord(c) for c in _ODD_SIGNS], np.int64)
 
 
-@kernel
+@scan
 def _decode(data: Bytes, at: int, stop: int) -> Any:
     """The code point at a place and the place after it; a byte that begins none counts alone, as U+FFFD."""
     first = np.int64(data[at])
@@ -147,7 +165,7 @@ def _decode(data: Bytes, at: int, stop: int) -> Any:
     return (point, at + size) if point < 0x110000 else (0xFFFD, at + 1)
 
 
-@kernel
+@scan
 def _value(keys: Hashes, values: Any, key: Any) -> Any:
     slot = np.int64(key & np.uint64(511))
     while keys[slot] != 0:
@@ -157,7 +175,7 @@ def _value(keys: Hashes, values: Any, key: Any) -> Any:
     return np.uint32(0)
 
 
-@kernel
+@scan
 def _bits(value: Any) -> int:
     count = 0
     while value:
@@ -166,7 +184,29 @@ def _bits(value: Any) -> int:
     return count
 
 
-@kernel
+@scan
+def _ordinary(data: Bytes, at: int, stop: int, of_bytes: Bytes) -> Any:
+    """Whether a word without figures is sure to have nothing that `_look` counts: a bit a byte, no branch."""
+    if stop - at > _LONGEST_LOOKED_AT:
+        return False
+    met = consonants = same = leads = seconds = before = np.int64(0)
+    for i in range(np.uint64(at), np.uint64(stop)):
+        byte = np.int64(data[i])
+        kind = np.int64(of_bytes[byte])
+        met |= kind
+        consonants = consonants << 1 | kind & 1
+        leads = leads << 1 | kind >> 1 & 1
+        seconds = seconds << 1 | kind >> 2 & 1
+        same = same << 1 | (byte == before)
+        before = byte
+    # Six consonants, where the first byte of two counts as one; one byte four times, two bytes three times.
+    consonants &= consonants >> 1
+    runs = consonants & consonants >> 2 & consonants >> 4 | same & same >> 1 & same >> 2
+    runs |= leads & leads >> 2 & leads >> 4
+    return met & (_IS_VOWEL | _IS_STRANGE) == _IS_VOWEL and runs == 0 and 2 * seconds == leads
+
+
+@scan
 def _look(data: Bytes, at: int, stop: int, classes: Bytes, total: Places) -> None:
     """Count a word among those without vowel, those of letters and figures mixed, and the unlikely ones."""
     letters, vowels, capitals, same, consonants, unlikely = 0, 0, 0, 0, 0, 0
@@ -194,7 +234,7 @@ def _look(data: Bytes, at: int, stop: int, classes: Bytes, total: Places) -> Non
         total[Count.UNLIKELY] += unlikely
 
 
-@kernel
+@scan
 def _odd_sign(
     data: Bytes, k: int, a: int, b: int, starts: Places, ends: Places, flags: Bytes, odd: Places
 ) -> bool:
@@ -206,7 +246,7 @@ def _odd_sign(
     return _decode(data, starts[k], ends[k])[0] in odd
 
 
-@kernel
+@scan
 def _isolated(data: Bytes, at: int, end: int, stop: int, one_letter: Places) -> bool:
     """Whether a lone letter is no word, no abbreviation (M., n°) and no number of a list (b))."""
     if end < stop and (data[end] in (0x2E, 0x29) or _decode(data, end, stop)[0] == 0xB0):
@@ -214,7 +254,7 @@ def _isolated(data: Bytes, at: int, end: int, stop: int, one_letter: Places) -> 
     return _decode(data, at, end)[0] not in one_letter
 
 
-@kernel
+@scan
 def _count(
     data: Bytes,
     offsets: Places,
@@ -225,6 +265,7 @@ def _count(
     folded: Hashes,
     flags: Bytes,
     classes: Bytes,
+    of_bytes: Bytes,
     kinds: Hashes,
     kind_values: Any,
     stops: Hashes,
@@ -255,7 +296,9 @@ def _count(
                 continue
             if lengths[k] == 1:
                 total[Count.ISOLATED] += _isolated(data, starts[k], ends[k], ends[b - 1], one_letter)
-            elif kind & _IS_FRENCH == 0:
+            elif kind & _IS_FRENCH == 0 and (
+                flags[k] & HAS_DIGIT or not _ordinary(data, starts[k], ends[k], of_bytes)
+            ):
                 _look(data, starts[k], ends[k], classes, total)
         total[Count.ALL] = b - a
         total[Count.STOP_FR] = _bits(met & np.uint32(0xFFFFFF))

@@ -15,6 +15,7 @@ its decimal marks as one ``0``.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,7 +24,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from hemicycle.curate.characters import characters
-from hemicycle.kernels import kernel
+from hemicycle.kernels import scan
 
 #: Another number: other words, other hashes or other flags of the same text.
 WORDS = 1
@@ -45,7 +46,8 @@ Hashes = npt.NDArray[np.uint64]
 _COLUMNS = (np.int64, np.int64, np.int32, np.uint64, np.uint64, np.uint8)
 _BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 # Constants of the kernels; characters.py explains them.
-_LETTER, _DIGIT, _MARK, _SPACE, _APOSTROPHE, _HYPHEN, _DECIMAL, _CLASS = 1, 2, 3, 4, 5, 6, 7, 7
+_SIGN, _LETTER, _DIGIT, _MARK, _SPACE, _APOSTROPHE, _HYPHEN, _DECIMAL, _CLASS = 0, 1, 2, 3, 4, 5, 6, 7, 7
+_AFTER_LETTERS, _LATIN = 1, 0xC3
 
 
 @dataclass(frozen=True)
@@ -105,16 +107,27 @@ def split_words(data: Bytes, offsets: Places, definition: Definition = "french")
     """
     classes, lower = characters()
     bounds = np.zeros(len(offsets), np.int64)
-    columns: list[npt.NDArray[Any]] = [
-        np.empty(int(offsets[-1] - offsets[0]) // 4 + 16, kind) for kind in _COLUMNS
-    ]
+    columns = _columns(int(offsets[-1] - offsets[0]) // 4 + 16)
     done = 0
     while True:
-        done = _fill(data, offsets, classes, lower, definition == "french", _ELIDED, done, bounds, *columns)
+        done = _fill(
+            data, offsets, classes, lower, _letters(), definition == "french", _ELIDED, done, bounds, *columns
+        )
         if done == len(offsets) - 1:
             return Words(bounds, *(column[: bounds[-1]] for column in columns))
         # Twice the room, and the text that found none begins again: at most one word a byte.
-        columns = [np.concatenate([column, np.empty_like(column)]) for column in columns]
+        wider = _columns(2 * len(columns[0]))
+        for old, new in zip(columns, wider, strict=True):
+            new[: bounds[done]] = old[: bounds[done]]
+        columns = wider
+
+
+def _columns(room: int) -> list[npt.NDArray[Any]]:
+    """Columns for so many words or a few more, in one piece: the system gives large pieces in large pages."""
+    room = -(-room // 8) * 8
+    ends = np.cumsum([0, *(room * np.dtype(kind).itemsize for kind in _COLUMNS)])
+    piece = np.empty(ends[-1], np.uint8)
+    return [piece[a:b].view(kind) for a, b, kind in zip(ends[:-1], ends[1:], _COLUMNS, strict=True)]
 
 
 def word_hash(word: str) -> int:
@@ -125,12 +138,28 @@ def word_hash(word: str) -> int:
     return value
 
 
+@functools.cache
+def _letters() -> Bytes:
+    """By byte: the plain letter it is, in lower case; `_AFTER_LETTERS` where it ends a word of them; `_LATIN`
+    where it begins a character of U+00C0 to U+00FF; else 0. Behind that, by the second byte of these: that of
+    the letter in lower case, or 0."""
+    classes, lower = characters()
+    points = np.r_[:256, 0xC0:0x100]
+    kinds, small = classes[points] & _CLASS, points + lower[points]
+    ends = np.isin(kinds, (_SIGN, _SPACE, _DECIMAL)) * _AFTER_LETTERS
+    letters = np.where(kinds == _LETTER, small, ends)
+    letters[128:256] = 0
+    letters[_LATIN] = _LATIN
+    letters[256:] = np.where((kinds == _LETTER) & (small < 0x100), small - 0x40, 0)[256:]
+    return letters.astype(np.uint8)
+
+
 #: Bytes of the longest of them, capitals and all.
 _LONGEST_ELIDED = 2 * max(map(len, ELIDED))
 _ELIDED = np.array(sorted(word_hash(word) for word in ELIDED), np.uint64)
 
 
-@kernel
+@scan
 def _decode(data: Bytes, at: int, stop: int) -> Any:
     """The code point at a place and the place after it; a byte that begins none counts alone, as U+FFFD."""
     first = np.int64(data[at])
@@ -148,7 +177,7 @@ def _decode(data: Bytes, at: int, stop: int) -> Any:
     return (point, at + size) if point < 0x110000 else (0xFFFD, at + 1)
 
 
-@kernel
+@scan
 def _add(value: Any, point: int) -> Any:
     """FNV-1a continued with the UTF-8 bytes of a code point."""
     if point < 0x80:
@@ -165,7 +194,7 @@ def _add(value: Any, point: int) -> Any:
     return (value ^ np.uint64(0x80 | point & 0x3F)) * _PRIME
 
 
-@kernel
+@scan
 def _plain(point: int, kind: int, lower: Any) -> Any:
     """A code point without case and typography."""
     if kind == _APOSTROPHE:
@@ -175,14 +204,14 @@ def _plain(point: int, kind: int, lower: Any) -> Any:
     return point + lower[point]
 
 
-@kernel
+@scan
 def _hash_bytes(value: Any, data: Bytes, at: int, stop: int) -> Any:
     for i in range(at, stop):
         value = (value ^ np.uint64(data[i])) * _PRIME
     return value
 
 
-@kernel
+@scan
 def _joins(before: int, kind: int, after: int) -> bool:
     """Whether an apostrophe, a hyphen or a decimal mark joins what stands on both sides."""
     if kind == _APOSTROPHE:
@@ -192,7 +221,7 @@ def _joins(before: int, kind: int, after: int) -> bool:
     return kind == _DECIMAL and before == _DIGIT and after == _DIGIT
 
 
-@kernel
+@scan
 def _elides(data: Bytes, at: int, stop: int, classes: Bytes, lower: Counts, elided: Hashes) -> bool:
     """Whether a stretch is what an elision leaves of a word."""
     if stop - at > _LONGEST_ELIDED:
@@ -204,14 +233,64 @@ def _elides(data: Bytes, at: int, stop: int, classes: Bytes, lower: Counts, elid
     return folded in elided
 
 
-@kernel
-def _french_word(data: Bytes, at: int, stop: int, classes: Bytes, lower: Counts, elided: Hashes) -> Any:
+@scan
+def _run(data: Bytes, at: int, stop: int, letters: Bytes, exact: Any, folded: Any) -> Any:
+    """Read the letters of French, most of any text, which need no decoding.
+
+    Returns the place after them, how many they are, whether what stands there ends a word for sure, and both
+    hashes.
+    """
+    length = 0
+    while at < stop:
+        letter = letters[data[at]]
+        if letter == _AFTER_LETTERS:
+            return at, length, True, exact, folded
+        if letter == _LATIN:
+            second = data[at + 1] if at + 1 < stop else np.uint8(0)
+            letter = letters[256 + (second & 0x3F)] if second & 0xC0 == 0x80 else np.uint8(0)
+            if letter == 0:
+                return at, length, False, exact, folded
+            exact = (exact ^ np.uint64(_LATIN)) * _PRIME
+            folded = (folded ^ np.uint64(_LATIN)) * _PRIME
+            at += 1
+        elif letter == 0:
+            return at, length, False, exact, folded
+        exact = (exact ^ np.uint64(data[at])) * _PRIME
+        folded = (folded ^ np.uint64(letter)) * _PRIME
+        at += 1
+        length += 1
+    return at, length, True, exact, folded
+
+
+@scan
+def _french_word(
+    data: Bytes, at: int, stop: int, classes: Bytes, lower: Counts, letters: Bytes, elided: Hashes
+) -> Any:
     """The word that begins at a place with a letter or a digit: end, length, flags, and both hashes."""
-    length, flags, number, segment = 0, 0, False, at
+    length, flags, number, segment, kind = 0, 0, False, at, _LETTER
     exact, folded = _BASIS, _BASIS
-    point, following = _decode(data, at, stop)
-    kind = classes[point] & _CLASS
     while True:
+        at, run, ends, exact, folded = _run(data, at, stop, letters, exact, folded)
+        if run > 0:
+            length += run
+            flags |= HAS_LETTER
+            number, kind = False, _LETTER
+            if ends:
+                break
+        if at >= stop:
+            break
+        before = kind
+        point, following = _decode(data, at, stop)
+        kind = classes[point] & _CLASS
+        if length > 0 and kind not in (_LETTER, _DIGIT, _MARK):
+            if kind == _SPACE:
+                break
+            if kind == _APOSTROPHE and _elides(data, segment, at, classes, lower, elided):
+                exact = _hash_bytes(exact, data, at, following)
+                return following, length + 1, flags | ELISION, exact, _add(folded, 0x27)
+            after = classes[_decode(data, following, stop)[0]] & _CLASS if following < stop else _SPACE
+            if not _joins(before, kind, after):
+                break
         exact = _hash_bytes(exact, data, at, following)
         length += 1
         at = following
@@ -229,25 +308,10 @@ def _french_word(data: Bytes, at: int, stop: int, classes: Bytes, lower: Counts,
             folded = _add(folded, _plain(point, kind, lower))
             if kind == _HYPHEN:
                 segment = at
-        if at >= stop:
-            break
-        before = kind
-        point, following = _decode(data, at, stop)
-        kind = classes[point] & _CLASS
-        if kind in (_LETTER, _DIGIT, _MARK):
-            continue
-        if kind == _SPACE:
-            break
-        if kind == _APOSTROPHE and _elides(data, segment, at, classes, lower, elided):
-            exact = _hash_bytes(exact, data, at, following)
-            return following, length + 1, flags | ELISION, exact, _add(folded, 0x27)
-        after = classes[_decode(data, following, stop)[0]] & _CLASS if following < stop else _SPACE
-        if not _joins(before, kind, after):
-            break
     return at, length, flags, exact, folded
 
 
-@kernel
+@scan
 def _signs(data: Bytes, at: int, stop: int, classes: Bytes) -> Any:
     """A run of one same sign, or of marks that stand on nothing, with the marks that follow it."""
     first, following = _decode(data, at, stop)
@@ -267,7 +331,7 @@ def _signs(data: Bytes, at: int, stop: int, classes: Bytes) -> Any:
     return at, length, ONLY_SIGNS, exact, np.uint64(0)
 
 
-@kernel
+@scan
 def _unspaced(data: Bytes, at: int, stop: int, classes: Bytes, lower: Counts) -> Any:
     """A run of anything but spaces, as `_french_word` gives a word."""
     length, flags, number = 0, 0, False
@@ -296,12 +360,13 @@ def _unspaced(data: Bytes, at: int, stop: int, classes: Bytes, lower: Counts) ->
     return at, length, flags, exact, folded
 
 
-@kernel
+@scan
 def _fill(
     data: Bytes,
     offsets: Places,
     classes: Bytes,
     lower: Counts,
+    letters: Bytes,
     french: bool,
     elided: Hashes,
     done: int,
@@ -313,10 +378,7 @@ def _fill(
     folded: Hashes,
     flags: Bytes,
 ) -> int:
-    """Write the words of the texts from number `done` on; return the first text that found no room.
-
-    Arrays are never bound anew in here: numba would count references at every word, at six times the cost.
-    """
+    """Write the words of the texts from number `done` on; return the first text that found no room."""
     count = bounds[done]
     for text in range(done, len(offsets) - 1):
         at, stop = offsets[text], offsets[text + 1]
@@ -329,7 +391,7 @@ def _fill(
             if not french:
                 word = _unspaced(data, at, stop, classes, lower)
             elif kind in (_LETTER, _DIGIT):
-                word = _french_word(data, at, stop, classes, lower, elided)
+                word = _french_word(data, at, stop, classes, lower, letters, elided)
             else:
                 word = _signs(data, at, stop, classes)
             if count == len(starts):
