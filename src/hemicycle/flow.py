@@ -62,7 +62,7 @@ VERSIONS = {
     "raw": 1,
     "documents": 5,
     "optout": 3,
-    "rights": 4,
+    "rights": 5,
     "cleared": 1,
     "admitted": 1,
     "annotated": 1,
