@@ -60,7 +60,7 @@ VERBS = {
 #: Raised by one when a stage would make something else of the same input.
 VERSIONS = {
     "raw": 1,
-    "documents": 5,
+    "documents": 6,
     "optout": 3,
     "rights": 5,
     "cleared": 1,
