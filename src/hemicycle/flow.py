@@ -74,7 +74,7 @@ VERSIONS = {
     "index": 2,
     "roots": 1,
     "evaluation": 1,
-    "release": 3,
+    "release": 4,
 }
 
 #: Uses a model needs a right for. Redistribution of text is asked for where text is published.
@@ -761,9 +761,18 @@ class Flow:
 
         def build(work: Work) -> dict[str, Any]:
             from hemicycle.release import make_release
+            from hemicycle.rights.lifting import lets_through
 
             self._check_licence(work)
-            rights = _with_role(work.statements, "rights")
+            rights = _with_role(work.inputs, "rights")
+            refused = _with_role(work.inputs, "admitted")
+            admitted = [folder / "admitted.parquet" for folder in refused.values()]
+            behind = self.gate.behind(
+                name,
+                work.statements["model"],
+                _with_role(work.statements, "rights"),
+                lambda source, lifted: lets_through(source, rights[source], admitted, USES, lifted),
+            )
             return make_release(
                 work.out,
                 name=name,
@@ -772,12 +781,12 @@ class Flow:
                 model=work.inputs["model"],
                 statements=self._lineage(work.statements["model"], work.statements.values()),
                 corpora=_with_role(work.inputs, "corpus"),
-                rights=_with_role(work.inputs, "rights"),
-                refused=_with_role(work.inputs, "admitted"),
+                rights=rights,
+                refused=refused,
                 evaluations=_with_role(work.inputs, "evaluation"),
                 ledger=self.ledger,
                 approvals=self.gate.approvals,
-                decisions=self._told(self.gate.behind(name, work.statements["model"], rights)),
+                decisions=self._told(behind),
                 progress=work.progress,
             )
 
