@@ -366,7 +366,12 @@ class Flow:
 
     @_memo
     def cleared(self, name: str) -> Step:
-        """The gate of one source: which of its documents go on, row for row."""
+        """The gate of one source: which of its documents go on, row for row.
+
+        It judges by the function of `admitted` and does not read what that wrote, nor the other way: a corpus
+        has many sources and a source many corpora; and what `admitted` says of refused documents, their
+        reasons, must not be in here, or each reason that changes would have the source annotated anew.
+        """
         jurisdictions = list(self.declaration.project.jurisdictions)
 
         def resolve(at: Resolving) -> dict[str, Any]:
