@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 
-def sha256_bytes(data: bytes) -> str:
+def sha256_bytes(data: bytes | memoryview) -> str:
     return hashlib.sha256(data).hexdigest()
 
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hemicycle.curate import boilerplate as module
 from hemicycle.curate.boilerplate import (
     Bounds,
     Counts,
@@ -34,18 +33,15 @@ def buffers(texts):
     return np.frombuffer(b"".join(encoded), np.uint8), np.cumsum([0, *map(len, encoded)])
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _few_places():
-    """A small table: quick, and passages do share places."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "PLACES", 64)
-        yield
+def counted(*batches, places=64):
+    table = np.zeros(places, np.uint32)
+    for batch in batches:
+        count_lines(*buffers(batch), table)
+    return Counts(sum(map(len, batches)), table)
 
 
 def boilerplate(batches, bounds=BOUNDS):
-    counts = Counts(0, np.zeros(64, np.uint32))
-    for batch in batches:
-        counts += count_lines(*buffers(batch))
+    counts = counted(*batches)
     recounted = merge([recount(*buffers(batch), counts, bounds) for batch in batches])
     return boilerplate_lines(recounted, counts.documents, bounds)
 
@@ -121,10 +117,9 @@ def test_what_is_found_is_what_the_definition_says_in_any_batches(texts, cuts):
     assert found.digest == boilerplate([texts[::-1]], bounds).digest
 
 
-def test_places_that_passages_share_do_not_make_boilerplate(monkeypatch):
+def test_places_that_passages_share_do_not_make_boilerplate():
     """The table only says what may be: with one place for all, the exact count still decides."""
-    monkeypatch.setattr(module, "PLACES", 1)
-    counts = Counts(0, np.zeros(1, np.uint32)) + count_lines(*buffers(PAGES))
+    counts = counted(PAGES, places=1)
     assert counts.table[0] >= 4 * 4
     found = boilerplate_lines(recount(*buffers(PAGES), counts, BOUNDS), 4, BOUNDS)
     assert sorted(found.passages["passage"]) == ["Accueil - Contact", "Page 0 sur 0"]
@@ -184,7 +179,8 @@ def test_a_text_without_boilerplate_is_returned_as_it_is():
 @given(st.lists(st.binary(max_size=40), max_size=5))
 def test_any_bytes_are_counted(texts):
     data, offsets = np.frombuffer(b"".join(texts), np.uint8), np.cumsum([0, *map(len, texts)])
-    counts = count_lines(data, offsets)
+    counts = Counts(len(texts), np.zeros(64, np.uint32))
+    count_lines(data, offsets, counts.table)
     assert merge([recount(data, offsets, counts, Bounds(1, 0, 0))])["documents"].sum() >= 0
 
 
@@ -203,6 +199,4 @@ def test_merging_nothing_gives_an_empty_table():
 
 @pytest.mark.parametrize("size", [20_000, 200_000])
 def test_a_text_of_many_equal_lines_costs_its_length(size):
-    data, offsets = buffers(["a b\n" * size])
-    counts = count_lines(data, offsets)
-    assert counts.table.max() == 1
+    assert counted(["a b\n" * size]).table.max() == 1

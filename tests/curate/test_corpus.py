@@ -209,7 +209,7 @@ def killed_and_resumed(folder, sources, function, share):
 @pytest.mark.slow
 def test_workers_order_and_kills_do_not_show_in_the_bytes(tmp_path, monkeypatch):
     """One worker, two, Ray, shards in another order, a run that was killed half-way: the same files."""
-    monkeypatch.setattr("hemicycle.curate.source.SHARD_BYTES", 20_000)
+    monkeypatch.setattr("hemicycle.curate.source.SHARD_BYTES", (20_000, 20_000))
     monkeypatch.setattr("hemicycle.engines.local._WORTH_A_PROCESS", 0)
     monkeypatch.setattr("hemicycle.documents.ROWS_A_GROUP", 30)
     sources = {"a": documents(300, kind="web"), "b": documents(200, start=250, kind="debate")}
@@ -223,7 +223,14 @@ def test_workers_order_and_kills_do_not_show_in_the_bytes(tmp_path, monkeypatch)
 
     back, _ = build(tmp_path, sources, name="back", engine=Backwards(1))
 
-    for name, half in (("annotate_shard", 0.5), ("annotate_shard", 1.0), ("deal", 0.5), ("deal", 1.0)):
+    for name, half in (
+        ("clean_shard", 0.5),
+        ("recount_shard", 0.5),
+        ("annotate_shard", 0.5),
+        ("annotate_shard", 1.0),
+        ("deal", 0.5),
+        ("deal", 1.0),
+    ):
         resumed = killed_and_resumed(tmp_path / f"{name}-{half}", sources, name, half)
         assert digest_files(resumed) == digest_files(one), f"killed after {half} of {name}"
     assert digest_files(one) == digest_files(two) == digest_files(back)
@@ -236,7 +243,7 @@ def test_workers_order_and_kills_do_not_show_in_the_bytes(tmp_path, monkeypatch)
 def test_the_cut_into_batches_does_not_show_in_any_row(tmp_path, monkeypatch):
     sources = {"a": documents(50, kind="manual")}
     whole = pq.read_table(annotated(tmp_path / "w", sources)["a"])
-    monkeypatch.setattr("hemicycle.curate.source.BATCH_CHARACTERS", 500)
+    monkeypatch.setattr("hemicycle.curate.source.BATCH_BYTES", 500)
     assert pq.read_table(annotated(tmp_path / "s", sources)["a"]) == whole
 
 

@@ -1,9 +1,8 @@
-"""Annotate: a batch of documents in, the same documents cleaned and measured out. Rows are independent.
+"""Annotate: a batch of cleaned documents in, the same documents measured out. Rows are independent.
 
-In order: clean the characters, mask personal data, take out what the source repeats, find the words once,
-tell the language of each piece, take every measure, and sign the text for the search of near-duplicates.
-Nothing is judged here: bounds on the measures belong to the corpus, so that one can be moved without reading
-a text again.
+In order: take out what the source repeats, find the words once, tell the language of each piece, take every
+measure, and sign the text for the search of near-duplicates. Nothing is judged here: bounds on the measures
+belong to the corpus, so that one can be moved without reading a text again.
 
 A row's annotations depend on its own columns alone (and on the table of what its source repeats); how
 documents were cut into batches, shards and machines cannot show.
@@ -11,27 +10,33 @@ documents were cut into batches, shards and machines cannot show.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from hemicycle.curate import language, near
-from hemicycle.curate.boilerplate import Hashes, strip
-from hemicycle.curate.clean import clean
+from hemicycle.curate.boilerplate import Hashes, holding, strip
+from hemicycle.curate.cleaned import moved_parts, part_points
 from hemicycle.curate.measures import COLUMNS, measure_words, measured_part
 from hemicycle.curate.ocr_quality import ocr_qualities
-from hemicycle.curate.personal import KINDS, mask
-from hemicycle.curate.words import Words, split_words, text_buffers
-from hemicycle.digests import sha256_text
-from hemicycle.documents import PART, SCHEMA
+from hemicycle.curate.personal import KINDS
+from hemicycle.curate.words import Bytes, Places, Words, split_words, text_buffers
+from hemicycle.digests import sha256_bytes
+from hemicycle.documents import SCHEMA
 
 #: Measures that need more than words and lines.
-_MASKED = tuple(f"personal_{kind}" for kind in KINDS)
-NAMES = (*COLUMNS, *language.MEASURES, "ocr_quality", "confidence", *_MASKED, "boilerplate_passages")
+NAMES = (
+    *COLUMNS,
+    *language.MEASURES,
+    "ocr_quality",
+    "confidence",
+    *(f"personal_{kind}" for kind in KINDS),
+    "boilerplate_passages",
+)
 
 #: What curation finds out about a document. `rank`, `right`: how well it is cleared, and by what;
 #: `signals` has a field a measure.
@@ -48,29 +53,44 @@ ANNOTATED = pa.schema(
 )
 
 
-def annotate(batch: pa.Table, repeated: Hashes | None = None) -> pa.Table:
-    """Annotate documents: columns of `documents.SCHEMA`, `rank` and `right` in, those of `ANNOTATED` out.
+def annotate(batch: pa.Table, repeated: Mapping[str, Hashes] | None = None) -> pa.Table:
+    """Annotate documents: columns of `cleaned.CLEANED` in, those of `ANNOTATED` out.
 
-    `repeated`: hashes of passages to take out (`boilerplate`), sorted.
+    `repeated`: kind of document → hashes of passages to take out (`boilerplate`), sorted.
     """
-    texts, parts, counts = _clean(batch, repeated)
-    column = pa.array(texts, pa.large_string())
+    stripped, passages = _stripped(batch, repeated or {})
+    column = stripped["text"].combine_chunks()
     data, offsets = text_buffers(column)
     runs, spoken = language.identify(data, offsets, batch["language"].to_pylist())
     measured = measured_part(data, offsets)
     words = split_words(*measured)
-    scanned = {"ocr_quality": ocr_qualities(*measured), "confidence": batch["confidence"].combine_chunks()}
-    signals = {**measure_words(*measured, words), **spoken, **scanned, **counts}
+    signals = {
+        **measure_words(*measured, words),
+        **spoken,
+        "ocr_quality": ocr_qualities(*measured),
+        "confidence": batch["confidence"].combine_chunks(),
+        **_masked(batch),
+        "boilerplate_passages": passages,
+    }
     made = {
         "text": column,
-        "parts": parts,
-        "title": _masked(batch["title"].to_pylist(), batch["kind"].to_pylist()),
-        "clean_digest": pa.array(map(sha256_text, texts), pa.string()),
+        "parts": stripped["parts"],
+        "clean_digest": pa.array(map(sha256_bytes, _slices(data, offsets)), pa.string()),
         "languages": runs,
         "signals": _struct(signals),
         near.COLUMN: near.to_arrow(near.signatures(_compared(words, batch["kind"]), words.offsets)),
     }
     return _table(batch, made)
+
+
+def _slices(data: Bytes, offsets: Places) -> Iterator[memoryview]:
+    """The bytes of each text, without a copy."""
+    return (data.data[a:b] for a, b in itertools.pairwise(offsets.tolist()))
+
+
+def _masked(batch: pa.Table) -> dict[str, pa.Array]:
+    counts = batch["personal"].combine_chunks()
+    return {f"personal_{kind}": counts.field(kind).cast(pa.float64()) for kind in KINDS}
 
 
 def _compared(words: Words, kinds: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
@@ -111,53 +131,24 @@ def _struct(signals: dict[str, Any]) -> pa.StructArray:
     return pa.StructArray.from_arrays(fields, names=list(NAMES))
 
 
-def _clean(
-    batch: pa.Table, repeated: Hashes | None
-) -> tuple[list[str], pa.ListArray, dict[str, npt.NDArray[np.float64]]]:
-    """Cleaned texts, the parts at their new places, and how much was masked and taken out of each text."""
-    parts = batch["parts"].combine_chunks()
-    if isinstance(parts, pa.ChunkedArray):  # no chunk at all
-        parts = pa.concat_arrays(parts.chunks or [pa.array([], pa.list_(PART))])
-    bounds = np.concatenate([[0], np.cumsum(pc.list_value_length(parts).fill_null(0).to_numpy())]).astype(
-        np.int64
-    )
-    flat = parts.flatten()
-    points = np.column_stack([flat.field("start").to_numpy(), flat.field("end").to_numpy()]).astype(np.int64)
-    counts = {name: np.zeros(batch.num_rows) for name in (*_MASKED, "boilerplate_passages")}
-    texts: list[str] = []
-    kinds: Sequence[str | None] = batch["kind"].to_pylist()
-    for row, text in enumerate(batch["text"].to_pylist()):
+def _stripped(batch: pa.Table, repeated: Mapping[str, Hashes]) -> tuple[pa.Table, npt.NDArray[np.float64]]:
+    """The texts and parts without what their source repeats, and how many passages went from each."""
+    passages = np.zeros(batch.num_rows)
+    kinds = np.array(batch["kind"].to_pylist(), object)
+    rows: list[int] = []
+    for kind in sorted(repeated):
+        own = np.flatnonzero(kinds == kind)
+        if len(own):
+            found = holding(*text_buffers(batch["text"].take(own)), repeated[kind])
+            rows += own[found].tolist()
+    if not rows:
+        return batch.select(["text", "parts"]), passages
+    flat, points, bounds = part_points(batch)
+    texts = batch["text"].to_pylist()
+    for row in rows:
         mine = slice(bounds[row], bounds[row + 1])
-        cleaned = clean(text, points[mine].ravel())
-        text, places = cleaned.text, cleaned.offsets
-        text, places, masked = mask(text, places, kinds[row])
-        for kind, number in masked.items():
-            counts[f"personal_{kind}"][row] = number
-        if repeated is not None and len(repeated):
-            text, places, removed = strip(text, places, repeated)
-            counts["boilerplate_passages"][row] = len(removed)
+        texts[row], places, removed = strip(texts[row], points[mine].ravel(), repeated[kinds[row]])
         points[mine] = places.reshape(-1, 2)
-        texts.append(text)
-    whose = np.repeat(np.array(kinds, object), np.diff(bounds)).tolist()
-    titles = _masked(flat.field("title").to_pylist(), whose)
-    return texts, _moved(flat, points, bounds, titles), counts
-
-
-def _masked(titles: Sequence[str | None], kinds: Sequence[str | None]) -> pa.Array:
-    """Titles with their personal data masked; most stand there many times, so each is looked at once."""
-    nowhere = np.zeros(0, np.int64)
-    rows = list(zip(titles, kinds, strict=True))
-    found = {row: mask(row[0], nowhere, row[1])[0] for row in set(rows) if row[0] is not None}
-    return pa.array([found.get(row) for row in rows], pa.string())
-
-
-def _moved(
-    flat: pa.StructArray, points: npt.NDArray[np.int64], bounds: npt.NDArray[np.int64], titles: pa.Array
-) -> pa.ListArray:
-    """The parts at their new places, under masked titles; one left without characters is dropped."""
-    keeps = points[:, 1] > points[:, 0]
-    moved = {"start": pa.array(points[:, 0]), "end": pa.array(points[:, 1]), "title": titles}
-    fields = [moved[f.name] if f.name in moved else flat.field(f.name) for f in PART]
-    left = pa.StructArray.from_arrays(fields, fields=list(PART)).filter(pa.array(keeps))
-    kept = np.concatenate([[0], np.cumsum(keeps)])[bounds]
-    return pa.ListArray.from_arrays(pa.array(kept, pa.int32()), left)
+        passages[row] = len(removed)
+    parts = moved_parts(flat, points, bounds)
+    return pa.table({"text": pa.array(texts, pa.large_string()), "parts": parts}), passages

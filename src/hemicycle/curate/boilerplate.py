@@ -78,9 +78,6 @@ class Counts:
     documents: int
     table: npt.NDArray[np.uint32]
 
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(self.documents + other.documents, self.table + other.table)
-
 
 @dataclass(frozen=True)
 class Boilerplate:
@@ -108,18 +105,16 @@ def _declared() -> bytes:
     return resources.files(__package__).joinpath("boilerplate.toml").read_bytes()
 
 
-def count_lines(data: Bytes, offsets: Places) -> Counts:
-    """Count a batch of documents of one source, given as UTF-8 bytes and n + 1 offsets."""
+def count_lines(data: Bytes, offsets: Places, table: npt.NDArray[np.uint32]) -> None:
+    """Count a batch of documents of one source, given as UTF-8 bytes and n + 1 offsets, into `table`."""
     bounds, _, _, hashes, _ = _passages(data, offsets)
-    table = np.zeros(PLACES, np.uint32)
     _count(bounds, hashes, table)
-    return Counts(len(offsets) - 1, table)
 
 
 def recount(data: Bytes, offsets: Places, counts: Counts, bounds: Bounds) -> pl.DataFrame:
     """Count exactly, in a batch, the passages that the whole source's `counts` do not rule out."""
     first, starts, ends, hashes, words = _passages(data, offsets)
-    likely = counts.table[hashes % np.uint64(PLACES)] >= bounds.least(counts.documents)
+    likely = counts.table[hashes % np.uint64(len(counts.table))] >= bounds.least(counts.documents)
     found = np.flatnonzero(likely & (words >= bounds.words))
     documents = np.searchsorted(first, found, side="right")
     # Once a document: the first of equal (hash, document).
@@ -147,6 +142,13 @@ def boilerplate_lines(recounted: pl.DataFrame, documents: int, bounds: Bounds) -
     return Boilerplate(recounted.filter(pl.col("documents") >= bounds.least(documents)).sort("hash"))
 
 
+def holding(data: Bytes, offsets: Places, hashes: Hashes) -> npt.NDArray[np.intp]:
+    """The texts that have a passage of these hashes (sorted)."""
+    bounds, _, _, found, _ = _passages(data, offsets)
+    hit = np.flatnonzero(_among(found, hashes))
+    return np.unique(np.searchsorted(bounds, hit, side="right"))
+
+
 def strip(text: str, points: Places, hashes: Hashes) -> tuple[str, Places, list[int]]:
     """Remove from a clean text the passages of these hashes (sorted); `points` move with their characters.
 
@@ -155,8 +157,7 @@ def strip(text: str, points: Places, hashes: Hashes) -> tuple[str, Places, list[
     """
     data = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
     _, starts, ends, found, _ = _passages(data, np.array([0, len(data)]))
-    at = np.searchsorted(hashes, found)
-    hit = np.flatnonzero(hashes[np.minimum(at, len(hashes) - 1)] == found) if len(hashes) else at[:0]
+    hit = np.flatnonzero(_among(found, hashes))
     if not len(hit):
         return text, points, []
     removed = np.zeros(len(data) + 1, bool)
@@ -184,6 +185,15 @@ def passage_hash(passage: str) -> int:
     for byte in normal(passage).encode("utf-8"):
         value = (value ^ byte) * int(_PRIME) % (1 << 64)
     return value
+
+
+def _among(found: Hashes, hashes: Hashes) -> npt.NDArray[np.bool_]:
+    """Which are one of the sorted hashes."""
+    if not len(hashes):
+        return np.zeros(len(found), bool)
+    at = np.searchsorted(hashes, found)
+    among: npt.NDArray[np.bool_] = hashes[np.minimum(at, len(hashes) - 1)] == found
+    return among
 
 
 def _passages(data: Bytes, offsets: Places) -> tuple[Places, Places, Places, Hashes, npt.NDArray[np.int32]]:

@@ -1,39 +1,40 @@
 """Annotate a source: its cleared documents, shard by shard, wherever the engine likes.
 
 A shard is some consecutive row groups of the source's documents. Shards are cut by size alone, so they are
-the same for any engine; each is one task that reads its row groups and writes one file. Where documents of
-a kind have boilerplate, the source is read twice before: once to count passages in a table of fixed size,
-once to count the likely ones exactly.
+the same for any engine. Each is a task three times: its texts are cleaned and their passages counted in a
+table of fixed size; passages that the source may repeat are counted exactly; and what is left of the texts
+without them is measured.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from hemicycle.curate.admitted import admitted_rows, text_bytes
+from hemicycle.curate.admitted import text_bytes
 from hemicycle.curate.annotate import ANNOTATED, annotate, set_aside
 from hemicycle.curate.boilerplate import Hashes
+from hemicycle.curate.cleaned import read_cleaned
 from hemicycle.curate.language_model import model_provenance
 from hemicycle.curate.personal import KINDS
-from hemicycle.curate.repeated import find_repeated, repeated_passages
+from hemicycle.curate.repeated import find_repeated, first_of_each, kinds_counted, repeated_passages
 from hemicycle.documents import parquet_writer
 from hemicycle.engines import Engine, Local, Task, move_outputs
 from hemicycle.progress import QUIET, Progress
 
-#: Bytes of text in a shard, unless one document is longer.
-SHARD_BYTES = 32_000_000
-#: Characters annotated at once. It bounds the memory and does not show in the result.
-BATCH_CHARACTERS = 2_000_000
-
-_HERE = "hemicycle.curate.source"
+#: Shards in which a source is cut: enough for the cores of a few machines, and few files. Each has so many
+#: bytes of text at least and at most, unless one row group is longer.
+SHARDS, SHARD_BYTES = 64, (4_000_000, 256_000_000)
+#: Bytes of text annotated at once. It bounds the memory and does not show in the result.
+BATCH_BYTES = 2_000_000
 
 
 def annotate_source(
@@ -56,30 +57,40 @@ def annotate_source(
     where a text is not that of its digest.
     """
     engine = engine or Local(1)
-    shards = list(_shards(documents))
-    parts = [
-        Task(f"{n:05d}", {"documents": str(documents), "cleared": str(cleared), "groups": groups}, size)
-        for n, (groups, size) in enumerate(shards)
-    ]
-    repeated = find_repeated(documents, cleared, parts, scratch, engine, progress)
-    shards_made = scratch / "shards"
-    shards_made.mkdir(exist_ok=True)
-    tasks = []
-    for part in parts:
-        made = str(shards_made / f"{part.name}.parquet")
-        arguments = {**part.arguments, "repeated": str(repeated), "out": made}
-        tasks.append(Task(part.name, arguments, part.weight, (made,)))
-    counted = engine.map(
-        f"{_HERE}:annotate_shard", tasks, scratch / "annotated", what="annotate", progress=progress
+    made = scratch / "shards"
+    made.mkdir(parents=True, exist_ok=True)
+    firsts, kinds = scratch / "firsts.npy", kinds_counted(documents)
+    np.save(firsts, first_of_each(documents, cleared))
+    read = {"documents": str(documents), "cleared": str(cleared), "firsts": str(firsts), "kinds": kinds}
+    shards = []
+    for n, (groups, size) in enumerate(_shards(documents)):
+        written = str(scratch / f"cleaned-{n:05d}")
+        outputs = tuple(f"{written}.{end}" for end in ("arrow", *(f"{kind}.npy" for kind in kinds)))
+        shards.append(Task(f"{n:05d}", {**read, "groups": groups, "out": written}, size, outputs))
+    cleaned = engine.map(
+        "hemicycle.curate.cleaned:clean_shard", shards, scratch / "cleaned", what="clean", progress=progress
     )
-    move_outputs(tasks, shards_made, out)
+    repeated = find_repeated(shards, [figures["documents"] for figures in cleaned], scratch, engine, progress)
+    tasks = []
+    for shard in shards:
+        place = str(made / f"{shard.name}.parquet")
+        arguments = {"cleaned": shard.arguments["out"], "repeated": str(repeated), "out": place}
+        tasks.append(Task(shard.name, arguments, shard.weight, (place,)))
+    counted = engine.map(
+        "hemicycle.curate.source:annotate_shard",
+        tasks,
+        scratch / "annotated",
+        what="annotate",
+        progress=progress,
+    )
+    move_outputs(tasks, made, out)
     (out / "boilerplate").mkdir()
     shutil.copyfile(repeated, out / "boilerplate" / "passages.parquet")
     personal: Counter[str] = Counter()
-    for shard in counted:
-        personal.update(shard["personal"])
+    for figures in counted:
+        personal.update(figures["personal"])
     return {
-        "documents": sum(shard["documents"] for shard in counted),
+        "documents": sum(figures["documents"] for figures in counted),
         "shards": len(shards),
         # How many, and never which: a statement cannot be taken back.
         "personal": dict(sorted(personal.items())),
@@ -92,9 +103,11 @@ def _shards(documents: Path) -> Iterator[tuple[list[int], int]]:
     """First and last row group (and one more) of each shard, with its bytes."""
     with pq.ParquetFile(documents) as file:
         sizes = [text_bytes(file, group) for group in range(file.num_row_groups)]
+    least, most = SHARD_BYTES
+    enough = min(max(least, sum(sizes) // SHARDS), most)
     first = size = 0
     for group, more in enumerate(sizes):
-        if size and size + more > SHARD_BYTES:
+        if size and size + more > enough:
             yield [first, group], size
             first, size = group, 0
         size += more
@@ -102,14 +115,12 @@ def _shards(documents: Path) -> Iterator[tuple[list[int], int]]:
         yield [first, len(sizes)], size
 
 
-def annotate_shard(
-    documents: str, cleared: str, groups: Sequence[int], repeated: str, out: str
-) -> dict[str, Any]:
-    """Annotate some row groups into one file, a row group for a row group."""
+def annotate_shard(cleaned: str, repeated: str, out: str) -> dict[str, Any]:
+    """Annotate a shard that `clean_shard` wrote into one file, a row group for a row group."""
     passages = repeated_passages(Path(repeated))
     rows, personal = 0, Counter[str]()
     with parquet_writer(Path(out), ANNOTATED) as writer:
-        for table in admitted_rows(documents, cleared, groups):
+        for table in read_cleaned(Path(f"{cleaned}.arrow")):
             if table.num_rows:
                 made = pa.concat_tables(_annotated(table, passages)).combine_chunks()
                 writer.write_table(made, row_group_size=made.num_rows)
@@ -126,16 +137,14 @@ def _masked(table: pa.Table) -> dict[str, int]:
 
 
 def _annotated(table: pa.Table, passages: Mapping[str, Hashes]) -> Iterator[pa.Table]:
-    """The rows of a table, annotated a batch at a time: of one kind, and of bounded size."""
-    if "bytes" in table.column_names:
+    """The rows of a table, annotated a batch of bounded size at a time."""
+    if table["bytes"].null_count == 0:
         yield set_aside(table)
         return
-    lengths = pc.utf8_length(table["text"]).to_pylist()
-    kinds = table["kind"].to_pylist()
-    first = size = 0
-    for row, length in enumerate(lengths):
-        if row > first and (kinds[row] != kinds[first] or size + length > BATCH_CHARACTERS):
-            yield annotate(table.slice(first, row - first), passages.get(kinds[first]))
-            first, size = row, 0
-        size += length
-    yield annotate(table.slice(first), passages.get(kinds[first]))
+    ends = np.cumsum(pc.binary_length(table["text"]).to_numpy())
+    first = 0
+    while first < table.num_rows:
+        before = ends[first - 1] if first else 0
+        last = max(first + 1, int(np.searchsorted(ends, before + BATCH_BYTES, side="right")))
+        yield annotate(table.slice(first, last - first), passages)
+        first = last

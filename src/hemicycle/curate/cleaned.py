@@ -1,0 +1,158 @@
+"""The first pass over a source: texts held against their digests, cleaned and masked, once for all after it.
+
+What a source repeats shows only in the source as a whole, so its texts are read twice before a measure is
+taken. Cleaning costs more than reading, so what it made is kept in the stage's scratch folder, an Arrow file
+a shard and a record batch a row group, and the passes after this one read that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hemicycle.curate.admitted import admitted_rows
+from hemicycle.curate.boilerplate import PLACES, count_lines
+from hemicycle.curate.clean import clean
+from hemicycle.curate.personal import KINDS, mask
+from hemicycle.curate.words import text_buffers
+from hemicycle.documents import PART, SCHEMA
+
+#: A document whose characters are clean and whose personal data is masked, and how much of each kind was.
+#: `counts`: whether it is the first of its text, by which what the source repeats is counted. `bytes`: of a
+#: text too long to be a document, which has none here.
+CLEANED = pa.schema(
+    [
+        *SCHEMA,
+        pa.field("rank", pa.int8()),
+        pa.field("right", pa.string()),
+        pa.field("personal", pa.struct([(kind, pa.int32()) for kind in KINDS])),
+        pa.field("counts", pa.bool_()),
+        pa.field("bytes", pa.int64()),
+    ]
+)
+
+
+def clean_shard(
+    documents: str, cleared: str, groups: Sequence[int], firsts: str, kinds: Sequence[str], out: str
+) -> dict[str, Any]:
+    """Write the admitted rows of some row groups as ``OUT.arrow``, in `CLEANED`.
+
+    Args:
+        firsts: a NumPy file with a truth value for each row of `documents`.
+        kinds: kinds of documents whose passages are counted, in ``OUT.KIND.npy``: places of a table, and
+            what stands there.
+
+    Returns how many documents of each of these kinds were counted.
+    """
+    first = np.load(firsts, mmap_mode="r")
+    tables = {kind: np.zeros(PLACES, np.uint32) for kind in kinds}
+    counted = dict.fromkeys(kinds, 0)
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with pa.ipc.new_file(f"{out}.arrow", CLEANED, options=options) as file:
+        for table in admitted_rows(documents, cleared, groups):
+            made = _cleaned(table, pa.array(first[table["row"].to_numpy()]))
+            for kind in kinds:
+                texts = countable(made, kind)
+                counted[kind] += len(texts)
+                count_lines(*text_buffers(texts), tables[kind])
+            file.write_table(made.combine_chunks())
+    for kind, counts in tables.items():
+        # Of one shard nearly all of the table is empty.
+        places = np.flatnonzero(counts)
+        np.save(f"{out}.{kind}.npy", np.stack([places.astype(np.uint32), counts[places]]))
+    return {"documents": counted}
+
+
+def read_cleaned(path: Path) -> Iterator[pa.Table]:
+    """Yield what `clean_shard` wrote, a row group of the documents at a time."""
+    with pa.memory_map(str(path)) as mapped, pa.ipc.open_file(mapped) as file:
+        for batch in range(file.num_record_batches):
+            yield pa.Table.from_batches([file.get_batch(batch)])
+
+
+def countable(table: pa.Table, kind: str) -> pa.ChunkedArray:
+    """The texts of a kind in which passages are counted."""
+    return table["text"].filter(pc.and_(pc.equal(table["kind"], kind), table["counts"]))
+
+
+def _cleaned(table: pa.Table, first: pa.Array) -> pa.Table:
+    """Rows of `admitted_rows` as rows of `CLEANED`."""
+    made: dict[str, Any] = {"counts": first}
+    if "bytes" in table.column_names:
+        made["counts"] = pa.array([False] * table.num_rows, pa.bool_())
+    else:
+        texts, parts, masked = _texts(table)
+        made |= {"text": pa.array(texts, pa.large_string()), "parts": parts, "personal": masked}
+        made["title"] = _titles(table["title"].to_pylist(), table["kind"].to_pylist())
+    columns = []
+    for field in CLEANED:
+        if field.name in made:
+            columns.append(made[field.name])
+        elif field.name in table.column_names:
+            columns.append(table[field.name])
+        else:
+            columns.append(pa.nulls(table.num_rows, field.type))
+    return pa.table(columns, schema=CLEANED)
+
+
+def _texts(table: pa.Table) -> tuple[list[str], pa.ListArray, pa.StructArray]:
+    """Cleaned texts, the parts at their new places, and how much was masked of each kind."""
+    flat, points, bounds = part_points(table)
+    counts = {kind: np.zeros(table.num_rows, np.int32) for kind in KINDS}
+    texts: list[str] = []
+    kinds: Sequence[str | None] = table["kind"].to_pylist()
+    for row, text in enumerate(table["text"].to_pylist()):
+        mine = slice(bounds[row], bounds[row + 1])
+        cleaned = clean(text, points[mine].ravel())
+        text, places, masked = mask(cleaned.text, cleaned.offsets, kinds[row])
+        for kind, number in masked.items():
+            counts[kind][row] = number
+        points[mine] = places.reshape(-1, 2)
+        texts.append(text)
+    whose = np.repeat(np.array(kinds, object), np.diff(bounds)).tolist()
+    titles = _titles(flat.field("title").to_pylist(), whose)
+    masked_counts = pa.StructArray.from_arrays([pa.array(counts[k]) for k in KINDS], names=list(KINDS))
+    return texts, moved_parts(flat, points, bounds, titles), masked_counts
+
+
+def _titles(titles: Sequence[str | None], kinds: Sequence[str | None]) -> pa.Array:
+    """Titles with their personal data masked; most stand there many times, so each is looked at once."""
+    nowhere = np.zeros(0, np.int64)
+    rows = list(zip(titles, kinds, strict=True))
+    found = {row: mask(row[0], nowhere, row[1])[0] for row in set(rows) if row[0] is not None}
+    return pa.array([found.get(row) for row in rows], pa.string())
+
+
+def part_points(table: pa.Table) -> tuple[pa.StructArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """All parts of all rows, where they start and end (parts × 2), and where each row's begin (rows + 1)."""
+    parts = table["parts"].combine_chunks()
+    if isinstance(parts, pa.ChunkedArray):  # no chunk at all
+        parts = pa.concat_arrays(parts.chunks or [pa.array([], pa.list_(PART))])
+    lengths = pc.list_value_length(parts).fill_null(0).to_numpy()
+    bounds = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    flat = parts.flatten()
+    points = np.column_stack([flat.field("start").to_numpy(), flat.field("end").to_numpy()]).astype(np.int64)
+    return flat, points, bounds
+
+
+def moved_parts(
+    flat: pa.StructArray,
+    points: npt.NDArray[np.int64],
+    bounds: npt.NDArray[np.int64],
+    titles: pa.Array | None = None,
+) -> pa.ListArray:
+    """The parts at new places, under other titles if given; one left without characters is dropped."""
+    keeps = points[:, 1] > points[:, 0]
+    moved = {"start": pa.array(points[:, 0]), "end": pa.array(points[:, 1])}
+    if titles is not None:
+        moved["title"] = titles
+    fields = [moved[f.name] if f.name in moved else flat.field(f.name) for f in PART]
+    left = pa.StructArray.from_arrays(fields, fields=list(PART)).filter(pa.array(keeps))
+    kept = np.concatenate([[0], np.cumsum(keeps)])[bounds]
+    return pa.ListArray.from_arrays(pa.array(kept, pa.int32()), left)
