@@ -399,6 +399,15 @@ class Flow:
     @_memo
     def annotated(self, name: str) -> Step:
         """What may go on of a source, cleaned and measured; no bound is applied yet."""
+        card = self._card(name)
+        model = (self.project.folder / card.names_model).resolve() if card.names_model is not None else None
+
+        def resolve(at: Resolving) -> dict[str, Any]:
+            from hemicycle.curate.names_presidio import provenance
+
+            assert model is not None
+            with _naming(name):
+                return {"names": provenance(model)}
 
         def build(work: Work) -> dict[str, Any]:
             from hemicycle.curate import annotate_source
@@ -408,6 +417,8 @@ class Flow:
                 work.inputs["cleared"] / "cleared.parquet",
                 work.out,
                 work.scratch,
+                also=card.personal,
+                names_model=model,
                 engine=work.engine,
                 progress=work.progress,
             )
@@ -415,7 +426,19 @@ class Flow:
         from hemicycle.curate.versions import annotation_versions
 
         inputs = {"documents": self.documents(name), "cleared": self.cleared(name)}
-        return Step("annotated", name, VERSIONS["annotated"], annotation_versions(), build, inputs)
+        declared = annotation_versions()
+        if card.personal:
+            declared["also_masked"] = sorted(set(card.personal))
+        # Where the model lies may tell of a home; what counts is what it is, and that is resolved.
+        return Step(
+            "annotated",
+            name,
+            VERSIONS["annotated"],
+            declared,
+            build,
+            inputs,
+            resolve=resolve if model is not None else None,
+        )
 
     @property
     def gate_declared(self) -> dict[str, Any]:
@@ -806,7 +829,10 @@ class Flow:
         declared = {
             "release": release.model_dump(),
             "project": project.model_dump(include={"name", "jurisdictions", "license", "governance"}),
-            "cards": {s: self._card(s).model_dump(mode="json", exclude={"path", "digests"}) for s in sources},
+            "cards": {
+                s: self._card(s).model_dump(mode="json", exclude={"path", "digests", "names_model"})
+                for s in sources
+            },
             "tables": _tables("release"),
         }
         may_lack = frozenset(r for r in inputs if r.startswith(("rights ", "evaluation ")))

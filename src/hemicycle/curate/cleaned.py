@@ -7,7 +7,8 @@ a shard and a record batch a row group, and the passes after this one read that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,14 @@ CLEANED = pa.schema(
 
 
 def clean_shard(
-    documents: str, cleared: str, groups: Sequence[int], firsts: str, kinds: Sequence[str], out: str
+    documents: str,
+    cleared: str,
+    groups: Sequence[int],
+    firsts: str,
+    kinds: Sequence[str],
+    out: str,
+    also: Sequence[str] = (),
+    names_model: str | None = None,
 ) -> dict[str, Any]:
     """Write the admitted rows of some row groups as ``OUT.arrow``, in `CLEANED`.
 
@@ -47,16 +55,19 @@ def clean_shard(
         firsts: a NumPy file with a truth value for each row of `documents`.
         kinds: kinds of documents whose passages are counted, in ``OUT.KIND.npy``: places of a table, and
             what stands there.
+        also: personal data to mask besides what always is.
+        names_model: folder of the model that finds persons' names; None: they stay.
 
     Returns how many documents of each of these kinds were counted.
     """
     first = np.load(firsts, mmap_mode="r")
     tables = {kind: np.zeros(PLACES, np.uint32) for kind in kinds}
     counted = dict.fromkeys(kinds, 0)
+    masking = _masking(tuple(also), names_model)
     options = pa.ipc.IpcWriteOptions(compression="lz4")
     with pa.ipc.new_file(f"{out}.arrow", CLEANED, options=options) as file:
         for table in admitted_rows(documents, cleared, groups):
-            made = _cleaned(table, pa.array(first[table["row"].to_numpy()]))
+            made = _cleaned(table, pa.array(first[table["row"].to_numpy()]), masking)
             for kind in kinds:
                 texts = countable(made, kind)
                 counted[kind] += len(texts)
@@ -81,15 +92,41 @@ def countable(table: pa.Table, kind: str) -> pa.ChunkedArray:
     return table["text"].filter(pc.and_(pc.equal(table["kind"], kind), table["counts"]))
 
 
-def _cleaned(table: pa.Table, first: pa.Array) -> pa.Table:
+#: Text, points and kind of document → text, points, and how much was masked of each kind of personal data.
+Masking = Callable[
+    [str, npt.NDArray[np.int64], str | None], tuple[str, npt.NDArray[np.int64], dict[str, int]]
+]
+
+
+@functools.cache
+def _masking(also: tuple[str, ...], names_model: str | None) -> Masking:
+    """What masks a text; a model of names is loaded once for all shards of a process."""
+    by_rules = functools.partial(mask, also=[kind for kind in also if kind != "name"])
+    if names_model is None:
+        return by_rules
+    from hemicycle.curate.names_presidio import load
+
+    names = load(Path(names_model))
+
+    def both(
+        text: str, points: npt.NDArray[np.int64], kind: str | None
+    ) -> tuple[str, npt.NDArray[np.int64], dict[str, int]]:
+        text, points, counts = by_rules(text, points, kind)
+        text, points, found = names.mask(text, points, kind)
+        return text, points, counts | found
+
+    return both
+
+
+def _cleaned(table: pa.Table, first: pa.Array, masking: Masking) -> pa.Table:
     """Rows of `admitted_rows` as rows of `CLEANED`."""
     made: dict[str, Any] = {"counts": first}
     if "bytes" in table.column_names:
         made["counts"] = pa.array([False] * table.num_rows, pa.bool_())
     else:
-        texts, parts, masked = _texts(table)
+        texts, parts, masked = _texts(table, masking)
         made |= {"text": pa.array(texts, pa.large_string()), "parts": parts, "personal": masked}
-        made["title"] = _titles(table["title"].to_pylist(), table["kind"].to_pylist())
+        made["title"] = _titles(table["title"].to_pylist(), table["kind"].to_pylist(), masking)
     columns = []
     for field in CLEANED:
         if field.name in made:
@@ -101,7 +138,7 @@ def _cleaned(table: pa.Table, first: pa.Array) -> pa.Table:
     return pa.table(columns, schema=CLEANED)
 
 
-def _texts(table: pa.Table) -> tuple[list[str], pa.ListArray, pa.StructArray]:
+def _texts(table: pa.Table, masking: Masking) -> tuple[list[str], pa.ListArray, pa.StructArray]:
     """Cleaned texts, the parts at their new places, and how much was masked of each kind."""
     flat, points, bounds = part_points(table)
     counts = {kind: np.zeros(table.num_rows, np.int32) for kind in KINDS}
@@ -110,22 +147,22 @@ def _texts(table: pa.Table) -> tuple[list[str], pa.ListArray, pa.StructArray]:
     for row, text in enumerate(table["text"].to_pylist()):
         mine = slice(bounds[row], bounds[row + 1])
         cleaned = clean(text, points[mine].ravel())
-        text, places, masked = mask(cleaned.text, cleaned.offsets, kinds[row])
+        text, places, masked = masking(cleaned.text, cleaned.offsets, kinds[row])
         for kind, number in masked.items():
             counts[kind][row] = number
         points[mine] = places.reshape(-1, 2)
         texts.append(text)
     whose = np.repeat(np.array(kinds, object), np.diff(bounds)).tolist()
-    titles = _titles(flat.field("title").to_pylist(), whose)
+    titles = _titles(flat.field("title").to_pylist(), whose, masking)
     masked_counts = pa.StructArray.from_arrays([pa.array(counts[k]) for k in KINDS], names=list(KINDS))
     return texts, moved_parts(flat, points, bounds, titles), masked_counts
 
 
-def _titles(titles: Sequence[str | None], kinds: Sequence[str | None]) -> pa.Array:
+def _titles(titles: Sequence[str | None], kinds: Sequence[str | None], masking: Masking) -> pa.Array:
     """Titles with their personal data masked; most stand there many times, so each is looked at once."""
     nowhere = np.zeros(0, np.int64)
     rows = list(zip(titles, kinds, strict=True))
-    found = {row: mask(row[0], nowhere, row[1])[0] for row in set(rows) if row[0] is not None}
+    found = {row: masking(row[0], nowhere, row[1])[0] for row in set(rows) if row[0] is not None}
     return pa.array([found.get(row) for row in rows], pa.string())
 
 
