@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from end_to_end import _cleared
+from end_to_end import cleared
 from hemicycle.curate import annotate_source, make_corpus
 from hemicycle.curate.rules import BY_KIND, load_sets
 from hemicycle.documents import Document, read_batches, write_documents, write_parquet
@@ -85,7 +85,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         write_documents(folder / "documents.parquet", "s", invented(int(given.gigabytes * 1e9)))
-        gate: Iterator[pa.Table] = map(_cleared, read_batches(folder / "documents.parquet", ["id", "digest"]))
+        gate: Iterator[pa.Table] = map(cleared, read_batches(folder / "documents.parquet", ["id", "digest"]))
         write_parquet(folder / "cleared.parquet", CLEARED, gate)
         spent = run([sys.executable, __file__, "--ours", str(folder)])
     print(

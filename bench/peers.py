@@ -14,7 +14,7 @@ from pathlib import Path
 
 DATATROVE = (
     *("datatrove==0.10.1", "spacy==3.8.18", "nltk==3.10.4", "tokenizers==0.23.3"),
-    *("numba", "orjson", "pyarrow", "xxhash<4"),
+    *("numba", "orjson", "ftfy==6.3.1", "pyarrow", "xxhash<4"),
 )
 
 

@@ -6,9 +6,11 @@ python bench/with_peers/datatrove_near.py SHARDS OUT
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from datatrove.executor import LocalPipelineExecutor
+from datatrove.pipeline.base import PipelineStep
 from datatrove.pipeline.dedup import (
     MinhashDedupBuckets,
     MinhashDedupCluster,
@@ -35,11 +37,15 @@ class Plain(WordTokenizer):
         return [(0, len(text))]
 
 
-def near_stages(shards: Path, out: Path, tasks: int) -> None:
-    """Sign, find buckets, cluster, and write what stays to `out`/kept."""
+def near_stages(
+    shards: Path, out: Path, tasks: int, *, last: Sequence[PipelineStep] = (), plain: bool = True
+) -> None:
+    """Sign, find buckets, cluster, and write what stays to `out`/kept, through `last`; `plain` words or its
+    French ones."""
     documents = ParquetReader(str(shards))
     sign = MinhashDedupSignature(str(out / "signatures"), CONFIG, language="fra")
-    sign.word_tokenizer = Plain()
+    if plain:
+        sign.word_tokenizer = Plain()
     stages = [
         ([documents, sign], tasks),
         ([MinhashDedupBuckets(str(out / "signatures"), str(out / "buckets"), config=CONFIG)], 14),
@@ -48,6 +54,7 @@ def near_stages(shards: Path, out: Path, tasks: int) -> None:
             [
                 documents,
                 MinhashDedupFilter(str(out / "removed")),
+                *last,
                 ParquetWriter(str(out / "kept"), compression="zstd"),
             ],
             tasks,

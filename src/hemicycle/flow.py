@@ -65,7 +65,7 @@ VERSIONS = {
     "rights": 5,
     "cleared": 1,
     "admitted": 1,
-    "annotated": 1,
+    "annotated": 2,
     "corpus": 2,
     "tokenizer": 2,
     "tokens": 2,

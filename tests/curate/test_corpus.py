@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import subprocess
 
 import polars as pl
 import pyarrow as pa
@@ -15,8 +16,10 @@ from hemicycle.digests import sha256_text
 from hemicycle.documents import Document, Part, corpus_shards, parquet_writer, read_batches, write_documents
 from hemicycle.engines import Local
 from hemicycle.engines.on_ray import OnRay
+from hemicycle.engines.slurm import Slurm
 from hemicycle.errors import InputError, IntegrityError, RightsError
 from hemicycle.rights.cleared import CLEARED
+from hemicycle.sites import Site
 from hemicycle.store import digest_files
 
 FRENCH = [rule for rules in load_sets(["french"]) for rule in rules.rules]
@@ -237,6 +240,27 @@ def test_workers_order_and_kills_do_not_show_in_the_bytes(tmp_path, monkeypatch)
     pytest.importorskip("ray")
     cluster, _ = build(tmp_path, sources, name="ray", engine=OnRay(2))
     assert digest_files(cluster) == digest_files(one)
+
+
+def slurm_partition():
+    """The default partition of the Slurm at hand, where one answers."""
+    try:
+        asked = subprocess.run(["sinfo", "--noheader", "--format=%P %a"], capture_output=True, text=True)
+    except FileNotFoundError:
+        return None
+    return next((line.split("*")[0] for line in asked.stdout.splitlines() if line.endswith("* up")), None)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not slurm_partition(), reason="no Slurm answers here")
+def test_a_job_array_makes_the_same_files(tmp_path, monkeypatch):
+    monkeypatch.setattr("hemicycle.curate.source.SHARD_BYTES", (20_000, 20_000))
+    monkeypatch.setattr("hemicycle.documents.ROWS_A_GROUP", 30)
+    sources = {"a": documents(120, kind="web")}
+    site = Site(scheduler="slurm", partition=slurm_partition(), time="00:10:00", memory="2G")
+    arrays, _ = build(tmp_path, sources, name="slurm", engine=Slurm(site))
+    here, _ = build(tmp_path, sources, name="here")
+    assert digest_files(arrays) == digest_files(here)
 
 
 @pytest.mark.slow

@@ -143,6 +143,16 @@ def test_a_line_in_capitals_is_read_as_in_small_letters():
     assert [n for n, _ in named(text)] == ["br"]
 
 
+def test_a_piece_ends_at_400_characters_after_any_space_but_not_inside_a_word():
+    for space in (" ", "\u00a0", "\u202f", "\u00a0."):
+        text = "é" * (400 - len(space)) + space + "a" * 30
+        data = np.frombuffer(text.encode(), np.uint8)
+        _, characters, _ = language._cut(data, np.array([0, len(data)]), language._KINDS)
+        assert characters.tolist() == [400, 30], space
+    data = np.frombuffer(b"a" * 430, np.uint8)
+    assert language._cut(data, np.array([0, 430]), language._KINDS)[1].tolist() == [430]
+
+
 def test_an_empty_text_has_no_runs():
     (first, _), (second, measures) = languages(["", ""])
     assert (first, second) == ([], [])

@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from hemicycle.curate import language_model
-from hemicycle.curate.language_model import DEFAULT, KEPT, load_identifier, model_provenance
+from hemicycle.curate import language_model, language_score
+from hemicycle.curate.language_model import DEFAULT, load_identifier, model_provenance
+from hemicycle.curate.language_score import KEPT
 from hemicycle.errors import DeclarationError, InputError
 
 EXAMPLES = int(os.environ.get("HEMICYCLE_FUZZ", "200"))
@@ -111,7 +112,7 @@ def test_known_answers_to_the_last_bit():
 
 @pytest.mark.parametrize("x", [0.0, -1e-9, -0.5, -1.0, -7.25, -31.9])
 def test_the_exponential_is_right_to_twelve_digits(x):
-    assert language_model._exponential(x) == pytest.approx(math.exp(x), rel=1e-12)
+    assert language_score._exponential(x) == pytest.approx(math.exp(x), rel=1e-12)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -134,6 +135,20 @@ def test_provenance_names_the_file_its_digest_and_what_is_known_of_its_training(
 def test_a_language_that_the_model_lacks_is_refused_by_name():
     with pytest.raises(DeclarationError, match="no language “co”"):
         load_identifier(("fr", "en", "it", "oc", "co"))
+
+
+def test_more_languages_than_a_block_of_columns_are_told_apart_as_by_the_library(texts):
+    known = sorted(load_identifier().known)[:90]
+    library = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    library.set_languages(known)
+    labels, _ = found(texts[::10], load_identifier(tuple(known)))
+    assert labels == [library.classify(text)[0] for text in texts[::10]]
+
+
+@pytest.mark.parametrize("logarithms", [[[-3.0], [-0.001]], [[0.0], [-20.0]], [[np.nan]], [[-np.inf]]])
+def test_numbers_that_sixteen_bits_cannot_add_are_refused(logarithms):
+    with pytest.raises(InputError, match="not laid out"):
+        language_model._table(np.array(logarithms, np.float16), "model.npz.xz")
 
 
 def test_telling_apart_needs_languages_to_tell_apart():

@@ -6,6 +6,7 @@ nothing got worse, not how they do on text nobody has looked at.
 """
 
 import csv
+import dataclasses
 import json
 import os
 import re
@@ -17,11 +18,12 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hemicycle.curate import personal
-from hemicycle.curate.personal import KINDS, mask, policy, tables
+from hemicycle.curate.clean import decoded
+from hemicycle.curate.personal import KINDS, mask, mask_texts, policy, tables
 from hemicycle.curate.validators import VALIDATORS
 from hemicycle.documents import Kind
 
@@ -38,8 +40,15 @@ def masked(text, kind=None, **more):
     return mask(text, NOWHERE, kind, **more)[0]
 
 
-def spans(text):
-    return {(start, end, rule.kind) for start, end, rule in personal._find(text, ON)}
+def begins(text):
+    data = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
+    return dict(personal._hinted(data, np.array([0, len(data)]), personal.tables().beginnings.first)).get(
+        0, {}
+    )
+
+
+def spans(text, places=None):
+    return {(s, e, rule.kind) for s, e, rule in personal._find(text, ON, places or begins(text))}
 
 
 def test_labelled_cases_are_found_and_nothing_else_is():
@@ -197,13 +206,115 @@ def test_points_keep_their_order_and_what_is_outside_a_mark_is_untouched(text, d
 
 @FUZZ
 @given(TEXTS)
+@example("Établissement de La Poste, SIRET 356 000 000 00048.90.112.34.205")
 def test_hints_lose_nothing(text):
     everywhere = {name: personal.Hint((), re.compile(r"(?s)\A.*\Z"), 0, 0) for name in tables().hints}
+    places = {name: [0] for name in everywhere} | {personal._MARK: list(range(len(text)))}
     near = spans(text)
     with pytest.MonkeyPatch.context() as patch:
-        whole = personal.Tables(tables().rules, everywhere, tables().policies, tables().marks)
+        whole = dataclasses.replace(tables(), hints=everywhere)
         patch.setattr(personal, "tables", lambda: whole)
-        assert spans(text) == near
+        assert spans(text, places) == near
+
+
+READ_AS = [("-", "\u2011"), (" ", "\u202f"), (" ", "\u00a0")]
+
+
+@pytest.mark.parametrize("name", tables().hints)
+@FUZZ
+@given(st.data())
+def test_whatever_is_a_hint_begins_as_its_row_says(name, data):
+    text = data.draw(st.from_regex(tables().hints[name].pattern, fullmatch=True))
+    for ordinary, other in READ_AS:
+        assert 0 in begins(text)[name]
+        assert 2 in begins(f"é {text.replace(ordinary, other)}")[name]
+
+
+def test_what_a_rule_asks_has_no_edge_but_words():
+    # They are taken out where it is only asked whether a rule is worth a try.
+    for rule in tables().rules:
+        asks = rule.asks.pattern.replace(r"\b", "") if rule.asks else ""
+        assert not re.search(r"\\[A-Zb]|\(\?|\[\^|[$^]", asks)
+
+
+def windows_by_patterns(text, hint):
+    windows = []
+    for match in hint.pattern.finditer(text):
+        start, end = max(0, match.start() - hint.before), min(len(text), match.end() + hint.after)
+        if windows and start <= windows[-1][1]:
+            start = windows.pop()[0]
+        windows.append((start, end))
+    return windows
+
+
+def found_by_patterns(text, rules):
+    """Every hint and mark looked for by its own pattern, and every rule tried in every window."""
+    for space, ordinary in personal._SPACES:
+        text = text.replace(space, ordinary)
+    windows = {name: windows_by_patterns(text, hint) for name, hint in tables().hints.items()}
+    taken, found = bytearray(len(text)), []
+    for rule in rules:
+        for start, end in windows[rule.hint]:
+            for match in tables().marks.finditer(text, max(0, start - 40), end + 40):
+                personal._claim(taken, *match.span())
+    for rule in rules:
+        for at, last in windows[rule.hint]:
+            while match := rule.pattern.search(text, at, last):
+                start, end = match.span()
+                at = start + 1
+                if taken[start]:
+                    at = next((i for i in range(start, last) if not taken[i]), last)
+                    continue
+                end = next((i for i in range(start, end) if taken[i]), end)
+                while personal._allowed_before(text, rule, start, taken) and (
+                    match := rule.pattern.match(text, start, end)
+                ):
+                    end = match.end()
+                    edge = not text[end : end + 1].isalnum() and text[end : end + 1] != "_"
+                    barred = rule.bars and rule.bars[1].match(text, end)
+                    if edge and rule.validator(match[0]) and not barred:
+                        personal._claim(taken, start, end)
+                        found += [(start, end, rule)] if rule.does != "keep" else []
+                        at = end
+                        break
+                    end = max(text.rfind(separator, start, end) for separator in " -./")
+                    if end <= start:
+                        break
+    return sorted(found, key=lambda place: place[0])
+
+
+def masked_by_patterns(text, points, kind):
+    wanted = policy(kind).masks | {"address"}
+    rules = [rule for rule in tables().rules if rule.does == "keep" or rule.kind in wanted]
+    counts = Counter()
+    while found := found_by_patterns(text, rules):
+        counts.update(rule.kind for *_, rule in found)
+        text, points = personal.replace(text, points, [(s, e, rule.mark) for s, e, rule in found])
+    return text, points.tolist(), counts
+
+
+@FUZZ
+@given(st.lists(st.tuples(TEXTS, st.sampled_from([None, *get_args(Kind)])), max_size=4), st.data())
+def test_a_batch_is_masked_as_its_texts_are_where_all_is_tried_everywhere(rows, data):
+    texts, kinds = [text for text, _ in rows], [kind for _, kind in rows]
+    points = [data.draw(st.lists(st.integers(0, len(text)), max_size=4)) for text in texts]
+    pieces = [text.encode("utf-8", "surrogatepass") for text in texts]
+    bounds = np.cumsum([0, *map(len, points)])
+    out, offsets, moved, counts = mask_texts(
+        np.frombuffer(b"".join(pieces), np.uint8),
+        np.cumsum([0, *map(len, pieces)]),
+        np.array([p for own in points for p in own], np.int64),
+        bounds,
+        kinds,
+        also=["address"],
+    )
+    for i, text in enumerate(texts):
+        mine = (
+            decoded(out[offsets[i] : offsets[i + 1]]),
+            moved[bounds[i] : bounds[i + 1]].tolist(),
+            {kind: number[i] for kind, number in counts.items() if number[i]},
+        )
+        assert mine == masked_by_patterns(text, np.array(points[i], np.int64), kinds[i])
 
 
 @pytest.mark.parametrize(

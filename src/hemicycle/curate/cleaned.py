@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 
 from hemicycle.curate.admitted import admitted_rows
 from hemicycle.curate.boilerplate import PLACES, count_lines
-from hemicycle.curate.clean import clean
-from hemicycle.curate.personal import KINDS, mask
-from hemicycle.curate.words import text_buffers
+from hemicycle.curate.clean import Bytes, Places, clean_texts
+from hemicycle.curate.personal import KINDS, mask_texts
+from hemicycle.curate.words import text_array, text_buffers
 from hemicycle.documents import PART, SCHEMA
 
 #: A document whose characters are clean and whose personal data is masked, and how much of each kind was.
@@ -92,16 +92,16 @@ def countable(table: pa.Table, kind: str) -> pa.ChunkedArray:
     return table["text"].filter(pc.and_(pc.equal(table["kind"], kind), table["counts"]))
 
 
-#: Text, points and kind of document → text, points, and how much was masked of each kind of personal data.
+#: As `personal.mask_texts`.
 Masking = Callable[
-    [str, npt.NDArray[np.int64], str | None], tuple[str, npt.NDArray[np.int64], dict[str, int]]
+    [Bytes, Places, Places, Places, Sequence[str | None]], tuple[Bytes, Places, Places, dict[str, Places]]
 ]
 
 
 @functools.cache
 def _masking(also: tuple[str, ...], names_model: str | None) -> Masking:
-    """What masks a text; a model of names is loaded once for all shards of a process."""
-    by_rules = functools.partial(mask, also=[kind for kind in also if kind != "name"])
+    """What masks texts; a model of names is loaded once for all shards of a process."""
+    by_rules = functools.partial(mask_texts, also=[kind for kind in also if kind != "name"])
     if names_model is None:
         return by_rules
     from hemicycle.curate.names_presidio import load
@@ -109,11 +109,11 @@ def _masking(also: tuple[str, ...], names_model: str | None) -> Masking:
     names = load(Path(names_model))
 
     def both(
-        text: str, points: npt.NDArray[np.int64], kind: str | None
-    ) -> tuple[str, npt.NDArray[np.int64], dict[str, int]]:
-        text, points, counts = by_rules(text, points, kind)
-        text, points, found = names.mask(text, points, kind)
-        return text, points, counts | found
+        data: Bytes, offsets: Places, points: Places, bounds: Places, kinds: Sequence[str | None]
+    ) -> tuple[Bytes, Places, Places, dict[str, Places]]:
+        data, offsets, points, counts = by_rules(data, offsets, points, bounds, kinds)
+        data, offsets, points, found = names.mask_texts(data, offsets, points, bounds, kinds)
+        return data, offsets, points, counts | found
 
     return both
 
@@ -125,7 +125,7 @@ def _cleaned(table: pa.Table, first: pa.Array, masking: Masking) -> pa.Table:
         made["counts"] = pa.array([False] * table.num_rows, pa.bool_())
     else:
         texts, parts, masked = _texts(table, masking)
-        made |= {"text": pa.array(texts, pa.large_string()), "parts": parts, "personal": masked}
+        made |= {"text": texts, "parts": parts, "personal": masked}
         made["title"] = _titles(table["title"].to_pylist(), table["kind"].to_pylist(), masking)
     columns = []
     for field in CLEANED:
@@ -138,32 +138,30 @@ def _cleaned(table: pa.Table, first: pa.Array, masking: Masking) -> pa.Table:
     return pa.table(columns, schema=CLEANED)
 
 
-def _texts(table: pa.Table, masking: Masking) -> tuple[list[str], pa.ListArray, pa.StructArray]:
+def _texts(table: pa.Table, masking: Masking) -> tuple[pa.Array, pa.ListArray, pa.StructArray]:
     """Cleaned texts, the parts at their new places, and how much was masked of each kind."""
     flat, points, bounds = part_points(table)
-    counts = {kind: np.zeros(table.num_rows, np.int32) for kind in KINDS}
-    texts: list[str] = []
     kinds: Sequence[str | None] = table["kind"].to_pylist()
-    for row, text in enumerate(table["text"].to_pylist()):
-        mine = slice(bounds[row], bounds[row + 1])
-        cleaned = clean(text, points[mine].ravel())
-        text, places, masked = masking(cleaned.text, cleaned.offsets, kinds[row])
-        for kind, number in masked.items():
-            counts[kind][row] = number
-        points[mine] = places.reshape(-1, 2)
-        texts.append(text)
+    cleaned = clean_texts(*text_buffers(table["text"]), points.ravel(), 2 * bounds)
+    data, offsets, places, masked = masking(*cleaned, 2 * bounds, kinds)
     whose = np.repeat(np.array(kinds, object), np.diff(bounds)).tolist()
     titles = _titles(flat.field("title").to_pylist(), whose, masking)
-    masked_counts = pa.StructArray.from_arrays([pa.array(counts[k]) for k in KINDS], names=list(KINDS))
-    return texts, moved_parts(flat, points, bounds, titles), masked_counts
+    nothing = np.zeros(table.num_rows, np.int64)
+    counts = [pa.array(masked.get(kind, nothing), pa.int32()) for kind in KINDS]
+    parts = moved_parts(flat, places.reshape(-1, 2), bounds, titles)
+    return text_array(data, offsets), parts, pa.StructArray.from_arrays(counts, names=list(KINDS))
 
 
 def _titles(titles: Sequence[str | None], kinds: Sequence[str | None], masking: Masking) -> pa.Array:
     """Titles with their personal data masked; most stand there many times, so each is looked at once."""
-    nowhere = np.zeros(0, np.int64)
     rows = list(zip(titles, kinds, strict=True))
-    found = {row: masking(row[0], nowhere, row[1])[0] for row in set(rows) if row[0] is not None}
-    return pa.array([found.get(row) for row in rows], pa.string())
+    once = [(title, kind) for title, kind in dict.fromkeys(rows) if title is not None]
+    known = text_buffers(pa.array([title for title, _ in once], pa.large_string()))
+    nowhere = np.zeros(0, np.int64), np.zeros(len(once) + 1, np.int64)
+    data, offsets, _, _ = masking(*known, *nowhere, [kind for _, kind in once])
+    numbers: dict[tuple[str | None, str | None], int] = {row: i for i, row in enumerate(once)}
+    places = pa.array([numbers.get(row) for row in rows], pa.int64())
+    return text_array(data, offsets).cast(pa.string()).take(places)
 
 
 def part_points(table: pa.Table) -> tuple[pa.StructArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from hemicycle.curate.language_model import Bytes, Identifier, Places, load_identifier
+from hemicycle.curate.language_model import Identifier, load_identifier
+from hemicycle.curate.language_score import Bytes, Places
 from hemicycle.kernels import kernel
 
 #: Part of the version of whatever is made with this file: another number means other languages.
@@ -42,11 +43,11 @@ _WEIGHT = 65_536
 
 #: What a character means for cutting.
 _ORDINARY, _OPENING, _SENTENCE, _SPACE, _CLOSING = range(5)
-#: What a byte is: a character that means nothing, not the first byte of one, or one to look at.
-_PLAIN, _INSIDE, _PERHAPS = range(3)
-_KINDS = np.zeros(256, np.uint8)
+#: What a byte is: not the first of a character, the first of one that means nothing, or one to look at.
+_INSIDE, _PLAIN, _PERHAPS = range(3)
+_KINDS = np.full(256, _PLAIN, np.uint8)
 _KINDS[0x80:0xC0] = _INSIDE
-_KINDS[[*b'\n ".!?', 0xC2, 0xE2]] = _PERHAPS
+_KINDS[[*b'\n".!?', 0xC2, 0xE2]] = _PERHAPS
 
 NO_LANGUAGE, UNDETERMINED = "zxx", "und"
 
@@ -234,10 +235,17 @@ def _cut(data: Bytes, bounds: Places, kinds: Bytes) -> tuple[Places, Places, Pla
         ended = False
         while i < stop:
             kind = kinds[data[i]]
+            # Words and spaces mean nothing before a piece is long, unless a sentence or line has just ended.
+            if kind == _PLAIN and count < LONG <= enough and not ended:
+                while i < stop and count < LONG and kinds[data[i]] != _PERHAPS:
+                    count += kinds[data[i]]
+                    i += 1
+                enough = LONG if data[i - 1] == 0x20 else 2 * LONG
+                continue
             if kind == _INSIDE:
                 i += 1
                 continue
-            sign = _sign(data, i, stop) if kind == _PERHAPS else _ORDINARY
+            sign = _sign(data, i, stop) if kind == _PERHAPS or data[i] == 0x20 else _ORDINARY
             if sign in (_OPENING, _CLOSING):
                 enough = SHORT
             elif sign == _SPACE:
@@ -320,18 +328,23 @@ def _read(
         for at in range(begin, end, _DECODED):
             stop = min(at + _DECODED, end)
             for i in range(at, stop):
-                cheapest = cost.argmin()
-                bound = cost[cheapest] + CHANGE
-                came[i - at] = cheapest
+                # The cheapest language costs nothing here, so no other costs more than a change to it.
+                cheapest = und
                 for name in range(und):
-                    changed[i - at, name] = cost[name] > bound
-                    cost[name] = min(cost[name], bound)
+                    cheapest = min(cheapest, name if cost[name] == 0 else und)
+                    changed[i - at, name] = cost[name] > CHANGE
+                    cost[name] = min(cost[name], CHANGE)
+                came[i - at] = cheapest
                 if not silent[i]:
                     cost += FLOOR * confidence[i, 0]
                     for k in range(labels.shape[1]):
                         if gaps[i, k] < FLOOR:
                             cost[labels[i, k]] += (gaps[i, k] - FLOOR) * confidence[i, 0]
-                cost -= cost.min()
+                    # What was cheapest still is, or one of the likeliest.
+                    least = cost[cheapest]
+                    for k in range(labels.shape[1]):
+                        least = min(least, cost[labels[i, k]])
+                    cost -= least
             name = int(cost.argmin())
             for i in range(stop - 1, at - 1, -1):
                 chosen[i] = name

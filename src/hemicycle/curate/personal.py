@@ -12,7 +12,8 @@ account number whose key no bank can have. A mark that rotated would depend on t
 Two traps. Shortening one address can bring a second within reach of the word that announces it, so a text
 is gone through until nothing is found, which makes masking twice the same as masking once; marks are set
 aside first, so every pass leaves less. And most texts have none of this: patterns are only tried near a
-cheap hint, and no hint, no work. A number broken over two lines is not found.
+hint, one pass over the bytes of a batch tells where any hint can begin, and no hint, no work. A number broken
+over two lines is not found.
 
 Only counts leave this file; no error and no ledger ever has a value.
 """
@@ -20,19 +21,23 @@ Only counts leave this file; no error and no ledger ever has a value.
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 import tomllib
-from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hemicycle.curate.clean import move
+from hemicycle.curate.clean import Bytes, Places, decoded, move, put
 from hemicycle.curate.validators import VALIDATORS, Validator
+from hemicycle.kernels import kernel
 
 #: Another number means other texts.
 PERSONAL = 1
@@ -45,6 +50,9 @@ _ANNOUNCED, _BARRED = 60, 24
 
 #: Characters; a test holds every mark to it.
 _LONGEST_MARK = 40
+
+#: Marks are looked for as hints are.
+_MARK = "mark"
 
 _SPACES = (("\u00a0", " "), ("\u202f", " "), ("\u2009", " "), ("\u2011", "-"))
 
@@ -64,6 +72,7 @@ class Rule:
     country: str
     does: str
     hint: str
+    group: tuple[str, str]
     pattern: re.Pattern[str]
     validator: Validator
     asks: re.Pattern[str] | None
@@ -75,13 +84,30 @@ class Rule:
 class Hint:
     """What a text must have for some rules to be tried, and how far around it they are.
 
-    `signs`: fixed strings of which the text must have one; none where the pattern begins with one itself.
+    `begins`: what each of the first characters of anything the pattern matches is one of.
     """
 
-    signs: tuple[str, ...]
+    begins: tuple[re.Pattern[str], ...]
     pattern: re.Pattern[str]
     before: int
     after: int
+
+
+@dataclass(frozen=True)
+class Beginnings:
+    """The first characters of all hints, and of any mark, a bit each, a hint's own in a row.
+
+    Attributes:
+        takes: by the first byte of a character, the bits of what it can be.
+        first: the bit of each hint's first character.
+        last: that of its last one, where it is known that the hint may be here.
+        length: how many there are.
+    """
+
+    takes: npt.NDArray[np.uint64]
+    first: dict[str, int]
+    last: dict[str, int]
+    length: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -96,10 +122,15 @@ class Policy:
 
 @dataclass(frozen=True)
 class Tables:
-    """Rules in the order in which they are tried, hints and policies by name, and any mark."""
+    """Rules in the order in which they are tried, hints and policies by name, and any mark.
+
+    `anyone`: by hint and what they ask, what any of several rules finds, and what must stand not far away.
+    """
 
     rules: tuple[Rule, ...]
+    anyone: dict[tuple[str, str], tuple[re.Pattern[str], re.Pattern[str]]]
     hints: dict[str, Hint]
+    beginnings: Beginnings
     policies: dict[str | None, Policy]
     marks: re.Pattern[str]
 
@@ -115,14 +146,26 @@ def tables() -> Tables:
         name: (re.compile(rf"(?:{both['before']})\Z", re.I), re.compile(both["after"], re.I))
         for name, both in words["bars"].items()
     }
+    together = defaultdict(list)
+    for line in lines:
+        together[line["hint"], line["asks"]].append(line["pattern"])
+    # Where a word ends is not asked: to a rule the text ends where its match begins.
+    anyone = {
+        (hint, ask): (
+            _edged("|".join(some)),
+            re.compile(words["asks"].get(ask, "").replace(r"\b", ""), re.I),
+        )
+        for (hint, ask), some in together.items()
+        if ask or len(some) > 1
+    }
     rules = tuple(
         Rule(
             kind=line["kind"],
             country=line["country"],
             does=line["does"],
             hint=line["hint"],
-            # Edges are added here: the table keeps to what engines without look-around read too.
-            pattern=re.compile(rf"(?<![\w+])(?:{line['pattern']})(?!\w)"),
+            group=(line["hint"], line["asks"]),
+            pattern=_edged(line["pattern"]),
             validator=VALIDATORS[line["validator"]],
             asks=asks[line["asks"]] if line["asks"] else None,
             bars=bars[line["bars"]] if line["bars"] else None,
@@ -135,11 +178,41 @@ def tables() -> Tables:
         for kind, row in [(None, words["default"]), *words["kinds"].items()]
     }
     hints = {
-        name: Hint(tuple(row.get("signs", ())), re.compile(row["pattern"]), row["before"], row["after"])
+        name: Hint(
+            tuple(map(re.compile, row["begins"])), re.compile(row["pattern"]), row["before"], row["after"]
+        )
         for name, row in words["hints"].items()
     }
-    marks = "|".join(map(re.escape, sorted({rule.mark for rule in rules} - {""}, key=len, reverse=True)))
-    return Tables(rules, hints, policies, re.compile(rf"(?<!\w)(?:{marks})(?!\w)"))
+    marks = sorted({rule.mark for rule in rules} - {""}, key=len, reverse=True)
+    begins = {name: hint.begins for name, hint in hints.items()}
+    begins[_MARK] = tuple(re.compile(f"[{re.escape(''.join(some))}]") for some in zip(*marks, strict=False))
+    mark = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, marks))})(?!\w)")
+    return Tables(rules, anyone, hints, _beginnings(begins), policies, mark)
+
+
+def _edged(pattern: str) -> re.Pattern[str]:
+    """Edges are added here: the table keeps to what engines without look-around read too."""
+    return re.compile(rf"(?<![\w+])(?:{pattern})(?!\w)")
+
+
+def _beginnings(begins: Mapping[str, Sequence[re.Pattern[str]]]) -> Beginnings:
+    """Write first characters as bits.
+
+    All that is not ASCII is one character here, as much as a letter with an accent and all that is read as
+    something else.
+    """
+    takes, first, last = np.zeros(256, np.uint64), dict[str, int](), dict[str, int]()
+    bit = 1
+    for name, characters in begins.items():
+        first[name] = bit
+        for accepted in characters:
+            for byte in range(0x80):
+                takes[byte] |= np.uint64(bit if accepted.fullmatch(chr(byte)) else 0)
+            for other in "é" + "".join(ordinary for _, ordinary in _SPACES):
+                takes[0xC0:] |= np.uint64(bit if accepted.fullmatch(other) else 0)
+            last[name] = bit
+            bit <<= 1
+    return Beginnings(takes, first, last, {name: len(characters) for name, characters in begins.items()})
 
 
 def policy(kind: str | None) -> Policy:
@@ -149,8 +222,8 @@ def policy(kind: str | None) -> Policy:
 
 
 def mask(
-    text: str, points: npt.NDArray[np.int64], kind: str | None, *, also: Collection[str] = ()
-) -> tuple[str, npt.NDArray[np.int64], dict[str, int]]:
+    text: str, points: Places, kind: str | None, *, also: Collection[str] = ()
+) -> tuple[str, Places, dict[str, int]]:
     """Mask what the policy of `kind` says.
 
     Args:
@@ -160,86 +233,219 @@ def mask(
     Returns:
         The text, the points at their new places, and how many of each kind were masked.
     """
-    wanted = policy(kind).masks | frozenset(also)
-    rules = [rule for rule in tables().rules if rule.does == "keep" or rule.kind in wanted]
-    counts: Counter[str] = Counter()
+    data = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
+    offsets, bounds = np.array([0, len(data)]), np.array([0, len(points)])
+    data, _, moved, counts = mask_texts(data, offsets, points, bounds, [kind], also=also)
+    if not counts:
+        return text, points, {}
+    return decoded(data), moved, {kind: int(number[0]) for kind, number in counts.items()}
+
+
+def mask_texts(
+    data: Bytes,
+    offsets: Places,
+    points: Places,
+    bounds: Places,
+    kinds: Sequence[str | None],
+    *,
+    also: Collection[str] = (),
+) -> tuple[Bytes, Places, Places, dict[str, Places]]:
+    """Mask in n texts, given as UTF-8 bytes and n + 1 offsets, what the policies of their kinds say.
+
+    Args:
+        points: offsets in code points of their text, carried along, those of all texts one after the other.
+        bounds: n + 1 places in `points`; those of text i are ``points[bounds[i] : bounds[i + 1]]``.
+        also: kinds that the table leaves alone unless asked (``address``).
+
+    Returns:
+        The bytes and offsets of the masked texts, the points at their new places, and by what was masked
+        how many in each text.
+    """
+    wanted = {kind: policy(kind).masks | frozenset(also) for kind in set(kinds)}
+    rules = {
+        kind: [rule for rule in tables().rules if rule.does == "keep" or rule.kind in wanted[kind]]
+        for kind in wanted
+    }
+    hints = dict.fromkeys([*(rule.hint for some in rules.values() for rule in some), _MARK])
+    points, counts, masked = points.copy(), dict[str, Places](), dict[int, str]()
+    rows, left, places = list(range(len(kinds))), data, offsets
+    changed: dict[int, str] = {}
     # Ends: marks are never looked into again, so that each pass has fewer other characters before it.
-    while found := _find(text, rules):
-        text, points = replace(text, points, [(start, end, rule.mark) for start, end, rule in found])
-        counts.update(rule.kind for _, _, rule in found)
-    return text, points, dict(counts)
+    while rows:
+        known, changed = changed, {}
+        for i, begins in _hinted(left, places, hints):
+            row = rows[i]
+            text = known[row] if row in known else decoded(left[places[i] : places[i + 1]])
+            if found := _find(text, rules[kinds[row]], begins):
+                mine = slice(bounds[row], bounds[row + 1])
+                marks = [(start, end, rule.mark) for start, end, rule in found]
+                changed[row], points[mine] = replace(text, points[mine], marks)
+                for what, number in Counter(rule.kind for _, _, rule in found).items():
+                    if what not in counts:
+                        counts[what] = np.zeros(len(kinds), np.int64)
+                    counts[what][row] += number
+        masked |= changed
+        rows = list(changed)
+        left, places = put(data[:0], np.zeros(len(rows) + 1, np.int64), dict(enumerate(changed.values())))
+    return *put(data, offsets, dict(sorted(masked.items()))), points, counts
 
 
-def _find(text: str, rules: list[Rule]) -> list[tuple[int, int, Rule]]:
-    """What is to be masked: start, end and rule, in order of place."""
-    plain = text
+def _hinted(
+    data: Bytes, offsets: Places, hints: Collection[str]
+) -> Iterator[tuple[int, dict[str, list[int]]]]:
+    """Texts in which a hint can be, in order, and in which places (characters) each can begin."""
+    known = tables().beginnings
+    first, last = (np.uint64(sum(bits[name] for name in hints)) for bits in (known.first, known.last))
+    room = 1024 + len(data) // 64
+    while True:
+        texts, ends, bits = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.uint64)
+        count = _seek(data, offsets, known.takes, first, last, texts, ends, bits)
+        if count <= room:
+            break
+        room = count
+    texts, ends, bits = texts[:count], ends[:count], bits[:count]
+    places: dict[int, dict[str, list[int]]] = {}
+    for name in hints:
+        mine = (bits & np.uint64(known.last[name])) != 0
+        begins = (ends[mine] - known.length[name]).tolist()
+        whose, firsts = np.unique(texts[mine], return_index=True)
+        for text, (start, stop) in zip(
+            whose.tolist(), itertools.pairwise([*firsts.tolist(), len(begins)]), strict=True
+        ):
+            places.setdefault(text, {})[name] = begins[start:stop]
+    yield from sorted(places.items())
+
+
+@kernel
+def _seek(
+    data: Bytes,
+    offsets: Places,
+    takes: npt.NDArray[np.uint64],
+    first: Any,
+    last: Any,
+    texts: Places,
+    ends: Places,
+    bits: npt.NDArray[np.uint64],
+) -> int:
+    """Write where the beginning of a hint ends: the text, the characters read of it, and whose bits.
+
+    Returns how many there are; what has no room is not written.
+    """
+    count = 0
+    for text in range(len(offsets) - 1):
+        state, read = np.uint64(0), 0
+        for at in range(offsets[text], offsets[text + 1]):
+            byte = data[at]
+            if byte & 0xC0 == 0x80:
+                continue
+            # Baeza-Yates and Gonnet 1992, shift-and: each bit is set whose characters so far have been read.
+            state = (state << np.uint64(1) | first) & takes[byte]
+            read += 1
+            if state & last:
+                if count < len(texts):
+                    texts[count], ends[count], bits[count] = text, read, state & last
+                count += 1
+    return count
+
+
+def _plain(text: str) -> str:
     for space, ordinary in _SPACES:
-        plain = plain.replace(space, ordinary)
-    hints = tables().hints
-    windows = {name: list(_windows(plain, hints[name])) for name in dict.fromkeys(r.hint for r in rules)}
+        text = text.replace(space, ordinary)
+    return text
+
+
+def _find(text: str, rules: Sequence[Rule], begins: Mapping[str, list[int]]) -> list[tuple[int, int, Rule]]:
+    """What is to be masked: start, end and rule, in order of place. `begins`: places where a hint may be."""
+    plain, hints = _plain(text), tables().hints
+    windows = {name: list(_windows(plain, hints[name], begins[name])) for name in begins if name != _MARK}
     if not any(windows.values()):
         return []
     claimed = bytearray(len(plain))
-    for start, end in (window for some in windows.values() for window in some):
-        for match in tables().marks.finditer(plain, max(0, start - _LONGEST_MARK), end + _LONGEST_MARK):
-            _claim(claimed, *match.span())
+    if marks := begins.get(_MARK):
+        for start, end in (window for some in windows.values() for window in some):
+            _claim_marks(plain, marks, max(0, start - _LONGEST_MARK), end + _LONGEST_MARK, claimed)
+    # Most windows have nothing for anyone, and one look tells it for many rules.
+    live = {
+        group: [
+            (at, last)
+            for at, last in windows[group[0]]
+            if pattern.search(plain, at, last) and asks.search(plain, max(0, at - _ANNOUNCED), last)
+        ]
+        for group, (pattern, asks) in tables().anyone.items()
+        if group[0] in windows
+    }
     found = []
     for rule in rules:
-        for window in windows[rule.hint]:
-            for start, end in _matches(plain, rule, window, claimed):
-                _claim(claimed, start, end)
-                if rule.does != "keep":
-                    found.append((start, end, rule))
+        for at, last in live[rule.group] if rule.group in live else windows.get(rule.hint, ()):
+            if match := rule.pattern.search(plain, at, last):
+                for start, end in _matches(plain, rule, match, last, claimed):
+                    _claim(claimed, start, end)
+                    if rule.does != "keep":
+                        found.append((start, end, rule))
     return sorted(found, key=lambda at: at[0])
 
 
-def _windows(text: str, hint: Hint) -> Iterator[tuple[int, int]]:
-    """Stretches around what the hint finds, in order, none touching the next."""
-    if hint.signs and not any(sign in text for sign in hint.signs):
-        return
-    start, end = 0, -1
-    for match in hint.pattern.finditer(text):
+def _claim_marks(text: str, places: Sequence[int], at: int, last: int, claimed: bytearray) -> None:
+    """Claim the marks in a stretch; `places`: where one may begin, rising."""
+    for place in places[bisect_left(places, at) : bisect_left(places, last)]:
+        if place >= at and (match := tables().marks.match(text, place, last)):
+            at = match.end()
+            _claim(claimed, place, at)
+
+
+def _windows(text: str, hint: Hint, places: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Stretches around what the hint finds in these places, in order, none touching the next."""
+    start, end, at = 0, -1, 0
+    for place in places:
+        match = hint.pattern.match(text, place) if place >= at else None
+        if not match:
+            continue
+        at = match.end()
         if end < 0:
-            start = max(0, match.start() - hint.before)
-        elif match.start() - hint.before > end:
+            start = max(0, place - hint.before)
+        elif place - hint.before > end:
             yield start, end
-            start = match.start() - hint.before
-        end = min(len(text), match.end() + hint.after)
+            start = place - hint.before
+        end = min(len(text), at + hint.after)
     if end >= 0:
         yield start, end
 
 
-def _matches(text: str, rule: Rule, window: tuple[int, int], claimed: bytearray) -> Iterator[tuple[int, int]]:
-    """Places that the rule is sure of, outside what is claimed."""
-    at, last = window
-    while match := rule.pattern.search(text, at, last):
+def _matches(
+    text: str, rule: Rule, match: re.Match[str] | None, last: int, claimed: bytearray
+) -> Iterator[tuple[int, int]]:
+    """Places that the rule is sure of, outside what is claimed, from its first match on."""
+    while match:
         start, end = match.span()
         taken = claimed.find(1, start, end)
         if taken == start:
             free = claimed.find(0, start, last)
             at = free if free > 0 else last
-            continue
-        end = _sure(text, rule, start, end if taken < 0 else taken, claimed)
-        if end > start:
-            yield start, end
-        at = max(end, start + 1)
+        else:
+            if taken >= 0:
+                match = rule.pattern.match(text, start, taken)
+            end = _sure(text, rule, match, start, claimed) if match else start
+            if end > start:
+                yield start, end
+            at = max(end, start + 1)
+        match = rule.pattern.search(text, at, last)
 
 
-def _sure(text: str, rule: Rule, start: int, end: int, claimed: bytearray) -> int:
-    """Where the longest match from `start` ends that is valid; `start` where none is.
+def _sure(text: str, rule: Rule, match: re.Match[str] | None, start: int, claimed: bytearray) -> int:
+    """Where the longest match from `start` ends that is valid, `match` or shorter; `start` where none is.
 
     A pattern may have read on into the next word or number, so it is shortened group by group.
     """
-    if not _allowed_before(text, rule, start, claimed):
+    if (rule.asks or rule.bars) and not _allowed_before(text, rule, start, claimed):
         return start
-    while match := rule.pattern.match(text, start, end):
+    while match:
         end = match.end()
-        whole = not text[end : end + 1].isalnum() and text[end : end + 1] != "_"
+        after = text[end : end + 1]
+        whole = not after.isalnum() and after != "_"
         if whole and rule.validator(match[0]) and not (rule.bars and rule.bars[1].match(text, end)):
             return end
         end = max(text.rfind(separator, start, end) for separator in " -./")
-        if end <= start:
-            break
+        match = rule.pattern.match(text, start, end) if end > start else None
     return start
 
 
@@ -257,9 +463,7 @@ def _claim(claimed: bytearray, start: int, end: int) -> None:
     claimed[start:end] = b"\1" * (end - start)
 
 
-def replace(
-    text: str, points: npt.NDArray[np.int64], found: Sequence[tuple[int, int, str]]
-) -> tuple[str, npt.NDArray[np.int64]]:
+def replace(text: str, points: Places, found: Sequence[tuple[int, int, str]]) -> tuple[str, Places]:
     """Put a mark in the place of each stretch (start, end, mark; in order, apart), and carry points along."""
     pieces: list[str] = []
     at = 0

@@ -24,6 +24,7 @@ _NO_DOMAIN = frozenset(
     "invalid example test localhost local internal service socket timer mount automount target slice scope "
     "swap path device html htm php xml json conf txt png jpg gif svg pdf".split()
 )
+_AT, _DOT = re.compile(r"@|[\[(](?:at|arobase)[\])]"), re.compile(r" ?[\[(](?:dot|point)[\])] ?")
 _EXAMPLES = re.compile(r"(?:^|\.)example\.(?:com|net|org|edu)$")
 
 #: IANA special-purpose registries: blocks that are nobody's own address.
@@ -96,8 +97,7 @@ def luhn(raw: str) -> bool:
 
 def email(raw: str) -> bool:
     """An address whose domain somebody may own."""
-    domain = re.split(r"@|[\[(](?:at|arobase)[\])]", raw.lower())[-1].strip()
-    domain = re.sub(r" ?[\[(](?:dot|point)[\])] ?", ".", domain)
+    domain = _DOT.sub(".", _AT.split(raw.lower())[-1].strip())
     return domain.rsplit(".", 1)[-1] not in _NO_DOMAIN and not _EXAMPLES.search(domain)
 
 

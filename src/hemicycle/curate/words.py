@@ -92,6 +92,12 @@ def text_buffers(texts: pa.Array | pa.ChunkedArray) -> tuple[Bytes, Places]:
     return np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8), places
 
 
+def text_array(data: Bytes, offsets: Places) -> pa.LargeStringArray:
+    """The inverse of `text_buffers`, without a copy; bytes must be UTF-8."""
+    buffers = pa.py_buffer(np.ascontiguousarray(offsets, np.int64)), pa.py_buffer(data)
+    return pa.LargeStringArray.from_buffers(len(offsets) - 1, *buffers)
+
+
 def split_words(data: Bytes, offsets: Places, definition: Definition = "french") -> Words:
     """Cut texts, given as UTF-8 bytes and offsets, into words.
 
