@@ -60,9 +60,9 @@ VERBS = {
 #: Raised by one when a stage would make something else of the same input.
 VERSIONS = {
     "raw": 1,
-    "documents": 5,
+    "documents": 6,
     "optout": 3,
-    "rights": 4,
+    "rights": 5,
     "cleared": 1,
     "admitted": 1,
     "annotated": 2,
@@ -74,7 +74,7 @@ VERSIONS = {
     "index": 2,
     "roots": 1,
     "evaluation": 1,
-    "release": 3,
+    "release": 4,
 }
 
 #: Uses a model needs a right for. Redistribution of text is asked for where text is published.
@@ -366,7 +366,12 @@ class Flow:
 
     @_memo
     def cleared(self, name: str) -> Step:
-        """The gate of one source: which of its documents go on, row for row."""
+        """The gate of one source: which of its documents go on, row for row.
+
+        It judges by the function of `admitted` and does not read what that wrote, nor the other way: a corpus
+        has many sources and a source many corpora; and what `admitted` says of refused documents, their
+        reasons, must not be in here, or each reason that changes would have the source annotated anew.
+        """
         jurisdictions = list(self.declaration.project.jurisdictions)
 
         def resolve(at: Resolving) -> dict[str, Any]:
@@ -394,6 +399,15 @@ class Flow:
     @_memo
     def annotated(self, name: str) -> Step:
         """What may go on of a source, cleaned and measured; no bound is applied yet."""
+        card = self._card(name)
+        model = (self.project.folder / card.names_model).resolve() if card.names_model is not None else None
+
+        def resolve(at: Resolving) -> dict[str, Any]:
+            from hemicycle.curate.names_presidio import provenance
+
+            assert model is not None
+            with _naming(name):
+                return {"names": provenance(model)}
 
         def build(work: Work) -> dict[str, Any]:
             from hemicycle.curate import annotate_source
@@ -403,6 +417,8 @@ class Flow:
                 work.inputs["cleared"] / "cleared.parquet",
                 work.out,
                 work.scratch,
+                also=card.personal,
+                names_model=model,
                 engine=work.engine,
                 progress=work.progress,
             )
@@ -410,7 +426,19 @@ class Flow:
         from hemicycle.curate.versions import annotation_versions
 
         inputs = {"documents": self.documents(name), "cleared": self.cleared(name)}
-        return Step("annotated", name, VERSIONS["annotated"], annotation_versions(), build, inputs)
+        declared = annotation_versions()
+        if card.personal:
+            declared["also_masked"] = sorted(set(card.personal))
+        # Where the model lies may tell of a home; what counts is what it is, and that is resolved.
+        return Step(
+            "annotated",
+            name,
+            VERSIONS["annotated"],
+            declared,
+            build,
+            inputs,
+            resolve=resolve if model is not None else None,
+        )
 
     @property
     def gate_declared(self) -> dict[str, Any]:
@@ -761,9 +789,18 @@ class Flow:
 
         def build(work: Work) -> dict[str, Any]:
             from hemicycle.release import make_release
+            from hemicycle.rights.lifting import lets_through
 
             self._check_licence(work)
-            rights = _with_role(work.statements, "rights")
+            rights = _with_role(work.inputs, "rights")
+            refused = _with_role(work.inputs, "admitted")
+            admitted = [folder / "admitted.parquet" for folder in refused.values()]
+            behind = self.gate.behind(
+                name,
+                work.statements["model"],
+                _with_role(work.statements, "rights"),
+                lambda source, lifted: lets_through(source, rights[source], admitted, USES, lifted),
+            )
             return make_release(
                 work.out,
                 name=name,
@@ -772,12 +809,12 @@ class Flow:
                 model=work.inputs["model"],
                 statements=self._lineage(work.statements["model"], work.statements.values()),
                 corpora=_with_role(work.inputs, "corpus"),
-                rights=_with_role(work.inputs, "rights"),
-                refused=_with_role(work.inputs, "admitted"),
+                rights=rights,
+                refused=refused,
                 evaluations=_with_role(work.inputs, "evaluation"),
                 ledger=self.ledger,
                 approvals=self.gate.approvals,
-                decisions=self._told(self.gate.behind(name, work.statements["model"], rights)),
+                decisions=self._told(behind),
                 progress=work.progress,
             )
 
@@ -792,7 +829,10 @@ class Flow:
         declared = {
             "release": release.model_dump(),
             "project": project.model_dump(include={"name", "jurisdictions", "license", "governance"}),
-            "cards": {s: self._card(s).model_dump(mode="json", exclude={"path", "digests"}) for s in sources},
+            "cards": {
+                s: self._card(s).model_dump(mode="json", exclude={"path", "digests", "names_model"})
+                for s in sources
+            },
             "tables": _tables("release"),
         }
         may_lack = frozenset(r for r in inputs if r.startswith(("rights ", "evaluation ")))

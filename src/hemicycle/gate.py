@@ -38,6 +38,7 @@ from hemicycle.governance.clock import not_before
 from hemicycle.governance.decisions import APPROVALS, FileKind, seen
 from hemicycle.governance.in_force import admit_file, in_force, people_in_force
 from hemicycle.governance.rules import DecisionKind, Rules
+from hemicycle.governance.standing import Lift, lifts_of
 from hemicycle.ledger import Ledger, Statement
 from hemicycle.project import AUTHORS, Project
 from hemicycle.rights.policy import policy_path
@@ -212,11 +213,24 @@ class Gate:
             raise DeclarationError("it is in force already", place=str(path), remedy="Change it, then sign.")
         return self.draft(kind, "project", {kind: digest, "replaces": before.sha256}, reason)
 
-    def behind(self, release: str, model: Statement, rights: Mapping[str, Statement]) -> list[Standing]:
-        """The decisions that a release of a model rests on, in the order of their entry."""
+    def behind(
+        self,
+        release: str,
+        model: Statement,
+        rights: Mapping[str, Statement],
+        lifts: Callable[[str, Sequence[Lift]], bool],
+    ) -> list[Standing]:
+        """The decisions that a release of a model rests on, in the order of their entry.
+
+        Args:
+            lifts: whether some document of a source goes on because this is lifted of it. An override that
+                once did, and does no more, is nothing a release rests on.
+        """
         if not self.declared:
             return []
-        clearing = {found.decision for found in self.clearances(rights).values()}
+        clearances = self.clearances(rights).values()
+        clearing = {found.decision for found in clearances}
+        overriding = {file for found in clearances for file in found.overrides}
         decided = {
             ("run", model.subject.name, model.inputs["order"]["digest"]),
             ("release", release, model.digest),
@@ -224,9 +238,10 @@ class Gate:
 
         def counts(one: Standing) -> bool:
             d = one.decision
+            if one.entry.file in overriding:
+                return lifts(d.subject, lifts_of(one))
             key = {"run": "plan", "release": "model"}.get(d.kind, "")
-            lifting = d.kind == "override" and d.subject in rights
-            return lifting or one.entry.file in clearing or (d.kind, d.subject, d.covers.get(key)) in decided
+            return one.entry.file in clearing or (d.kind, d.subject, d.covers.get(key)) in decided
 
         return [one for one in self.standings() if one.state == "standing" and counts(one)]
 

@@ -182,6 +182,9 @@ class Card(Declared):
 
     Exactly one of `path`, `urls`, `packages` says where the files are:
     a folder or file beside the project, addresses on the web, or Debian packages.
+
+    `personal`: data that is masked besides what always is (`curate.personal`). Persons' names are found by
+    the spaCy model in the folder `names_model`, in kinds of documents whose policy lets them be masked.
     """
 
     title: str
@@ -200,6 +203,8 @@ class Card(Declared):
     text_field: str = "text"
     id_field: str = "id"
     extractor: Literal["fast", "careful"] = "careful"
+    personal: list[Literal["address", "name"]] = []
+    names_model: PathText | None = None
     digests: dict[str, str] = {}
     tested_on: Literal["real", "constructed"] | None = None
     rights: CardRights = CardRights()
@@ -210,6 +215,14 @@ class Card(Declared):
         if len(places) != 1:
             raise ValueError(
                 "needs exactly one of path, urls, packages" + (f", has {places}" if places else "")
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _names(self) -> Card:
+        if ("name" in self.personal) != (self.names_model is not None):
+            raise ValueError(
+                'needs personal = ["name"] and names_model, the folder of a spaCy model of French, or neither'
             )
         return self
 

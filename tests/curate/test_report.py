@@ -2,25 +2,29 @@
 
 import dataclasses
 import json
+from collections import Counter
+from datetime import date
+from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
-from hemicycle.curate import report_pictures
+from hemicycle.curate import report_bounds, report_pictures
 from hemicycle.curate.report import Inputs, make_report
 from hemicycle.curate.report_page import write_report
 from hemicycle.curate.rules import Bound
-from hemicycle.documents import Document, write_documents
+from hemicycle.documents import Document, corpus_shards, write_documents
 from hemicycle.errors import DeclarationError
+from hemicycle.project import Card
+from hemicycle.rights import decide
 from tests.curate.test_corpus import FRENCH, build, prose
 
 HOSTILE = "<script>alert(1)</script> \u202e$x$ | \x1b[31m"
 
 
 def inputs(corpus, **more):
-    return Inputs(
-        **{"corpus": corpus, "documents": {}, "refused": None, "tokens": None, "reasons": {}, **more}
-    )
+    return Inputs(**{"corpus": corpus, "rights": {}, "refused": None, "tokens": None, "reasons": {}, **more})
 
 
 @pytest.fixture(scope="module")
@@ -81,19 +85,64 @@ def test_the_nearest_documents_on_both_sides_of_a_bound_are_shown(mixed):
     assert sum(bound["histogram"]["counts"]) == 14
 
 
-def test_refusals_have_their_sentence_and_their_characters(mixed, tmp_path):
-    write_documents(tmp_path / "d.parquet", "debats", [Document("x", "abc"), Document("y", "éé")])
+def test_refusals_have_their_sentence_and_their_characters_and_no_text_is_opened_for_them(mixed, tmp_path):
+    card = Card(title="t", reader="text", path=".")
+    texts = [Document("x", "abc"), Document("y", "éé")]
+    write_documents(tmp_path / "d.parquet", "debats", texts)
+    decide(tmp_path / "d.parquet", card, "debats", ["FR", "BE"], date(2026, 11, 22), tmp_path)
+    (tmp_path / "d.parquet").unlink()
     refused = {"source": "debats", "verdict": "deny", "explanation": "no-right", "licence": None}
     rows = [{**refused, "id": "debats:x"}, {**refused, "id": "debats:y"}]
     pl.DataFrame(rows).write_parquet(tmp_path / "refused.parquet")
     given = inputs(
         mixed[0],
         refused=tmp_path / "refused.parquet",
-        documents={"debats": tmp_path / "d.parquet"},
+        rights={"debats": tmp_path / "rights.parquet"},
         reasons={"no-right": {"en": "No right.", "fr": "Aucun droit."}},
     )
     [line] = make_report("c", given, FRENCH)["left_out"]["rights"]
     assert (line["documents"], line["characters"], line["fr"]) == (2, 5, "Aucun droit.")
+    unmeasured = dataclasses.replace(given, rights={})
+    [line] = make_report("c", unmeasured, FRENCH)["left_out"]["rights"]
+    assert (line["documents"], line["characters"]) == (2, None), "and no length is made up"
+
+
+def test_each_shard_is_read_once_for_all_rules(mixed, monkeypatch):
+    read = Counter()
+    real = report_bounds._measured
+
+    def counted(path, columns):
+        read[path] += 1
+        return real(path, columns)
+
+    monkeypatch.setattr(report_bounds, "_measured", counted)
+    assert len(FRENCH) > 2
+    report_bounds.look_at_bounds(mixed[0], FRENCH)
+    assert sorted(read) == sorted(corpus_shards(mixed[0]) + corpus_shards(mixed[0], "dropped"))
+    assert set(read.values()) == {1}
+
+
+def test_what_is_kept_of_a_measure_does_not_grow_with_the_documents_and_draws_the_same_bars():
+    rule = next(r for r in FRENCH if r.name == "french/too-short")
+    rule = dataclasses.replace(rule, bound=Bound("share", 0.5, None), kinds=None, language=None)
+    rows = np.random.default_rng(1)
+    look, every = report_bounds._Look(rule), []
+    for _ in range(20):
+        values = rows.random(20_000)
+        every.append(values)
+        shard = pl.DataFrame({"share": values}).with_columns(
+            id=pl.lit("x"), row=pl.lit(0), kind=pl.lit("law"), language=pl.lit("fr")
+        )
+        look.take(Path("shard"), shard)
+    exact = np.concatenate(every)
+    assert len(look.values) < 20_000
+    kept = int((exact >= 0.5).sum())
+    assert look.counts == {"kept": kept, "broken": len(exact) - kept, "missing": 0}
+    drawn = report_bounds._histogram(look.values, look.often, rule.bound)
+    low, high = np.quantile(exact, [0.005, 0.995], method="lower")
+    assert (drawn["low"], drawn["high"]) == (pytest.approx(low, rel=1e-3), pytest.approx(high, rel=1e-3))
+    counts, _ = np.histogram(np.clip(exact, low, high), np.linspace(low, high, 41))
+    assert drawn["counts"] == pytest.approx(counts.tolist(), rel=0.1)
 
 
 def test_tokens_are_those_of_the_documents_that_are_kept(mixed, tmp_path):

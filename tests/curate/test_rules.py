@@ -1,6 +1,7 @@
 """Rules are read, never run; every broken one is named; a wrong one is refused where it stands."""
 
 import contextlib
+import csv
 import os
 from pathlib import Path
 from typing import get_args
@@ -14,6 +15,7 @@ from hemicycle.curate.measures import COLUMNS, measure
 from hemicycle.curate.rules import (
     BY_KIND,
     Bound,
+    bounds_digest,
     failed,
     known_sets,
     load_kinds,
@@ -27,6 +29,8 @@ from hemicycle.errors import DeclarationError, HemicycleError, InputError
 
 FUZZ = settings(max_examples=int(os.environ.get("HEMICYCLE_FUZZ", "200")), deadline=None)
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
+#: Digest of the bounds of each version that a set of the package has had.
+VERSIONS = Path(__file__).with_name("sets.csv")
 MINE = """\
 name = "mine"
 version = 1
@@ -240,6 +244,29 @@ def test_the_digest_of_sets_follows_bounds_and_not_the_sentences_of_why(tmp_path
     assert sets_digest(mine(tmp_path, **{"Autre.": "Autrement."})) == before
     assert sets_digest(mine(tmp_path, keep="top_ngram(2) <= 0.4")) != before
     assert sets_digest(mine(tmp_path, name="renamed")) != before
+
+
+def test_a_version_of_a_set_has_the_bounds_it_had():
+    with VERSIONS.open(encoding="utf-8", newline="") as file:
+        recorded = {(row["set"], row["version"]): row["digest"] for row in csv.DictReader(file)}
+    now = {(s.name, str(s.version)): bounds_digest(s) for s in load_sets(known_sets())}
+    if os.environ.get("HEMICYCLE_REGENERATE"):
+        # What was recorded stays: only a new version gets a line.
+        recorded = now | recorded
+        lines = [f"{name},{version},{digest}" for (name, version), digest in sorted(recorded.items())]
+        VERSIONS.write_text("\n".join(["set,version,digest", *lines, ""]), "utf-8")
+    moved = sorted(of[0] for of, digest in now.items() if recorded.get(of) != digest)
+    assert not moved, (
+        f"the bounds of {moved} are not those of their version: raise `version` and `date` in its file, "
+        "then run with HEMICYCLE_REGENERATE=1"
+    )
+
+
+def test_the_digest_of_a_version_follows_each_bound_and_no_sentence(tmp_path):
+    (before,) = mine(tmp_path)
+    for same in ({"Autre.": "Autrement."}, {"version = 1": "version = 2"}):
+        assert bounds_digest(*mine(tmp_path, **same)) == bounds_digest(before)
+    assert bounds_digest(*mine(tmp_path, keep="top_ngram(2) <= 0.4")) != bounds_digest(before)
 
 
 def test_the_page_of_rules_is_what_the_sets_say():

@@ -1,12 +1,15 @@
 """Every engine runs the same tasks to the same results, in the order of the tasks, each once."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 
+from hemicycle.cli import cli
 from hemicycle.cli.session import How
 from hemicycle.engines import Local, Task
 from hemicycle.engines.slurm import Slurm, array_script
@@ -287,6 +290,33 @@ def test_an_option_of_a_site_is_one_word(tmp_path, value):
     (tmp_path / "sites.toml").write_text(f"[sites.s]\nscheduler = 'slurm'\naccount = '''{value}'''\n")
     with pytest.raises(DeclarationError, match="account"):
         load_sites(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "wrong", "meant"),
+    [
+        ('[sites.s]\nscheduler = "slurm"\nacount = "a"\n', 3, "sites.s.acount", "account"),
+        ("[sites.s]\nat-once = 3\n", 2, "sites.s.at-once", "at_once"),
+        ('[site.s]\nscheduler = "slurm"\n', 1, "site", "sites"),
+    ],
+)
+def test_a_slip_in_a_key_of_a_site_is_refused_with_its_line_and_what_was_meant(
+    tmp_path, text, line, wrong, meant
+):
+    (tmp_path / "sites.toml").write_text(text)
+    with pytest.raises(DeclarationError, match=f"unknown key “{wrong}”") as caught:
+        How(on="slurm").engine(tmp_path)
+    assert caught.value.place == f"{tmp_path / 'sites.toml'}, line {line}"
+    assert caught.value.remedy == f"Did you mean “{meant}”?"
+
+
+def test_the_page_and_the_help_of_run_name_every_key_of_a_site():
+    page = (Path(__file__).parents[2] / "docs" / "run.md").read_text("utf-8")
+    rows = [row.split("|")[1] for row in page.split("### `sites.toml`")[1].splitlines() if row[:3] == "| `"]
+    assert {key.strip(" `") for row in rows for key in row.split(",")} >= set(Site.model_fields)
+    text = CliRunner().invoke(cli, ["run", "--help"]).output
+    assert not [key for key in Site.model_fields if not re.search(rf"\b{key}\b", text)]
+    assert "docs/run.md" in text
 
 
 @pytest.mark.slow

@@ -2,12 +2,16 @@
 
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from hemicycle.cli import cli
+from hemicycle.cli.session import Session
 from hemicycle.errors import DeclarationError, RightsError
+from hemicycle.flow import USES
+from hemicycle.rights.lifting import lets_through
 from tests.flow.test_decided import EVERYBODY, Governed
 
 LIFTS = ("--lifts", "licence-copyleft", "--reason", "an opinion")
@@ -145,3 +149,32 @@ def test_an_override_is_signed_for_verdicts_of_today(project):
     card.write_text(card.read_text("utf-8").replace("GPL-3.0-or-later", "GPL-3.0-only"), "utf-8")
     with pytest.raises(RightsError, match="not computed, or no longer those of today"):
         project.signed("override", "claire", "legal", *LIFTS)
+
+
+def test_a_release_rests_on_the_overrides_that_lift_something_and_on_no_other(project):
+    needed = override(project)["decision"]
+    project.run("curate")
+    assert behind(project) == [needed]
+    card = project.folder / "sources" / "sittings.toml"
+    card.write_text(card.read_text("utf-8").replace("GPL-3.0-or-later", "CC0-1.0"), "utf-8")
+    project.cleared()
+    project.run("curate")
+    assert project.admitted() == 8
+    assert of_status(project)["overrides"][0]["state"] == "standing", "it stands, and nothing needs it"
+    assert behind(project) == []
+
+
+def behind(project):
+    """The overrides that a release of the project as it is would name."""
+    session = Session(project.folder)
+    made = {str(o.step).split()[0]: o for o in session.pipeline().look(session.flow.up_to("clear"))}
+    rights, admitted = made["rights"], made["admitted"]
+    model = SimpleNamespace(
+        subject=SimpleNamespace(name="petit"), inputs={"order": {"digest": "-"}}, digest="-"
+    )
+
+    def lifts(source, lifted):
+        return lets_through(source, rights.folder, [admitted.folder / "admitted.parquet"], USES, lifted)
+
+    told = session.flow.gate.behind("v0", model, {"sittings": rights.statement}, lifts)
+    return [one.entry.file for one in told if one.decision.kind == "override"]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 from tests.flow.small import make_project
 
@@ -23,6 +24,21 @@ def test_a_report_is_written_where_the_project_is_or_where_one_says(built, call,
     ) + "\n"
     code, out, err = call("curate", "report", "debats", "--json", "--project", project)
     assert json.loads(out)["corpora"]["debats"] == report
+
+
+def test_fertility_is_drawn_beside_the_report_and_without_matplotlib_told_as_a_table(copy, call, monkeypatch):
+    picture = copy / "reports" / "debats" / "fertility.png"
+    code, out, err = call("tokenize", "--fertility", "--json", "--project", copy)
+    assert (code, picture.exists()) == (0, False), err
+    code, out, err = call("tokenize", "--fertility", "--project", copy)
+    assert (code, picture.read_bytes()[:4]) == (0, b"\x89PNG"), err
+    assert "fertility.png" in out
+    picture.unlink()
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    code, out, err = call("tokenize", "--fertility", "--project", copy)
+    assert (code, picture.exists(), "tokens per word" in out) == (0, False, True)
+    assert "no picture: the picture needs matplotlib" in err
+    assert "hemicycle[train]" in err
 
 
 def test_a_corpus_that_is_not_made_yet_or_not_declared_has_no_report(call, tmp_path):

@@ -1,5 +1,6 @@
 """A review of a data set laid out like ROOTS: every subset has one thing wrong, and it is found."""
 
+import csv
 import hashlib
 import json
 import os
@@ -7,6 +8,7 @@ import re
 import shutil
 import tempfile
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hemicycle.curate.corpus import make_corpus
+from hemicycle.curate.personal import KINDS
 from hemicycle.documents import Document, write_documents
 from hemicycle.engines import Local
 from hemicycle.errors import DeclarationError, InputError
@@ -24,10 +27,12 @@ from hemicycle.project import Card, load_card
 from hemicycle.review.evaluations import hits, read_evaluations
 from hemicycle.review.make import Asked, review
 from hemicycle.review.measured import annotate_documents
+from hemicycle.review.report import PAGES, words
 from hemicycle.review.sampled import count, write_sample
 from hemicycle.review.stated import read_cards, stated
 from hemicycle.review.subsets import find_subsets
 from hemicycle.review.verdict import VERDICTS, Reason, bounds, sentences, verdict
+from hemicycle.rights.audit import CLASSES
 from hemicycle.rights.licences import check_expression
 from hemicycle.rights.policy import default_policy
 from hemicycle.sources.parquet import read
@@ -226,6 +231,41 @@ def test_a_damaged_shard_refuses_its_subset_and_names_the_file(tmp_path):
     (said,) = [r["en"] for r in subset(made, "bad")["reasons"] if r["code"] == "unreadable"]
     assert "bad/data/train-00001.parquet" in said
     assert subset(made, "good")["verdict"] == "usable"
+    # Errors are English by design: in French the page says what happened and quotes them.
+    (dit,) = [r["fr"] for r in subset(made, "bad")["reasons"] if r["code"] == "unreadable"]
+    assert dit.startswith("Un de ses fichiers ne peut pas être lu. Le message d'erreur (en anglais)")
+    assert "«\u202fbad/data/train-00001.parquet: the Parquet file cannot be read" in dit
+    assert dit.endswith("\u202f»")
+
+
+def test_the_french_page_says_places_classes_duties_and_kinds_of_data_in_french(tmp_path):
+    texts = [f"{story(n)} Écrire à n{n}@orange.fr." for n in range(12)]
+    write(tmp_path / "d" / "a", texts, "license: cc-by-4.0\nlanguage: fr")
+    row = {"text": story(99), "license": "cc-by-4.0"}
+    (tmp_path / "d" / "a" / "more.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
+    review(tmp_path / "d", tmp_path / "out", Asked())
+    page = (tmp_path / "out" / "report.fr.html").read_text("utf-8")
+    for word in (
+        "a/README.md, ligne ",
+        "lignes (1)",
+        "(valide)",
+        "indiquer d&#39;où vient le texte",
+        "courriel",
+    ):
+        assert word in page, word
+    for word in (", line ", "rows (", "(valid)", "attribution", ">email<"):
+        assert word not in page, word
+    english = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "a/README.md, line " in english
+    assert "asks for: attribution" in english
+
+
+def test_every_word_that_a_page_shows_for_a_code_stands_in_both_languages():
+    with (resources.files("hemicycle.rights") / "licences.csv").open(encoding="utf-8", newline="") as file:
+        duties = {duty for row in csv.DictReader(file) for duty in row["obligations"].split()}
+    codes = {f"class {name}" for name in CLASSES} | {f"mask {kind}" for kind in KINDS}
+    for language in PAGES:
+        assert not (codes | {f"duty {duty}" for duty in duties - {"evidence"}}) - words(language).keys()
 
 
 def test_a_file_of_unknown_form_keeps_a_subset_from_being_usable(tmp_path):

@@ -9,6 +9,7 @@ from hemicycle.documents import Author, Document, write_documents
 from hemicycle.errors import DeclarationError, IntegrityError
 from hemicycle.project import Card, CardRights
 from hemicycle.rights import admit, decide
+from hemicycle.rights.lifting import lets_through
 
 TRAIN_AND_WEIGHTS = [("FR", "train"), ("FR", "weights")]
 
@@ -153,3 +154,26 @@ def test_rights_that_cannot_be_read_stop_the_gate(tmp_path):
     (tmp_path / "s" / "rights.parquet").write_bytes(b"PAR1")
     with pytest.raises(IntegrityError, match=r"rights\.parquet"):
         admit({"s": tmp_path / "s"}, ["FR"], tmp_path)
+
+
+def test_only_what_lets_an_admitted_document_through_is_lifted_for_something(tmp_path):
+    code = "licence-copyleft"
+    rows = [(i, *asked, "review") for i in ("held", "through") for asked in TRAIN_AND_WEIGHTS]
+    folder = written(tmp_path / "s", [*rows, *(("free", *asked, "allow") for asked in TRAIN_AND_WEIGHTS)])
+    table = pl.read_parquet(folder / "rights.parquet").with_columns(explanation=pl.lit(code))
+    table.write_parquet(folder / "rights.parquet")
+    admit({"s": folder}, ["FR"], tmp_path, lifted={"s": [(code, ["through"])]})
+    assert through(tmp_path) == ["free", "through"]
+
+    def lets(*lifted, source="s"):
+        return lets_through(
+            source, folder, [tmp_path / "admitted.parquet"], ["train", "weights"], list(lifted)
+        )
+
+    assert lets((code, None))
+    assert lets((code, ["through"]))
+    assert not lets((code, ["held"])), "it is refused all the same"
+    assert not lets((code, ["free"])), "nothing holds it"
+    assert not lets(("term-contested", None))
+    assert not lets((code, None), source="another")
+    assert not lets()

@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from hemicycle.documents import Document, write_documents
+from hemicycle.rights import admit
 from hemicycle.rights.cleared import clear_source
 
 
@@ -54,3 +55,35 @@ def test_what_only_a_decision_lets_through_says_so(tmp_path):
     lifted = {"s": [("because", None)]}
     rows = cleared(tmp_path, [("review", None, "none", []), ("review", "MIT", "licence", [])], lifted=lifted)
     assert rows == [(True, 2, "by-decision"), (True, 2, "MIT")]
+
+
+REFUSED = [
+    ("allow", "CC0-1.0", "licence", []),
+    ("review", "MIT", "licence", []),
+    ("deny", "CC-BY-NC-4.0", "licence", []),
+]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"lifted": {"s": [("because", None)]}},
+        {"lifted": {"s": [("because", ["s:1"])]}},
+        {"held": {"s": "x"}},
+    ],
+)
+def test_a_source_lets_through_what_its_corpus_does(tmp_path, more):
+    cleared(tmp_path, REFUSED, **more)
+    admit({"s": tmp_path}, ["FR"], tmp_path / "corpus", **more)
+    told = pl.read_parquet(tmp_path / "cleared.parquet").filter("admitted")["id"].to_list()
+    assert told == pl.read_parquet(tmp_path / "corpus" / "admitted.parquet")["id"].to_list()
+
+
+def test_a_new_reason_of_a_refusal_changes_nothing_that_is_annotated_by(tmp_path):
+    cleared(tmp_path, REFUSED)
+    before = (tmp_path / "cleared.parquet").read_bytes()
+    rights = pl.read_parquet(tmp_path / "rights.parquet").with_columns(explanation=pl.lit("another"))
+    rights.write_parquet(tmp_path / "rights.parquet")
+    clear_source("s", tmp_path / "documents.parquet", tmp_path, ["FR"], tmp_path)
+    assert (tmp_path / "cleared.parquet").read_bytes() == before

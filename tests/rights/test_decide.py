@@ -81,6 +81,7 @@ def test_a_row_holds_what_the_contract_says(tmp_path):
         "explanation": "licence-and-term",
         "statements": ["card: CC-BY-4.0"],
         "as_of": "2026-11-22",
+        "characters": 10,
     }
 
 

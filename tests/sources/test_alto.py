@@ -16,6 +16,7 @@ from hemicycle.documents import Document
 from hemicycle.errors import HemicycleError, InputError
 from hemicycle.project import Card
 from hemicycle.sources import read as stage
+from hemicycle.sources import scanned
 from hemicycle.sources.alto import pages_of, read
 from hemicycle.sources.xml import parse
 
@@ -202,11 +203,25 @@ def test_a_line_of_many_words_takes_time_in_proportion():
     assert many < 28 * few, "eight times the words: 64 times the time would be their square"
 
 
-def test_a_line_of_a_thousand_columns_is_cut_into_each(tmp_path):
+def many_columns(columns):
     words, x = "", 0
-    for n in range(2_100, 0, -1):
+    for n in range(columns, 0, -1):
         words += f'<String CONTENT="a" {at(x, 0, 10)}/>'
         x += 30 + 10 + n
-    page = alto(f"<TextBlock>{f'<TextLine>{words}</TextLine>' * 2}</TextBlock>")
-    (found,) = documents(tmp_path, {"p1.xml": page})
+    return alto(f"<TextBlock>{f'<TextLine>{words}</TextLine>' * 2}</TextBlock>")
+
+
+def test_a_line_of_a_thousand_columns_loses_no_word(tmp_path):
+    (found,) = documents(tmp_path, {"p1.xml": many_columns(2_100)})
     assert found.text.split() == ["a"] * 4_200
+
+
+def test_a_block_of_a_column_a_word_is_looked_at_a_fixed_number_of_times(monkeypatch):
+    looked = []
+    real = scanned.gutter
+    monkeypatch.setattr(scanned, "gutter", lambda rows, known=(): looked.append(1) or real(rows, known))
+    (page,) = pages_of(parse(many_columns(2_000).encode(), "a.xml"), "a.xml", "a")
+    cut = scanned._parted(page).blocks
+    assert len(cut) == scanned.MOST_COLUMNS
+    assert sum(len(line.words) for block in cut for line in block.lines) == 4_000
+    assert len(looked) < 2 * scanned.MOST_COLUMNS

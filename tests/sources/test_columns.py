@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -77,3 +78,28 @@ def test_a_list_with_its_figures_and_close_words_are_not_cut():
     assert gutter([row(20 * n, (0, 20), (24, 45), (80, 90)) for n in range(4)]) is None
     assert gutter([row(20 * n, (0, 20), (24, 45), (50, 70), (74, 90)) for n in range(4)]) is None
     assert gutter([]) is None
+
+
+def seconds(words: int) -> float:
+    """To look for a gutter in two lines with a strip behind each word, none of which parts prose from prose:
+    strips grow, so the widest is tried first and all the others after it."""
+    places, x = [], 0
+    for n in range(words):
+        places.append((x, x + 10))
+        x += 30 + n
+    # Single words on lines of their own make every side short of words.
+    rows = [row(0, *places), *(row(20 * n, (0, 10)) for n in range(1, words))]
+    begin = time.process_time()
+    assert gutter(rows) is None
+    return time.process_time() - begin
+
+
+def test_a_block_with_a_strip_behind_each_word_takes_time_in_proportion():
+    few = min(seconds(1_000) for _ in range(3))
+    assert min(seconds(16_000) for _ in range(3)) < 64 * few, "the square would be 256 times the time"
+
+
+def test_of_many_cuts_of_a_page_the_one_in_the_strip_is_found():
+    rows = [row(0, (0, 20), (24, 45), (60, 80), (84, 100))]
+    assert gutter(rows, [float(n) for n in range(200, 5_000)]) is None
+    assert gutter(rows, [-1.0, 45.5, *(float(n) for n in range(200, 5_000))]) == 52.5

@@ -1,14 +1,18 @@
 """Fertility counts what was held out, by language, variety and period, for every tokenizer alike."""
 
+import sys
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from matplotlib.figure import Figure
 
 from hemicycle.curate import CORPUS
 from hemicycle.documents import write_parquet
-from hemicycle.errors import InputError
+from hemicycle.errors import DeclarationError, InputError
 from hemicycle.tokens import fertility, load_tokenizer
 from hemicycle.tokens.fertility import period
+from hemicycle.tokens.fertility_picture import fertility_picture
 from tests.conftest import write_corpus
 
 ABOUT = [
@@ -79,3 +83,33 @@ def test_nothing_held_out_is_said(tokenizer, tmp_path):
 )
 def test_a_period_is_a_century_and_from_1900_a_decade(date, expected):
     assert period(date) == expected
+
+
+def test_the_picture_has_a_bar_a_tokenizer_in_each_group_and_the_sum(dated, tokenizer, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    names = {"ours": tokenizer, "_$theirs$": tokenizer}
+    rows = fertility(dated, names)
+    fertility_picture(rows)
+    (axes,) = drawn[0].axes
+    labels = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert labels == ["br  2010–2019", "fr-FR  1700–1799", "fr-FR  2010–2019", "fr  –", "Σ"]
+    widths = [[bar.get_width() for bar in bars] for bars in axes.containers]
+    assert widths == [[row["tokenizers"][name]["bytes_per_token"] for row in rows] for name in names]
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == list(names)
+    assert "octets" in axes.get_xlabel()
+
+
+def test_equal_figures_give_an_equal_picture_and_many_groups_a_small_one(dated, tokenizer):
+    rows = fertility(dated, {"ours": tokenizer})
+    assert fertility_picture(rows) == fertility_picture(rows)
+    many = [{**rows[1], "period": str(n), "words": n} for n in range(10_000)]
+    assert len(fertility_picture([*many, rows[-1]])) < 200_000
+
+
+def test_without_matplotlib_the_error_says_what_to_install(dated, tokenizer, monkeypatch):
+    rows = fertility(dated, {"ours": tokenizer})
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(DeclarationError, match="matplotlib") as told:
+        fertility_picture(rows)
+    assert "hemicycle[train]" in told.value.remedy

@@ -258,14 +258,14 @@ def _report_inputs(session: Session, name: str, corpus: Path) -> Any:
     from hemicycle.curate.report import Inputs
     from hemicycle.rights.explanations import explanations
 
-    documents = _standing(session, "documents")
+    rights = _standing(session, "rights")
     refused = _standing(session, "admitted").get(name)
     tokens = _standing(session, "tokens", "tokenize")
     tokenised = sorted(made for made in tokens if made.split(".")[0] == name)
     sources = session.project.declaration.corpora[name].sources
     return Inputs(
         corpus=corpus,
-        documents={s: documents[s] / "documents.parquet" for s in sources if s in documents},
+        rights={s: rights[s] / "rights.parquet" for s in sources if s in rights},
         refused=refused / "refused.parquet" if refused else None,
         tokens=(tokenised[0].split(".")[1], tokens[tokenised[0]] / "documents.parquet")
         if tokenised

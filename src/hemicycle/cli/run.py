@@ -29,11 +29,15 @@ def command(folder: Path, how: How, as_json: bool) -> None:
 
     What is up to date is left alone; what was interrupted goes on. Running again returns at once.
 
+    --on slurm needs a sites.toml in the project: one table a computing centre, with scheduler, account,
+    partition, qos, constraint, time, memory, at_once, setup and container (docs/run.md says what each is).
+
     \b
     Examples:
       hemicycle run examples/petit-hemicycle
       hemicycle run --dry-run
       hemicycle run --keep-going --offline
+      hemicycle run --on slurm --site jean-zay
     """
     session = Session(folder)
     steps = session.flow.all_steps()

@@ -21,7 +21,8 @@ from hemicycle.cli.session import (
     work_options,
 )
 from hemicycle.cli.summary import missing_hint
-from hemicycle.cli.tables import print_table
+from hemicycle.cli.tables import print_table, relative
+from hemicycle.errors import DeclarationError
 from hemicycle.ledger import Statement
 from hemicycle.steps import Outcome
 
@@ -75,9 +76,29 @@ def measure(session: Session, outcomes: list[Outcome], compared: tuple[Path, ...
     }
 
 
+def draw_fertility(session: Session, corpus: str, rows: list[dict[str, Any]]) -> None:
+    """Write the picture of a corpus' table beside its report; without matplotlib, say what it takes."""
+    from hemicycle.store import write_aside
+    from hemicycle.tokens.fertility_picture import fertility_picture
+
+    try:
+        png = fertility_picture(rows)
+    except DeclarationError as lacking:
+        click.echo(f"no picture: {lacking.what}; {lacking.remedy}", err=True)
+        return
+    place = session.project.folder / "reports" / corpus / "fertility.png"
+    write_aside(place, png)
+    click.echo(f"picture: {relative(place)}")
+
+
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--fertility", "wanted", is_flag=True, help="Measure tokens per word on held-out text.")
+@click.option(
+    "--fertility",
+    "wanted",
+    is_flag=True,
+    help="Measure tokens per word on held-out text; draw it.",
+)
 @click.option(
     "--compare",
     "compared",
@@ -98,7 +119,8 @@ def command(
 ) -> None:
     """Train the tokenizers and tokenise the corpora that the models read.
 
-    A NAME is that of a tokenizer, or CORPUS.TOKENIZER for the tokens of one corpus.
+    A NAME is that of a tokenizer, or CORPUS.TOKENIZER for the tokens of one corpus. The picture of
+    --fertility is written to reports/CORPUS/fertility.png in the project; with --json nothing is.
 
     \b
     Examples:
@@ -118,5 +140,6 @@ def command(
         show(made)
         for corpus, rows in measured.items():
             show_fertility(corpus, rows)
+            draw_fertility(session, corpus, rows)
         missing_hint(session, outcomes)
     finish(outcomes)

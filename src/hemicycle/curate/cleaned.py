@@ -7,7 +7,8 @@ a shard and a record batch a row group, and the passes after this one read that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 
 from hemicycle.curate.admitted import admitted_rows
 from hemicycle.curate.boilerplate import PLACES, count_lines
-from hemicycle.curate.clean import clean_texts
+from hemicycle.curate.clean import Bytes, Places, clean_texts
 from hemicycle.curate.personal import KINDS, mask_texts
 from hemicycle.curate.words import text_array, text_buffers
 from hemicycle.documents import PART, SCHEMA
@@ -39,7 +40,14 @@ CLEANED = pa.schema(
 
 
 def clean_shard(
-    documents: str, cleared: str, groups: Sequence[int], firsts: str, kinds: Sequence[str], out: str
+    documents: str,
+    cleared: str,
+    groups: Sequence[int],
+    firsts: str,
+    kinds: Sequence[str],
+    out: str,
+    also: Sequence[str] = (),
+    names_model: str | None = None,
 ) -> dict[str, Any]:
     """Write the admitted rows of some row groups as ``OUT.arrow``, in `CLEANED`.
 
@@ -47,16 +55,19 @@ def clean_shard(
         firsts: a NumPy file with a truth value for each row of `documents`.
         kinds: kinds of documents whose passages are counted, in ``OUT.KIND.npy``: places of a table, and
             what stands there.
+        also: personal data to mask besides what always is.
+        names_model: folder of the model that finds persons' names; None: they stay.
 
     Returns how many documents of each of these kinds were counted.
     """
     first = np.load(firsts, mmap_mode="r")
     tables = {kind: np.zeros(PLACES, np.uint32) for kind in kinds}
     counted = dict.fromkeys(kinds, 0)
+    masking = _masking(tuple(also), names_model)
     options = pa.ipc.IpcWriteOptions(compression="lz4")
     with pa.ipc.new_file(f"{out}.arrow", CLEANED, options=options) as file:
         for table in admitted_rows(documents, cleared, groups):
-            made = _cleaned(table, pa.array(first[table["row"].to_numpy()]))
+            made = _cleaned(table, pa.array(first[table["row"].to_numpy()]), masking)
             for kind in kinds:
                 texts = countable(made, kind)
                 counted[kind] += len(texts)
@@ -81,15 +92,41 @@ def countable(table: pa.Table, kind: str) -> pa.ChunkedArray:
     return table["text"].filter(pc.and_(pc.equal(table["kind"], kind), table["counts"]))
 
 
-def _cleaned(table: pa.Table, first: pa.Array) -> pa.Table:
+#: As `personal.mask_texts`.
+Masking = Callable[
+    [Bytes, Places, Places, Places, Sequence[str | None]], tuple[Bytes, Places, Places, dict[str, Places]]
+]
+
+
+@functools.cache
+def _masking(also: tuple[str, ...], names_model: str | None) -> Masking:
+    """What masks texts; a model of names is loaded once for all shards of a process."""
+    by_rules = functools.partial(mask_texts, also=[kind for kind in also if kind != "name"])
+    if names_model is None:
+        return by_rules
+    from hemicycle.curate.names_presidio import load
+
+    names = load(Path(names_model))
+
+    def both(
+        data: Bytes, offsets: Places, points: Places, bounds: Places, kinds: Sequence[str | None]
+    ) -> tuple[Bytes, Places, Places, dict[str, Places]]:
+        data, offsets, points, counts = by_rules(data, offsets, points, bounds, kinds)
+        data, offsets, points, found = names.mask_texts(data, offsets, points, bounds, kinds)
+        return data, offsets, points, counts | found
+
+    return both
+
+
+def _cleaned(table: pa.Table, first: pa.Array, masking: Masking) -> pa.Table:
     """Rows of `admitted_rows` as rows of `CLEANED`."""
     made: dict[str, Any] = {"counts": first}
     if "bytes" in table.column_names:
         made["counts"] = pa.array([False] * table.num_rows, pa.bool_())
     else:
-        texts, parts, masked = _texts(table)
+        texts, parts, masked = _texts(table, masking)
         made |= {"text": texts, "parts": parts, "personal": masked}
-        made["title"] = _titles(table["title"].to_pylist(), table["kind"].to_pylist())
+        made["title"] = _titles(table["title"].to_pylist(), table["kind"].to_pylist(), masking)
     columns = []
     for field in CLEANED:
         if field.name in made:
@@ -101,27 +138,27 @@ def _cleaned(table: pa.Table, first: pa.Array) -> pa.Table:
     return pa.table(columns, schema=CLEANED)
 
 
-def _texts(table: pa.Table) -> tuple[pa.Array, pa.ListArray, pa.StructArray]:
+def _texts(table: pa.Table, masking: Masking) -> tuple[pa.Array, pa.ListArray, pa.StructArray]:
     """Cleaned texts, the parts at their new places, and how much was masked of each kind."""
     flat, points, bounds = part_points(table)
     kinds: Sequence[str | None] = table["kind"].to_pylist()
     cleaned = clean_texts(*text_buffers(table["text"]), points.ravel(), 2 * bounds)
-    data, offsets, places, masked = mask_texts(*cleaned, 2 * bounds, kinds)
+    data, offsets, places, masked = masking(*cleaned, 2 * bounds, kinds)
     whose = np.repeat(np.array(kinds, object), np.diff(bounds)).tolist()
-    titles = _titles(flat.field("title").to_pylist(), whose)
+    titles = _titles(flat.field("title").to_pylist(), whose, masking)
     nothing = np.zeros(table.num_rows, np.int64)
     counts = [pa.array(masked.get(kind, nothing), pa.int32()) for kind in KINDS]
     parts = moved_parts(flat, places.reshape(-1, 2), bounds, titles)
     return text_array(data, offsets), parts, pa.StructArray.from_arrays(counts, names=list(KINDS))
 
 
-def _titles(titles: Sequence[str | None], kinds: Sequence[str | None]) -> pa.Array:
+def _titles(titles: Sequence[str | None], kinds: Sequence[str | None], masking: Masking) -> pa.Array:
     """Titles with their personal data masked; most stand there many times, so each is looked at once."""
     rows = list(zip(titles, kinds, strict=True))
     once = [(title, kind) for title, kind in dict.fromkeys(rows) if title is not None]
     known = text_buffers(pa.array([title for title, _ in once], pa.large_string()))
     nowhere = np.zeros(0, np.int64), np.zeros(len(once) + 1, np.int64)
-    data, offsets, _, _ = mask_texts(*known, *nowhere, [kind for _, kind in once])
+    data, offsets, _, _ = masking(*known, *nowhere, [kind for _, kind in once])
     numbers: dict[tuple[str | None, str | None], int] = {row: i for i, row in enumerate(once)}
     places = pa.array([numbers.get(row) for row in rows], pa.int64())
     return text_array(data, offsets).cast(pa.string()).take(places)

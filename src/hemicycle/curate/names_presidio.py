@@ -10,7 +10,9 @@ An invented name may be somebody's, so the mark is none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import importlib.metadata
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +20,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hemicycle.curate.clean import Bytes, Places, decoded, put
 from hemicycle.curate.personal import policy, replace
 from hemicycle.errors import DeclarationError, InputError
+from hemicycle.store import artefact_digest, digest_files
 
 MARK = "Prénom Nom"
 
 #: Characters read at a time: a spaCy pipeline refuses a million, and its memory goes with the length.
 _PIECE = 50_000
+
+
+_REMEDY = "Give the folder of an unpacked model, the one that holds config.cfg."
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,21 @@ class Names:
         text, points = replace(text, points, found)
         return text, points, {"name": len(found)}
 
+    def mask_texts(
+        self, data: Bytes, offsets: Places, points: Places, bounds: Places, kinds: Sequence[str | None]
+    ) -> tuple[Bytes, Places, Places, dict[str, Places]]:
+        """As `mask`, of n texts at once; arguments and results are those of `personal.mask_texts`."""
+        points, counts = points.copy(), np.zeros(len(kinds), np.int64)
+        masked: dict[int, str] = {}
+        for row, kind in enumerate(kinds):
+            if policy(kind).names:
+                mine = slice(bounds[row], bounds[row + 1])
+                text = decoded(data[offsets[row] : offsets[row + 1]])
+                text, points[mine], found = self.mask(text, points[mine], kind)
+                if found:
+                    masked[row], counts[row] = text, found["name"]
+        return *put(data, offsets, masked), points, {"name": counts} if masked else {}
+
     def _spans(self, text: str) -> Iterator[tuple[int, int]]:
         for start, piece in _pieces(text):
             at = 0
@@ -60,6 +82,24 @@ class Names:
                 ):
                     yield start + found.start, start + found.end
                     at = found.end
+
+
+def provenance(model: Path) -> dict[str, Any]:
+    """What names are found by: versions of the libraries, and name, version and digest of the model.
+
+    Raises as `load` does.
+    """
+    try:
+        versions = {name: importlib.metadata.version(name) for name in ("presidio-analyzer", "spacy")}
+    except importlib.metadata.PackageNotFoundError:
+        raise _lacking() from None
+    _check_folder(model)
+    try:
+        about = json.loads((model / "meta.json").read_text("utf-8"))
+        named = {key: str(about[key]) for key in ("name", "version")}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise InputError("the spaCy model cannot be read", place=str(model), remedy=_REMEDY) from None
+    return {**versions, "model": {**named, "digest": artefact_digest(digest_files(model))}}
 
 
 def load(model: Path) -> Names:
@@ -75,24 +115,33 @@ def load(model: Path) -> Names:
         from presidio_analyzer.nlp_engine import SpacyNlpEngine
         from presidio_analyzer.predefined_recognizers import SpacyRecognizer
     except ImportError as error:
-        raise DeclarationError(
-            "finding persons' names needs Presidio, which is not installed",
-            remedy="Install it with: pip install 'hemicycle[privacy]'",
-        ) from error
-    remedy = "Give the folder of an unpacked model, the one that holds config.cfg."
-    if not (model / "config.cfg").is_file():
-        raise InputError("no spaCy model is in this folder", place=str(model), remedy=remedy)
+        raise _lacking() from error
+    _check_folder(model)
     try:
         pipeline = spacy.load(model)
     except Exception as error:  # spaCy raises whatever its components do
-        raise InputError("the spaCy model cannot be read", place=str(model), remedy=remedy) from error
+        raise InputError("the spaCy model cannot be read", place=str(model), remedy=_REMEDY) from error
     if pipeline.lang != "fr":
-        raise InputError(f"the model is of “{pipeline.lang}”, not of French", place=str(model), remedy=remedy)
+        raise InputError(
+            f"the model is of “{pipeline.lang}”, not of French", place=str(model), remedy=_REMEDY
+        )
     engine = SpacyNlpEngine(models=[{"lang_code": "fr", "model_name": str(model)}])
     engine.nlp = {"fr": pipeline}
     names = SpacyRecognizer(supported_language="fr", supported_entities=["PERSON"])
     registry = RecognizerRegistry(recognizers=[names], supported_languages=["fr"])
     return Names(AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=["fr"]))
+
+
+def _lacking() -> DeclarationError:
+    return DeclarationError(
+        "finding persons' names needs Presidio, which is not installed",
+        remedy="Install it with: pip install 'hemicycle[privacy]'",
+    )
+
+
+def _check_folder(model: Path) -> None:
+    if not (model / "config.cfg").is_file():
+        raise InputError("no spaCy model is in this folder", place=str(model), remedy=_REMEDY)
 
 
 def _pieces(text: str) -> Iterator[tuple[int, str]]:

@@ -1,7 +1,8 @@
 """The report of a corpus: what it is made of, what was left out and why, and what each bound does.
 
-Everything is counted from stored columns; texts are read for the few excerpts beside each bound and, where
-two varieties of a language are declared, for the trial of telling them apart. No date is written but those
+Everything is counted from stored columns; texts of the corpus are read for the few excerpts beside each bound
+and, where two varieties of a language are declared, for the trial of telling them apart. A text that rights
+refused is never opened: how long it is stands beside its verdicts. No date is written but those
 of documents, so equal artefacts give equal reports.
 
 Ids, tags and texts come from strangers. Here they are cut and made visible (`errors.visible`); the page
@@ -17,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow.compute as pc
 
 from hemicycle.curate.personal import KINDS
 from hemicycle.curate.report_bounds import look_at_bounds
@@ -46,14 +46,14 @@ class Inputs:
 
     Attributes:
         corpus: folder of the corpus.
-        documents: source → its `documents.parquet`, for the lengths of what rights refused.
+        rights: source → its `rights.parquet`, for the lengths of what rights refused.
         refused: `refused.parquet` of the gate, or None.
         tokens: tokenizer and `documents.parquet` of the corpus' tokens, or None where there are none yet.
         reasons: code of a refusal → sentences by language.
     """
 
     corpus: Path
-    documents: Mapping[str, Path]
+    rights: Mapping[str, Path]
     refused: Path | None
     tokens: tuple[str, Path] | None
     reasons: Mapping[str, Mapping[str, str]]
@@ -232,28 +232,31 @@ def _refusals(inputs: Inputs) -> list[dict[str, Any]]:
     """What rights held back, by source and reason."""
     if inputs.refused is None:
         return []
-    refused = pl.read_parquet(inputs.refused, columns=["source", "id", "verdict", "explanation"])
+    refused = pl.scan_parquet(inputs.refused).select("source", "id", "verdict", "explanation")
     lines: list[dict[str, Any]] = []
-    for source in refused["source"].unique().sort():
-        mine = refused.filter(pl.col("source") == source).join(
-            _lengths(inputs.documents.get(source)), on="id", how="left"
+    for source in refused.select("source").unique().sort("source").collect()["source"]:
+        lengths = _lengths(inputs.rights.get(source))
+        grouped = (
+            refused.filter(pl.col("source") == source)
+            .join(lengths, on="id", how="left")
+            .group_by("verdict", "explanation")
+            .agg(
+                pl.len().cast(pl.Int64).alias("documents"),
+                # A sum over some of them would pass for that of all.
+                pl.when(pl.col("characters").null_count() == 0).then(pl.col("characters").sum()),
+            )
         )
-        grouped = mine.group_by("verdict", "explanation").agg(
-            pl.len().cast(pl.Int64).alias("documents"), pl.col("characters").sum()
-        )
-        for row in grouped.sort("verdict", "explanation").to_dicts():
+        for row in grouped.sort("verdict", "explanation").collect().to_dicts():
             sentence = inputs.reasons.get(row["explanation"], {})
             lines.append({"source": source, **row, "en": sentence.get("en"), "fr": sentence.get("fr")})
     return lines
 
 
-def _lengths(documents: Path | None) -> pl.DataFrame:
-    ids: list[str] = []
-    lengths: list[int] = []
-    for batch in read_batches(documents, ["id", "text"]) if documents else ():
-        ids += batch["id"].to_pylist()
-        lengths += pc.utf8_length(batch["text"]).to_pylist()
-    return pl.DataFrame({"id": ids, "characters": lengths}, schema={"id": pl.String, "characters": pl.Int64})
+def _lengths(rights: Path | None) -> pl.LazyFrame:
+    """The length of each document of a source, as it was counted beside its verdicts."""
+    if rights is None:
+        return pl.LazyFrame(schema={"id": pl.String, "characters": pl.Int64})
+    return pl.scan_parquet(rights).group_by("id").agg(pl.col("characters").first())
 
 
 def _variety_trial(language: str, shards: Sequence[Path]) -> dict[str, Any]:

@@ -249,12 +249,20 @@ def _read_set(path: Path, kinds: tuple[str, ...] | None = None) -> RuleSet:
 
 def sets_digest(sets: Iterable[RuleSet]) -> str:
     """Digest of all that decides which documents stay: bounds, and the version of the measures they bind."""
-    decisive = [
+    decisive = [row for rule_set in sets for row in _decisive(rule_set)]
+    return sha256_json({"measures": measures_version(), "rules": decisive})
+
+
+def bounds_digest(rule_set: RuleSet) -> str:
+    """Digest of the bounds of a set, by which a version is told from another."""
+    return sha256_json(_decisive(rule_set))
+
+
+def _decisive(rule_set: RuleSet) -> list[list[object]]:
+    return [
         [r.name, r.bound.column, r.bound.at_least, r.bound.at_most, r.language, list(r.kinds or ())]
-        for rule_set in sets
         for r in rule_set.rules
     ]
-    return sha256_json({"measures": measures_version(), "rules": decisive})
 
 
 def failed(measures: pl.DataFrame, rules: Sequence[Rule]) -> pl.Series:

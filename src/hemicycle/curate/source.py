@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ def annotate_source(
     out: Path,
     scratch: Path,
     *,
+    also: Sequence[str] = (),
+    names_model: Path | None = None,
     engine: Engine | None = None,
     progress: Progress = QUIET,
 ) -> dict[str, Any]:
@@ -51,6 +53,8 @@ def annotate_source(
     Args:
         documents: a Parquet file of `documents.SCHEMA`.
         cleared: which of its rows are admitted, row group for row group (`rights.cleared`).
+        also: personal data to mask besides what always is: ``address``, ``name``.
+        names_model: folder of the model that finds persons' names, where they are to be masked.
 
     Passages that the source repeats are listed in `boilerplate/passages.parquet`. Returns counts, how much
     personal data of each kind was masked, and where the model of languages comes from. Raises IntegrityError
@@ -61,7 +65,13 @@ def annotate_source(
     made.mkdir(parents=True, exist_ok=True)
     firsts, kinds = scratch / "firsts.npy", kinds_counted(documents)
     np.save(firsts, first_of_each(documents, cleared))
-    read = {"documents": str(documents), "cleared": str(cleared), "firsts": str(firsts), "kinds": kinds}
+    read: dict[str, Any] = {
+        "documents": str(documents),
+        "cleared": str(cleared),
+        "firsts": str(firsts),
+        "kinds": kinds,
+    }
+    read |= {"also": sorted(set(also)), "names_model": str(names_model) if names_model else None}
     shards = []
     for n, (groups, size) in enumerate(_shards(documents)):
         written = str(scratch / f"cleaned-{n:05d}")

@@ -182,11 +182,13 @@ class Clearance:
     Attributes:
         explanation: key of the room of rights' explanations; ``cleared`` where it may.
         lifts: what standing overrides lift.
+        overrides: files of those overrides.
     """
 
     explanation: str
     decision: str | None = None
     lifts: tuple[Lift, ...] = ()
+    overrides: tuple[str, ...] = ()
 
 
 def clearance(source: str, covers: Mapping[str, str], told: Iterable[Standing]) -> Clearance:
@@ -200,15 +202,13 @@ def clearance(source: str, covers: Mapping[str, str], told: Iterable[Standing]) 
     own = [s for s in told if s.decision.subject == source]
     concerned = {key: covers[key] for key in ("author", "publisher") if key in covers}
     cleared = [s for s in own if s.decision.kind == "clear"]
-    lifts = tuple(
-        lift
-        for s in own
-        if s.decision.kind == "override" and s.state == "standing" and _covers(s, concerned)
-        for lift in lifts_of(s)
-    )
+    lifting = [
+        s for s in own if s.decision.kind == "override" and s.state == "standing" and _covers(s, concerned)
+    ]
     for one in reversed(cleared):
         if one.state == "standing" and _covers(one, covers):
-            return Clearance("cleared", one.entry.file, lifts)
+            lifts = tuple(lift for s in lifting for lift in lifts_of(s))
+            return Clearance("cleared", one.entry.file, lifts, tuple(s.entry.file for s in lifting))
     last = cleared[-1] if cleared else None
     revoked = [s for s in own if s.decision.kind == "revoke" and s.state == "standing"]
     if last is None:

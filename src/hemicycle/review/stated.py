@@ -14,6 +14,7 @@ from typing import Any
 
 from hemicycle.documents import StatedLicence
 from hemicycle.errors import HemicycleError
+from hemicycle.review.report import PAGES, words
 from hemicycle.review.subsets import Dataset, Subset
 from hemicycle.review.verdict import DUTIES, REFUSE, REVIEW, Reason
 from hemicycle.rights.audit import Cell, audit
@@ -128,7 +129,11 @@ def stated(subset: Subset, dataset: Dataset, cards: Cards, rows: Mapping[str, in
     one = next((e for e in dict.fromkeys(expressions) if e), None)
     obligations = _obligations(one, policy) if one and len(set(expressions)) == 1 else ()
     if obligations:
-        reasons.append(Reason("obligations", DUTIES, {"what": ", ".join(obligations)}))
+        asked = {
+            str(language): ", ".join(words(language).get(f"duty {duty}", duty) for duty in obligations)
+            for language in PAGES
+        }
+        reasons.append(Reason("obligations", DUTIES, asked))
     return Found(
         tuple(_statement(cell, policy) for cell in audited.cells),
         tuple(StatedLicence("distributor", cell, place) for place, cell in said[:stated_by_cards]),

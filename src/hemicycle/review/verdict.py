@@ -27,7 +27,8 @@ class Reason:
     Attributes:
         code: a line of `reasons.csv`.
         level: the best verdict it leaves, a place in `VERDICTS`.
-        facts: words that its sentence quotes. Taken from the data set, so never trusted.
+        facts: words that its sentence quotes, taken from the data set, so never trusted; or, under `en` and
+            `fr`, what each sentence says.
         share: the finding, where it is a share.
     """
 

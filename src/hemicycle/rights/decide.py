@@ -34,7 +34,8 @@ from hemicycle.rights.licences import judge_expression
 from hemicycle.rights.policy import USES, VERDICTS, Policy, Use, default_policy
 from hemicycle.rights.term import TermVerdict
 
-#: One row a document, jurisdiction and use. `statements` quotes who stated what.
+#: One row a document, jurisdiction and use. `statements` quotes who stated what. `characters` is the length
+#: of the text: nobody opens a refused one to tell it.
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -51,6 +52,7 @@ SCHEMA = pa.schema(
         ("explanation", pa.string()),
         ("statements", pa.list_(pa.string())),
         ("as_of", pa.string()),
+        ("characters", pa.int64()),
     ]
 )
 
@@ -196,6 +198,7 @@ class _Docket:
         spread = self._table.take(rows)
         repeated = np.repeat(np.arange(batch.num_rows), width)
         columns = {name: batch[name].take(repeated) for name in ("id", "digest")}
+        columns["characters"] = pa.array(lengths, pa.int64()).take(repeated)
         columns |= {name: spread[name] for name in spread.column_names}
         return pa.table([columns[name] for name in SCHEMA.names], names=SCHEMA.names)
 
@@ -317,7 +320,7 @@ class _Docket:
             }
             for jurisdiction, use, finding in rows
         ]
-        schema = pa.schema([f for f in SCHEMA if f.name not in ("id", "digest")])
+        schema = pa.schema([f for f in SCHEMA if f.name not in ("id", "digest", "characters")])
         return pa.Table.from_pylist(told, schema=schema)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hemicycle.errors import DeclarationError, did_you_mean
+from hemicycle.rights.admit import Lifted
 from hemicycle.rights.explanations import explanations
 from hemicycle.rights.policy import LIFTABLE, Use
 
@@ -27,6 +28,24 @@ def _liftable(rights: Path, uses: Sequence[Use]) -> pl.LazyFrame:
 
     open_to_people = (pl.col("verdict") == "review") & pl.col("explanation").is_in(sorted(LIFTABLE))
     return pl.scan_parquet(rights / "rights.parquet").filter(open_to_people & pl.col("use").is_in(list(uses)))
+
+
+def lets_through(
+    source: str, rights: Path, admitted: Sequence[Path], uses: Sequence[Use], lifted: Lifted
+) -> bool:
+    """Whether some admitted document of a source goes on only because a decision lifts this of it.
+
+    `admitted`: files of `rights.admit`.
+    """
+    import polars as pl
+
+    these = pl.lit(False)
+    for code, documents in lifted:
+        of_code = pl.col("explanation") == code
+        these |= of_code if documents is None else of_code & pl.col("id").is_in(list(documents))
+    through = pl.concat(pl.scan_parquet(path) for path in admitted).filter(source=source)
+    held = _liftable(rights, uses).filter(these).join(through, on=["id", "digest"], how="semi")
+    return not held.head(1).collect().is_empty()
 
 
 def check_lifts(

@@ -14,6 +14,7 @@ that lean into each other on a crooked scan are one.
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,30 +80,33 @@ def gutter(rows: Sequence[Sequence[Box]], known: Sequence[float] = ()) -> float 
 
     Args:
         rows: the boxes of the words of each line.
-        known: where other blocks were cut.
+        known: where other blocks were cut, in ascending order.
     """
-    words = sorted((box for row in rows for box in row), key=lambda box: (box.left, box.right))
+    words = sorted(
+        ((box, row) for row, boxes in enumerate(rows) for box in boxes),
+        key=lambda word: (word[0].left, word[0].right),
+    )
     if len(words) < 2:
         return None
-    least = GUTTER * sorted(box.bottom - box.top for box in words)[len(words) // 2]
-    edge = words[0].right
-    strips: list[tuple[float, float, float]] = []
-    for box in words:
+    least = GUTTER * sorted(box.bottom - box.top for box, _ in words)[len(words) // 2]
+    edge = words[0][0].right
+    strips: list[tuple[float, float, float, bool]] = []
+    before = [0] * len(rows)
+    both = 0
+    # One sweep counts for every strip what stands to its left: a hostile block has a strip a word.
+    for passed, (box, row) in enumerate(words):
         if box.left - edge > least:
-            strips.append((edge - box.left, edge, box.left))
+            # Prose: at least two lines run on across it, and neither side is short of words.
+            prose = both >= 2 and min(passed, len(words) - passed) >= PROSE * len(rows)
+            strips.append((edge - box.left, edge, box.left, prose))
+        before[row] += 1
+        both += (before[row] == 1) - (before[row] == len(rows[row]))
         edge = max(edge, box.right)
-    for _, start, end in sorted(strips):
-        if any(start <= cut <= end for cut in known) or _prose(rows, start):
+    for _, start, end, prose in sorted(strips):
+        cut = bisect.bisect_left(known, start)
+        if prose or (cut < len(known) and known[cut] <= end):
             return (start + end) / 2
     return None
-
-
-def _prose(rows: Sequence[Sequence[Box]], edge: float) -> bool:
-    """Whether words stand on both sides of an edge as they do in two columns of prose."""
-    left = [sum(box.right <= edge for box in row) for row in rows]
-    right = [len(row) - before for row, before in zip(rows, left, strict=True)]
-    both = sum(a > 0 and b > 0 for a, b in zip(left, right, strict=True))
-    return both >= 2 and min(sum(left), sum(right)) >= PROSE * len(rows)
 
 
 def side_by_side(boxes: Sequence[Box | None]) -> bool:

@@ -27,6 +27,10 @@ from hemicycle.sources.xml import Assembly
 #: Characters of one document of pages.
 TEXT_LIMIT = 64 * 2**20
 
+#: Columns of one block. Each is cut off what is left of it, so with a column a word, on a damaged page, the
+#: time would grow with their square; no print has as many.
+MOST_COLUMNS = 64
+
 #: Years from which on print has no long s.
 LONG_S_UNTIL = 1800
 
@@ -129,7 +133,7 @@ def put_together(pages: Iterable[Page], place: str, date: str | None = None) -> 
 
 def _parted(page: Page) -> Page:
     """A page on which no block runs over two columns."""
-    cuts = [cut for block in page.blocks if (cut := gutter(_rows(block))) is not None]
+    cuts = sorted(cut for block in page.blocks if (cut := gutter(_rows(block))) is not None)
     return replace(page, blocks=tuple(piece for block in page.blocks for piece in _cut(block, cuts)))
 
 
@@ -140,14 +144,16 @@ def _rows(block: Block) -> list[list[Box]]:
 
 
 def _cut(block: Block, cuts: Sequence[float]) -> Iterator[Block]:
-    """A block, or the columns that recognition read as one, from left to right."""
-    waiting = [block]  # no recursion: a damaged page may have a thousand columns
+    """A block, or the columns that recognition read as one, from left to right; once there are
+    `MOST_COLUMNS`, what is left stays as it was read."""
+    waiting, columns = [block], 1
     while waiting:
         piece = waiting.pop()
-        cut = gutter(_rows(piece), cuts)
+        cut = gutter(_rows(piece), cuts) if columns < MOST_COLUMNS else None
         if cut is None:
             yield piece
         else:
+            columns += 1
             waiting += reversed(_halves(piece, cut))
 
 
