@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hemicycle.curate import language, near
-from hemicycle.curate.boilerplate import Hashes, holding, strip
+from hemicycle.curate.boilerplate import Hashes, holding, strip_texts
 from hemicycle.curate.cleaned import moved_parts, part_points
 from hemicycle.curate.measures import COLUMNS, measure_words, measured_part
 from hemicycle.curate.ocr_quality import ocr_qualities
 from hemicycle.curate.personal import KINDS
-from hemicycle.curate.words import Bytes, Places, Words, split_words, text_buffers
+from hemicycle.curate.words import Bytes, Places, Words, split_words, text_array, text_buffers
 from hemicycle.digests import sha256_bytes
 from hemicycle.documents import SCHEMA
 
@@ -131,24 +132,19 @@ def _struct(signals: dict[str, Any]) -> pa.StructArray:
     return pa.StructArray.from_arrays(fields, names=list(NAMES))
 
 
-def _stripped(batch: pa.Table, repeated: Mapping[str, Hashes]) -> tuple[pa.Table, npt.NDArray[np.float64]]:
+def _stripped(batch: pa.Table, repeated: Mapping[str, Hashes]) -> tuple[pa.Table, Places]:
     """The texts and parts without what their source repeats, and how many passages went from each."""
-    passages = np.zeros(batch.num_rows)
+    texts, passages = batch["text"].combine_chunks(), np.zeros(batch.num_rows, np.int64)
     kinds = np.array(batch["kind"].to_pylist(), object)
-    rows: list[int] = []
-    for kind in sorted(repeated):
-        own = np.flatnonzero(kinds == kind)
-        if len(own):
-            found = holding(*text_buffers(batch["text"].take(own)), repeated[kind])
-            rows += own[found].tolist()
-    if not rows:
-        return batch.select(["text", "parts"]), passages
     flat, points, bounds = part_points(batch)
-    texts = batch["text"].to_pylist()
-    for row in rows:
-        mine = slice(bounds[row], bounds[row + 1])
-        texts[row], places, removed = strip(texts[row], points[mine].ravel(), repeated[kinds[row]])
-        points[mine] = places.reshape(-1, 2)
-        passages[row] = len(removed)
-    parts = moved_parts(flat, points, bounds)
-    return pa.table({"text": pa.array(texts, pa.large_string()), "parts": parts}), passages
+    for kind in sorted(repeated):
+        rows = np.flatnonzero(kinds == kind)
+        rows = rows[holding(*text_buffers(texts.take(rows)), repeated[kind])]
+        own = np.isin(np.arange(batch.num_rows), rows)
+        parts = np.repeat(own, np.diff(bounds))
+        edges = np.concatenate([[0], 2 * np.cumsum(np.diff(bounds)[rows])])
+        given = *text_buffers(texts.take(rows)), points[parts].ravel(), edges
+        data, offsets, places, passages[rows] = strip_texts(*given, repeated[kind])
+        texts = pc.replace_with_mask(texts, own, text_array(data, offsets))
+        points[parts] = places.reshape(-1, 2)
+    return pa.table({"text": texts, "parts": moved_parts(flat, points, bounds)}), passages

@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from hemicycle.curate.clean import clean, move
+from hemicycle.curate.clean import clean_texts
 from hemicycle.digests import sha256_json
 from hemicycle.kernels import kernel, scan
 
@@ -149,29 +149,32 @@ def holding(data: Bytes, offsets: Places, hashes: Hashes) -> npt.NDArray[np.intp
     return np.unique(np.searchsorted(bounds, hit, side="right"))
 
 
-def strip(text: str, points: Places, hashes: Hashes) -> tuple[str, Places, list[int]]:
-    """Remove from a clean text the passages of these hashes (sorted); `points` move with their characters.
+def strip_texts(
+    data: Bytes, offsets: Places, points: Places, bounds: Places, hashes: Hashes
+) -> tuple[Bytes, Places, Places, Places]:
+    """Remove from n clean texts the passages of these hashes (sorted); what is left is clean again.
 
-    Returns text, points and the hashes of what was removed, in the order of the text. What is left is clean
-    again.
+    Texts and `points`, which move with their characters, come and go as in `clean.clean_texts`. Returns also
+    how many passages went from each text.
     """
-    data = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
-    _, starts, ends, found, _ = _passages(data, np.array([0, len(data)]))
+    first, starts, ends, found, _ = _passages(data, offsets)
     hit = np.flatnonzero(_among(found, hashes))
-    if not len(hit):
-        return text, points, []
-    removed = np.zeros(len(data) + 1, bool)
-    for i in hit:
-        # With its line end, or a paragraph would be cut in two where a line of it went.
-        removed[starts[i] : ends[i] + 1] = True
-    # From bytes to characters: a character's first byte stands for it.
-    gone = removed[:-1][(data & 0xC0) != 0x80]
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], gone, [False]])))
-    begins, stops = edges[::2], edges[1::2]
-    points = move(points, begins, stops, np.zeros_like(begins))
-    left = "".join(text[a:b] for a, b in zip([0, *stops], [*begins, len(text)], strict=True))
-    cleaned = clean(left, points)
-    return cleaned.text, cleaned.offsets, found[hit].tolist()
+    whose = np.searchsorted(first, hit, side="right")
+    stays = np.ones(offsets[-1], bool)
+    # With its line end, or a paragraph would be cut in two where a line of it went.
+    for start, end in zip(starts[hit], np.minimum(ends[hit] + 1, offsets[whose + 1]), strict=True):
+        stays[start:end] = False
+    if len(points):
+        # A character's first byte stands for it: as many come before a place as stay before it.
+        begins = (data[: offsets[-1]] & 0xC0) != 0x80
+        place = np.flatnonzero(np.append(begins, True))
+        before = np.concatenate([[0], np.cumsum(begins & stays)])
+        text = np.repeat(np.arange(len(offsets) - 1), np.diff(bounds))
+        opening = np.searchsorted(place, offsets[:-1])
+        points = before[place[opening[text] + points]] - before[offsets[text]]
+    left = np.concatenate([[0], np.cumsum(stays)])[offsets]
+    cleaned = clean_texts(data[: offsets[-1]][stays], left, points, bounds)
+    return *cleaned, np.bincount(whose, minlength=len(offsets) - 1)
 
 
 def normal(passage: str) -> str:

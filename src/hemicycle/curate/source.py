@@ -105,7 +105,8 @@ def annotate_source(
         # How many, and never which: a statement cannot be taken back.
         "personal": dict(sorted(personal.items())),
         "boilerplate_passages": pq.read_metadata(repeated).num_rows,
-        "language_model": model_provenance(),
+        # Of whoever used it; here it would be read for nothing else.
+        "language_model": counted[0]["language_model"] if counted else model_provenance(),
     }
 
 
@@ -136,7 +137,7 @@ def annotate_shard(cleaned: str, repeated: str, out: str) -> dict[str, Any]:
                 writer.write_table(made, row_group_size=made.num_rows)
                 rows += made.num_rows
                 personal.update(_masked(made))
-    return {"documents": rows, "personal": +personal}
+    return {"documents": rows, "personal": +personal, "language_model": model_provenance()}
 
 
 def _masked(table: pa.Table) -> dict[str, int]:
