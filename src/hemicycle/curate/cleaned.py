@@ -64,7 +64,7 @@ def clean_shard(
     tables = {kind: np.zeros(PLACES, np.uint32) for kind in kinds}
     counted = dict.fromkeys(kinds, 0)
     masking = _masking(tuple(also), names_model)
-    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
     with pa.ipc.new_file(f"{out}.arrow", CLEANED, options=options) as file:
         for table in admitted_rows(documents, cleared, groups):
             made = _cleaned(table, pa.array(first[table["row"].to_numpy()]), masking)

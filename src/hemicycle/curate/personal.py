@@ -273,10 +273,13 @@ def mask_texts(
     # Ends: marks are never looked into again, so that each pass has fewer other characters before it.
     while rows:
         known, changed = changed, {}
+        again: list[int] = []
         for i, begins in _hinted(left, places, hints):
             row = rows[i]
             text = known[row] if row in known else decoded(left[places[i] : places[i + 1]])
-            if found := _find(text, rules[kinds[row]], begins):
+            found, unsettled = _find(text, rules[kinds[row]], begins)
+            if found:
+                again += [row] if unsettled else []
                 mine = slice(bounds[row], bounds[row + 1])
                 marks = [(start, end, rule.mark) for start, end, rule in found]
                 changed[row], points[mine] = replace(text, points[mine], marks)
@@ -285,8 +288,9 @@ def mask_texts(
                         counts[what] = np.zeros(len(kinds), np.int64)
                     counts[what][row] += number
         masked |= changed
-        rows = list(changed)
-        left, places = put(data[:0], np.zeros(len(rows) + 1, np.int64), dict(enumerate(changed.values())))
+        rows = again
+        texts = {i: changed[row] for i, row in enumerate(rows)}
+        left, places = put(data[:0], np.zeros(len(rows) + 1, np.int64), texts)
     return *put(data, offsets, dict(sorted(masked.items()))), points, counts
 
 
@@ -354,12 +358,15 @@ def _plain(text: str) -> str:
     return text
 
 
-def _find(text: str, rules: Sequence[Rule], begins: Mapping[str, list[int]]) -> list[tuple[int, int, Rule]]:
-    """What is to be masked: start, end and rule, in order of place. `begins`: places where a hint may be."""
+def _find(
+    text: str, rules: Sequence[Rule], begins: Mapping[str, list[int]]
+) -> tuple[list[tuple[int, int, Rule]], bool]:
+    """What is to be masked: start, end and rule, in order of place; and whether a shorter text might have
+    more, for some rule that was tried looks at what stands around. `begins`: places where a hint may be."""
     plain, hints = _plain(text), tables().hints
     windows = {name: list(_windows(plain, hints[name], begins[name])) for name in begins if name != _MARK}
     if not any(windows.values()):
-        return []
+        return [], False
     claimed = bytearray(len(plain))
     if marks := begins.get(_MARK):
         for start, end in (window for some in windows.values() for window in some):
@@ -382,7 +389,8 @@ def _find(text: str, rules: Sequence[Rule], begins: Mapping[str, list[int]]) -> 
                     _claim(claimed, start, end)
                     if rule.does != "keep":
                         found.append((start, end, rule))
-    return sorted(found, key=lambda at: at[0])
+    unsettled = any(windows.get(rule.hint) for rule in rules if rule.asks or rule.bars)
+    return sorted(found, key=lambda at: at[0]), unsettled
 
 
 def _claim_marks(text: str, places: Sequence[int], at: int, last: int, claimed: bytearray) -> None:
