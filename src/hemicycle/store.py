@@ -60,7 +60,12 @@ def artefact_digest(files: list[FileDigest]) -> str:
 
 def sync_folder(folder: Path) -> None:
     """Flush the entries of one folder to disk, so that a rename inside it survives a power cut."""
-    fd = os.open(folder, os.O_RDONLY)
+    sync_file(folder)
+
+
+def sync_file(path: Path) -> None:
+    """Flush what was written of a file to disk."""
+    fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
     finally:
@@ -87,11 +92,7 @@ def write_aside(path: Path, data: bytes, *, private: bool = False) -> None:
 
 def sync_tree(folder: Path) -> None:
     for path in list_files(folder):
-        fd = os.open(folder / path, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        sync_file(folder / path)
     for root, _, _ in os.walk(folder):
         sync_folder(Path(root))
 

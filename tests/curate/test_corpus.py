@@ -11,6 +11,7 @@ import pytest
 
 from hemicycle.curate import annotate_source, make_corpus
 from hemicycle.curate.annotate import NAMES
+from hemicycle.curate.language_model import model_provenance
 from hemicycle.curate.rules import load_sets
 from hemicycle.digests import sha256_text
 from hemicycle.documents import Document, Part, corpus_shards, parquet_writer, read_batches, write_documents
@@ -284,16 +285,31 @@ def test_a_text_that_is_not_that_of_its_digest_is_not_annotated(tmp_path):
         annotate_source(path, folder / "cleared.parquet", tmp_path, tmp_path / "work")
 
 
+def test_workers_with_different_models_of_languages_make_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("hemicycle.curate.source.SHARD_BYTES", (2_000, 2_000))
+    monkeypatch.setattr("hemicycle.documents.ROWS_A_GROUP", 5)
+    true = model_provenance()
+    versions = iter(range(100))
+    monkeypatch.setattr(
+        "hemicycle.curate.source.model_provenance", lambda: true | {"version": str(next(versions))}
+    )
+    with pytest.raises(IntegrityError, match=r"different models of languages: py3langid 0 .*py3langid 1 "):
+        annotated(tmp_path, {"a": documents(20)})
+
+
 def test_a_text_too_long_for_one_document_is_set_aside_unread(tmp_path, monkeypatch):
     monkeypatch.setattr("hemicycle.documents.CHARACTERS_A_GROUP", 700)
     monkeypatch.setattr("hemicycle.curate.admitted.LONGEST", 5_000)
     monkeypatch.setattr("hemicycle.curate.corpus.LONGEST", 5_000)
     endless = "a  b\n\n\n\n" * 1_000
-    items = [*documents(2), Document("long", endless, language="fr"), *documents(2, start=5)]
+    title = "Écrire à jean.dupont@wanadoo.fr"
+    long = Document("long", endless, title=title, parts=(Part(0, 4, title=title),), language="fr")
+    items = [*documents(2), long, *documents(2, start=5)]
     out, _ = build(tmp_path, {"a": items})
     (row,) = rows(out, "dropped", "a")
     assert (row["why"], row["text"], row["clean_digest"]) == (["too-long"], None, sha256_text(endless))
     assert 8_000 <= row["signals"]["characters"] < 8_100
+    assert "wanadoo" not in str(row)
     assert [r["id"] for r in rows(out, "kept", "a")] == ["a:0", "a:1", "a:5", "a:6"]
 
 

@@ -329,3 +329,32 @@ def test_ray_gives_what_processes_give(local, tmp_path):
     assert run(OnRay(2), "double", other) == run(local, "double", tmp_path)
     with pytest.raises(InputError, match="1 is odd"):
         run(OnRay(2), "refuse_odd", other)
+
+
+def written(tmp_path, count=2):
+    outputs = [str(tmp_path / f"out-{n}") for n in range(count)]
+    return [Task(f"part-{n}", {"out": out}, HEAVY, (out,)) for n, out in enumerate(outputs)]
+
+
+@pytest.mark.parametrize("left", ["half a file", None])
+def test_a_task_whose_output_is_gone_is_not_done_though_its_second_attempt_fails(tmp_path, left):
+    """The old result must not vouch for what the failed attempt leaves."""
+    parts, folder = written(tmp_path), tmp_path / "results"
+    Local(1).map(f"{WORK}:write", parts, folder, what="test")
+    Path(parts[1].outputs[0]).unlink()
+    (tmp_path / "fails").write_text(left or "")
+    for _ in range(2):
+        with pytest.raises(HemicycleError, match="the task part-1 could not go on: No space left"):
+            Local(1).map(f"{WORK}:write", parts, folder, what="test")
+    (tmp_path / "fails").unlink()
+    assert len(Local(1).map(f"{WORK}:write", parts, folder, what="test")) == 2
+    assert [Path(part.outputs[0]).read_text() for part in parts] == ["whole", "whole"]
+
+
+def test_a_job_array_vouches_for_what_its_elements_write(tmp_path, scheduler):
+    parts, folder = written(tmp_path), tmp_path / "results"
+    assert len(scheduler.map(f"{WORK}:write", parts, folder, what="test")) == 2
+    Path(parts[1].outputs[0]).unlink()
+    (tmp_path / "fails").touch()
+    with pytest.raises(HemicycleError, match="No space left"):
+        scheduler.map(f"{WORK}:write", parts, folder, what="test")

@@ -1,7 +1,7 @@
 """Boilerplate: lines and paragraphs that a source repeats from document to document.
 
 Menus, notices and running heads are not a document's own text, and only the source as a whole shows it. So
-a source is read twice before anything is removed, in memory that does not grow with it: `count_lines` adds
+it is gone through twice before anything is removed, in memory that does not grow with it: `count_lines` adds
 up documents in a table of fixed size, where several passages may share a place and none counts too little;
 `recount` then counts exactly, by themselves, the few passages whose place reached the bounds. Both sums are
 the same in whatever batches and order the documents come. `boilerplate_lines` applies the bounds, which are

@@ -1,8 +1,8 @@
 """The first pass over a source: texts held against their digests, cleaned and masked, once for all after it.
 
-What a source repeats shows only in the source as a whole, so its texts are read twice before a measure is
-taken. Cleaning costs more than reading, so what it made is kept in the stage's scratch folder, an Arrow file
-a shard and a record batch a row group, and the passes after this one read that.
+What a source repeats shows only in the source as a whole, so its texts are gone through twice before a
+measure is taken. Cleaning costs more than reading, so what it made is kept in the stage's scratch folder, an
+Arrow file a shard and a record batch a row group, and the passes after this one read that.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from hemicycle.curate.words import text_array, text_buffers
 from hemicycle.documents import PART, SCHEMA
 
 #: A document whose characters are clean and whose personal data is masked, and how much of each kind was.
-#: `counts`: whether it is the first of its text, by which what the source repeats is counted. `bytes`: of a
+#: `first`: whether it is the first of its text; only these tell what the source repeats. `bytes`: of a
 #: text too long to be a document, which has none here.
 CLEANED = pa.schema(
     [
@@ -33,7 +33,7 @@ CLEANED = pa.schema(
         pa.field("rank", pa.int8()),
         pa.field("right", pa.string()),
         pa.field("personal", pa.struct([(kind, pa.int32()) for kind in KINDS])),
-        pa.field("counts", pa.bool_()),
+        pa.field("first", pa.bool_()),
         pa.field("bytes", pa.int64()),
     ]
 )
@@ -74,7 +74,7 @@ def clean_shard(
                 count_lines(*text_buffers(texts), tables[kind])
             file.write_table(made.combine_chunks())
     for kind, counts in tables.items():
-        # Of one shard nearly all of the table is empty.
+        # Of a shard of ordinary size nearly all of the table is empty.
         places = np.flatnonzero(counts)
         np.save(f"{out}.{kind}.npy", np.stack([places.astype(np.uint32), counts[places]]))
     return {"documents": counted}
@@ -89,7 +89,7 @@ def read_cleaned(path: Path) -> Iterator[pa.Table]:
 
 def countable(table: pa.Table, kind: str) -> pa.ChunkedArray:
     """The texts of a kind in which passages are counted."""
-    return table["text"].filter(pc.and_(pc.equal(table["kind"], kind), table["counts"]))
+    return table["text"].filter(pc.and_(pc.equal(table["kind"], kind), table["first"]))
 
 
 #: As `personal.mask_texts`.
@@ -120,13 +120,14 @@ def _masking(also: tuple[str, ...], names_model: str | None) -> Masking:
 
 def _cleaned(table: pa.Table, first: pa.Array, masking: Masking) -> pa.Table:
     """Rows of `admitted_rows` as rows of `CLEANED`."""
-    made: dict[str, Any] = {"counts": first}
+    titles = _titles(table["title"].to_pylist(), table["kind"].to_pylist(), masking)
+    made: dict[str, Any] = {"title": titles, "first": first}
     if "bytes" in table.column_names:
-        made["counts"] = pa.array([False] * table.num_rows, pa.bool_())
+        made |= {"parts": pa.nulls(table.num_rows, table.schema.field("parts").type)}
+        made |= {"first": pa.array([False] * table.num_rows, pa.bool_())}
     else:
         texts, parts, masked = _texts(table, masking)
         made |= {"text": texts, "parts": parts, "personal": masked}
-        made["title"] = _titles(table["title"].to_pylist(), table["kind"].to_pylist(), masking)
     columns = []
     for field in CLEANED:
         if field.name in made:

@@ -6,7 +6,8 @@ The rules are those of `boilerplate`; here is only how its counts travel between
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from hemicycle.curate.cleaned import countable, read_cleaned
 from hemicycle.curate.words import text_buffers
 from hemicycle.engines import Engine, Task
 from hemicycle.progress import Progress
+from hemicycle.store import write_aside
 
 _TABLE = {"kind": pl.String, **SCHEMA}
 
@@ -40,15 +42,31 @@ def kinds_counted(documents: Path) -> list[str]:
     return [kind for kind, b in bounds_by_kind().items() if counts.get(kind, 0) >= b.documents]
 
 
-def first_of_each(documents: Path, cleared: Path) -> npt.NDArray[np.bool_]:
-    """Which rows are the first admitted one of their text: ten copies of a text repeat nothing but it."""
-    digests = pq.read_table(documents, columns=["digest"])["digest"].to_numpy()
-    short = np.array([int(digest[:16], 16) for digest in digests], np.uint64)
+def first_of_each(documents: Path, cleared: Path, kinds: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Which rows are the first admitted one of their text: ten copies of a text repeat nothing but it. None
+    is where no kind is counted."""
+    with pq.ParquetFile(documents) as file:
+        firsts = np.zeros(file.metadata.num_rows, bool)
+        if not kinds:
+            return firsts
+        # 64 bits for each text, a row group at a time: the digests themselves take many times that.
+        short = np.concatenate([_short(file, group) for group in range(file.num_row_groups)])
     admitted = np.flatnonzero(pq.read_table(cleared, columns=["admitted"])["admitted"].to_numpy())
     _, at = np.unique(short[admitted], return_index=True)
-    firsts = np.zeros(len(short), bool)
     firsts[admitted[at]] = True
     return firsts
+
+
+def _short(file: pq.ParquetFile, group: int) -> npt.NDArray[np.uint64]:
+    digests = file.read_row_group(group, columns=["digest"])["digest"].to_pylist()
+    return np.array([int(digest[:16], 16) for digest in digests], np.uint64)
+
+
+def array_file(array: npt.NDArray[Any]) -> bytes:
+    """The bytes of a NumPy file."""
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
 
 
 def find_repeated(
@@ -74,12 +92,15 @@ def find_repeated(
             places, counts = np.load(f"{shard.arguments['out']}.{kind}.npy")
             total[places] += counts
         totals[kind] = str(scratch / f"total-{kind}.npy")
-        np.save(totals[kind], total)
+        # Aside: a job that was left behind may still be reading.
+        write_aside(Path(totals[kind]), array_file(total))
     if numbers:
-        arguments = [
-            {"cleaned": shard.arguments["out"], "totals": totals, "numbers": numbers} for shard in shards
+        given = {"totals": totals, "numbers": numbers}
+        arguments = [{"cleaned": shard.arguments["out"], **given} for shard in shards]
+        tasks = [
+            Task(s.name, more, s.weight, tuple(_recounted(more["cleaned"], numbers).values()))
+            for s, more in zip(shards, arguments, strict=True)
         ]
-        tasks = [Task(s.name, given, s.weight) for s, given in zip(shards, arguments, strict=True)]
         recounted = engine.map(
             "hemicycle.curate.repeated:recount_shard",
             tasks,
@@ -92,8 +113,15 @@ def find_repeated(
                 exact = merge([pl.read_parquet(shard["tables"][kind]) for shard in recounted])
                 found = boilerplate_lines(exact, numbers[kind], bounds).passages
                 tables.append(found.with_columns(pl.lit(kind).alias("kind")).select(list(_TABLE)))
-    pl.concat(tables).write_parquet(out)
+    repeated = io.BytesIO()
+    pl.concat(tables).write_parquet(repeated)
+    write_aside(out, repeated.getvalue())
     return out
+
+
+def _recounted(cleaned: str, kinds: Iterable[str]) -> dict[str, str]:
+    """Kind → the file in which a shard's passages are counted exactly."""
+    return {kind: f"{cleaned}.{kind}.parquet" for kind in kinds}
 
 
 def repeated_passages(path: Path) -> Mapping[str, Hashes]:
@@ -110,7 +138,7 @@ def recount_shard(cleaned: str, totals: Mapping[str, str], numbers: Mapping[str,
         for kind in totals:
             texts = text_buffers(countable(table, kind))
             found[kind].append(recount(*texts, counts[kind], bounds_by_kind()[kind]))
-    tables = {kind: f"{cleaned}.{kind}.parquet" for kind in totals}
+    tables = _recounted(cleaned, totals)
     for kind, parts in found.items():
         merge(parts).write_parquet(tables[kind])
     return {"tables": tables}

@@ -25,13 +25,21 @@ from hemicycle.curate.boilerplate import Hashes
 from hemicycle.curate.cleaned import read_cleaned
 from hemicycle.curate.language_model import model_provenance
 from hemicycle.curate.personal import KINDS
-from hemicycle.curate.repeated import find_repeated, first_of_each, kinds_counted, repeated_passages
+from hemicycle.curate.repeated import (
+    array_file,
+    find_repeated,
+    first_of_each,
+    kinds_counted,
+    repeated_passages,
+)
 from hemicycle.documents import parquet_writer
 from hemicycle.engines import Engine, Local, Task, move_outputs
+from hemicycle.errors import IntegrityError
 from hemicycle.progress import QUIET, Progress
+from hemicycle.store import write_aside
 
-#: Shards in which a source is cut: enough for the cores of a few machines, and few files. Each has so many
-#: bytes of text at least and at most, unless one row group is longer.
+#: Shards in which a source is cut, about: enough for the cores of a few machines, and few files. Each has so
+#: many bytes of text at least and at most, unless one row group is longer.
 SHARDS, SHARD_BYTES = 64, (4_000_000, 256_000_000)
 #: Bytes of text annotated at once. It bounds the memory and does not show in the result.
 BATCH_BYTES = 2_000_000
@@ -64,7 +72,7 @@ def annotate_source(
     made = scratch / "shards"
     made.mkdir(parents=True, exist_ok=True)
     firsts, kinds = scratch / "firsts.npy", kinds_counted(documents)
-    np.save(firsts, first_of_each(documents, cleared))
+    write_aside(firsts, array_file(first_of_each(documents, cleared, kinds)))
     read: dict[str, Any] = {
         "documents": str(documents),
         "cleared": str(cleared),
@@ -105,9 +113,21 @@ def annotate_source(
         # How many, and never which: a statement cannot be taken back.
         "personal": dict(sorted(personal.items())),
         "boilerplate_passages": pq.read_metadata(repeated).num_rows,
-        # Of whoever used it; here it would be read for nothing else.
-        "language_model": counted[0]["language_model"] if counted else model_provenance(),
+        "language_model": _one_model([figures["language_model"] for figures in counted]),
     }
+
+
+def _one_model(used: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The model of languages that all workers used; on a cluster one may have another installation."""
+    if any(model != used[0] for model in used):
+        versions = sorted(
+            {f"{model['package']} {model['version']} ({model['sha256'][:12]})" for model in used}
+        )
+        raise IntegrityError(
+            f"the machines used different models of languages: {', '.join(versions)}",
+            remedy="Install the same version on all, and run again.",
+        )
+    return used[0] if used else model_provenance()
 
 
 def _shards(documents: Path) -> Iterator[tuple[list[int], int]]:

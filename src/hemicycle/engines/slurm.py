@@ -62,7 +62,9 @@ class Slurm:
 
     def _submit(self, function: str, tasks: list[Task], folder: Path, what: str) -> Path:
         """Submit an array; the file that holds its number."""
-        lines = [json.dumps([function, t.name, dict(t.arguments)], ensure_ascii=False) for t in tasks]
+        lines = [
+            json.dumps([function, t.name, dict(t.arguments), t.outputs], ensure_ascii=False) for t in tasks
+        ]
         # Named by what it lists: an array that is still in the queue keeps its own.
         listing = folder / f"array-{sha256_json(lines)[:12]}.jsonl"
         script, mark = listing.with_suffix(".sbatch"), listing.with_suffix(".job")
@@ -229,8 +231,9 @@ def main() -> None:
     """One element of an array: ``python -m hemicycle.engines.slurm TASKS FOLDER NUMBER``."""
     listing, folder, number = sys.argv[1:4]
     with open(listing, encoding="utf-8") as lines:
-        function, name, arguments = json.loads(next(line for n, line in enumerate(lines) if n == int(number)))
-    run_task(function, Task(name, arguments), Path(folder))
+        line = next(line for n, line in enumerate(lines) if n == int(number))
+    function, name, arguments, outputs = json.loads(line)
+    run_task(function, Task(name, arguments, outputs=tuple(outputs)), Path(folder))
 
 
 if __name__ == "__main__":

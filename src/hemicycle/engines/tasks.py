@@ -21,7 +21,7 @@ from hemicycle import errors
 from hemicycle.digests import sha256_json
 from hemicycle.errors import HemicycleError
 from hemicycle.progress import Bar, Progress
-from hemicycle.store import write_aside
+from hemicycle.store import sync_file, write_aside
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,12 @@ def result_path(function: str, task: Task, folder: Path) -> Path:
 
 def pending(function: str, tasks: Sequence[Task], folder: Path) -> list[Task]:
     """The tasks that are not done: a result counts only while all that the task wrote is there."""
-    return [
-        task
-        for task in tasks
-        if not result_path(function, task, folder).exists() or not all(Path(o).exists() for o in task.outputs)
-    ]
+    return [task for task in tasks if not _done(function, task, folder)]
+
+
+def _done(function: str, task: Task, folder: Path) -> bool:
+    written = [result_path(function, task, folder), *map(Path, task.outputs)]
+    return all(path.exists() for path in written)
 
 
 @contextmanager
@@ -97,9 +98,13 @@ def run_task(function: str, task: Task, folder: Path) -> None:
     """Run one task and write its result; an error is written in its stead, beside it."""
     path = result_path(function, task, folder)
     failure = path.with_suffix(".error")
-    failure.unlink(missing_ok=True)
+    # A result whose outputs are gone is none, and must not stand for what this attempt may leave.
+    for old in (path, failure):
+        old.unlink(missing_ok=True)
     try:
         figures = _named(function)(**task.arguments)
+        for output in map(Path, task.outputs):
+            sync_file(output)
         write_aside(path, json.dumps(figures, ensure_ascii=False).encode("utf-8"))
     except Exception as error:
         said = (
@@ -134,7 +139,7 @@ def results(function: str, tasks: Sequence[Task], folder: Path) -> list[dict[str
     found = []
     for task in tasks:
         path = result_path(function, task, folder)
-        if not path.exists():
+        if not _done(function, task, folder):
             raise _failure(path.with_suffix(".error"), task)
         found.append(json.loads(path.read_bytes()))
     return found
