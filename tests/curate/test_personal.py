@@ -345,6 +345,29 @@ def test_hostile_text_takes_time_in_proportion_to_its_length(text):
     assert time.process_time() - begin < 20
 
 
+def test_what_is_told_apart_is_not_read_again_from_the_beginning_of_a_text(monkeypatch):
+    read = 0
+
+    class Claimed(bytearray):
+        def find(self, sign, start, end):
+            nonlocal read
+            at = super().find(sign, start, end)
+            read += (at if at >= 0 else end) - start
+            return at
+
+        def rfind(self, sign, start, end):
+            nonlocal read
+            at = super().rfind(sign, start, end)
+            read += end - max(at, start)
+            return at
+
+    monkeypatch.setattr(personal, "bytearray", Claimed, raising=False)
+    for text in ("12 02 345 12 34 x " * 3_000, "SIRET 552 081 317 66522, 06 12 43 56 78 " * 1_000):
+        read = 0
+        masked(text, "web")
+        assert 0 < read < 200 * len(text)
+
+
 def test_no_value_is_in_what_is_said_of_a_text():
     _, _, counts = mask("a.b@orange.fr et 06 12 43 56 78", NOWHERE, "web")
     assert set(counts) <= set(KINDS)

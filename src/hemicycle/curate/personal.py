@@ -65,6 +65,7 @@ class Rule:
         does: ``mask``, ``keep`` or ``ask`` (mask where the caller asks for this kind).
         asks: what must stand shortly before.
         bars: what may not end right before, and may not begin right after.
+        tried_with: what is the same for all rules that one look rules out: hint, and name of what they ask.
         mark: what is written instead.
     """
 
@@ -72,7 +73,7 @@ class Rule:
     country: str
     does: str
     hint: str
-    group: tuple[str, str]
+    tried_with: tuple[str, str]
     pattern: re.Pattern[str]
     validator: Validator
     asks: re.Pattern[str] | None
@@ -124,11 +125,11 @@ class Policy:
 class Tables:
     """Rules in the order in which they are tried, hints and policies by name, and any mark.
 
-    `anyone`: by hint and what they ask, what any of several rules finds, and what must stand not far away.
+    `any_of`: by hint and what they ask, what any of several rules finds, and what must stand not far away.
     """
 
     rules: tuple[Rule, ...]
-    anyone: dict[tuple[str, str], tuple[re.Pattern[str], re.Pattern[str]]]
+    any_of: dict[tuple[str, str], tuple[re.Pattern[str], re.Pattern[str]]]
     hints: dict[str, Hint]
     beginnings: Beginnings
     policies: dict[str | None, Policy]
@@ -150,7 +151,7 @@ def tables() -> Tables:
     for line in lines:
         together[line["hint"], line["asks"]].append(line["pattern"])
     # Where a word ends is not asked: to a rule the text ends where its match begins.
-    anyone = {
+    any_of = {
         (hint, ask): (
             _edged("|".join(some)),
             re.compile(words["asks"].get(ask, "").replace(r"\b", ""), re.I),
@@ -164,7 +165,7 @@ def tables() -> Tables:
             country=line["country"],
             does=line["does"],
             hint=line["hint"],
-            group=(line["hint"], line["asks"]),
+            tried_with=(line["hint"], line["asks"]),
             pattern=_edged(line["pattern"]),
             validator=VALIDATORS[line["validator"]],
             asks=asks[line["asks"]] if line["asks"] else None,
@@ -187,7 +188,7 @@ def tables() -> Tables:
     begins = {name: hint.begins for name, hint in hints.items()}
     begins[_MARK] = tuple(re.compile(f"[{re.escape(''.join(some))}]") for some in zip(*marks, strict=False))
     mark = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, marks))})(?!\w)")
-    return Tables(rules, anyone, hints, _beginnings(begins), policies, mark)
+    return Tables(rules, any_of, hints, _beginnings(begins), policies, mark)
 
 
 def _edged(pattern: str) -> re.Pattern[str]:
@@ -378,12 +379,12 @@ def _find(
             for at, last in windows[group[0]]
             if pattern.search(plain, at, last) and asks.search(plain, max(0, at - _ANNOUNCED), last)
         ]
-        for group, (pattern, asks) in tables().anyone.items()
+        for group, (pattern, asks) in tables().any_of.items()
         if group[0] in windows
     }
     found = []
     for rule in rules:
-        for at, last in live[rule.group] if rule.group in live else windows.get(rule.hint, ()):
+        for at, last in live[rule.tried_with] if rule.tried_with in live else windows.get(rule.hint, ()):
             if match := rule.pattern.search(plain, at, last):
                 for start, end in _matches(plain, rule, match, last, claimed):
                     _claim(claimed, start, end)
@@ -462,7 +463,8 @@ def _allowed_before(text: str, rule: Rule, start: int, claimed: bytearray) -> bo
         return False
     if rule.bars:
         # A number right after another that is already told apart is not the rest of it.
-        since = max(0, start - _BARRED, claimed.rfind(1, 0, start) + 1)
+        low = max(0, start - _BARRED)
+        since = max(low, claimed.rfind(1, low, start) + 1)
         return not rule.bars[0].search(text[since:start])
     return True
 
