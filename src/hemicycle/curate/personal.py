@@ -51,6 +51,10 @@ _ANNOUNCED, _BARRED = 60, 24
 #: Characters; a test holds every mark to it.
 _LONGEST_MARK = 40
 
+#: Places where a hint may be are written down for a text that has at most so many (`_FEW`, and one in
+#: `_SPARSE` bytes): of a table of figures each digit may begin one, and a number for each is memory.
+_SPARSE, _FEW = 16, 64
+
 #: Marks are looked for as hints are.
 _MARK = "mark"
 
@@ -297,28 +301,27 @@ def mask_texts(
 
 def _hinted(
     data: Bytes, offsets: Places, hints: Collection[str]
-) -> Iterator[tuple[int, dict[str, list[int]]]]:
-    """Texts in which a hint can be, in order, and in which places (characters) each can begin."""
+) -> Iterator[tuple[int, dict[str, list[int] | None]]]:
+    """Texts in which a hint can be, in order, and in which places (characters) each can begin; None: in so
+    many that a pattern finds it as well. Lists are made for one text at a time."""
     known = tables().beginnings
     first, last = (np.uint64(sum(bits[name] for name in hints)) for bits in (known.first, known.last))
-    room = 1024 + len(data) // 64
-    while True:
-        texts, ends, bits = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.uint64)
-        count = _seek(data, offsets, known.takes, first, last, texts, ends, bits)
-        if count <= room:
-            break
-        room = count
+    room = len(data) // _SPARSE + _FEW * (len(offsets) - 1)
+    texts, ends, bits = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.uint64)
+    count = _seek(data, offsets, known.takes, first, last, texts, ends, bits)
     texts, ends, bits = texts[:count], ends[:count], bits[:count]
-    places: dict[int, dict[str, list[int]]] = {}
+    places: dict[int, dict[str, Places | None]] = {}
     for name in hints:
         mine = (bits & np.uint64(known.last[name])) != 0
-        begins = (ends[mine] - known.length[name]).tolist()
+        stops = ends[mine]
         whose, firsts = np.unique(texts[mine], return_index=True)
         for text, (start, stop) in zip(
-            whose.tolist(), itertools.pairwise([*firsts.tolist(), len(begins)]), strict=True
+            whose.tolist(), itertools.pairwise([*firsts.tolist(), len(stops)]), strict=True
         ):
-            places.setdefault(text, {})[name] = begins[start:stop]
-    yield from sorted(places.items())
+            everywhere = stops[start] == 0
+            places.setdefault(text, {})[name] = None if everywhere else stops[start:stop] - known.length[name]
+    for text, found in sorted(places.items()):
+        yield text, {name: None if some is None else some.tolist() for name, some in found.items()}
 
 
 @kernel
@@ -334,11 +337,14 @@ def _seek(
 ) -> int:
     """Write where the beginning of a hint ends: the text, the characters read of it, and whose bits.
 
-    Returns how many there are; what has no room is not written.
+    Of a text that has more than its share of them only one is written, with all their bits: as if 0
+    characters had been read. Returns how many were written.
     """
     count = 0
     for text in range(len(offsets) - 1):
         state, read = np.uint64(0), 0
+        begin, seen = count, np.uint64(0)
+        share = (offsets[text + 1] - offsets[text]) // _SPARSE + _FEW
         for at in range(offsets[text], offsets[text + 1]):
             byte = data[at]
             if byte & 0xC0 == 0x80:
@@ -347,9 +353,15 @@ def _seek(
             state = (state << np.uint64(1) | first) & takes[byte]
             read += 1
             if state & last:
-                if count < len(texts):
+                seen |= state & last
+                if count - begin < share:
                     texts[count], ends[count], bits[count] = text, read, state & last
-                count += 1
+                    count += 1
+                else:
+                    share = 0
+        if share == 0:
+            texts[begin], ends[begin], bits[begin] = text, 0, seen
+            count = begin + 1
     return count
 
 
@@ -360,7 +372,7 @@ def _plain(text: str) -> str:
 
 
 def _find(
-    text: str, rules: Sequence[Rule], begins: Mapping[str, list[int]]
+    text: str, rules: Sequence[Rule], begins: Mapping[str, list[int] | None]
 ) -> tuple[list[tuple[int, int, Rule]], bool]:
     """What is to be masked: start, end and rule, in order of place; and whether a shorter text might have
     more, for some rule that was tried looks at what stands around. `begins`: places where a hint may be."""
@@ -369,9 +381,9 @@ def _find(
     if not any(windows.values()):
         return [], False
     claimed = bytearray(len(plain))
-    if marks := begins.get(_MARK):
+    if _MARK in begins:
         for start, end in (window for some in windows.values() for window in some):
-            _claim_marks(plain, marks, max(0, start - _LONGEST_MARK), end + _LONGEST_MARK, claimed)
+            _claim_marks(plain, begins[_MARK], max(0, start - _LONGEST_MARK), end + _LONGEST_MARK, claimed)
     # Most windows have nothing for anyone, and one look tells it for many rules.
     live = {
         group: [
@@ -394,28 +406,37 @@ def _find(
     return sorted(found, key=lambda at: at[0]), unsettled
 
 
-def _claim_marks(text: str, places: Sequence[int], at: int, last: int, claimed: bytearray) -> None:
-    """Claim the marks in a stretch; `places`: where one may begin, rising."""
-    for place in places[bisect_left(places, at) : bisect_left(places, last)]:
-        if place >= at and (match := tables().marks.match(text, place, last)):
-            at = match.end()
-            _claim(claimed, place, at)
+def _claim_marks(text: str, places: Sequence[int] | None, at: int, last: int, claimed: bytearray) -> None:
+    """Claim the marks in a stretch; `places`: where one may begin, rising; None: anywhere."""
+    if places is not None:
+        places = places[bisect_left(places, at) : bisect_left(places, last)]
+    for match in _all(tables().marks, text, places, at, last):
+        _claim(claimed, *match.span())
 
 
-def _windows(text: str, hint: Hint, places: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Stretches around what the hint finds in these places, in order, none touching the next."""
-    start, end, at = 0, -1, 0
+def _all(
+    pattern: re.Pattern[str], text: str, places: Sequence[int] | None, at: int, last: int
+) -> Iterator[re.Match[str]]:
+    """What the pattern finds in a stretch, in order, none over another; in these places, if given."""
+    if places is None:
+        yield from pattern.finditer(text, at, last)
+        return
     for place in places:
-        match = hint.pattern.match(text, place) if place >= at else None
-        if not match:
-            continue
-        at = match.end()
+        if place >= at and (match := pattern.match(text, place, last)):
+            at = match.end()
+            yield match
+
+
+def _windows(text: str, hint: Hint, places: Sequence[int] | None) -> Iterator[tuple[int, int]]:
+    """Stretches around what the hint finds, in these places if given, in order, none touching the next."""
+    start, end = 0, -1
+    for match in _all(hint.pattern, text, places, 0, len(text)):
         if end < 0:
-            start = max(0, place - hint.before)
-        elif place - hint.before > end:
+            start = max(0, match.start() - hint.before)
+        elif match.start() - hint.before > end:
             yield start, end
-            start = place - hint.before
-        end = min(len(text), at + hint.after)
+            start = match.start() - hint.before
+        end = min(len(text), match.end() + hint.after)
     if end >= 0:
         yield start, end
 
