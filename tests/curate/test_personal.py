@@ -384,6 +384,12 @@ def test_hostile_text_takes_time_in_proportion_to_its_length(text):
     assert time.process_time() - begin < 20
 
 
+def test_a_text_of_which_each_pass_brings_one_number_more_in_reach_is_not_gone_through_for_ever():
+    phone, plate = "0 1 4 4 3 2 5 1 5 1  tel.".ljust(41), "9999-ABC-976         immatricul".ljust(42)
+    after = masked("immatricul tel.".ljust(21) + (phone + plate) * 300)
+    assert after.count("01 99 00 00 00") + after.count("AA-000-AA") == personal._PASSES
+
+
 def test_what_is_told_apart_is_not_read_again_from_the_beginning_of_a_text(monkeypatch):
     read = 0
 

@@ -11,7 +11,8 @@ account number whose key no bank can have. A mark that rotated would depend on t
 
 Two traps. Shortening one address can bring a second within reach of the word that announces it, so a text
 is gone through until nothing is found, which makes masking twice the same as masking once; marks are set
-aside first, so every pass leaves less. And most texts have none of this: patterns are only tried near a
+aside first, so every pass leaves less. A text can be written so that each pass finds one number, hence
+`_PASSES`; what is left then was announced by nothing as the text was written. And most texts have none of this: patterns are only tried near a
 hint, one pass over the bytes of a batch tells where any hint can begin, and no hint, no work. A number broken
 over two lines is not found.
 
@@ -50,6 +51,9 @@ _ANNOUNCED, _BARRED = 60, 24
 
 #: Characters; a test holds every mark to it.
 _LONGEST_MARK = 40
+
+#: How often a text is gone through; what nobody made for it takes two or three.
+_PASSES = 16
 
 #: Places where a hint may be are written down for a text that has at most so many (`_FEW`, and one in
 #: `_SPARSE` bytes): of a table of figures each digit may begin one, and a number for each is memory.
@@ -275,8 +279,9 @@ def mask_texts(
     points, counts, masked = points.copy(), dict[str, Places](), dict[int, str]()
     rows, left, places = list(range(len(kinds))), data, offsets
     changed: dict[int, str] = {}
-    # Ends: marks are never looked into again, so that each pass has fewer other characters before it.
-    while rows:
+    for _ in range(_PASSES):
+        if not rows:
+            break
         known, changed = changed, {}
         again: list[int] = []
         for i, begins in _hinted(left, places, hints):
