@@ -41,13 +41,16 @@ from hemicycle.curate.validators import VALIDATORS, Validator
 from hemicycle.kernels import kernel
 
 #: Another number means other texts.
-PERSONAL = 1
+PERSONAL = 2
 
 #: Kinds of personal data, as they end names of measures. Only the extra finds a `name` (`names_presidio`).
 KINDS: tuple[str, ...] = ("email", "phone", "ip", "iban", "card", "identity", "plate", "address", "name")
 
 #: How far before a number a word may announce it, or make it another thing.
 _ANNOUNCED, _BARRED = 60, 24
+
+#: Written for a name by the extra, before the rules are asked: no rule may take it apart.
+NAME_MARK = "Prénom Nom"
 
 #: Characters; a test holds every mark to it.
 _LONGEST_MARK = 40
@@ -192,7 +195,7 @@ def tables() -> Tables:
         )
         for name, row in words["hints"].items()
     }
-    marks = sorted({rule.mark for rule in rules} - {""}, key=len, reverse=True)
+    marks = sorted({NAME_MARK, *(rule.mark for rule in rules if rule.mark)}, key=len, reverse=True)
     begins = {name: hint.begins for name, hint in hints.items()}
     begins[_MARK] = tuple(re.compile(f"[{re.escape(''.join(some))}]") for some in zip(*marks, strict=False))
     mark = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, marks))})(?!\w)")
