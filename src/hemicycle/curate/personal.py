@@ -12,7 +12,7 @@ account number whose key no bank can have. A mark that rotated would depend on t
 Two traps. Shortening one address can bring a second within reach of the word that announces it, so a text
 is gone through until nothing is found, which makes masking twice the same as masking once; marks are set
 aside first, so every pass leaves less. A text can be written so that each pass finds one number, hence
-`_PASSES`; what is left then was announced by nothing as the text was written. And most texts have none of
+`_PASSES`; what is left then no rule was sure of in the text as it was written. And most texts have none of
 this: patterns are only tried near a hint, one pass over the bytes of a batch tells where any hint can begin,
 and no hint, no work. A number broken over two lines is not found.
 
