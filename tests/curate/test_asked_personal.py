@@ -3,11 +3,13 @@
 import json
 from types import SimpleNamespace
 
+import numpy as np
 import polars as pl
 import pytest
 
 from hemicycle.curate import annotate_source, names_presidio
 from hemicycle.curate.names_presidio import MARK, Names, provenance
+from hemicycle.curate.personal import mask
 from hemicycle.documents import Document, Part, write_documents
 from hemicycle.errors import DeclarationError, InputError
 from tests.curate.test_corpus import clear
@@ -30,11 +32,11 @@ def model(tmp_path, monkeypatch):
     return folder
 
 
-def annotated(tmp_path, **more):
+def annotated(tmp_path, text=TEXT, **more):
     """Kind → text, title and title of the part; and the figures."""
-    parts = (Part(0, len(TEXT), title=TEXT),)
+    parts = (Part(0, len(text), title=text),)
     texts = [
-        Document(kind, TEXT, parts=parts, title=TEXT, language="fr", kind=kind) for kind in ("web", "debate")
+        Document(kind, text, parts=parts, title=text, language="fr", kind=kind) for kind in ("web", "debate")
     ]
     write_documents(tmp_path / "documents.parquet", "s", texts)
     clear(tmp_path / "documents.parquet", tmp_path / "cleared.parquet")
@@ -73,6 +75,28 @@ def test_both_go_together_with_what_is_always_masked(tmp_path, model):
     told, figures = annotated(tmp_path, also=["address", "name"], names_model=model)
     assert told["web"][0] == f"{MARK} habite 1 rue de l’Exemple depuis 2013."
     assert figures["personal"] == {"address": 2, "name": 1}
+
+
+def test_a_number_that_a_shortened_name_brings_near_its_word_is_masked(tmp_path, model, monkeypatch):
+    name, read = "Maximilienne-Bérengère de La Rochefoucauld-Montmorency-Laval", []
+
+    def analyze(text, **_):
+        read.append(text)
+        return [SimpleNamespace(start=(at := text.index(name)), end=at + len(name))]
+
+    monkeypatch.setattr(names_presidio, "load", lambda _: Names(SimpleNamespace(analyze=analyze)))
+    text = f"Écrire à a.b@orange.fr. Assurance sociale de {name} : 130 692 544, merci."
+    told, figures = annotated(tmp_path, text, also=["name"], names_model=model)
+    after = f"Écrire à nom@exemple.invalid. Assurance sociale de {MARK} : 000 111 222, merci."
+    assert told["web"] == [after] * 3
+    assert figures["personal"] == {"email": 2, "identity": 1, "name": 1}
+    assert set(read) == {text}, "a model reads no marks"
+
+
+@pytest.mark.parametrize("around", ["{} (at) orange.fr", "{}@orange.fr", "12 rue {}", "12 rue de la Paix {}"])
+def test_no_rule_takes_the_mark_of_a_name_apart(around):
+    text = around.format(MARK)
+    assert MARK in mask(text, np.zeros(0, np.int64), "web", also=["address"])[0]
 
 
 def test_what_names_are_found_by_is_told_and_another_model_is_another(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import time
+import tracemalloc
 from collections import Counter
 from importlib import resources
 from pathlib import Path
@@ -218,6 +219,13 @@ def test_hints_lose_nothing(text):
         assert spans(text, places) == near
 
 
+@FUZZ
+@given(TEXTS)
+def test_patterns_find_all_that_is_found_in_the_places_written_down(text):
+    near = begins(text)
+    assert spans(text, dict.fromkeys(near)) == spans(text, near)
+
+
 READ_AS = [("-", "\u2011"), (" ", "\u202f"), (" ", "\u00a0")]
 
 
@@ -318,6 +326,37 @@ def test_a_batch_is_masked_as_its_texts_are_where_all_is_tried_everywhere(rows, 
         assert mine == masked_by_patterns(text, np.array(points[i], np.int64), kinds[i])
 
 
+def test_a_text_full_of_figures_is_masked_as_the_others_of_its_batch_are():
+    full = "12 34 5\n" * 300 + "\n".join([*(case["text"] for case in CASES[::9]), "Tél. 01 99 00 00 00"])
+    assert begins(full)["digits"] is None
+    few = "Écrire à a.b@orange.fr."
+    pieces = [text.encode() for text in (few, full, few)]
+    out, offsets, _, counts = mask_texts(
+        np.frombuffer(b"".join(pieces), np.uint8),
+        np.cumsum([0, *map(len, pieces)]),
+        NOWHERE,
+        np.zeros(4, np.int64),
+        [None] * 3,
+        also=["address"],
+    )
+    after, _, expected = masked_by_patterns(full, NOWHERE, None)
+    assert decoded(out[offsets[1] : offsets[2]]) == after
+    assert {kind: number[1] for kind, number in counts.items() if number[1]} == expected
+    assert len(expected) >= 4
+    assert counts["email"][[0, 2]].tolist() == [1, 1]
+
+
+def test_a_table_of_figures_takes_a_few_bytes_of_memory_for_each_of_its_own():
+    text = " ".join(str(number * 7919 % 999) for number in range(250_000))
+    tracemalloc.start()
+    try:
+        masked(text, "law")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 12 * len(text)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -343,6 +382,35 @@ def test_hostile_text_takes_time_in_proportion_to_its_length(text):
     begin = time.process_time()
     masked(text)
     assert time.process_time() - begin < 20
+
+
+def test_a_text_of_which_each_pass_brings_one_number_more_in_reach_is_not_gone_through_for_ever():
+    phone, plate = "0 1 4 4 3 2 5 1 5 1  tel.".ljust(41), "9999-ABC-976         immatricul".ljust(42)
+    after = masked("immatricul tel.".ljust(21) + (phone + plate) * 300)
+    assert after.count("01 99 00 00 00") + after.count("AA-000-AA") == personal._PASSES
+
+
+def test_what_is_told_apart_is_not_read_again_from_the_beginning_of_a_text(monkeypatch):
+    read = 0
+
+    class Claimed(bytearray):
+        def find(self, sign, start, end):
+            nonlocal read
+            at = super().find(sign, start, end)
+            read += (at if at >= 0 else end) - start
+            return at
+
+        def rfind(self, sign, start, end):
+            nonlocal read
+            at = super().rfind(sign, start, end)
+            read += end - max(at, start)
+            return at
+
+    monkeypatch.setattr(personal, "bytearray", Claimed, raising=False)
+    for text in ("12 02 345 12 34 x " * 3_000, "SIRET 552 081 317 66522, 06 12 43 56 78 " * 1_000):
+        read = 0
+        masked(text, "web")
+        assert 0 < read < 200 * len(text)
 
 
 def test_no_value_is_in_what_is_said_of_a_text():

@@ -111,8 +111,10 @@ def _masking(also: tuple[str, ...], names_model: str | None) -> Masking:
     def both(
         data: Bytes, offsets: Places, points: Places, bounds: Places, kinds: Sequence[str | None]
     ) -> tuple[Bytes, Places, Places, dict[str, Places]]:
-        data, offsets, points, counts = by_rules(data, offsets, points, bounds, kinds)
+        # Names first: a model reads what was written and no marks, and a name made shorter may bring a number
+        # within reach of the word that announces it.
         data, offsets, points, found = names.mask_texts(data, offsets, points, bounds, kinds)
+        data, offsets, points, counts = by_rules(data, offsets, points, bounds, kinds)
         return data, offsets, points, counts | found
 
     return both

@@ -21,11 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hemicycle.curate.clean import Bytes, Places, decoded, put
-from hemicycle.curate.personal import policy, replace
+from hemicycle.curate.personal import NAME_MARK, policy, replace
 from hemicycle.errors import DeclarationError, InputError
 from hemicycle.store import artefact_digest, digest_files
 
-MARK = "Prénom Nom"
+MARK = NAME_MARK
 
 #: Characters read at a time: a spaCy pipeline refuses a million, and its memory goes with the length.
 _PIECE = 50_000

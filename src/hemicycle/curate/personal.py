@@ -11,9 +11,10 @@ account number whose key no bank can have. A mark that rotated would depend on t
 
 Two traps. Shortening one address can bring a second within reach of the word that announces it, so a text
 is gone through until nothing is found, which makes masking twice the same as masking once; marks are set
-aside first, so every pass leaves less. And most texts have none of this: patterns are only tried near a
-hint, one pass over the bytes of a batch tells where any hint can begin, and no hint, no work. A number broken
-over two lines is not found.
+aside first, so every pass leaves less. A text can be written so that each pass finds one number, hence
+`_PASSES`; what is left then no rule was sure of in the text as it was written. And most texts have none of
+this: patterns are only tried near a hint, one pass over the bytes of a batch tells where any hint can begin,
+and no hint, no work. A number broken over two lines is not found.
 
 Only counts leave this file; no error and no ledger ever has a value.
 """
@@ -40,7 +41,7 @@ from hemicycle.curate.validators import VALIDATORS, Validator
 from hemicycle.kernels import kernel
 
 #: Another number means other texts.
-PERSONAL = 1
+PERSONAL = 2
 
 #: Kinds of personal data, as they end names of measures. Only the extra finds a `name` (`names_presidio`).
 KINDS: tuple[str, ...] = ("email", "phone", "ip", "iban", "card", "identity", "plate", "address", "name")
@@ -48,8 +49,18 @@ KINDS: tuple[str, ...] = ("email", "phone", "ip", "iban", "card", "identity", "p
 #: How far before a number a word may announce it, or make it another thing.
 _ANNOUNCED, _BARRED = 60, 24
 
+#: Written for a name by the extra, before the rules are asked: no rule may take it apart.
+NAME_MARK = "Prénom Nom"
+
 #: Characters; a test holds every mark to it.
 _LONGEST_MARK = 40
+
+#: How often a text is gone through; what nobody made for it takes two or three.
+_PASSES = 16
+
+#: Places where a hint may be are written down for a text that has at most so many (`_FEW`, and one in
+#: `_SPARSE` bytes): of a table of figures each digit may begin one, and a number for each is memory.
+_SPARSE, _FEW = 16, 64
 
 #: Marks are looked for as hints are.
 _MARK = "mark"
@@ -65,6 +76,7 @@ class Rule:
         does: ``mask``, ``keep`` or ``ask`` (mask where the caller asks for this kind).
         asks: what must stand shortly before.
         bars: what may not end right before, and may not begin right after.
+        tried_with: what is the same for all rules that one look rules out: hint, and name of what they ask.
         mark: what is written instead.
     """
 
@@ -72,7 +84,7 @@ class Rule:
     country: str
     does: str
     hint: str
-    group: tuple[str, str]
+    tried_with: tuple[str, str]
     pattern: re.Pattern[str]
     validator: Validator
     asks: re.Pattern[str] | None
@@ -124,11 +136,11 @@ class Policy:
 class Tables:
     """Rules in the order in which they are tried, hints and policies by name, and any mark.
 
-    `anyone`: by hint and what they ask, what any of several rules finds, and what must stand not far away.
+    `any_of`: by hint and what they ask, what any of several rules finds, and what must stand not far away.
     """
 
     rules: tuple[Rule, ...]
-    anyone: dict[tuple[str, str], tuple[re.Pattern[str], re.Pattern[str]]]
+    any_of: dict[tuple[str, str], tuple[re.Pattern[str], re.Pattern[str]]]
     hints: dict[str, Hint]
     beginnings: Beginnings
     policies: dict[str | None, Policy]
@@ -150,7 +162,7 @@ def tables() -> Tables:
     for line in lines:
         together[line["hint"], line["asks"]].append(line["pattern"])
     # Where a word ends is not asked: to a rule the text ends where its match begins.
-    anyone = {
+    any_of = {
         (hint, ask): (
             _edged("|".join(some)),
             re.compile(words["asks"].get(ask, "").replace(r"\b", ""), re.I),
@@ -164,7 +176,7 @@ def tables() -> Tables:
             country=line["country"],
             does=line["does"],
             hint=line["hint"],
-            group=(line["hint"], line["asks"]),
+            tried_with=(line["hint"], line["asks"]),
             pattern=_edged(line["pattern"]),
             validator=VALIDATORS[line["validator"]],
             asks=asks[line["asks"]] if line["asks"] else None,
@@ -183,11 +195,11 @@ def tables() -> Tables:
         )
         for name, row in words["hints"].items()
     }
-    marks = sorted({rule.mark for rule in rules} - {""}, key=len, reverse=True)
+    marks = sorted({NAME_MARK, *(rule.mark for rule in rules if rule.mark)}, key=len, reverse=True)
     begins = {name: hint.begins for name, hint in hints.items()}
     begins[_MARK] = tuple(re.compile(f"[{re.escape(''.join(some))}]") for some in zip(*marks, strict=False))
     mark = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, marks))})(?!\w)")
-    return Tables(rules, anyone, hints, _beginnings(begins), policies, mark)
+    return Tables(rules, any_of, hints, _beginnings(begins), policies, mark)
 
 
 def _edged(pattern: str) -> re.Pattern[str]:
@@ -270,8 +282,9 @@ def mask_texts(
     points, counts, masked = points.copy(), dict[str, Places](), dict[int, str]()
     rows, left, places = list(range(len(kinds))), data, offsets
     changed: dict[int, str] = {}
-    # Ends: marks are never looked into again, so that each pass has fewer other characters before it.
-    while rows:
+    for _ in range(_PASSES):
+        if not rows:
+            break
         known, changed = changed, {}
         again: list[int] = []
         for i, begins in _hinted(left, places, hints):
@@ -296,28 +309,27 @@ def mask_texts(
 
 def _hinted(
     data: Bytes, offsets: Places, hints: Collection[str]
-) -> Iterator[tuple[int, dict[str, list[int]]]]:
-    """Texts in which a hint can be, in order, and in which places (characters) each can begin."""
+) -> Iterator[tuple[int, dict[str, list[int] | None]]]:
+    """Texts in which a hint can be, in order, and in which places (characters) each can begin; None: in so
+    many that a pattern finds it as well. Lists are made for one text at a time."""
     known = tables().beginnings
     first, last = (np.uint64(sum(bits[name] for name in hints)) for bits in (known.first, known.last))
-    room = 1024 + len(data) // 64
-    while True:
-        texts, ends, bits = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.uint64)
-        count = _seek(data, offsets, known.takes, first, last, texts, ends, bits)
-        if count <= room:
-            break
-        room = count
+    room = len(data) // _SPARSE + _FEW * (len(offsets) - 1)
+    texts, ends, bits = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.uint64)
+    count = _seek(data, offsets, known.takes, first, last, texts, ends, bits)
     texts, ends, bits = texts[:count], ends[:count], bits[:count]
-    places: dict[int, dict[str, list[int]]] = {}
+    places: dict[int, dict[str, Places | None]] = {}
     for name in hints:
         mine = (bits & np.uint64(known.last[name])) != 0
-        begins = (ends[mine] - known.length[name]).tolist()
+        stops = ends[mine]
         whose, firsts = np.unique(texts[mine], return_index=True)
         for text, (start, stop) in zip(
-            whose.tolist(), itertools.pairwise([*firsts.tolist(), len(begins)]), strict=True
+            whose.tolist(), itertools.pairwise([*firsts.tolist(), len(stops)]), strict=True
         ):
-            places.setdefault(text, {})[name] = begins[start:stop]
-    yield from sorted(places.items())
+            everywhere = stops[start] == 0
+            places.setdefault(text, {})[name] = None if everywhere else stops[start:stop] - known.length[name]
+    for text, found in sorted(places.items()):
+        yield text, {name: None if some is None else some.tolist() for name, some in found.items()}
 
 
 @kernel
@@ -333,11 +345,14 @@ def _seek(
 ) -> int:
     """Write where the beginning of a hint ends: the text, the characters read of it, and whose bits.
 
-    Returns how many there are; what has no room is not written.
+    Of a text that has more than its share of them only one is written, with all their bits: as if 0
+    characters had been read. Returns how many were written.
     """
     count = 0
     for text in range(len(offsets) - 1):
         state, read = np.uint64(0), 0
+        begin, seen = count, np.uint64(0)
+        share = (offsets[text + 1] - offsets[text]) // _SPARSE + _FEW
         for at in range(offsets[text], offsets[text + 1]):
             byte = data[at]
             if byte & 0xC0 == 0x80:
@@ -346,9 +361,15 @@ def _seek(
             state = (state << np.uint64(1) | first) & takes[byte]
             read += 1
             if state & last:
-                if count < len(texts):
+                seen |= state & last
+                if count - begin < share:
                     texts[count], ends[count], bits[count] = text, read, state & last
-                count += 1
+                    count += 1
+                else:
+                    share = 0
+        if share == 0:
+            texts[begin], ends[begin], bits[begin] = text, 0, seen
+            count = begin + 1
     return count
 
 
@@ -359,7 +380,7 @@ def _plain(text: str) -> str:
 
 
 def _find(
-    text: str, rules: Sequence[Rule], begins: Mapping[str, list[int]]
+    text: str, rules: Sequence[Rule], begins: Mapping[str, list[int] | None]
 ) -> tuple[list[tuple[int, int, Rule]], bool]:
     """What is to be masked: start, end and rule, in order of place; and whether a shorter text might have
     more, for some rule that was tried looks at what stands around. `begins`: places where a hint may be."""
@@ -368,9 +389,9 @@ def _find(
     if not any(windows.values()):
         return [], False
     claimed = bytearray(len(plain))
-    if marks := begins.get(_MARK):
+    if _MARK in begins:
         for start, end in (window for some in windows.values() for window in some):
-            _claim_marks(plain, marks, max(0, start - _LONGEST_MARK), end + _LONGEST_MARK, claimed)
+            _claim_marks(plain, begins[_MARK], max(0, start - _LONGEST_MARK), end + _LONGEST_MARK, claimed)
     # Most windows have nothing for anyone, and one look tells it for many rules.
     live = {
         group: [
@@ -378,12 +399,12 @@ def _find(
             for at, last in windows[group[0]]
             if pattern.search(plain, at, last) and asks.search(plain, max(0, at - _ANNOUNCED), last)
         ]
-        for group, (pattern, asks) in tables().anyone.items()
+        for group, (pattern, asks) in tables().any_of.items()
         if group[0] in windows
     }
     found = []
     for rule in rules:
-        for at, last in live[rule.group] if rule.group in live else windows.get(rule.hint, ()):
+        for at, last in live[rule.tried_with] if rule.tried_with in live else windows.get(rule.hint, ()):
             if match := rule.pattern.search(plain, at, last):
                 for start, end in _matches(plain, rule, match, last, claimed):
                     _claim(claimed, start, end)
@@ -393,28 +414,37 @@ def _find(
     return sorted(found, key=lambda at: at[0]), unsettled
 
 
-def _claim_marks(text: str, places: Sequence[int], at: int, last: int, claimed: bytearray) -> None:
-    """Claim the marks in a stretch; `places`: where one may begin, rising."""
-    for place in places[bisect_left(places, at) : bisect_left(places, last)]:
-        if place >= at and (match := tables().marks.match(text, place, last)):
-            at = match.end()
-            _claim(claimed, place, at)
+def _claim_marks(text: str, places: Sequence[int] | None, at: int, last: int, claimed: bytearray) -> None:
+    """Claim the marks in a stretch; `places`: where one may begin, rising; None: anywhere."""
+    if places is not None:
+        places = places[bisect_left(places, at) : bisect_left(places, last)]
+    for match in _all(tables().marks, text, places, at, last):
+        _claim(claimed, *match.span())
 
 
-def _windows(text: str, hint: Hint, places: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Stretches around what the hint finds in these places, in order, none touching the next."""
-    start, end, at = 0, -1, 0
+def _all(
+    pattern: re.Pattern[str], text: str, places: Sequence[int] | None, at: int, last: int
+) -> Iterator[re.Match[str]]:
+    """What the pattern finds in a stretch, in order, none over another; in these places, if given."""
+    if places is None:
+        yield from pattern.finditer(text, at, last)
+        return
     for place in places:
-        match = hint.pattern.match(text, place) if place >= at else None
-        if not match:
-            continue
-        at = match.end()
+        if place >= at and (match := pattern.match(text, place, last)):
+            at = match.end()
+            yield match
+
+
+def _windows(text: str, hint: Hint, places: Sequence[int] | None) -> Iterator[tuple[int, int]]:
+    """Stretches around what the hint finds, in these places if given, in order, none touching the next."""
+    start, end = 0, -1
+    for match in _all(hint.pattern, text, places, 0, len(text)):
         if end < 0:
-            start = max(0, place - hint.before)
-        elif place - hint.before > end:
+            start = max(0, match.start() - hint.before)
+        elif match.start() - hint.before > end:
             yield start, end
-            start = place - hint.before
-        end = min(len(text), at + hint.after)
+            start = match.start() - hint.before
+        end = min(len(text), match.end() + hint.after)
     if end >= 0:
         yield start, end
 
@@ -462,7 +492,8 @@ def _allowed_before(text: str, rule: Rule, start: int, claimed: bytearray) -> bo
         return False
     if rule.bars:
         # A number right after another that is already told apart is not the rest of it.
-        since = max(0, start - _BARRED, claimed.rfind(1, 0, start) + 1)
+        low = max(0, start - _BARRED)
+        since = max(low, claimed.rfind(1, low, start) + 1)
         return not rule.bars[0].search(text[since:start])
     return True
 
