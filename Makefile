@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 DEMO := examples/petit-hemicycle
-BENCH_PARTS := bench/corpus.py bench/interleaved.py bench/peers.py bench/spent.py
+BENCH_PARTS := bench/cleared.py bench/corpus.py bench/interleaved.py bench/peers.py bench/spent.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test test-all lint format docs bench clean

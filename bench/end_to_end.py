@@ -19,18 +19,16 @@ import tempfile
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
 
+from cleared import write_input
 from corpus import made_corpus
 from hemicycle.curate import annotate_source, make_corpus
 from hemicycle.curate.rules import load_sets
-from hemicycle.documents import Document, read_batches, write_documents, write_parquet
 from hemicycle.engines import Local
-from hemicycle.rights.cleared import CLEARED
 from peers import DATATROVE, python_of
 from spent import Spent, compared, run
 
-WORKERS, SHARDS = 2, 4
+WORKERS = 2
 #: Name, what datatrove cuts words by, every how many documents, rounds.
 RACES = (("(a) words at spaces", "plain", 1, 3), ("(b) French as it ships", "fra", 3, 1))
 PEER = Path(__file__).with_name("with_peers") / "datatrove_end_to_end.py"
@@ -62,7 +60,7 @@ def race(name: str, texts: pl.DataFrame, splitter: str, rounds: int) -> None:
             "hemicycle": [sys.executable, __file__, "--ours", str(folder)],
             "datatrove": [peer, str(PEER), str(shards)],
         }
-        spent: dict[str, list[Spent]] = {peer: [] for peer in commands}
+        spent: dict[str, list[Spent]] = {who: [] for who in commands}
         for turn in range(rounds):
             for who, command in commands.items():
                 out = Path(scratch, f"{who}-{turn}")
@@ -74,25 +72,6 @@ def race(name: str, texts: pl.DataFrame, splitter: str, rounds: int) -> None:
             files = pl.scan_parquet(Path(scratch, f"{who}-0", where, "**/*.parquet"))
             print(f"{who} kept {files.select(pl.len()).collect().item()} documents")
     compared("datatrove over hemicycle", spent["hemicycle"], spent["datatrove"])
-
-
-def write_input(folder: Path, shards: Path, texts: pl.DataFrame) -> None:
-    """The same documents as our one source, all cleared, and as shards for datatrove."""
-    folder.mkdir()
-    shards.mkdir()
-    path = folder / "documents.parquet"
-    documents = (Document(*row[:2], language="fr", kind=row[2]) for row in texts.iter_rows())
-    write_documents(path, "s", documents)
-    write_parquet(folder / "cleared.parquet", CLEARED, map(cleared, read_batches(path, ["id", "digest"])))
-    for i in range(SHARDS):
-        texts.gather_every(SHARDS, i).select("id", "text").write_parquet(shards / f"{i}.parquet")
-
-
-def cleared(batch: pa.Table) -> pa.Table:
-    rows = batch.num_rows
-    given = [[True] * rows, pa.array([0] * rows, pa.int8()), ["CC0-1.0"] * rows]
-    columns = [batch["id"], batch["digest"], *map(pa.array, given)]
-    return pa.table(columns, schema=CLEARED)
 
 
 def main() -> None:

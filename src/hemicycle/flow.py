@@ -402,16 +402,34 @@ class Flow:
         card = self._card(name)
         model = (self.project.folder / card.names_model).resolve() if card.names_model is not None else None
 
-        def resolve(at: Resolving) -> dict[str, Any]:
+        # Another folder is another model asked for; the same folder is what the lock says it was.
+        asked = sha256_text(card.names_model or "")
+
+        def measured() -> dict[str, Any]:
             from hemicycle.curate.names_presidio import provenance
 
             assert model is not None
             with _naming(name):
-                return {"names": provenance(model)}
+                return provenance(model)
+
+        def resolve(at: Resolving) -> dict[str, Any]:
+            # What is annotated must be of use where neither the extra nor the model is.
+            locked = at.lock.get("names", name)
+            if locked and locked.pop("of") == asked:
+                return {"names": locked}
+            if at.looking:
+                raise Unresolved("its model of names is looked at when it runs")
+            return {"names": measured()}
 
         def build(work: Work) -> dict[str, Any]:
             from hemicycle.curate import annotate_source
 
+            if model is not None and measured() != work.resolved["names"]:
+                raise InputError(
+                    "the model of names, Presidio or spaCy is no longer that of hemicycle.lock",
+                    place=f"source {name}",
+                    remedy=f"Put it back, or delete [names.{name}] in hemicycle.lock to use what is here.",
+                )
             return annotate_source(
                 work.inputs["documents"] / "documents.parquet",
                 work.inputs["cleared"] / "cleared.parquet",
@@ -422,6 +440,11 @@ class Flow:
                 engine=work.engine,
                 progress=work.progress,
             )
+
+        def settle(statement: Statement, lock: Lock) -> None:
+            entry = {"of": asked, **statement.declaration["resolved"]["names"]}
+            if lock.get("names", name) != entry:
+                lock.set("names", name, entry)
 
         from hemicycle.curate.versions import annotation_versions
 
@@ -438,6 +461,7 @@ class Flow:
             build,
             inputs,
             resolve=resolve if model is not None else None,
+            settle=settle if model is not None else None,
         )
 
     @property

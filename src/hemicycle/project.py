@@ -681,6 +681,19 @@ class _LockedOptOut(Declared):
     checked: _Day
 
 
+class _LockedNamesModel(Declared):
+    name: str
+    version: str
+    digest: str
+
+
+class _LockedNames(Declared):
+    of: str
+    presidio: str = Field(alias="presidio-analyzer")
+    spacy: str
+    model: _LockedNamesModel
+
+
 class _LockedModel(Declared):
     of: str
     steps: int = Field(ge=1)
@@ -694,6 +707,7 @@ class _LockFile(Declared):
     raw: dict[str, _LockedRaw] = {}
     rights: dict[str, _LockedRights] = {}
     optout: dict[str, _LockedOptOut] = {}
+    names: dict[str, _LockedNames] = {}
     model: dict[str, _LockedModel] = {}
 
 

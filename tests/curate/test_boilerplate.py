@@ -29,8 +29,11 @@ TEXT = st.lists(LINE, max_size=8).map("\n".join)
 
 
 def buffers(texts):
-    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-    return np.frombuffer(b"".join(encoded), np.uint8), np.cumsum([0, *map(len, encoded)])
+    return joined([text.encode("utf-8", "surrogatepass") for text in texts])
+
+
+def joined(texts):
+    return np.frombuffer(b"".join(texts), np.uint8), np.cumsum([0, *map(len, texts)])
 
 
 def counted(*batches, places=64):
@@ -196,12 +199,17 @@ def test_texts_of_a_batch_are_stripped_as_each_alone():
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
-@given(st.lists(st.binary(max_size=40), max_size=5))
-def test_any_bytes_are_counted(texts):
-    data, offsets = np.frombuffer(b"".join(texts), np.uint8), np.cumsum([0, *map(len, texts)])
-    counts = Counts(len(texts), np.zeros(64, np.uint32))
-    count_lines(data, offsets, counts.table)
-    assert merge([recount(data, offsets, counts, Bounds(1, 0, 0))])["documents"].sum() >= 0
+@given(st.lists(st.binary(max_size=40), max_size=5), st.integers(0, 5))
+def test_any_bytes_are_counted_alike_in_one_batch_and_in_two(texts, cut):
+    whole, halves = joined(texts), [joined(texts[:cut]), joined(texts[cut:])]
+    table, added = np.zeros(64, np.uint32), np.zeros(64, np.uint32)
+    count_lines(*whole, table)
+    for half in halves:
+        count_lines(*half, added)
+    assert table.tolist() == added.tolist()
+    counts, every = Counts(len(texts), table), Bounds(1, 0, 0)
+    once, twice = ([recount(*batch, counts, every) for batch in batches] for batches in ([whole], halves))
+    assert merge(once).drop("passage").equals(merge(twice).drop("passage"))
 
 
 def test_the_formulas_of_debates_and_laws_are_text():

@@ -1,9 +1,11 @@
 """A card asks for more to be masked: what the ledger says of it, and what is said where it cannot be done."""
 
 import importlib.util
+import tomllib
 from types import SimpleNamespace
 
 import pytest
+import tomli_w
 
 from hemicycle.cli.session import Session
 from hemicycle.curate import names_presidio
@@ -52,19 +54,95 @@ def test_addresses_are_masked_where_a_card_asks_and_only_their_number_is_told(pr
         assert "rue de la Paix" not in path.read_text("utf-8"), path.name
 
 
-def test_what_names_are_found_by_is_in_the_step_and_another_model_makes_another(project, call, monkeypatch):
-    ask(project, 'personal = ["name"]\nnames_model = "../modele"')
+MODEL = 'personal = ["name"]\nnames_model = "../modele"'
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """A model that finds nobody, of a version that a test sets; and how often it was measured."""
     nobody = Names(SimpleNamespace(analyze=lambda *_, **__: []))
+    state = SimpleNamespace(version="3.7.0", measured=0)
+
+    def provenance(_):
+        state.measured += 1
+        model = {"name": "modele", "version": state.version, "digest": f"sha256:{state.version}"}
+        return {"presidio-analyzer": "2.2.360", "spacy": "3.8.7", "model": model}
+
     monkeypatch.setattr(names_presidio, "load", lambda _: nobody)
-    made = []
-    for version in ("3.7.0", "3.8.0"):
-        monkeypatch.setattr(names_presidio, "provenance", lambda _, version=version: {"spacy": version})
-        code, _, err = call("curate", "--workers", "1", "--project", project)
-        assert code == 0, err
-        made.append(annotated(project))
-        assert made[-1].declaration["resolved"] == {"names": {"spacy": version}}
-        assert "modele" not in str(made[-1].declaration), "where it lies may tell of a home"
-    assert made[0].subject.key != made[1].subject.key
+    monkeypatch.setattr(names_presidio, "provenance", provenance)
+    return state
+
+
+def lacking(_):
+    raise AssertionError("neither the extra nor the model is here")
+
+
+def curate(call, project):
+    code, _, err = call("curate", "--workers", "1", "--project", project)
+    assert code == 0, err
+
+
+def test_a_source_with_names_masked_is_built_on_without_the_extra(project, call, installed, monkeypatch):
+    ask(project, MODEL)
+    curate(call, project)
+    made = annotated(project)
+    assert made.declaration["resolved"]["names"]["model"]["version"] == "3.7.0"
+    assert "../modele" not in str(made.declaration), "where it lies may tell of a home"
+    monkeypatch.setattr(names_presidio, "provenance", lacking)
+    monkeypatch.setattr(names_presidio, "load", lacking)
+    assert annotated(project).subject.key == made.subject.key
+    curate(call, project)
+    code, _, err = call("tokenize", "--project", project)
+    assert code == 0, err
+    assert annotated(project).subject.key == made.subject.key
+
+
+def test_a_look_measures_no_model_of_names(project, call, installed):
+    ask(project, MODEL)
+    session = Session(project)
+    session.pipeline().run(session.flow.up_to("clear"))
+    assert annotated(project) is None
+    assert not installed.measured
+
+
+def test_another_model_of_names_is_taken_where_it_is_asked_for_and_makes_another(project, call, installed):
+    ask(project, MODEL)
+    curate(call, project)
+    first = annotated(project).subject.key
+    installed.version = "3.8.0"
+    curate(call, project)
+    assert annotated(project).subject.key == first, "nobody asked"
+    lock = project / "hemicycle.lock"
+    tables = tomllib.loads(lock.read_text("utf-8"))
+    del tables["names"]["sittings"]
+    lock.write_text(tomli_w.dumps(tables), "utf-8")
+    curate(call, project)
+    second = annotated(project)
+    assert second.subject.key != first
+    assert second.declaration["resolved"]["names"]["model"]["version"] == "3.8.0"
+
+
+def test_a_folder_named_anew_is_looked_at_anew(project, call, installed):
+    ask(project, MODEL)
+    curate(call, project)
+    first = annotated(project).subject.key
+    installed.version = "3.8.0"
+    card = project / "sources" / "sittings.toml"
+    card.write_text(card.read_text("utf-8").replace("../modele", "../autre"), "utf-8")
+    curate(call, project)
+    assert annotated(project).subject.key != first
+
+
+def test_a_model_of_names_that_is_no_longer_the_locked_one_reads_nothing(project, call, installed):
+    ask(project, MODEL)
+    curate(call, project)
+    installed.version = "3.8.0"
+    sitting = sorted((project / "sittings").glob("*.xml"))[0]
+    sitting.write_text(sitting.read_text("utf-8").replace(ADDRESS, "Lyon"), "utf-8")
+    code, _, err = call("curate", "--workers", "1", "--project", project)
+    assert code == 1, err
+    assert "no longer that of hemicycle.lock" in err
+    assert "delete [names.sittings]" in err
 
 
 @pytest.mark.skipif(

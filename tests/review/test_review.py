@@ -127,6 +127,7 @@ def test_no_value_of_personal_data_is_in_the_report(report):
 def test_every_statement_is_quoted_with_its_place(report):
     (stated,) = subset(report[0], "roots_fr_non_commercial")["licence"]["statements"]
     assert stated["place"] == "roots_fr_non_commercial/README.md, line 3"
+    assert stated["where"]["fr"] == "roots_fr_non_commercial/README.md, ligne 3"
     assert (stated["stated"], stated["expression"]) == ("cc-by-nc-4.0", "CC-BY-NC-4.0")
     assert stated["classes"] == ["valid", "noncommercial"]
 
@@ -257,7 +258,14 @@ def test_the_french_page_says_places_classes_duties_and_kinds_of_data_in_french(
         assert word not in page, word
     english = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert "a/README.md, line " in english
-    assert "asks for: attribution" in english
+    assert "asks for: say where the text comes from" in english
+
+
+def test_a_name_that_reads_like_a_place_is_not_translated(tmp_path):
+    write(tmp_path / "d" / "b, line {which}", [story(n) for n in range(12)], "license: mit\nlanguage: fr")
+    made = review(tmp_path / "d", tmp_path / "out", Asked())
+    (stated,) = subset(made, "b, line {which}")["licence"]["statements"]
+    assert stated["where"]["fr"].startswith("b, line {which}/README.md, ligne ")
 
 
 def test_every_word_that_a_page_shows_for_a_code_stands_in_both_languages():

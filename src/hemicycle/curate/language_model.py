@@ -6,7 +6,7 @@ longest n-gram that ends there; a stretch scores for each language
     prior + Σ over its n-grams of log(1 + count) · log P(n-gram | language)
 
 and the scores, divided by the square root of the stretch's length in bytes, are the logarithms of what is
-shown as confidence. All of this is py3langid's definition; the answers are the same, thirty times faster.
+shown as confidence. All of this is py3langid's definition; the answers are the same, and come faster.
 
 Three traps. The library's `classify` and `set_languages` share one identifier for the whole process, so a
 restriction made for one call holds for all later ones: here a restriction is a value of its own. Sums of

@@ -122,7 +122,6 @@ def score(
             if distinct:  # where no n-gram is known, every language is as likely
                 for column in range(len(prior)):
                     total[column // WIDE, column % WIDE] = prior[column]
-            # N-grams that stand as often in the stretch are added up before they are multiplied.
             count = 1
             while distinct:
                 same = left = 0
@@ -161,10 +160,7 @@ def _walk(
     automaton: Automaton,
     states: npt.NDArray[np.uint32],
 ) -> None:
-    """The state after each byte of some stretches.
-
-    Each step waits for the one before to come out of memory; so several stretches are walked side by side.
-    """
+    """The state after each byte of some stretches."""
     at, end = np.zeros(_LANES, np.uint64), np.zeros(_LANES, np.uint64)
     to, state = np.zeros(_LANES, np.uint64), np.zeros(_LANES, np.uint32)
     lanes = _LANES

@@ -15,18 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hemicycle.curate.characters import characters
-from hemicycle.curate.words import (
-    ELISION,
-    HAS_DIGIT,
-    HAS_LETTER,
-    ONLY_SIGNS,
-    Bytes,
-    Counts,
-    Hashes,
-    Places,
-    Words,
-    word_hash,
-)
+from hemicycle.curate.words import Bytes, Counts, Hashes, Places, Words, word_hash
 from hemicycle.kernels import scan
 
 #: Function words that make up a third of any French prose.
@@ -52,7 +41,9 @@ _ODD_SIGNS = "^~|\\§¬£¥¢©®■•°«»"
 #: Longest runs of one letter and of consonants that a word has.
 _SAME, _CONSONANTS = 3, 5
 
+# Constants of the kernels; characters.py and words.py explain them.
 _LETTER, _DIGIT, _CLASS, _CAPITAL, _VOWEL = 1, 2, 7, 8, 32
+_HAS_LETTER, _HAS_DIGIT, _ELISION, _ONLY_SIGNS = 1, 2, 4, 8
 _IS_FRENCH, _IS_FILLER, _IS_TWICE = 1, 2, 4
 _IS_CONSONANT, _IS_LEAD, _IS_SECOND, _IS_VOWEL, _IS_STRANGE = 1, 2, 4, 8, 16
 _LONGEST_LOOKED_AT = 32
@@ -241,7 +232,7 @@ def _odd_sign(
     """Whether word k is a sign between two letters, such as no word has."""
     if k == a or k + 1 == b or starts[k] != ends[k - 1] or ends[k] != starts[k + 1]:
         return False
-    if not flags[k - 1] & HAS_LETTER or not flags[k + 1] & HAS_LETTER:
+    if not flags[k - 1] & _HAS_LETTER or not flags[k + 1] & _HAS_LETTER:
         return False
     return _decode(data, starts[k], ends[k])[0] in odd
 
@@ -279,25 +270,25 @@ def _count(
         total = counts[text]
         met = np.uint32(0)
         for k in range(a, b):
-            if flags[k] & ONLY_SIGNS:
+            if flags[k] & _ONLY_SIGNS:
                 total[Count.UNLIKELY] += _odd_sign(data, k, a, b, starts, ends, flags, odd)
                 continue
             total[Count.WORDS] += 1
             total[Count.WORD_CHARACTERS] += lengths[k]
             met |= _value(stops, stop_values, exact[k])
-            if not flags[k] & HAS_LETTER:
+            if not flags[k] & _HAS_LETTER:
                 continue
             total[Count.WITH_LETTER] += 1
             kind = _value(kinds, kind_values, folded[k])
             total[Count.FRENCH] += kind & _IS_FRENCH
             total[Count.FILLERS] += kind & _IS_FILLER != 0
             total[Count.REPEATED] += k > a and folded[k] == folded[k - 1] and kind & _IS_TWICE == 0
-            if flags[k] & ELISION:
+            if flags[k] & _ELISION:
                 continue
             if lengths[k] == 1:
                 total[Count.ISOLATED] += _isolated(data, starts[k], ends[k], ends[b - 1], one_letter)
             elif kind & _IS_FRENCH == 0 and (
-                flags[k] & HAS_DIGIT or not _ordinary(data, starts[k], ends[k], of_bytes)
+                flags[k] & _HAS_DIGIT or not _ordinary(data, starts[k], ends[k], of_bytes)
             ):
                 _look(data, starts[k], ends[k], classes, total)
         total[Count.ALL] = b - a

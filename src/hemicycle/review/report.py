@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import functools
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,6 @@ from hemicycle.typeset import Language, format_number, format_percent
 
 PAGES: Mapping[Language, str] = {"en": "report.html", "fr": "report.fr.html"}
 COLOURS = dict(zip(VERDICTS, ("#2f7d4f", "#7a9a2f", "#c98a1b", "#a63a2b"), strict=True))
-#: The words that `stated` writes of a place beside names.
-_WHERE = re.compile(r"(?<=, )(line|configuration|table|row)(?=[ ,])|^rows(?= \()")
 #: Rules whose shares a page draws for a subset.
 MOST_RULES = 12
 
@@ -47,13 +44,7 @@ def page(report: Mapping[str, Any], language: Language) -> str:
         most_rules=MOST_RULES,
         number=lambda value: format_number(value, language),
         percent=lambda share: format_percent(share, language),
-        where=lambda text: _place(text, language),
     )
-
-
-def _place(text: str, language: Language) -> str:
-    """Where something is stated, in the words of the page; names in it stay."""
-    return _WHERE.sub(lambda found: words(language)[f"place {found[0]}"], text)
 
 
 @functools.cache

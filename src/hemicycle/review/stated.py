@@ -104,22 +104,20 @@ def stated(subset: Subset, dataset: Dataset, cards: Cards, rows: Mapping[str, in
         except (HemicycleError, OSError) as error:
             reasons.append(Reason("card-unread", REVIEW, {"what": flatten(str(error), 300)}))
     name = CARD if dataset.shared else f"{subset.name}/{CARD}"
-    said: list[tuple[str, str]] = []
+    said: list[tuple[Mapping[str, str], str]] = []
     if own.licence is not None:
-        said.append((f"{name}, line {_line(text)}", own.licence))
-    said += [(f"{name}, configuration {part}", cell) for part, cell in own.parts]
+        said.append((_place("line", name, _line(text)), own.licence))
+    said += [(_place("configuration", name, part), cell) for part, cell in own.parts]
     whole = cards.table.get(subset.name.rpartition("/")[2].casefold())
     if whole is not None and not dataset.shared:
-        said.append((f"{CARD}, table, row {whole[0]}", whole[1]))
+        said.append((_place("table", CARD, whole[0]), whole[1]))
     if not said and cards.umbrella is not None:
-        said.append((cards.place, cards.umbrella))
+        said.append((dict.fromkeys(PAGES, cards.place), cards.umbrella))
         reasons.append(Reason("umbrella-only", REVIEW))
     stated_by_cards = len(said)
-    said += [(f"rows ({count})", cell) for cell, count in sorted(rows.items())]
-    table = ForeignTable(
-        "license", False, tuple(Row(n, place, cell[:MAX_CELL]) for n, (place, cell) in enumerate(said, 1))
-    )
-    audited = audit(table, policy, cards.umbrella)
+    said += [(_place("rows", "", count), cell) for cell, count in sorted(rows.items())]
+    quoted = tuple(Row(n, place["en"], cell[:MAX_CELL]) for n, (place, cell) in enumerate(said, 1))
+    audited = audit(ForeignTable("license", False, quoted), policy, cards.umbrella)
     reasons += _reasons(audited.cells, policy)
     if not said:
         reasons.append(Reason("no-licence", REFUSE))
@@ -135,8 +133,8 @@ def stated(subset: Subset, dataset: Dataset, cards: Cards, rows: Mapping[str, in
         }
         reasons.append(Reason("obligations", DUTIES, asked))
     return Found(
-        tuple(_statement(cell, policy) for cell in audited.cells),
-        tuple(StatedLicence("distributor", cell, place) for place, cell in said[:stated_by_cards]),
+        tuple(_statement(cell, place) for cell, (place, _) in zip(audited.cells, said, strict=True)),
+        tuple(StatedLicence("distributor", cell, place["en"]) for place, cell in said[:stated_by_cards]),
         one if len(set(expressions)) == 1 else None,
         obligations,
         _languages(text),
@@ -185,9 +183,17 @@ def _obligations(expression: str, policy: Policy) -> tuple[str, ...]:
     return tuple(sorted({o for use in NEEDED for o in judged[use].obligations} - _OWED_TO_NOBODY))
 
 
-def _statement(cell: Cell, policy: Policy) -> dict[str, Any]:
+def _place(kind: str, file: str, which: str | int) -> Mapping[str, str]:
+    """Where something is stated, in the words of each page; names in it stay."""
+    return {
+        str(language): words(language)[f"place {kind}"].format(file=file, which=which) for language in PAGES
+    }
+
+
+def _statement(cell: Cell, where: Mapping[str, str]) -> dict[str, Any]:
     return {
         "place": flatten(cell.name),
+        "where": {language: flatten(place) for language, place in where.items()},
         "stated": flatten(cell.cell),
         "classes": list(cell.classes),
         "expression": cell.expression,

@@ -33,7 +33,7 @@ def _liftable(rights: Path, uses: Sequence[Use]) -> pl.LazyFrame:
 def lets_through(
     source: str, rights: Path, admitted: Sequence[Path], uses: Sequence[Use], lifted: Lifted
 ) -> bool:
-    """Whether some admitted document of a source goes on only because a decision lifts this of it.
+    """Whether a decision that lifts this lifts something of a document of the source that goes on.
 
     `admitted`: files of `rights.admit`.
     """

@@ -20,10 +20,11 @@ import numpy as np
 from hemicycle.errors import DeclarationError
 from hemicycle.kernels import kernel
 from hemicycle.trace.index import Index
-from hemicycle.trace.shards import SAMPLED, U8, U32, U64, Shard, keys
-from hemicycle.trace.words import UNKNOWN, Ids, Offsets, split_words
+from hemicycle.trace.shards import U8, U32, U64, Shard, keys
+from hemicycle.trace.words import Ids, Offsets, split_words
 
-_UNKNOWN_KEY = int(np.uint32(UNKNOWN).byteswap())
+# Constants of the kernels; shards.py and words.py explain them.
+_SAMPLED, _UNKNOWN_KEY = 256, 0xFEFF_FFFF
 
 #: A match longer than this is left by bisection, not word by word.
 _LONG = 48
@@ -194,8 +195,8 @@ def _longest(
             low = middle + 1
         else:
             high = middle
-    first = (below - 1) * SAMPLED + 1 if below else 0
-    last = min(low * SAMPLED, len(words))
+    first = (below - 1) * _SAMPLED + 1 if below else 0
+    last = min(low * _SAMPLED, len(words))
 
     best, best_rank = start, 0
     shared_low = shared_high = start
