@@ -2,7 +2,10 @@
 
 import os
 import re
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -358,3 +361,59 @@ def test_a_job_array_vouches_for_what_its_elements_write(tmp_path, scheduler):
     (tmp_path / "fails").touch()
     with pytest.raises(HemicycleError, match="No space left"):
         scheduler.map(f"{WORK}:write", parts, folder, what="test")
+
+
+_PARENT = """
+import sys
+from pathlib import Path
+from hemicycle.engines import Local, Task
+if __name__ == "__main__":
+    folder = sys.argv[1]
+    parts = [Task(str(n), {"pids": folder}, 9e6) for n in range(2)]
+    Local(2).map("tests.engines.work:endless", parts, Path(folder, "results"), what="test")
+"""
+
+
+def alive(pid):
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def patiently(condition):
+    for _ in range(300):
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_workers_end_with_the_command_whichever_way_it_ends_and_say_nothing(tmp_path, ending):
+    script, pids = tmp_path / "parent.py", tmp_path / "pids"
+    script.write_text(_PARENT)
+    pids.mkdir()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    parent = subprocess.Popen(
+        [sys.executable, script, pids],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env=environment,
+        text=True,
+    )
+    workers = []
+
+    def begun():
+        workers[:] = [int(p.name) for p in pids.iterdir() if p.name.isdecimal()]
+        return len(workers) == 2
+
+    assert patiently(begun)
+    if ending == signal.SIGINT:
+        os.killpg(parent.pid, ending)  # as a terminal does
+    else:
+        parent.kill()
+    said = parent.communicate()[1]
+    assert patiently(lambda: not any(map(alive, workers)))
+    assert said.count("Traceback") == (ending == signal.SIGINT), said
+    assert "SpawnProcess" not in said

@@ -5,9 +5,12 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import os
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +37,10 @@ class Local:
                     run_task(function, task, folder)
                     bar.advance(task.weight)
             else:
-                futures: dict[Future[None], Task] = {
-                    self._processes().submit(run_task, function, task, folder): task for task in waiting
-                }
+                with _uninterrupted():
+                    futures: dict[Future[None], Task] = {
+                        self._processes().submit(run_task, function, task, folder): task for task in waiting
+                    }
                 try:
                     for future in as_completed(futures):
                         future.result()
@@ -44,18 +48,41 @@ class Local:
                 except BrokenProcessPool:
                     # A worker was killed, for memory mostly: the results say which tasks are not done.
                     self._pool = None
+                except KeyboardInterrupt:
+                    # What they were at is begun again the next time; nobody waits for it now.
+                    for worker in multiprocessing.active_children():
+                        worker.kill()
+                    raise
         return results(function, tasks, folder)
 
     def _processes(self) -> ProcessPoolExecutor:
         if self._pool is None:
             # Not forked: threads of the libraries that are loaded here would be copied half.
             spawn = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.workers, mp_context=spawn, initializer=_one_thread)
+            self._pool = ProcessPoolExecutor(self.workers, mp_context=spawn, initializer=_begin)
             atexit.register(self._pool.shutdown, cancel_futures=True)
         return self._pool
 
 
-def _one_thread() -> None:
-    """One core a worker: the libraries below read this when they are first loaded."""
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Processes that start in here leave Ctrl-C to this one, from their first instruction on."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _begin() -> None:
+    """One core a worker (the libraries read this when they are first loaded), and none without its parent."""
     for name in ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ[name] = "1"
+    threading.Thread(target=_follow, daemon=True).start()
+
+
+def _follow() -> None:
+    """Die with the parent: one that was killed cannot say so, and its workers would wait for ever."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
