@@ -163,6 +163,11 @@ def test_tables_are_complete_dated_and_free_of_look_around():
         assert row.fr
 
 
+def test_an_announced_number_goes_with_its_key_though_that_is_wrong():
+    assert masked("NIR 1 80 03 75 116 005 46.") == masked("NIR 1 80 03 75 116 005 74.")
+    assert masked("NIR 1 80 03 75 116 005, merci") == "NIR 1 00 00 00 000 000 00, merci"
+
+
 @pytest.mark.parametrize("mark", sorted({rule.mark for rule in tables().rules if rule.mark}))
 def test_a_mark_is_nobodys(mark):
     for before in ("", "Tél. ", "NAS ", "immatriculé ", "IP "):
