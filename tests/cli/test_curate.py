@@ -44,3 +44,24 @@ def test_a_report_is_written_or_printed_and_not_both(project, call):
     code, _, err = call("curate", "report", "lettres", "--out", "x", "--json", "--project", project)
     assert code == 2
     assert "--out and --json cannot both be meant" in err
+
+
+def test_what_is_curated_is_a_corpus_and_a_source_is_none(project, call):
+    card = project / "sources" / "textes.toml"
+    card.rename(card.with_name("pages.toml"))
+    toml = project / "hemicycle.toml"
+    toml.write_text(toml.read_text("utf-8").replace('"textes"', '"pages"'), "utf-8")
+    code, _, err = call("curate", "pages", "--project", project)
+    assert code == 2
+    assert "there is no corpus “pages”" in err
+    assert "Declared: lettres." in err
+    assert call("collect", "pages", "--project", project)[0] == 0
+    code, _, err = call("collect", "lettres", "--project", project)
+    assert code == 2
+    assert "there is no source “lettres”" in err
+
+
+def test_a_slip_in_a_verb_that_may_be_left_out_is_answered_with_the_verb(project, call):
+    code, _, err = call("curate", "explane", "x", "--project", project)
+    assert code == 2
+    assert "Did you mean “explain”?" in err
