@@ -77,6 +77,10 @@ class DeclarationError(HemicycleError):
     exit_code = 2
 
 
+class UnknownNameError(DeclarationError):
+    """A name that nothing declared has. It may be a slip in something else that stands at its place."""
+
+
 class RightsError(HemicycleError):
     """Rights or governance do not let the work go on."""
 

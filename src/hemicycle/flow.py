@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hemicycle.digests import sha256_file, sha256_json, sha256_text
-from hemicycle.errors import DeclarationError, InputError, RightsError, did_you_mean
+from hemicycle.errors import DeclarationError, InputError, RightsError, UnknownNameError, did_you_mean
 from hemicycle.gate import Gate
 from hemicycle.governance import Standing
 from hemicycle.governance.decisions import seen
@@ -55,6 +55,20 @@ VERBS = {
     "roots": "prove",
     "evaluation": "evaluate",
     "release": "release",
+}
+
+#: Verb → what the names it takes are names of, and the stages of it that bear them. Other stages of a verb
+#: have names of another kind: a source is annotated on the way to a corpus, and is none.
+NAMED = {
+    "collect": ("source", {"documents"}),
+    "clear": ("source", {"rights"}),
+    "curate": ("corpus", {"corpus"}),
+    "tokenize": ("tokenizer or CORPUS.TOKENIZER", {"tokenizer", "tokens"}),
+    "train": ("model", {"model"}),
+    "trace": ("index", {"index"}),
+    "prove": ("corpus", {"roots"}),
+    "evaluate": ("evaluation", {"evaluation"}),
+    "release": ("release", {"release"}),
 }
 
 #: Raised by one when a stage would make something else of the same input.
@@ -125,11 +139,12 @@ class Flow:
     def up_to(self, verb: str, names: tuple[str, ...] = ()) -> list[Step]:
         """The steps a verb makes, with all they stand on; `names` keeps those artefacts only."""
         steps = [s for s in self.all_steps() if VERBS[s.stage] == verb]
-        known = {s.name for s in steps}
+        what, stages = NAMED[verb]
+        known = {s.name for s in steps if s.stage in stages}
         for name in names:
             if name not in known:
-                raise DeclarationError(
-                    f"there is nothing called “{name}” to {verb}",
+                raise UnknownNameError(
+                    f"there is no {what} “{name}”",
                     remedy=did_you_mean(name, known) or f"Declared: {', '.join(sorted(known)) or 'none'}.",
                 )
         return in_order([s for s in steps if not names or s.name in names])

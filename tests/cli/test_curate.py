@@ -44,3 +44,61 @@ def test_a_report_is_written_or_printed_and_not_both(project, call):
     code, _, err = call("curate", "report", "lettres", "--out", "x", "--json", "--project", project)
     assert code == 2
     assert "--out and --json cannot both be meant" in err
+
+
+def test_what_is_curated_is_a_corpus_and_a_source_is_none(project, call):
+    card = project / "sources" / "textes.toml"
+    card.rename(card.with_name("pages.toml"))
+    toml = project / "hemicycle.toml"
+    toml.write_text(toml.read_text("utf-8").replace('"textes"', '"pages"'), "utf-8")
+    code, _, err = call("curate", "pages", "--project", project)
+    assert code == 2
+    assert "there is no corpus “pages”" in err
+    assert "Declared: lettres." in err
+    assert call("collect", "pages", "--project", project)[0] == 0
+    code, _, err = call("collect", "lettres", "--project", project)
+    assert code == 2
+    assert "there is no source “lettres”" in err
+
+
+def test_a_slip_in_a_verb_that_may_be_left_out_is_answered_with_the_verb(project, call):
+    code, _, err = call("curate", "explane", "x", "--project", project)
+    assert code == 2
+    assert "Did you mean “explain”?" in err
+
+
+def test_a_document_of_a_corpus_that_is_not_made_is_not_said_to_be_unseen(project, call):
+    code, _, err = call("curate", "explain", "textes:0.txt", "--project", project)
+    assert code == 2
+    assert "corpus “lettres” is not made yet" in err
+    assert "Run `hemicycle curate lettres` first." in err
+
+
+def test_what_was_masked_and_taken_out_of_a_document_is_told(project, call):
+    letter = (project / "textes" / "0.txt").read_text("utf-8")
+    more = "Écrivez à jeanne.dupont@orange.fr ou à paul.martin@free.fr, je vous prie."
+    for name in ("3.txt", "4.txt"):
+        (project / "textes" / name).write_text(f"{more} {letter}", "utf-8")
+    assert call("curate", "--project", project)[0] == 0
+    told = call("curate", "explain", "textes:3.txt", "--project", project)[1]
+    told += call("curate", "explain", "textes:4.txt", "--project", project)[1]
+    assert told.count("  masked (email): 2\n") == 2
+    assert "  it stays for 1 copy that went\n" in told
+    assert "(phone)" not in told
+    assert "repeated passages" not in told
+    said = json.loads(call("curate", "explain", "textes:3.txt", "--project", project, "--json")[1])
+    assert said["corpora"][0]["masked"] == {"email": 2}
+    assert said["corpora"][0]["passages"] == 0
+
+
+def test_passages_taken_out_are_told_of(project, call):
+    words = "les élèves de notre école ont chanté devant la mairie sous une pluie fine et très froide".split()
+    notice = "Lettre numérisée par les soins de la bibliothèque municipale, tous droits réservés aux auteurs."
+    for n in range(40):
+        own = " ".join(words[(n * k + k * k) % len(words)] + "s" * (n % 3) for k in range(60))
+        (project / "textes" / f"n{n}.txt").write_text(f"{own} {n}.\n\n{notice}\n", "utf-8")
+    assert call("curate", "--project", project)[0] == 0
+    assert (
+        "  repeated passages taken out: 1\n"
+        in call("curate", "explain", "textes:n1.txt", "--project", project)[1]
+    )

@@ -250,3 +250,14 @@ def test_an_axis_counts_in_words_of_its_size_and_an_unknown_period_is_named(monk
     assert "4" in ticks
     assert axes.xaxis.get_offset_text().get_text() == ""
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["1880-1889", "non indiqué / not stated"]
+
+
+def test_documents_are_counted_in_whole_numbers(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(report_pictures, "_png", lambda figure: drawn.append(figure) or b"")
+    for most in (1, 3, 12):
+        spread = {"low": 0.0, "high": 2.0, "counts": [most, 1]}
+        bound = {"name": "a/b", "measure": "words", "at_least": 1.0, "at_most": None, "histogram": spread}
+        list(report_pictures.pictures({"composition": {}, "bounds": [bound]}))
+        ticks = drawn[-1].axes[0].get_yticks()
+        assert all(tick == round(tick) for tick in ticks), ticks

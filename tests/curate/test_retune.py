@@ -30,3 +30,10 @@ def test_a_slip_in_either_form_of_a_name_is_answered_with_that_form(typed):
     with pytest.raises(DeclarationError, match="moves no rule") as caught:
         retuned(RULES, [typed])
     assert typed.partition(":")[0].replace("to-", "too-") in caught.value.remedy
+
+
+@pytest.mark.parametrize("typed", ["too-short", "french/too-short:"])
+def test_a_rule_without_a_bound_is_answered_with_an_example_of_one(typed):
+    with pytest.raises(DeclarationError, match="no bound") as caught:
+        retuned(RULES, [typed])
+    assert f"“{typed.rstrip(':')}: words >= " in caught.value.remedy

@@ -226,9 +226,14 @@ def test_arrays_of_other_tasks_have_other_lists(scheduler, tmp_path):
 
 
 def test_a_refused_job_says_why(scheduler, tmp_path):
-    (tmp_path / "bin" / "sbatch").write_text("#!/bin/bash\necho 'invalid account' >&2\nexit 1\n")
-    with pytest.raises(HemicycleError, match="Slurm refused the job: invalid account"):
+    said = "sbatch: lua: no partition\\nsbatch: error: Batch job submission failed: invalid account"
+    command(tmp_path / "bin", "sbatch", f"printf '{said}\\n' >&2; exit 1")
+    with pytest.raises(DeclarationError) as caught:
         run(scheduler, "double", tmp_path)
+    error = caught.value
+    assert error.sentence == "sites.toml: Slurm refused the job: Batch job submission failed: invalid account"
+    for key in ("partition", "account", "qos", "constraint", "time", "memory"):
+        assert key in error.remedy
 
 
 def test_without_sbatch_the_remedy_is_named(tmp_path, monkeypatch):

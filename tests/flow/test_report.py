@@ -28,6 +28,8 @@ def test_a_report_is_written_where_the_project_is_or_where_one_says(built, call,
 
 def test_fertility_is_drawn_beside_the_report_and_without_matplotlib_told_as_a_table(copy, call, monkeypatch):
     picture = copy / "reports" / "debats" / "fertility.png"
+    code, _, err = call("tokenize", "--fertility", "--compare", copy / "sources", "--project", copy)
+    assert (code, "name a folder with tokenizer.json" in err) == (2, True)
     code, out, err = call("tokenize", "--fertility", "--json", "--project", copy)
     assert (code, picture.exists()) == (0, False), err
     code, out, err = call("tokenize", "--fertility", "--project", copy)

@@ -341,6 +341,10 @@ def test_the_command_line_ends_with_the_code_of_what_it_met(roots, tmp_path, cal
     assert call("review", roots, "--all", "--sample", 3)[0] == 2
     assert call("review", roots, "--report", roots / "report")[0] == 2
     assert call("review", roots, "--kind", "novel")[0] == 2
+    code, _, err = call("review", "small", "--kind", "vage=debate")
+    assert code == 2
+    assert "there is no subset “vage”" in err
+    assert "Did you mean “vague”? Subsets: vague." in err
     assert call("review", tmp_path / "nowhere")[0] == 2
     write(tmp_path / "d" / "bad", ["x"], "license: mit")
     (tmp_path / "d" / "bad" / "shard-0.jsonl").write_text("{", "utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,9 @@ from hemicycle.cli.stage import stage_verb
 from hemicycle.cli.tables import cell, print_table, relative
 from hemicycle.errors import DeclarationError, did_you_mean
 from hemicycle.ledger import Statement
+
+if TYPE_CHECKING:
+    from hemicycle.curate.explain import Told
 
 
 @click.group("curate", cls=DefaultGroup, default="make")
@@ -79,7 +82,8 @@ command.add_command(
 @project_option
 @json_option
 def explain(document: str, folder: Path, as_json: bool) -> None:
-    """Say of a DOCUMENT what each corpus made of it: every rule it was held to, with value and bound.
+    """Say of a DOCUMENT what each corpus made of it: what was masked and taken out, and every rule it was
+    held to, with value and bound.
 
     \b
     Examples:
@@ -101,11 +105,15 @@ def explain(document: str, folder: Path, as_json: bool) -> None:
         if held := refusal(document, name, place / "refused.parquet"):
             refused.append(held)
     if not told and not refused:
+        unmade = [name for name in session.project.declaration.corpora if name not in made]
+        if unmade and not made:
+            raise _not_made(unmade[0])
         raise DeclarationError(
             f"no corpus has seen the document {document}",
             remedy=" ".join(
                 [
                     *(f"Corpus {name} is not up to date: run `hemicycle curate`." for name in behind),
+                    *(f"Corpus {name} is not made yet: run `hemicycle curate {name}`." for name in unmade),
                     "`hemicycle clear --documents` lists the ids, and says whether rights hold it back.",
                 ]
             ),
@@ -124,18 +132,26 @@ def explain(document: str, folder: Path, as_json: bool) -> None:
             f"{cell(document)} is held back from corpus {held.corpus} by rights ({held.verdict}): {why}"
         )
     for one in told:
-        said = f"kept ({one.split})" if one.state == "kept" else f"dropped: {', '.join(one.why)}"
-        click.echo(f"{cell(document)} in corpus {one.corpus}: {cell(said)}")
-        if one.copies:
-            click.echo(f"  it stays for {one.copies} copies that went")
-        spoken = {run["language"]: 0 for run in one.languages}
-        for run in one.languages:
-            spoken[run["language"]] += run["end"] - run["start"]
-        click.echo(f"  languages (characters): {', '.join(f'{k} {v}' for k, v in spoken.items()) or 'none'}")
-        rows = [
-            [name, keep, value, "yes" if kept else "no"] for name, (keep, value, kept) in one.rules.items()
-        ]
-        print_table(["rule", "kept if", "value", "kept"], rows)
+        _say(document, one)
+
+
+def _say(document: str, one: Told) -> None:
+    """What one corpus made of a document, as lines."""
+    said = f"kept ({one.split})" if one.state == "kept" else f"dropped: {', '.join(one.why)}"
+    click.echo(f"{cell(document)} in corpus {one.corpus}: {cell(said)}")
+    if one.copies:
+        copies = "1 copy" if one.copies == 1 else f"{one.copies} copies"
+        click.echo(f"  it stays for {copies} that went")
+    for kind, count in one.masked.items():
+        click.echo(f"  masked ({kind}): {count}")
+    if one.passages:
+        click.echo(f"  repeated passages taken out: {one.passages}")
+    spoken = {run["language"]: 0 for run in one.languages}
+    for run in one.languages:
+        spoken[run["language"]] += run["end"] - run["start"]
+    click.echo(f"  languages (characters): {', '.join(f'{k} {v}' for k, v in spoken.items()) or 'none'}")
+    rows = [[name, keep, value, "yes" if kept else "no"] for name, (keep, value, kept) in one.rules.items()]
+    print_table(["rule", "kept if", "value", "kept"], rows)
 
 
 @command.command()
@@ -240,10 +256,7 @@ def report(corpora: tuple[str, ...], out: Path | None, folder: Path, as_json: bo
     made = _standing(session, "corpus")
     if missing := [name for name in names if name not in made]:
         # A page quotes texts, so it is not made of a corpus that may hold what has since been withdrawn.
-        said = "up to date" if missing[0] in _last(session, "corpus") else "made yet"
-        raise DeclarationError(
-            f"corpus “{missing[0]}” is not {said}", remedy=f"Run `hemicycle curate {missing[0]}` first."
-        )
+        raise _not_made(missing[0], "up to date" if missing[0] in _last(session, "corpus") else "made yet")
     told = {name: make_report(name, _report_inputs(session, name, made[name]), rules[name]) for name in names}
     if as_json:
         print_json({"corpora": told})
@@ -271,6 +284,12 @@ def _report_inputs(session: Session, name: str, corpus: Path) -> Any:
         if tokenised
         else None,
         reasons=explanations(),
+    )
+
+
+def _not_made(corpus: str, state: str = "made yet") -> DeclarationError:
+    return DeclarationError(
+        f"corpus “{corpus}” is not {state}", remedy=f"Run `hemicycle curate {corpus}` first."
     )
 
 

@@ -128,6 +128,14 @@ def command(
       hemicycle tokenize fr8k --dry-run
       hemicycle tokenize fr8k --fertility --compare ../bloom
     """
+    # Before the work, not after hours of it.
+    for path in compared:
+        if not (path / "tokenizer.json").is_file():
+            raise DeclarationError(
+                "there is no tokenizer in this folder",
+                place=str(path),
+                remedy="For --compare, name a folder with tokenizer.json.",
+            )
     session = Session(folder)
     steps = session.flow.up_to("tokenize", names)
     outcomes = build(session, steps, how, as_json=as_json)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from hemicycle.curate.personal import KINDS
 from hemicycle.curate.rules import Rule, broken, held_to
 from hemicycle.documents import corpus_shards
 
@@ -22,6 +23,8 @@ class Told:
         rules: those that apply to it: name → (bound, value, whether it is kept).
         measures: every measure; None where there is nothing to measure.
         copies: how many documents went because this one stays.
+        masked: kind of personal data → pieces of it that were masked; only the kinds there were.
+        passages: how many repeated passages were taken out.
     """
 
     corpus: str
@@ -33,6 +36,8 @@ class Told:
     measures: dict[str, float | None]
     languages: list[dict[str, Any]]
     copies: int
+    masked: dict[str, int]
+    passages: int
 
 
 def explain(document: str, corpus: str, folder: Path, rules: Sequence[Rule]) -> Told | None:
@@ -68,6 +73,9 @@ def refusal(document: str, corpus: str, refused: Path) -> Refused | None:
 def _told(found: pl.DataFrame, corpus: str, state: Literal["kept", "dropped"], rules: Sequence[Rule]) -> Told:
     row = found.row(0, named=True)
     measured = found.select("kind", "language", "signals").unnest("signals")
+    signals = row["signals"]
+    # A corpus of an earlier version may lack some, and what was not measured is null.
+    masked = {kind: int(signals.get(f"personal_{kind}") or 0) for kind in KINDS}
     bounds = {}
     for rule in rules:
         if rule.bound.column not in measured.columns:
@@ -75,7 +83,7 @@ def _told(found: pl.DataFrame, corpus: str, state: Literal["kept", "dropped"], r
             continue
         held, breaks = measured.select(held_to(rule).alias("held"), broken(rule).alias("breaks")).row(0)
         if held:
-            bounds[rule.name] = (rule.keep, row["signals"][rule.bound.column], not breaks)
+            bounds[rule.name] = (rule.keep, signals[rule.bound.column], not breaks)
     return Told(
         corpus,
         row["source"],
@@ -83,7 +91,9 @@ def _told(found: pl.DataFrame, corpus: str, state: Literal["kept", "dropped"], r
         list(row.get("why") or []),
         row["split"],
         bounds,
-        row["signals"],
+        signals,
         list(row["languages"] or []),
         row["copies"],
+        {kind: count for kind, count in masked.items() if count},
+        int(signals.get("boilerplate_passages") or 0),
     )

@@ -80,6 +80,9 @@ def _histogram(bound: Mapping[str, Any]) -> bytes:
     # Most documents keep most bounds; on a plain scale the ones that do not would be a line of no height.
     if max(counts) > PLAIN:
         axes.set_yscale("symlog", linthresh=10)
+    else:
+        # There is no half a document.
+        axes.yaxis.get_major_locator().set_params(integer=True)
     axes.yaxis.set_major_formatter("{x:.0f}")
     axes.set_ylim(bottom=0)
     # A bound may lie at the edge, and must be seen.

@@ -32,6 +32,12 @@ def retuned(rules: Sequence[Rule], changes: Sequence[str]) -> list[Rule]:
     moved: dict[str, tuple[str, Bound]] = {}
     for change in changes:
         name, colon, keep = (part.strip() for part in change.partition(":"))
+        if name in named and not keep:
+            example = next(rule.keep for rule in rules if rule.name in named[name])
+            raise DeclarationError(
+                f"“{change}” names a rule and no bound for it",
+                remedy=f"Write the bound after a colon, as in “{name}: {example}”.",
+            )
         if not colon or name not in named:
             known = ", ".join(rule.name for rule in rules)
             raise DeclarationError(

@@ -24,7 +24,7 @@ from hemicycle.digests import sha256_json
 from hemicycle.engines.tasks import Task, pending, results, run_task, under_way
 from hemicycle.errors import DeclarationError, HemicycleError
 from hemicycle.progress import QUIET, Bar, Progress
-from hemicycle.sites import Site
+from hemicycle.sites import SITES, Site
 from hemicycle.store import write_aside
 
 #: Elements of one array; most sites allow 1001.
@@ -207,7 +207,13 @@ def _sbatch(script: Path) -> str:
             remedy="Look with `squeue --me`, and cancel it before you run again.",
         )
     if done.returncode:
-        raise HemicycleError(f"Slurm refused the job: {done.stderr.strip()}", place=str(script))
+        # Hints come first and what was wrong last.
+        said = (done.stderr.strip().splitlines() or ["it does not say why"])[-1]
+        raise DeclarationError(
+            f"Slurm refused the job: {said.removeprefix('sbatch: ').removeprefix('error: ').strip()}",
+            place=SITES,
+            remedy="Mend what it names among partition, account, qos, constraint, time and memory there.",
+        )
     job = done.stdout.strip().split(";")[0]
     if not job.isdecimal():
         raise HemicycleError(f"Slurm gave the job no number but “{job}”", place=str(script))

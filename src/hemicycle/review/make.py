@@ -16,7 +16,7 @@ from typing import Any
 from hemicycle.curate.language import NO_LANGUAGE, UNDETERMINED
 from hemicycle.curate.rules import BY_KIND, Rule, load_sets
 from hemicycle.engines import Engine, Local
-from hemicycle.errors import InputError
+from hemicycle.errors import DeclarationError, InputError, did_you_mean
 from hemicycle.progress import QUIET, Progress
 from hemicycle.project import Card
 from hemicycle.review.evaluations import Evaluation, read_evaluations
@@ -49,6 +49,9 @@ from hemicycle.typeset import flatten
 
 #: Documents measured of a subset unless more are asked for.
 SAMPLE = 2_000
+
+#: Subsets that an error names; a data set may have thousands.
+NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,12 @@ def review(
 
     Raises:
         InputError: there is no data, or a corpus or an evaluation cannot be read.
-        DeclarationError: an unknown set of rules or umbrella, or an evaluation folder without evaluations.
+        DeclarationError: an unknown set of rules, subset or umbrella, or an evaluation folder without
+            evaluations.
     """
     policy = policy or default_policy()
     dataset = find_subsets(folder, _reading(asked, ""))
+    _check_kinds(asked, dataset)
     cards = read_cards(dataset, policy, asked.umbrella)
     rules = [rule for one in load_sets(list(asked.rules)) for rule in one.rules]
     evaluations, unread = read_evaluations(asked.evaluation) if asked.evaluation is not None else ([], [])
@@ -147,6 +152,20 @@ def review(
             report["taken"] = write_taken(chosen, corpus, taken, Path(scratch) / "near-taken")
     write_report(report, out)
     return report
+
+
+def _check_kinds(asked: Asked, dataset: Dataset) -> None:
+    """Raise DeclarationError where a kind is given to a subset that there is not."""
+    names = [subset.name for subset in dataset.subsets]
+    for name, kind in asked.kinds.items():
+        if name not in names:
+            more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+            subsets = f"Subsets: {', '.join(names[:NAMED])}{more}."
+            raise DeclarationError(
+                f"there is no subset “{name}” in {dataset.name}",
+                place=f"--kind {name}={kind}",
+                remedy=" ".join(filter(None, (did_you_mean(name, names), subsets))),
+            )
 
 
 def _reading(asked: Asked, subset: str) -> Card:
