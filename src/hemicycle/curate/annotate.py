@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from hemicycle.curate import language, near
 from hemicycle.curate.boilerplate import Hashes, holding, strip_texts
-from hemicycle.curate.cleaned import moved_parts, part_points
+from hemicycle.curate.cleaned import as_rows, moved_parts, part_points
 from hemicycle.curate.measures import COLUMNS, measure_words, measured_part
 from hemicycle.curate.ocr_quality import ocr_qualities
 from hemicycle.curate.personal import KINDS
@@ -81,7 +81,7 @@ def annotate(batch: pa.Table, repeated: Mapping[str, Hashes] | None = None) -> p
         "signals": _struct(signals),
         near.COLUMN: near.to_arrow(near.signatures(_compared(words, batch["kind"]), words.offsets)),
     }
-    return _table(batch, made)
+    return as_rows(batch, made, ANNOTATED)
 
 
 def _slices(data: Bytes, offsets: Places) -> Iterator[memoryview]:
@@ -110,19 +110,7 @@ def set_aside(batch: pa.Table) -> pa.Table:
         "signals": _struct({"characters": batch["bytes"].combine_chunks().cast(pa.float64())}),
         near.COLUMN: near.to_arrow(np.zeros((batch.num_rows, near.BANDS), np.uint64)),
     }
-    return _table(batch, made)
-
-
-def _table(batch: pa.Table, made: dict[str, Any]) -> pa.Table:
-    columns = []
-    for field in ANNOTATED:
-        if field.name in made:
-            columns.append(made[field.name])
-        elif field.name in batch.column_names:
-            columns.append(batch[field.name])
-        else:
-            columns.append(pa.nulls(batch.num_rows, field.type))
-    return pa.table(columns, schema=ANNOTATED)
+    return as_rows(batch, made, ANNOTATED)
 
 
 def _struct(signals: dict[str, Any]) -> pa.StructArray:

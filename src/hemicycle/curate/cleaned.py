@@ -8,7 +8,7 @@ Arrow file a shard and a record batch a row group, and the passes after this one
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,15 +130,20 @@ def _cleaned(table: pa.Table, first: pa.Array, masking: Masking) -> pa.Table:
     else:
         texts, parts, masked = _texts(table, masking)
         made |= {"text": texts, "parts": parts, "personal": masked}
+    return as_rows(table, made, CLEANED)
+
+
+def as_rows(table: pa.Table, made: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
+    """Rows of `schema`: the columns that were made, else those of the table, else nulls."""
     columns = []
-    for field in CLEANED:
+    for field in schema:
         if field.name in made:
             columns.append(made[field.name])
         elif field.name in table.column_names:
             columns.append(table[field.name])
         else:
             columns.append(pa.nulls(table.num_rows, field.type))
-    return pa.table(columns, schema=CLEANED)
+    return pa.table(columns, schema=schema)
 
 
 def _texts(table: pa.Table, masking: Masking) -> tuple[pa.Array, pa.ListArray, pa.StructArray]:
