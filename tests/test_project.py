@@ -126,6 +126,11 @@ def test_a_wrong_card_is_refused_with_its_file(tmp_path, before, after, meant):
     assert meant in said
 
 
+def test_a_key_of_a_good_declaration_is_found_for_later_errors(tmp_path):
+    project = load_project(write(tmp_path, GOOD.replace('["mine"]', '["mine"]\nrules = ["frensh"]')))
+    assert project.place("corpora", "debats", "rules").endswith("hemicycle.toml, line 9")
+
+
 def test_of_several_tables_with_one_header_the_wrong_one_is_named(tmp_path):
     licences = ('"MIT"', '"MIT"', "3")
     tables = [f'[[rights.generators]]\nname = "x"\nlicence = {licence}\n' for licence in licences]

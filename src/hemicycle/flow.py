@@ -542,7 +542,8 @@ class Flow:
         from hemicycle.curate.rules import load_sets, sets_digest
         from hemicycle.curate.twins import TWINS
 
-        sets = load_sets(corpus.rules, self.project.folder)
+        place = self.project.place("corpora", name, "rules")
+        sets = load_sets(corpus.rules, self.project.folder, place=place)
         declared = {
             "held_out": corpus.held_out,
             "rules": sets_digest(sets),

@@ -437,6 +437,10 @@ class Project:
         self.declaration = declaration
         self.cards = cards
 
+    def place(self, *keys: str) -> str:
+        """The file of the declaration and the line of a key, for an error."""
+        return _place(self.folder / DECLARATION, keys)
+
     @property
     def name(self) -> str:
         return self.declaration.project.name

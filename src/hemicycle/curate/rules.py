@@ -176,8 +176,9 @@ def known_sets() -> list[str]:
     return sorted(path.stem for path in _SETS.glob("*.toml"))
 
 
-def load_sets(names: Sequence[str], folder: Path | None = None) -> list[RuleSet]:
-    """The sets that are named, each by its name, or as a file of one's own by its path from `folder`.
+def load_sets(names: Sequence[str], folder: Path | None = None, *, place: str | None = None) -> list[RuleSet]:
+    """The sets that are named, each by its name, or as a file of one's own by its path from `folder`; `place`:
+    where they are named.
 
     `by-kind` stands for all sets of `kinds.toml`, each for documents of its kinds only.
 
@@ -204,6 +205,7 @@ def load_sets(names: Sequence[str], folder: Path | None = None) -> list[RuleSet]
         else:
             raise DeclarationError(
                 f"there is no set of rules “{name}”",
+                place=place,
                 remedy=did_you_mean(name, [*known_sets(), BY_KIND])
                 or f"Sets: {', '.join(known_sets())}; {BY_KIND}; or the path of a file.",
             )
