@@ -222,7 +222,7 @@ def test_a_wrong_rule_is_refused_with_the_line_of_its_own(tmp_path):
 
 
 def test_unknown_and_doubled_sets_are_refused(tmp_path):
-    with pytest.raises(DeclarationError, match="hemicycle.toml, line 9: there .*\n.*Did you mean “french”"):
+    with pytest.raises(DeclarationError, match=r"toml, line 9: there .*\n.*Did you mean “french”"):
         load_sets(["frensh"], place="hemicycle.toml, line 9")
     with pytest.raises(DeclarationError, match="does not exist"):
         load_sets(["rules/none.toml"], tmp_path)
