@@ -179,8 +179,8 @@ def known_sets() -> list[str]:
 def load_sets(names: Sequence[str], folder: Path | None = None, *, place: str | None = None) -> list[RuleSet]:
     """The sets that are named, each by its name, or as a file of one's own by its path from `folder`.
 
-    `by-kind` stands for all sets of `kinds.toml`, each for documents of its kinds only. `place`: where they are
-    named, for an error.
+    `by-kind` stands for all sets of `kinds.toml`, each for documents of its kinds only. `place`: where they
+    are named, for an error.
 
     Raises:
         DeclarationError: an unknown name, a wrong file (with its line), a file whose set has the name of one
