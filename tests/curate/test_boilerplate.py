@@ -75,9 +75,9 @@ PAGES = [
 
 def test_a_menu_and_page_numbers_go_and_the_articles_stay():
     found = boilerplate([PAGES])
-    assert sorted(found.passages["passage"]) == ["Accueil - Contact", "Page 0 sur 0"]
-    assert found.passages["documents"].to_list() == [4, 4]
-    text, _, removed = strip(PAGES[2], np.zeros(0, np.int64), found.hashes)
+    assert sorted(found["passage"]) == ["Accueil - Contact", "Page 0 sur 0"]
+    assert found["documents"].to_list() == [4, 4]
+    text, _, removed = strip(PAGES[2], np.zeros(0, np.int64), found["hash"].to_numpy())
     assert text == "Article c\nsur c"
     assert removed == 2
 
@@ -95,19 +95,19 @@ def test_a_notice_is_one_passage_wherever_its_lines_are_broken():
         " ".join(words[:n]) + "\n" + " ".join(words[n:]) + f"\n\nTexte {chr(97 + n)}" for n in range(2, 7)
     ]
     found = boilerplate([texts])
-    assert found.passages["passage"].to_list() == [notice]
-    assert strip(texts[1], np.zeros(0, np.int64), found.hashes)[0] == "Texte d"
+    assert found["passage"].to_list() == [notice]
+    assert strip(texts[1], np.zeros(0, np.int64), found["hash"].to_numpy())[0] == "Texte d"
 
 
 def test_both_bounds_must_be_reached_and_a_line_counts_once_in_a_document():
     other = [f"page {word}" for word in "efghij"]
     menu = "Le menu"
     twice = [f"{menu}\n{menu}", f"{menu}\n{menu}"]
-    assert not boilerplate([twice]).passages.height
+    assert not boilerplate([twice]).height
     thrice = [*twice, menu]
-    assert boilerplate([thrice]).passages.height == 1
-    assert not boilerplate([thrice + other]).passages.height
-    assert not boilerplate([["Menu"] * 9]).passages.height
+    assert boilerplate([thrice]).height == 1
+    assert not boilerplate([thrice + other]).height
+    assert not boilerplate([["Menu"] * 9]).height
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -122,9 +122,9 @@ def test_what_is_found_is_what_the_definition_says_in_any_batches(texts, cuts):
             documents[passage] = documents.get(passage, 0) + 1
     expected = {p: n for p, n in documents.items() if n >= 2 and n >= 0.3 * len(texts)}
     found = boilerplate(batches, bounds)
-    assert dict(found.passages.select("passage", "documents").iter_rows()) == expected
-    assert [passage_hash(p) for p in found.passages["passage"]] == found.passages["hash"].to_list()
-    assert found.digest == boilerplate([texts[::-1]], bounds).digest
+    assert dict(found.select("passage", "documents").iter_rows()) == expected
+    assert [passage_hash(p) for p in found["passage"]] == found["hash"].to_list()
+    assert found.equals(boilerplate([texts[::-1]], bounds))
 
 
 def test_places_that_passages_share_do_not_make_boilerplate():
@@ -132,7 +132,7 @@ def test_places_that_passages_share_do_not_make_boilerplate():
     counts = counted(PAGES, places=1)
     assert counts.table[0] >= 4 * 4
     found = boilerplate_lines(recount(*buffers(PAGES), counts, BOUNDS), 4, BOUNDS)
-    assert sorted(found.passages["passage"]) == ["Accueil - Contact", "Page 0 sur 0"]
+    assert sorted(found["passage"]) == ["Accueil - Contact", "Page 0 sur 0"]
 
 
 @settings(max_examples=EXAMPLES, deadline=None)

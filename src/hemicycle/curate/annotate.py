@@ -29,7 +29,7 @@ from hemicycle.curate.words import Bytes, Places, Words, split_words, text_array
 from hemicycle.digests import sha256_bytes
 from hemicycle.documents import SCHEMA
 
-#: Measures that need more than words and lines.
+#: Every measure, as it is stored.
 NAMES = (
     *COLUMNS,
     *language.MEASURES,

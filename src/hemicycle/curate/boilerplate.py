@@ -30,7 +30,6 @@ import numpy.typing as npt
 import polars as pl
 
 from hemicycle.curate.clean import clean_texts
-from hemicycle.digests import sha256_json
 from hemicycle.kernels import kernel, scan
 
 #: Another number means other passages or other hashes of them.
@@ -79,30 +78,12 @@ class Counts:
     table: npt.NDArray[np.uint32]
 
 
-@dataclass(frozen=True)
-class Boilerplate:
-    """What a source repeats: passages in the order of their hashes, with the number of documents of each."""
-
-    passages: pl.DataFrame
-
-    @property
-    def hashes(self) -> Hashes:
-        return self.passages["hash"].to_numpy()
-
-    @property
-    def digest(self) -> str:
-        return sha256_json(self.passages.rows())
-
-
 @cache
 def bounds_by_kind() -> dict[str, Bounds]:
     """The declared bounds; a kind that is not in here has no boilerplate."""
-    kinds = tomllib.loads(_declared().decode("utf-8"))["kinds"]
+    declared = resources.files(__package__).joinpath("boilerplate.toml").read_text("utf-8")
+    kinds = tomllib.loads(declared)["kinds"]
     return {kind: Bounds(b["documents"], b["share"], b["words"]) for kind, b in kinds.items()}
-
-
-def _declared() -> bytes:
-    return resources.files(__package__).joinpath("boilerplate.toml").read_bytes()
 
 
 def count_lines(data: Bytes, offsets: Places, table: npt.NDArray[np.uint32]) -> None:
@@ -137,9 +118,10 @@ def merge(tables: list[pl.DataFrame]) -> pl.DataFrame:
     return sums.sort("hash").select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
 
 
-def boilerplate_lines(recounted: pl.DataFrame, documents: int, bounds: Bounds) -> Boilerplate:
-    """The passages of a source of so many documents that reach the bounds."""
-    return Boilerplate(recounted.filter(pl.col("documents") >= bounds.least(documents)).sort("hash"))
+def boilerplate_lines(recounted: pl.DataFrame, documents: int, bounds: Bounds) -> pl.DataFrame:
+    """Of what was recounted, the passages that reach the bounds in a source of so many documents, in order of
+    their hashes."""
+    return recounted.filter(pl.col("documents") >= bounds.least(documents)).sort("hash")
 
 
 def holding(data: Bytes, offsets: Places, hashes: Hashes) -> npt.NDArray[np.intp]:

@@ -111,7 +111,7 @@ def find_repeated(
         for kind, bounds in bounds_by_kind().items():
             if kind in numbers:
                 exact = merge([pl.read_parquet(shard["tables"][kind]) for shard in recounted])
-                found = boilerplate_lines(exact, numbers[kind], bounds).passages
+                found = boilerplate_lines(exact, numbers[kind], bounds)
                 tables.append(found.with_columns(pl.lit(kind).alias("kind")).select(list(_TABLE)))
     repeated = io.BytesIO()
     pl.concat(tables).write_parquet(repeated)

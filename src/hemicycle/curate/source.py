@@ -78,8 +78,9 @@ def annotate_source(
         "cleared": str(cleared),
         "firsts": str(firsts),
         "kinds": kinds,
+        "also": sorted(set(also)),
+        "names_model": str(names_model) if names_model else None,
     }
-    read |= {"also": sorted(set(also)), "names_model": str(names_model) if names_model else None}
     shards = []
     for n, (groups, size) in enumerate(_shards(documents)):
         written = str(scratch / f"cleaned-{n:05d}")

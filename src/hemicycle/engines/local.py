@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ class Local:
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers or len(os.sched_getaffinity(0))
         self._pool: ProcessPoolExecutor | None = None
+        self._workers: set[BaseProcess] = set()
 
     def map(
         self, function: str, tasks: Sequence[Task], folder: Path, *, what: str, progress: Progress = QUIET
@@ -37,11 +39,12 @@ class Local:
                     run_task(function, task, folder)
                     bar.advance(task.weight)
             else:
-                with _uninterrupted():
-                    futures: dict[Future[None], Task] = {
-                        self._processes().submit(run_task, function, task, folder): task for task in waiting
-                    }
                 try:
+                    with self._starting():
+                        futures: dict[Future[None], Task] = {
+                            self._processes().submit(run_task, function, task, folder): task
+                            for task in waiting
+                        }
                     for future in as_completed(futures):
                         future.result()
                         bar.advance(futures[future].weight)
@@ -50,8 +53,9 @@ class Local:
                     self._pool = None
                 except KeyboardInterrupt:
                     # What they were at is begun again the next time; nobody waits for it now.
-                    for worker in multiprocessing.active_children():
+                    for worker in self._workers:
                         worker.kill()
+                    self._pool = None
                     raise
         return results(function, tasks, folder)
 
@@ -63,15 +67,17 @@ class Local:
             atexit.register(self._pool.shutdown, cancel_futures=True)
         return self._pool
 
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Processes that start in here leave Ctrl-C to this one, from their first instruction on."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    @contextmanager
+    def _starting(self) -> Iterator[None]:
+        """Processes that start in here are our workers, and leave Ctrl-C to this one from their first
+        instruction on."""
+        others = set(multiprocessing.active_children())
+        masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            self._workers |= set(multiprocessing.active_children()) - others
+            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
 
 
 def _begin() -> None:

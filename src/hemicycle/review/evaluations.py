@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hemicycle.curate.words import split_words, text_buffers
-from hemicycle.errors import DeclarationError, InputError
+from hemicycle.errors import DeclarationError, InputError, unparsed
 from hemicycle.sources.huggingface import long_rows
 from hemicycle.sources.jsonl import SUFFIXES, json_object, lines
 
@@ -167,9 +167,8 @@ def _texts_of_json(path: Path, name: str) -> Iterator[str]:
         # Values without their keys: of a key that stands twice both texts are looked for.
         value = json.loads("".join(read), object_pairs_hook=lambda pairs: [value for _, value in pairs])
     except (ValueError, RecursionError) as error:
-        what = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise InputError(
-            f"this is not JSON: {what}",
+            f"this is not JSON: {unparsed(error)}",
             place=name,
             remedy="If it has one object a line, its name must end in .jsonl.",
         ) from None
