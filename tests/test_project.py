@@ -89,7 +89,7 @@ def test_a_good_declaration_loads(tmp_path):
         ('license = "Apache-2.0"', "license = 3", "line 5", "must be a text, in quotes (it is 3)"),
         ('sources = ["mine"]', 'sources = "mine"', "line 8", "must be a list, in brackets"),
         ("{ debats = 1.0 }", '["debats"]', "line 15", "models.petit.corpora: must be a table"),
-        ('kind = "llama"', 'kind = "gpt"', "line 17", "must be 'llama' (it is 'gpt')"),
+        ('kind = "llama"', 'kind = "gpt"', "line 17", "(it is 'gpt')"),
         ('sources = ["mine"]', 'sources = ["mien"]', "line 8", "Did you mean “mine”?"),
         ('"FR", "BE"', '"France"', "line 4", "must be the code of a country"),
         ('"FR", "BE"', '"FR", "XX"', "line 4", "Known jurisdictions: AT, BE"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hemicycle.cli.session import Session
 from hemicycle.errors import DeclarationError, HemicycleError, did_you_mean
-from hemicycle.flow import index_name
+from hemicycle.flow.models import index_name
 from hemicycle.ledger import Statement
 from hemicycle.steps import Outcome, Step
 

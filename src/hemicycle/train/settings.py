@@ -82,6 +82,7 @@ def derive_shape(model: Model, vocabulary: int) -> Shape:
     192 and 256 on two cores; beyond width 256 Muon's falls with the square root of the width.
     """
     a = model.architecture
+    assert a is not None
     kv_heads = a.kv_heads or a.heads
     feed_forward = a.feed_forward or math.ceil(a.width * 8 / 3 / 64) * 64
     attention = 2 * a.width * a.width + 2 * a.width * (a.width // a.heads * kv_heads)

@@ -1,0 +1,192 @@
+"""The steps of a corpus: its gate, its text, what answers for it, and its tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hemicycle.digests import sha256_file
+from hemicycle.errors import RightsError
+from hemicycle.flow.stages import USES, VERSIONS, once
+from hemicycle.flow.texts import normalisation, words_digest
+from hemicycle.ledger.lineage import standing_on
+from hemicycle.steps import Resolving, Step, Unresolved, Work
+
+if TYPE_CHECKING:
+    from hemicycle.flow.flow import Flow
+
+
+@once
+def admitted(flow: Flow, name: str) -> Step:
+    """The gate: which documents rights let through. Holds no dates, so a new day may change nothing."""
+    sources = flow.declaration.corpora[name].sources
+    jurisdictions = list(flow.declaration.project.jurisdictions)
+
+    def resolve(at: Resolving) -> dict[str, Any]:
+        held, lifted = flow.decided(at.statements)
+        return {"held": held, "lifted": lifted}
+
+    def build(work: Work) -> dict[str, Any]:
+        from hemicycle.rights import admit
+
+        return admit(work.inputs, jurisdictions, work.out, uses=USES, **work.resolved)
+
+    return Step(
+        "admitted",
+        name,
+        VERSIONS["admitted"],
+        flow.gate_declared,
+        build,
+        {source: flow.rights(source) for source in sources},
+        resolve=resolve if flow.gate.declared else None,
+        may_lack=frozenset(sources),
+        evidence=True,
+    )
+
+
+@once
+def corpus(flow: Flow, name: str) -> Step:
+    corpus = flow.declaration.corpora[name]
+    sources = corpus.sources
+
+    def resolve(at: Resolving) -> dict[str, Any]:
+        # Here and not in `build`, so that a look knows it too.
+        if not at.statements["admitted"].figures["admitted"]:
+            every = list(flow.ledger.current().values())
+            made = sorted({one for source in sources for one in standing_on(every, "raw", source)})
+            raise RightsError(
+                f"no document of corpus “{name}” is cleared"
+                + (f"; made of its sources so far: {', '.join(made)}" if made else ""),
+                remedy="`hemicycle clear` says for each source what holds it back.",
+            )
+        return {}
+
+    def build(work: Work) -> dict[str, Any]:
+        from hemicycle.curate import make_corpus
+
+        return make_corpus(
+            {role: folder for role, folder in work.inputs.items() if role != "admitted"},
+            work.out,
+            work.scratch,
+            rules=[rule for rules in sets for rule in rules.rules],
+            held_out=corpus.held_out,
+            near=corpus.near_duplicates,
+            engine=work.engine,
+            progress=work.progress,
+        )
+
+    from hemicycle.curate.rules import load_sets, sets_digest
+    from hemicycle.curate.twins import TWINS
+
+    place = flow.project.place("corpora", name, "rules")
+    sets = load_sets(corpus.rules, flow.project.folder, place=place)
+    declared = {
+        "held_out": corpus.held_out,
+        "rules": sets_digest(sets),
+        "near_duplicates": TWINS if corpus.near_duplicates else None,
+    }
+    inputs = {source: flow.annotated(source) for source in sources}
+    return Step(
+        "corpus",
+        name,
+        VERSIONS["corpus"],
+        declared,
+        build,
+        {**inputs, "admitted": flow.admitted(name)},
+        resolve=resolve,
+        may_lack=frozenset(inputs),
+    )
+
+
+@once
+def index(flow: Flow, name: str) -> Step:
+    """The index of what a model reads; `name` is that of its corpora, sorted, joined by ``+``."""
+    corpora = name.split("+")
+
+    def build(work: Work) -> dict[str, Any]:
+        from hemicycle.trace import build_index
+
+        return build_index([work.inputs[c] for c in corpora], work.out, progress=work.progress)
+
+    inputs = {corpus: flow.corpus(corpus) for corpus in corpora}
+    return Step("index", name, VERSIONS["index"], {}, build, inputs)
+
+
+@once
+def roots(flow: Flow, name: str) -> Step:
+    """The root of a corpus, by which a proof can say whether a text is in it."""
+
+    def resolve(at: Resolving) -> dict[str, Any]:
+        from hemicycle.ledger.roots import Keys, load_or_make_salt
+
+        if at.looking and not flow.salt_file.exists():
+            raise Unresolved("its salt is made when it runs")
+        keys = Keys.derive(load_or_make_salt(flow.salt_file), at.statements["corpus"].digest)
+        return {"salt_id": keys.salt_id}
+
+    def build(work: Work) -> dict[str, Any]:
+        from hemicycle.ledger.roots import Keys, load_or_make_salt, make_root
+
+        digest = work.statements["corpus"].digest
+        return make_root(
+            work.inputs["corpus"],
+            work.out,
+            name=name,
+            corpus_digest=digest,
+            keys=Keys.derive(load_or_make_salt(flow.salt_file), digest),
+            words_digest=words_digest,
+            normalisation=normalisation(),
+            progress=work.progress,
+        )
+
+    inputs = {"corpus": flow.corpus(name)}
+    return Step("roots", name, VERSIONS["roots"], {}, build, inputs, resolve=resolve)
+
+
+@once
+def tokenizer(flow: Flow, name: str) -> Step:
+    tokenizer = flow.declaration.tokenizers[name]
+    base = (flow.project.folder / tokenizer.extends).resolve() if tokenizer.extends is not None else None
+
+    def resolve(at: Resolving) -> dict[str, Any]:
+        from hemicycle.tokens.extend import base_files
+
+        return {"base": [[f.name, sha256_file(f)] for f in base_files(base)]} if base else {}
+
+    def build(work: Work) -> dict[str, Any]:
+        from hemicycle.tokens import extend_tokenizer, train_tokenizer
+
+        corpus, sources = work.inputs["corpus"], tokenizer.sources
+        if tokenizer.vocab is not None:
+            return train_tokenizer(
+                corpus, work.out, vocab=tokenizer.vocab, sources=sources, progress=work.progress
+            )
+        assert base is not None
+        assert tokenizer.add is not None
+        return extend_tokenizer(
+            corpus, base, work.out, add=tokenizer.add, sources=sources, progress=work.progress
+        )
+
+    # Where the base lies may tell of a home; what counts is its files, and those are resolved.
+    return Step(
+        "tokenizer",
+        name,
+        VERSIONS["tokenizer"],
+        tokenizer.model_dump(include={"vocab", "sources", "add"}, exclude_none=True),
+        build,
+        {"corpus": flow.corpus(tokenizer.corpus)},
+        resolve=resolve if base else None,
+    )
+
+
+@once
+def tokens(flow: Flow, name: str) -> Step:
+    """Tokens of one corpus under one tokenizer; `name` is ``CORPUS.TOKENIZER``."""
+    corpus, tokenizer = name.split(".")
+
+    def build(work: Work) -> dict[str, Any]:
+        from hemicycle.tokens import tokenize
+
+        return tokenize(work.inputs["corpus"], work.inputs["tokenizer"], work.out, progress=work.progress)
+
+    inputs = {"corpus": flow.corpus(corpus), "tokenizer": flow.tokenizer(tokenizer)}
+    return Step("tokens", name, VERSIONS["tokens"], {}, build, inputs)

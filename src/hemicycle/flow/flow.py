@@ -1,0 +1,109 @@
+"""The flow of one project: its steps, put together."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hemicycle.digests import sha256_file
+from hemicycle.errors import UnknownNameError, did_you_mean
+from hemicycle.flow import corpora, models, releases, sources
+from hemicycle.flow.models import index_name
+from hemicycle.flow.stages import NAMED, USES, VERBS
+from hemicycle.gate import Gate
+from hemicycle.governance.overrides import Override, overrides
+from hemicycle.ledger import Ledger, Statement
+from hemicycle.project import Lock, Project
+from hemicycle.rights.policy import policy_path
+from hemicycle.steps import Step, in_order
+from hemicycle.store import Store
+
+
+class Flow:
+    """The steps of one project. `update` names sources to fetch anew although the lock pins them."""
+
+    def __init__(
+        self,
+        project: Project,
+        store: Store,
+        ledger: Ledger,
+        lock: Lock,
+        update: frozenset[str] = frozenset(),
+    ) -> None:
+        self.project, self.store, self.ledger, self.lock, self.update = project, store, ledger, lock, update
+        self.declaration = project.declaration
+        self.gate = Gate(project, ledger)
+        self.made: dict[tuple[str, str], Step] = {}
+
+    raw, documents, optout, rights = sources.raw, sources.documents, sources.optout, sources.rights
+    cleared, annotated = sources.cleared, sources.annotated
+    admitted, corpus, index, roots = corpora.admitted, corpora.corpus, corpora.index, corpora.roots
+    tokenizer, tokens = corpora.tokenizer, corpora.tokens
+    order, model, evaluation = models.order, models.model, models.evaluation
+    release = releases.release
+
+    def all_steps(self) -> list[Step]:
+        """Everything the project declares, inputs first."""
+        d = self.declaration
+        ends = [self.evaluation(n) for n in d.evaluations] + [self.release(n) for n in d.releases]
+        ends += [self.model(n) for n in d.models] + [self.tokenizer(n) for n in d.tokenizers]
+        ends += [self.index(index_name(m)) for m in d.models.values()]
+        # Sources come first in the order of the work, so that what is refused is known early.
+        sources = [self.rights(n) for n in self.project.cards]
+        # A root must be in the ledger before anybody asks what it answers.
+        corpora = [step for n in d.corpora for step in (self.corpus(n), self.roots(n))]
+        return in_order(sources + corpora + ends)
+
+    def up_to(self, verb: str, names: tuple[str, ...] = ()) -> list[Step]:
+        """The steps a verb makes, with all they stand on; `names` keeps those artefacts only."""
+        steps = [s for s in self.all_steps() if VERBS[s.stage] == verb]
+        what, stages = NAMED[verb]
+        known = {s.name for s in steps if s.stage in stages}
+        for name in names:
+            if name not in known:
+                raise UnknownNameError(
+                    f"there is no {what} “{name}”",
+                    remedy=did_you_mean(name, known) or f"Declared: {', '.join(sorted(known)) or 'none'}.",
+                )
+        return in_order([s for s in steps if not names or s.name in names])
+
+    @functools.cached_property
+    def policy_digest(self) -> str:
+        """Of the policy as it is written: a changed file is a changed declaration."""
+        return sha256_file(policy_path(self.declaration.project.policy, self.project.folder))
+
+    @property
+    def gate_declared(self) -> dict[str, Any]:
+        """What the gate depends on besides verdicts: that of a source and that of a corpus are one gate."""
+        project = self.declaration.project
+        return {
+            "jurisdictions": list(project.jurisdictions),
+            "uses": list(USES),
+            "governance": project.governance,
+        }
+
+    def decided(self, rights: Mapping[str, Statement]) -> tuple[dict[str, str], dict[str, Any]]:
+        """What decisions hold back, source → why, and what they lift, as `rights.admit` takes them."""
+        if not self.gate.declared:
+            return {}, {}
+        clearances = self.gate.clearances(rights)
+        held = {s: c.explanation for s, c in clearances.items() if c.explanation != "cleared"}
+        return held, {s: [list(lift) for lift in c.lifts] for s, c in clearances.items() if c.lifts}
+
+    def overrides(self, rights: Mapping[str, Statement]) -> dict[str, list[Override]]:
+        """Source → the overrides on it that wait, hold or are missed."""
+        if not rights or not self.gate.declared:
+            return {}
+        told = self.gate.standings()
+        reasons = {
+            source: {code for by_use in s.figures["reasons"].values() for use in USES for code in by_use[use]}
+            for source, s in rights.items()
+        }
+        return {source: overrides(source, reasons[source], told) for source in rights}
+
+    @property
+    def salt_file(self) -> Path:
+        """Where the salt of the project's roots is kept: beside its private key."""
+        return self.project.folder / ".hemicycle" / "salt"
