@@ -134,20 +134,31 @@ def test_a_long_run_has_few_parts_though_it_is_written_often(tmp_path, monkeypat
     assert read_steps(tmp_path)["step"].to_pylist() == list(range(500))
 
 
+class Counted:
+    covers = "1 processor package; not: fans"
+
+    def __init__(self, joules):
+        self._joules = joules
+
+    def joules(self):
+        return self._joules
+
+
 def test_energy_goes_on_from_where_a_killed_run_had_come(tmp_path):
-    written = Log(tmp_path, state(meter="RAPL"), joules=lambda: 100.0)
+    written = Log(tmp_path, state(), meter=Counted(100.0))
     written.step(**row(0, loss=1.0))
     written.flush()
     started = RunState.read(tmp_path).started
     time.sleep(0.01)
-    again = Log(tmp_path, state(meter="RAPL"), resume_step=1, joules=lambda: 7.0)
+    again = Log(tmp_path, state(), resume_step=1, meter=Counted(7.0))
     again.close("finished")
     assert RunState.read(tmp_path).joules == 107.0
+    assert RunState.read(tmp_path).meter == "1 processor package; not: fans"
     assert RunState.read(tmp_path).started == started
 
 
 def test_unmeasured_energy_is_not_zero(tmp_path):
-    Log(tmp_path, state()).close("finished")
+    Log(tmp_path, state(), meter=Counted(None)).close("finished")
     assert RunState.read(tmp_path).joules is None
 
 

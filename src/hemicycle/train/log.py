@@ -21,10 +21,10 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -124,16 +124,24 @@ class RunState:
             return None
 
 
+class Meters(Protocol):
+    """What measures energy: `energy.Meter`, or a sum of those of several machines."""
+
+    covers: str
+
+    def joules(self) -> float | None: ...
+
+
 class Log:
     """Writes the log of one run, on rank 0 only. A step is a row in memory; the disk has it ten seconds on.
 
     Call `flush` with each checkpoint: a run that resumes there then has every row before it.
 
     Args:
-        state: of the run; its `step`, `joules` and times are kept up here.
+        state: of the run; its `step`, `joules`, `meter` and times are kept up here.
         resume_step: the step the run begins at. Rows of that step and later are deleted: they come again.
         groups: (source, language) of each group number, as `Order.groups` has them.
-        joules: tells the energy since this process began, or None.
+        meter: of the energy since this process began.
     """
 
     def __init__(
@@ -143,7 +151,7 @@ class Log:
         *,
         resume_step: int = 0,
         groups: Sequence[tuple[str, str]] = (),
-        joules: Callable[[], float | None] = lambda: None,
+        meter: Meters | None = None,
     ) -> None:
         self.folder, self.state = folder, state
         self._steps = _Parts(folder, "steps", STEPS, resume_step)
@@ -153,7 +161,7 @@ class Log:
         self._nats: npt.NDArray[np.float64] = np.zeros(len(groups))
         self._tokens: npt.NDArray[np.int64] = np.zeros(len(groups), np.int64)
         self._from: int | None = None
-        self._joules, self._before = joules, 0.0
+        self._meter, self._before = meter, 0.0
         before = RunState.read(folder) if resume_step else None
         if before is not None:
             state.started, self._before = before.started, before.joules or 0.0
@@ -216,8 +224,10 @@ class Log:
         began = time.monotonic()
         for parts in (self._steps, self._windows, self._samples):
             parts.write()
-        joules = self._joules()
-        self.state.joules = None if joules is None else self._before + joules
+        if self._meter is not None:
+            joules = self._meter.joules()
+            self.state.joules = None if joules is None else self._before + joules
+            self.state.meter = self._meter.covers
         self.state.write(self.folder)
         ended = time.monotonic()
         self._due = ended + max(FLUSH_SECONDS, (ended - began) / FLUSH_SHARE)
