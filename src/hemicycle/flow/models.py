@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from hemicycle.digests import sha256_json
 from hemicycle.errors import DeclarationError
 from hemicycle.flow.stages import VERSIONS, once
-from hemicycle.project import Model
+from hemicycle.project import Model, Stage
 from hemicycle.steps import Resolving, Step, Unresolved, Work
 from hemicycle.store import artefact_digest, digest_files
 
 if TYPE_CHECKING:
     from hemicycle.flow.flow import Flow
+    from hemicycle.tokens import Phase
 
 
 @once
@@ -25,19 +27,17 @@ def order(flow: Flow, name: str) -> Step:
     assert model.tokenizer is not None
 
     def build(work: Work) -> dict[str, Any]:
-        from hemicycle.tokens import Mixture, make_plan, shortfalls
+        from hemicycle.tokens import make_plan, shortfalls
 
         shape = derive_shape(model, work.statements["tokenizer"].figures["vocabulary"])
-        tokens = {c: f for c, f in work.inputs.items() if c in model.corpora}
+        batch_tokens = shape.batch_rows * shape.context
         plan = make_plan(
-            tokens,
-            model.corpora,
+            {c: f for c, f in work.inputs.items() if c in model.read},
+            _phases(model, shape.context, work.resolved["steps"] * batch_tokens),
             work.out,
-            context=shape.context,
-            batch_rows=shape.batch_rows,
-            steps=work.resolved["steps"],
+            batch_tokens=batch_tokens,
+            warm_up=model.batch_warm_up,
             seed=model.seed,
-            mix=Mixture(**model.mix.model_dump()) if model.mix else None,
         )
         for sentence in shortfalls(plan):
             work.progress.say(f"model {name}: {sentence}")
@@ -47,7 +47,11 @@ def order(flow: Flow, name: str) -> Step:
         "shares": model.corpora,
         "mix": model.mix.model_dump() if model.mix else None,
         "context": model.architecture.context,
+        "packing": model.packing,
+        "reading": model.reading,
+        "stages": [stage.model_dump() for stage in model.stages],
         "batch_tokens": model.batch_tokens,
+        "batch_warm_up": model.batch_warm_up,
         "seed": model.seed,
     }
     return Step(
@@ -152,6 +156,29 @@ def evaluation(flow: Flow, name: str) -> Step:
         inputs,
         resolve=resolve if compared else None,
     )
+
+
+def _phases(model: Model, context: int, tokens: int) -> list[Phase]:
+    """The declared stages, or the whole run as one, with what they leave to the model filled in."""
+    from hemicycle.tokens import Mixture, Phase
+
+    stages = model.stages or [Stage(name="main", share=1)]
+    whole = math.fsum(stage.share for stage in stages)
+    phases = []
+    for stage in stages:
+        mix = stage.mix or model.mix
+        phases.append(
+            Phase(
+                stage.name,
+                round(tokens * stage.share / whole),
+                stage.corpora or model.corpora,
+                stage.context or context,
+                stage.packing or model.packing or "split",
+                stage.reading or model.reading,
+                Mixture(**mix.model_dump()) if mix else None,
+            )
+        )
+    return phases
 
 
 def _token_inputs(flow: Flow, model: Model) -> dict[str, Step]:

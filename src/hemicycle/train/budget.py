@@ -91,7 +91,7 @@ def _time_steps(shape: Shape, run: Run, cache: Path | None) -> float:
     learner, optimiser = Learner(model, run, cache), Optimiser(model, shape)
     ids = np.random.default_rng(0).integers(0, shape.vocabulary, (shape.batch_rows, shape.context))
     places = np.broadcast_to(np.arange(shape.context), ids.shape).copy()
-    batch = Batch(ids, ids, np.zeros(ids.shape, np.int32), places)
+    batch = Batch(ids, ids, np.zeros(ids.shape, np.int32), places, np.zeros_like(ids))
 
     def step() -> None:
         learner.loss(batch).backward()  # type: ignore[no-untyped-call]

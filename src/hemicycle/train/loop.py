@@ -73,7 +73,7 @@ def train(
         figures = state["figures"]
         progress.say(f"resuming model {name} at step {first} of {order.steps}")
     learner = Learner(model, run, cache)
-    tokens_a_step = order.batch_rows * order.context
+    tokens_a_step = order.tokens_before(1)
 
     def save(step: int) -> None:
         state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "figures": figures}
