@@ -13,7 +13,7 @@ from hemicycle.errors import HemicycleError
 from hemicycle.progress import QUIET, Lines
 from hemicycle.project import Budget, Model
 from hemicycle.store import digest_files
-from hemicycle.tokens import Batch, Order, make_plan
+from hemicycle.tokens import Batch, Order, Phase, make_plan
 from hemicycle.train import Run, budget, checkpoint, derive_shape, loop
 from hemicycle.train.budget import few_steps, quietest_round, resolve_run
 from hemicycle.train.loop import train
@@ -36,7 +36,7 @@ RUN = Run(steps=30, seed=1, precision="fp32", compiled=False, threads=1)
 @pytest.fixture(scope="module")
 def plan(tokens, tmp_path_factory):
     folder = tmp_path_factory.mktemp("plan")
-    make_plan({"c": tokens}, {"c": 1.0}, folder, context=32, batch_rows=4, steps=30, seed=1)
+    make_plan({"c": tokens}, [Phase("main", 30 * 128, {"c": 1.0}, 32)], folder, batch_tokens=128, seed=1)
     return folder
 
 
@@ -64,7 +64,8 @@ def test_it_learns_and_transformers_loads_the_result(plan, tokens, tokenizer, tm
     assert facts["tokens"] == figures["tokens"] == 30 * 128
     assert sum(p.numel() for p in loaded.parameters()) == SHAPE.parameters
     read = pq.read_table(out / "exposure.parquet")
-    assert sum(read["tokens"].to_pylist()) == 30 * 128
+    # The last row of the corpus is not full, and was read twice.
+    assert 30 * 128 - 2 * 32 < sum(read["tokens"].to_pylist()) <= 30 * 128
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -152,7 +153,7 @@ def packed(*documents):
     ids = np.concatenate(documents)[None]
     number = np.concatenate([np.full(len(d), i) for i, d in enumerate(documents)])[None]
     places = np.concatenate([np.arange(len(d)) for d in documents])[None]
-    return Batch(ids, ids, number.astype(np.int32), places)
+    return Batch(ids, ids, number.astype(np.int32), places, np.zeros_like(ids))
 
 
 def test_documents_in_a_row_are_as_if_alone_and_never_see_each_other():
@@ -175,6 +176,7 @@ def test_the_loss_is_that_of_a_plain_transformers_model(plan, tokens):
         batch.targets_BT,
         np.zeros_like(batch.documents_BT),
         np.broadcast_to(np.arange(32), batch.tokens_BT.shape).copy(),
+        batch.groups_BT,
     )
     ours = Learner(model, RUN, None).loss(whole)
     logits_ = model(input_ids=torch.from_numpy(batch.tokens_BT)).logits

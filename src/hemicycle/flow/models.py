@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from hemicycle.store import artefact_digest, digest_files
 
 if TYPE_CHECKING:
     from hemicycle.flow.flow import Flow
+    from hemicycle.tokens import Phase
     from hemicycle.train import Recipe, Shape
 
 
@@ -25,27 +27,13 @@ def order(flow: Flow, name: str) -> Step:
     model = flow.declaration.models[name]
 
     def build(work: Work) -> dict[str, Any]:
-        from hemicycle.tokens import Mixture, Phase, make_plan, shortfalls
+        from hemicycle.tokens import make_plan, shortfalls
 
         shape, recipe = _shape(flow, name, work.statements), _recipe(flow, name, work.statements)
-
-        def phase(stage: Stage) -> Phase:
-            mix = stage.mix or model.mix
-            return Phase(
-                stage.name,
-                round(total * stage.share / sum(s.share for s in stages)),
-                stage.corpora or model.corpora,
-                stage.context or shape.context,
-                stage.packing or model.packing or "split",
-                stage.reading or model.reading,
-                Mixture(**mix.model_dump()) if mix else None,
-            )
-
-        total = work.resolved["steps"] * recipe.rows(shape.context) * shape.context
-        stages = model.stages or [Stage(name="main", share=1.0)]
+        tokens = work.resolved["steps"] * recipe.rows(shape.context) * shape.context
         plan = make_plan(
             {c: f for c, f in work.inputs.items() if c in model.read},
-            [phase(stage) for stage in stages],
+            _phases(model, shape.context, tokens),
             work.out,
             batch_tokens=recipe.batch_tokens,
             warm_up=recipe.batch_warm_up,
@@ -184,6 +172,29 @@ def _inputs(flow: Flow, name: str) -> dict[str, Step]:
     if model.base is not None:
         inputs["base"] = flow.model(model.base)
     return inputs
+
+
+def _phases(model: Model, context: int, tokens: int) -> list[Phase]:
+    """The declared stages, or the whole run as one, with what they leave to the model filled in."""
+    from hemicycle.tokens import Mixture, Phase
+
+    stages = model.stages or [Stage(name="main", share=1)]
+    whole = math.fsum(stage.share for stage in stages)
+    phases = []
+    for stage in stages:
+        mix = stage.mix or model.mix
+        phases.append(
+            Phase(
+                stage.name,
+                round(tokens * stage.share / whole),
+                stage.corpora or model.corpora,
+                stage.context or context,
+                stage.packing or model.packing or "split",
+                stage.reading or model.reading,
+                Mixture(**mix.model_dump()) if mix else None,
+            )
+        )
+    return phases
 
 
 def _shape(flow: Flow, name: str, statements: Mapping[str, Statement]) -> Shape:

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch.distributed.checkpoint as dcp
 from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
@@ -26,6 +25,8 @@ from torch.distributed.checkpoint.state_dict import (
     set_model_state_dict,
     set_optimizer_state_dict,
 )
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 
 from hemicycle.store import sync_folder, sync_tree
 from hemicycle.train.optimiser import Optimiser
@@ -64,7 +65,7 @@ class Checkpoints:
         """Begin to write the state after `step` steps. Raises what went wrong with the one before."""
         began = time.monotonic()
         self.wait()
-        state = self._stager.stage(_state(model, optimiser))
+        state: Any = self._stager.stage(_state(model, optimiser))
         copied = {name: values.copy() for name, values in figures.items()}
         self._under_way = self._writer.submit(self._write, step, state, copied)
         self.cost = time.monotonic() - began
@@ -80,7 +81,7 @@ class Checkpoints:
         alone = self._ranks.count == 1
         try:
             # On rank 0 this returns once all ranks have written.
-            dcp.save(state, checkpoint_id=aside, process_group=self._ranks.saving, no_dist=alone)
+            save(state, checkpoint_id=aside, process_group=self._ranks.saving, no_dist=alone)
             if not self._ranks.leads:
                 return
             np.savez(aside / FIGURES, **figures)  # type: ignore[arg-type]
@@ -106,7 +107,7 @@ class Checkpoints:
         if not found:
             return None
         state = _state(model, optimiser)
-        dcp.load(state, checkpoint_id=found[-1], no_dist=self._ranks.count == 1)
+        load(state, checkpoint_id=found[-1], no_dist=self._ranks.count == 1)
         # Partial: the copy of a tied weight and what is frozen are not in there.
         loose = StateDictOptions(ignore_frozen_params=True, strict=False)
         set_model_state_dict(model, state["model"], options=loose)

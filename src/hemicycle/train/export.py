@@ -28,7 +28,8 @@ def whole_state(model: Any, ranks: Ranks) -> dict[str, torch.Tensor]:
         state: dict[str, torch.Tensor] = model.state_dict()
         return state
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-    return get_model_state_dict(model, options=options)
+    state = get_model_state_dict(model, options=options)  # type: ignore[assignment]
+    return state
 
 
 def write_model(out: Path, model: Any, state: dict[str, torch.Tensor], tokenizer: Path) -> None:

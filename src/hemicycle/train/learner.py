@@ -46,9 +46,9 @@ class Learner(torch.nn.Module):
         self.device = torch.device(device)
         self._body = [model.base_model]  # in a list, so that it is not registered twice
         self._z_loss, self._cap = z_loss, getattr(model.config, "final_logit_softcapping", None)
-        self._dtype = torch.bfloat16 if run.precision == "bf16" else torch.float32
+        self.dtype = torch.bfloat16 if run.precision == "bf16" else torch.float32
         # On an accelerator, sharding hands out weights in bf16; here they are cast where they are used.
-        self._autocast = self._dtype == torch.bfloat16 and self.device.type == "cpu"
+        self._autocast = self.dtype == torch.bfloat16 and self.device.type == "cpu"
         self._chunk = chunk_loss
         torch.set_num_threads(run.threads)
         if recompute:
@@ -90,7 +90,7 @@ class Learner(torch.nn.Module):
             bias_V=head.bias,
             z_loss=self._z_loss,
             cap=self._cap,
-            dtype=self._dtype,
+            dtype=self.dtype,
             chunk=self._chunk,
         )
 

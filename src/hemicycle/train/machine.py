@@ -29,7 +29,7 @@ def has_fast_bf16() -> bool:
     if accelerators():
         import torch
 
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     try:
         words = set(Path("/proc/cpuinfo").read_text("utf-8").split())
     except OSError:

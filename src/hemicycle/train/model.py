@@ -16,6 +16,8 @@ from transformers.initialization import no_init_weights
 from hemicycle.train import attention
 from hemicycle.train.shape import Shape
 
+_auto: Any = AutoModelForCausalLM
+
 #: Settings of the families that are not sizes. `sliding_window`: a model made here sees its whole context.
 _FAMILIES: dict[str, tuple[type[PretrainedConfig], dict[str, Any]]] = {
     "llama": (transformers.LlamaConfig, {}),
@@ -48,6 +50,7 @@ def configure(shape: Shape, begin: int, end: int) -> PretrainedConfig:
     marks = {"bos_token_id": begin, "eos_token_id": end, "pad_token_id": end}
     common = {"vocab_size": shape.vocabulary, "tie_word_embeddings": shape.tied, **marks, **more}
     head = shape.width // shape.heads
+    sizes: dict[str, Any]
     if shape.family == "gpt2":
         sizes = {
             "n_embd": shape.width,
@@ -76,13 +79,13 @@ def configure(shape: Shape, begin: int, end: int) -> PretrainedConfig:
 def build_model(shape: Shape, begin: int, end: int, seed: int) -> Any:
     """A fresh model; equal seeds give equal weights."""
     torch.manual_seed(seed)
-    return AutoModelForCausalLM.from_config(configure(shape, begin, end), dtype=torch.float32)
+    return _auto.from_config(configure(shape, begin, end), dtype=torch.float32)
 
 
 def empty_model(shape: Shape, begin: int, end: int, seed: int) -> Any:
     """A model whose weights are yet to come: its memory is taken only when they do."""
     with no_init_weights():
-        return AutoModelForCausalLM.from_config(configure(shape, begin, end), dtype=torch.float32)
+        return _auto.from_config(configure(shape, begin, end), dtype=torch.float32)
 
 
 def make_ready(model: Any, device: str) -> Any:

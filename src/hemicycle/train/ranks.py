@@ -52,7 +52,8 @@ class Ranks:
             return Ranks(0, 1, device)
         backend = "gloo" if device == "cpu" else "cpu:gloo,cuda:nccl"
         if count == 1:
-            dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
+            alone = dist.HashStore()  # type: ignore[attr-defined]
+            dist.init_process_group(backend, store=alone, rank=0, world_size=1)
         else:
             dist.init_process_group(backend, timeout=PATIENCE)
         return Ranks(rank, count, device, dist.new_group(backend="gloo", timeout=PATIENCE))

@@ -1,29 +1,49 @@
 """Samples: what the model under training writes, for people to look at; kept in the log, not in the model.
 
 Texts are drawn without a cache of keys and values, by the very module that is trained, so that it works
-sharded too; all ranks draw the same tokens. That costs a few steps' time, some twenty times in a run.
+sharded too; all ranks draw the same tokens. A sample costs about the time of a step.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from hemicycle.tokens import Batch
+from hemicycle.tokens import Order, load_tokenizer
 from hemicycle.train import attention
 from hemicycle.train.learner import Learner
 from hemicycle.train.log import Log
 
-SAMPLES_A_RUN = 20
+#: Samples of a run; a run of fewer steps a sample has none.
+SAMPLES, LEAST_STEPS = 12, 20
 #: Texts of a sample, tokens of a prompt, and tokens that are written.
 TEXTS, PROMPT, WRITTEN = 3, 12, 48
 TEMPERATURE = 0.8
 
 
+class Sampler:
+    """Lets the learner go on from the beginnings of the first rows of the plan, now and then."""
+
+    def __init__(self, learner: Learner, tokenizer: Path, order: Order) -> None:
+        self._learner, self._tokenizer = learner, load_tokenizer(tokenizer)
+        self._every = max(LEAST_STEPS, -(-order.steps // SAMPLES))
+        self._prompts = order.batch(0).tokens_BT[:TEXTS, :PROMPT].tolist()
+
+    def sample(self, step: int, log: Log | None) -> None:
+        """Note in the log what is written after so many steps. All ranks must call it alike."""
+        if (step + 1) % self._every:
+            return
+        texts = continue_texts(self._learner, self._prompts, step)
+        if log is not None:
+            for prompt, text in zip(self._prompts, texts, strict=True):
+                log.sample(step, self._tokenizer.decode(prompt), self._tokenizer.decode(text))
+
+
 @torch.no_grad()
 def continue_texts(learner: Learner, prompts: list[list[int]], seed: int) -> list[list[int]]:
-    """What the learner writes after each prompt (all of equal length), `WRITTEN` tokens drawn at random."""
+    """What the learner writes after prompts of equal length: `WRITTEN` tokens each, drawn at random."""
     device = learner.device
     generator = torch.Generator().manual_seed(seed)
     tokens_BT = torch.tensor(prompts, device=device)
@@ -35,18 +55,8 @@ def continue_texts(learner: Learner, prompts: list[list[int]], seed: int) -> lis
             positions_BT = torch.arange(length, device=device).expand(rows, length)
             mask = attention.render(config, documents_BT)
             logits_BV = learner(tokens_BT, None, mask, positions_BT)
-            chances = torch.softmax(logits_BV.float().cpu() / TEMPERATURE, -1)
-            drawn = torch.multinomial(chances, 1, generator=generator)
-            tokens_BT = torch.cat([tokens_BT, drawn.to(device)], 1)
+            chances_BV = torch.softmax(logits_BV.float().cpu() / TEMPERATURE, -1)
+            drawn_B1 = torch.multinomial(chances_BV, 1, generator=generator)
+            tokens_BT = torch.cat([tokens_BT, drawn_B1.to(device)], 1)
     written: list[list[int]] = tokens_BT[:, len(prompts[0]) :].tolist()
     return written
-
-
-def write_samples(
-    learner: Learner, batch: Batch, tokenizer: Any, step: int, log: Log | None, prompts: list[list[int]]
-) -> None:
-    """Let the learner go on from prompts, and note it in the log. All ranks must call it alike."""
-    texts = continue_texts(learner, prompts, step)
-    if log is not None:
-        for prompt, text in zip(prompts, texts, strict=True):
-            log.sample(step, tokenizer.decode(prompt), tokenizer.decode(text))

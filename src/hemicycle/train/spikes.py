@@ -8,11 +8,13 @@ those OLMo-core skips by: six standard deviations over the last 128 steps.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from hemicycle.errors import HemicycleError
+
+Floats = npt.NDArray[np.float64]
 
 #: Standard deviations from the mean of the last steps, and how many those are; before `FIRST` none is left
 #: out.
@@ -23,7 +25,7 @@ LEAST_SPREAD = 0.01
 MOST, OF = 16, 32
 
 
-def is_spike(loss: float, norm: float, losses: Sequence[float], norms: Sequence[float]) -> bool:
+def is_spike(loss: float, norm: float, losses: Floats, norms: Floats) -> bool:
     """Whether a step is far above the steps before it, given their losses and gradient norms.
 
     Steps that were left out count among those before: a level that lasts becomes the line.
@@ -31,8 +33,8 @@ def is_spike(loss: float, norm: float, losses: Sequence[float], norms: Sequence[
     return _above(loss, losses) or _above(norm, norms)
 
 
-def _above(value: float, before: Sequence[float]) -> bool:
-    last = np.asarray(before[-WINDOW:], np.float64)
+def _above(value: float, before: Floats) -> bool:
+    last = before[-WINDOW:]
     if len(last) < FIRST:
         return False
     mean = float(last.mean())
@@ -50,13 +52,13 @@ def check_finite(loss: float, norm: float | None, step: int) -> None:
             )
 
 
-def check_course(losses: Sequence[float], skipped: Sequence[bool], step: int, vocabulary: int) -> None:
+def check_course(losses: Floats, skipped: npt.NDArray[np.bool_], step: int, vocabulary: int) -> None:
     """Raise HemicycleError where the run diverges.
 
     It does where half of the last steps were left out, or where the mean loss of the last `WINDOW` steps is
     above a blind guess among the vocabulary, or twice what it was in the beginning.
     """
-    out = sum(skipped[-OF:])
+    out = int(skipped[-OF:].sum())
     if out >= MOST:
         what = f"{out} of the last {OF} steps were far out of line"
     else:
