@@ -28,7 +28,7 @@ from hemicycle.train.account import Account
 from hemicycle.train.checkpoint import Checkpoints
 from hemicycle.train.chips import Peak, device_peak, measured_matmul_rate, mfu
 from hemicycle.train.energy import Meter, visible_gpus
-from hemicycle.train.export import whole_state, write_model
+from hemicycle.train.export import whole_state, write_checkpoint, write_model
 from hemicycle.train.job import Job
 from hemicycle.train.learner import Learner
 from hemicycle.train.log import Log, RunState
@@ -112,6 +112,8 @@ class Training:
             if log:
                 log.close("failed", error.what if isinstance(error, HemicycleError) else str(error))
             raise
+        finally:
+            self.checkpoints.close()
         if log:
             log.close("finished")
         return figures
@@ -246,10 +248,12 @@ class Training:
         if log is None:
             return {}
         write_model(job.out, model, state, job.tokenizer)
+        for step, folder in self.checkpoints.kept():
+            write_checkpoint(job.out / "checkpoints" / f"step-{step}", model, folder)
         figures = self.account.write()
         done = order.tokens_before(order.steps) - order.tokens_before(self.first)
         speed = done / seconds if seconds else 0.0
-        share = mfu(speed, figures["flop"] / figures["tokens"], log.state.peak)
+        share = mfu(speed, figures["flop"] / figures["places"], log.state.peak)
         return {
             **figures,
             "tokens_per_second": round(speed, 1),
