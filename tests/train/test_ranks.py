@@ -92,7 +92,7 @@ whole_train = loop.train
 asked = []
 def stopping_train(job):
     try:
-        return whole_train(job, stop=lambda: len(asked) >= 10 or asked.append(1))
+        return whole_train(job, stop=lambda: len(asked) >= 10 or bool(asked.append(1)))
     except stopping.Stopped:
         return {"ranks": 0}
 loop.train = stopping_train
