@@ -20,6 +20,7 @@ T = TypeVar("T")
 VERBS = {
     "raw": "collect",
     "documents": "collect",
+    "base": "collect",
     "optout": "clear",
     "rights": "clear",
     "cleared": "clear",
@@ -54,6 +55,7 @@ NAMED = {
 VERSIONS = {
     "raw": 1,
     "documents": 6,
+    "base": 1,
     "optout": 3,
     "rights": 5,
     "cleared": 1,
