@@ -58,7 +58,7 @@ class Miniature:
         """Enter an artefact whose files already stand in its folder; `inputs`: role → stage/name."""
         folder = self.folders[f"{stage}/{name}"]
         statement = Statement(
-            Subject(stage, name, sha256_text(f"{stage} {name}")),
+            Subject(stage, name, sha256_text(f"{stage} {name} {sorted(inputs.values())}")),
             tuple(digest_files(folder)),
             True,
             {"declared": declared or {}, "resolved": {}},
@@ -306,7 +306,7 @@ def _make_model(mini: Miniature, fill_model: Callable[[Path], None]) -> None:
     mini.record("order", "petit", inputs, {"steps": STEPS})
     folder = mini.folder("model", "petit")
     fill_model(folder)
-    shape = {"layers": 2, "width": 16, "heads": 2, "context": CONTEXT, "vocabulary": 300}
+    shape = {"family": "llama", "layers": 2, "width": 16, "heads": 2, "context": CONTEXT, "vocabulary": 300}
     tokens = CONTEXT * STEPS * ROWS
     (folder / "training.json").write_text(json.dumps({"shape": shape, "tokens": tokens}))
     read = [

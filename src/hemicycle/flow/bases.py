@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ from hemicycle.errors import DeclarationError, InputError
 from hemicycle.flow.stages import VERSIONS, once
 from hemicycle.ledger import Statement
 from hemicycle.project import Lock
+from hemicycle.rights.bases import BaseRights, judge_base
+from hemicycle.rights.policy import find_policy
 from hemicycle.steps import Resolving, Step, Work
 from hemicycle.store import artefact_digest, digest_files, list_files
 
@@ -92,6 +94,34 @@ def base(flow: Flow, name: str) -> Step:
         settle=settle,
         rebuildable=False,
     )
+
+
+def rights_of(flow: Flow, name: str, stated: str | None = None) -> BaseRights:
+    """The licence of a base, judged for the licence of the project.
+
+    Args:
+        stated: what its README says; None: what the last statement about its files says, if there is one.
+    """
+    project = flow.declaration.project
+    made = [s for s in flow.ledger.current().values() if (s.subject.stage, s.subject.name) == ("base", name)]
+    if stated is None and made:
+        stated = made[-1].figures["stated_licence"]
+    policy = find_policy(project.policy, flow.project.folder)
+    return judge_base(name, flow.declaration.bases[name], stated, project.license, policy)
+
+
+def foreseen(flow: Flow, models: Iterable[str]) -> list[str]:
+    """Which releases of these models, or of models made from them, their base will not let be made, and why.
+
+    Told before hours are spent: a licence is known before anything is trained.
+    """
+    wanted, told = set(models), []
+    for name, release in flow.declaration.releases.items():
+        base = flow.declaration.base_of(release.model)
+        if base is not None and wanted & set(flow.declaration.models_behind(release.model)):
+            why = rights_of(flow, base).sentences()
+            told += [f"release {name} will be refused. {sentence}" for sentence in why]
+    return told
 
 
 @contextlib.contextmanager
