@@ -336,7 +336,8 @@ def _make_model(mini: Miniature, fill_model: Callable[[Path], None]) -> None:
     scores += [("petit", "model", s, 2.345, 2.301, 2.391) for s in ("manuals", "sittings")]
     names = ("name", "kind", "source", "bits_per_byte", "low", "high")
     notes = {"en": ["1,000 blocks of 5 | documents."], "fr": ["1\u202f000 blocs de 5 | documents."]}
-    results = {"rows": [dict(zip(names, s, strict=True)) for s in scores], "notes": notes}
+    rows = [dict(zip(names, s, strict=True)) for s in scores]
+    results = {"rows": rows, "notes": notes, "forgetting": []}
     (folder / "results.json").write_text(json.dumps(results))
     (folder / "comparison.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     mini.record("evaluation", "base", {"model petit": "model/petit", "corpus debats": "corpus/debats"}, {})

@@ -29,7 +29,7 @@ def continued(mini: Miniature, base: str | None = None) -> Miniature:
     second = {"method": "continue", "from": "petit", "corpora": {"debats": 1.0}, "budget": first["budget"]}
     told["models"]["suite"] = second
     told["releases"]["v0"]["model"] = "suite"
-    told["evaluations"] = {}
+    told["evaluations"]["base"]["models"] = ["suite"]
     inputs = {"order": "order/petit", "debats": "tokens/debats.fr"}
     if base is not None:
         told["bases"] = {
@@ -64,6 +64,11 @@ def continued(mini: Miniature, base: str | None = None) -> Miniature:
         for d, t in SECOND.items()
     ]
     write(folder / "exposure.parquet", EXPOSURE, rows)
+    path = mini.folders["evaluation/base"] / "results.json"
+    results = json.loads(path.read_text())
+    row = {"model": "suite", "base": "petit", "corpus": "debats", "before": 2.25, "after": 2.5}
+    change = {"difference": 0.25, "low": 0.125, "high": 0.375, "differs": True}
+    path.write_text(json.dumps({**results, "forgetting": [{**row, **change}]}))
     figures = {**mini.statements["model/petit"].figures, "tokens": tokens, "steps": 10}
     mini.record("model", "suite", {**inputs, "base": "model/petit"}, figures)
     return mini
@@ -71,7 +76,7 @@ def continued(mini: Miniature, base: str | None = None) -> Miniature:
 
 def release(mini: Miniature, out: Path, **changes: object) -> Path:
     folders = mini.folders
-    given = {"model": folders["model/suite"], "before": {"petit": folders["model/petit"]}, "evaluations": {}}
+    given = {"model": folders["model/suite"], "before": {"petit": folders["model/petit"]}}
     return mini.release(out, **{**given, "base": folders.get("base/vieux"), **changes})
 
 
@@ -127,6 +132,19 @@ def test_rights_lost_since_an_earlier_model_read_stop_the_release(miniature: Min
         release(mini, tmp_path / "v0")
 
 
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("README.md", r"| `debats` | `petit` | 2.25 | 2.50 | 0.25 \[0.12, 0.38\] |"),
+        ("README.fr.md", "| `debats` | `petit` | 2,25 | 2,50 | 0,25 \\[0,12\u202f; 0,38\\] |"),
+    ],
+)
+def test_the_card_shows_what_was_forgotten(page: str, said: str, miniature: Miniature, tmp_path: Path):
+    text = (release(continued(miniature), tmp_path / "v0") / page).read_text("utf-8")
+    row = next(line for line in text.splitlines() if line.startswith("| `debats` |"))
+    assert row == said
+
+
 @pytest.mark.parametrize("file", ["exposure.parquet", "training.json"])
 def test_the_account_of_an_earlier_model_is_checked_as_the_model_s_own(
     file: str, miniature: Miniature, tmp_path: Path
@@ -147,7 +165,7 @@ def test_a_base_is_named_with_its_licence_wherever_the_release_speaks_of_what_it
     for page in ("README.md", "README.fr.md", "DATA.md", "DATA.fr.md"):
         assert "`upstream-unknown`" in (folder / page).read_text("utf-8"), page
     head = (folder / "README.md").read_text("utf-8").split("---")[1]
-    assert "base_model: maison/vieux" in head
+    assert 'base_model: "maison/vieux"' in head
     assert "upstream-unknown" in head
     for page in ("ATTRIBUTION.md", "NOTICE", "LICENSE-WEIGHTS.txt", "README.md", "README.fr.md"):
         assert RAIL in (folder / page).read_text("utf-8"), page

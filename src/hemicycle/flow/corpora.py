@@ -97,6 +97,12 @@ def corpus(flow: Flow, name: str) -> Step:
     )
 
 
+def index_name(flow: Flow, model: str) -> str:
+    """The name of the index of what a model reads, and of what it was made from read. Models that read the
+    same corpora share it."""
+    return "+".join(flow.declaration.corpora_behind(model))
+
+
 @once
 def index(flow: Flow, name: str) -> Step:
     """The index of what a model reads; `name` is that of its corpora, sorted, joined by ``+``."""

@@ -68,8 +68,8 @@ VERSIONS = {
     "model": 1,
     "index": 2,
     "roots": 1,
-    "evaluation": 1,
-    "release": 4,
+    "evaluation": 2,
+    "release": 5,
 }
 
 #: Uses a model needs a right for. Redistribution of text is asked for where text is published.

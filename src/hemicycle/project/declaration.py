@@ -56,9 +56,14 @@ class Tokenizer(Declared):
 
 
 class Evaluation(Declared):
-    """Measure models on the held-out documents; `compare` adds model folders from elsewhere."""
+    """Measure models on the held-out documents, beside what they began from.
+
+    `compare` adds model folders from elsewhere; `corpora` adds corpora to measure on that no model read, as
+    to see what a model forgot of text like that of its base.
+    """
 
     models: list[Name] = Field(min_length=1)
+    corpora: list[Name] = []
     compare: list[PathText] = []
 
 
@@ -132,6 +137,8 @@ class Declaration(Declared):
         for name, evaluation in self.evaluations.items():
             for model_name in evaluation.models:
                 known("models", model_name, self.models, "evaluations", name, "models")
+            for corpus in evaluation.corpora:
+                known("corpora", corpus, self.corpora, "evaluations", name, "corpora")
         for name, release in self.releases.items():
             known("models", release.model, self.models, "releases", name, "model")
         return self

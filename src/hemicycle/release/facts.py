@@ -173,12 +173,33 @@ class Score:
 
 
 @dataclass(frozen=True)
+class Change:
+    """Bits per byte on the held-out text of a corpus, of what the model began from and of the model.
+
+    Attributes:
+        value: after less before; positive is forgotten. Equal to nought as far as is shown where `differs` is
+            not true.
+    """
+
+    base: str
+    corpus: str
+    before: float
+    after: float
+    value: float
+    low: float | None
+    high: float | None
+    differs: bool | None
+
+
+@dataclass(frozen=True)
 class EvaluationFacts:
-    """One evaluation: every series on all sources, and the released model on each source."""
+    """One evaluation: every series on all sources, the released model on each source, and what it gained and
+    forgot by what it began from."""
 
     name: str
     totals: tuple[Score, ...]
     by_source: tuple[Score, ...]
+    changes: tuple[Change, ...]
     notes: Mapping[str, tuple[str, ...]]
     picture: bool
 

@@ -24,6 +24,7 @@ from hemicycle.release.coverage import USES
 from hemicycle.release.facts import (
     TOTAL,
     BaseFacts,
+    Change,
     CorpusFacts,
     CorpusSource,
     DecisionFacts,
@@ -372,6 +373,14 @@ def _evaluation_facts(name: str, folder: Path, model: str) -> EvaluationFacts:
             Score(row["name"], row["kind"], row["source"], row["bits_per_byte"], row["low"], row["high"])
             for row in results["rows"]
         ]
+        changes = tuple(
+            Change(
+                *(row[key] for key in ("base", "corpus", "before", "after")),
+                *(row[key] for key in ("difference", "low", "high", "differs")),
+            )
+            for row in results["forgetting"]
+            if row["model"] == model
+        )
         notes = {language: tuple(results["notes"][language]) for language in ("en", "fr")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"the results cannot be read ({error!r})", place=str(path)) from None
@@ -380,6 +389,7 @@ def _evaluation_facts(name: str, folder: Path, model: str) -> EvaluationFacts:
         name=name,
         totals=tuple(s for s in scores if s.source == TOTAL),
         by_source=tuple(by_source if len(by_source) > 1 else []),
+        changes=changes,
         notes=notes,
         picture=(folder / "comparison.png").is_file(),
     )
