@@ -11,10 +11,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from hemicycle.errors import DeclarationError, InputError
 from hemicycle.project import Architecture, Budget, Model
 from hemicycle.tokens import extend_tokenizer, load_tokenizer, train_tokenizer
-from hemicycle.train.base import begin, carry_over, grown, load_base, new_tokens, shape_of
+from hemicycle.train.base import begin, carry_over, load_base, new_tokens, shape_of
 from hemicycle.train.job import Job, Run
 from hemicycle.train.recipe import derive_recipe
-from hemicycle.train.shape import derive_shape
+from hemicycle.train.shape import derive_shape, grown
 from tests.train.bases import CONTEXT, FAMILIES, VOCABULARY, WIDTH, make_base
 
 TEXT = "la séance est ouverte monsieur le ministre"

@@ -20,7 +20,6 @@ Shapes: V tokens, D width.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 import warnings
@@ -129,21 +128,6 @@ def shape_of(folder: Path) -> Shape:
         tied=head.weight is model.get_input_embeddings().weight,
         parameters=parameters,
         matrices=sum(p.numel() for m in model.modules() for p in _multiplying(m)),
-    )
-
-
-def grown(shape: Shape, *, tokens: int | None = None, context: int | None = None) -> Shape:
-    """The shape of a model that begins from one of `shape`, with a tokenizer of `tokens` tokens.
-
-    A shorter context is that of the rows it goes on with: what it can see does not shrink by it.
-    """
-    more = max(0, (tokens or 0) - shape.vocabulary) * shape.width
-    return dataclasses.replace(
-        shape,
-        vocabulary=max(shape.vocabulary, tokens or 0),
-        context=context or shape.context,
-        parameters=shape.parameters + more * (1 if shape.tied else 2),
-        matrices=shape.matrices + more,
     )
 
 
