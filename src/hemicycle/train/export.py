@@ -35,12 +35,15 @@ def whole_state(model: Any, ranks: Ranks) -> dict[str, torch.Tensor]:
     return state
 
 
-def write_model(out: Path, model: Any, state: dict[str, torch.Tensor], tokenizer: Path) -> None:
-    """Weights, configuration and tokenizer. Raises OSError where the disk is full."""
+def write_model(out: Path, model: Any, state: dict[str, torch.Tensor]) -> None:
+    """Weights and configuration. Raises OSError where the disk is full."""
     model.config.use_cache = True
     if model.generation_config is not None:
         model.generation_config.use_cache = True
     _save(out, model, state)
+
+
+def copy_tokenizer(tokenizer: Path, out: Path) -> None:
     for name in TOKENIZER_FILES:
         if (tokenizer / name).is_file():
             shutil.copyfile(tokenizer / name, out / name)

@@ -25,10 +25,11 @@ from hemicycle.errors import HemicycleError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.tokens import Batch, Order, load_tokenizer, marks, prefetch
 from hemicycle.train.account import Account
+from hemicycle.train.base import carry_over, load_base
 from hemicycle.train.checkpoint import Checkpoints
 from hemicycle.train.chips import Peak, device_peak, measured_matmul_rate, mfu
 from hemicycle.train.energy import Meter, visible_gpus
-from hemicycle.train.export import whole_state, write_checkpoint, write_model
+from hemicycle.train.export import copy_tokenizer, whole_state, write_checkpoint, write_model
 from hemicycle.train.job import Job
 from hemicycle.train.learner import Learner
 from hemicycle.train.log import Log, RunState
@@ -93,6 +94,8 @@ class Training:
 
     def _model(self) -> Any:
         job = self.job
+        if job.base is not None:
+            return load_base(job)
         begin, end = marks(job.tokenizer, load_tokenizer(job.tokenizer))
         make = build_model if self.ranks.leads else empty_model
         return make(job.shape, begin, end, job.run.seed)
@@ -247,7 +250,11 @@ class Training:
         joules, lacking = self.ranks.sum([measured or 0.0, bool(self.meter) and measured is None])
         if log is None:
             return {}
-        write_model(job.out, model, state, job.tokenizer)
+        write_model(job.out, model, state)
+        if job.base is not None:
+            carry_over(job.base, job.tokenizer, job.out)
+        else:
+            copy_tokenizer(job.tokenizer, job.out)
         for step, folder in self.checkpoints.kept():
             write_checkpoint(job.out / "checkpoints" / f"step-{step}", model, folder)
         figures = self.account.write()
