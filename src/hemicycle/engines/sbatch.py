@@ -65,7 +65,7 @@ def attend(mark: Path, look: Callable[[], tuple[bool, bool]]) -> None:
 
 
 def number_in(mark: Path) -> str:
-    return mark.read_text("utf-8", "replace").strip()
+    return mark.read_text("utf-8", "replace").strip().split(";")[0]
 
 
 def head(options: Mapping[str, str | None]) -> list[str]:
