@@ -97,7 +97,7 @@ sys.exit(run_node(Path(sys.argv[1]), 2, patience=Patience(1.0, 20, 30.0, look=0.
 """
 
 
-def test_a_run_that_hangs_is_ended_and_the_rank_that_lags_behind_is_named(make_job):
+def test_a_run_that_hangs_is_ended_and_it_is_said_after_which_step(make_job):
     job = make_job("hang-1")
     began = time.monotonic()
     code = subprocess.run([sys.executable, "-c", _NODE, write_job(job)], timeout=60).returncode

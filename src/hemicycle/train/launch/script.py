@@ -38,8 +38,7 @@ ends= cancelled=
 trap 'touch "$work/{stop}"; ends=yes' USR1
 trap 'touch "$work/{stop}"; [ -n "$ends" ] || cancelled=yes' TERM
 
-{setup}
-head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+{setup}head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 srun --kill-on-bad-exit=1 --cpus-per-task={cpus} \\
     {command} --meeting "$head:$((10000 + SLURM_JOB_ID % 20000))" &
 # A signal ends the waiting but not the work.
@@ -102,7 +101,7 @@ def training_script(
     setup = [*(site.setup if training.setup is None else training.setup)]
     setup += [f"export {key}={shlex.quote(value)}" for key, value in training.environment.items()]
     body = _BODY.format(
-        setup="\n".join(setup),
+        setup="".join(f"{line}\n" for line in setup),
         work=shlex.quote(str(work)),
         starts=STARTS,
         stop=STOP,
