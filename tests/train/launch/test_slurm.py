@@ -260,13 +260,14 @@ def slurm_answers():
 
 
 @pytest.mark.slow
-def test_a_slurm_of_this_machine_trains_and_goes_on_when_the_time_is_up(make_job, told, monkeypatch):
+@pytest.mark.parametrize("requeue", [True, False])
+def test_a_slurm_of_this_machine_trains_and_goes_on_when_the_time_is_up(make_job, told, monkeypatch, requeue):
     if not slurm_answers():
         pytest.skip("no Slurm answers here")
-    # Slurm counts time in minutes, and ends a job some time after its minutes are over.
+    # It counts in minutes; what is requeued waits for two of them.
     monkeypatch.setenv("STEP_SECONDS", "1")
-    job = make_job(steps=60)
-    figures = on(2, cpus=2, time="00:01:00", save_before=30).run(job, told)
-    assert figures["total"] == total_of(60)
+    job = make_job(steps=50)
+    figures = on(2, cpus=2, time="00:01:00", save_before=30, requeue=requeue).run(job, told)
+    assert figures["total"] == total_of(50)
     assert figures["ranks"] == 2
     assert figures["began"] > 0

@@ -28,7 +28,7 @@ from hemicycle.train.launch.account import (
 )
 from hemicycle.train.launch.reasons import described, reason_of
 from hemicycle.train.launch.relay import Shown
-from hemicycle.train.launch.worker import PARENT
+from hemicycle.train.launch.parent import PARENT
 
 #: Seconds between two looks at how the others are doing.
 _LOOK = 0.2

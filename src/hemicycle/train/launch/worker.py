@@ -7,7 +7,6 @@ with 0 and a result, with 75 where it was asked to stop and saved a checkpoint, 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import faulthandler
 import os
 import signal
@@ -26,15 +25,11 @@ from hemicycle.train.launch.account import (
     write_failure,
     write_result,
 )
+from hemicycle.train.launch.parent import die_with_parent
 from hemicycle.train.launch.reasons import of_error
 from hemicycle.train.launch.relay import Written
 from hemicycle.train.launch.watchdog import read_pulse
 from hemicycle.train.stopping import Stopped
-
-#: Number of the process that started this one, for `die_with_parent`.
-PARENT = "HEMICYCLE_PARENT"
-
-_PR_SET_PDEATHSIG = 1
 
 #: Seconds between two looks for the file that asks to stop.
 _LOOK = 1.0
@@ -59,13 +54,6 @@ class Stop:
             self._looked = now
             self._asked = self.file.exists()
         return self._asked
-
-
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent ends: one that is killed cannot say so."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.environ.get(PARENT, str(os.getppid())) != str(os.getppid()):
-        os._exit(1)
 
 
 def run_rank(job: Job) -> int:
