@@ -12,7 +12,7 @@ import pytest
 
 from hemicycle.errors import DeclarationError, HemicycleError, InputError
 from hemicycle.train.launch import Here
-from hemicycle.train.launch.account import failures
+from hemicycle.train.launch.outcome import failures
 
 from .rank import total_of
 

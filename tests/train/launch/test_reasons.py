@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from hemicycle.errors import InputError
-from hemicycle.train.launch.account import Failure, failures, kept_step, reserve, write_failure
+from hemicycle.train.launch.outcome import Failure, failures, kept_step, reserve, write_failure
 from hemicycle.train.launch.reasons import of_death, of_error, reasons
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from hemicycle.errors import DeclarationError, HemicycleError
 from hemicycle.sites import Site, Training
-from hemicycle.train.launch.account import failures
+from hemicycle.train.launch.outcome import failures
 from hemicycle.train.launch.script import training_script
 from hemicycle.train.launch.slurm import OnSlurm
 
@@ -237,7 +237,7 @@ def test_a_refused_job_says_why(make_job, told, here):
 
 def test_two_nodes_meet_and_train_as_one(make_job, tmp_path):
     """Both on this machine, each with one rank."""
-    from hemicycle.train.launch.account import take, write_job
+    from hemicycle.train.launch.outcome import take, write_job
 
     job = make_job()
     file = write_job(job)

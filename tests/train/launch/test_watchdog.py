@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from hemicycle.errors import HemicycleError
-from hemicycle.train.launch.account import failures, write_job
+from hemicycle.train.launch.outcome import failures, write_job
 from hemicycle.train.launch.local import why_not
 from hemicycle.train.launch.watchdog import Heartbeat, Patience, Watch, read_pulse
 

@@ -5,7 +5,7 @@ the same loop everywhere, on every rank. What goes on in other processes is told
 folder, which all machines see: progress, heartbeats, the result, or the reason why there is none.
 """
 
-from hemicycle.train.launch.account import Launcher
+from hemicycle.train.launch.outcome import Launcher
 from hemicycle.train.launch.local import Here
 
 __all__ = ["Here", "Launcher"]

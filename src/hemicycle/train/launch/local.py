@@ -13,7 +13,7 @@ from typing import Any
 from hemicycle.errors import DeclarationError, HemicycleError
 from hemicycle.progress import Progress
 from hemicycle.train.job import Job
-from hemicycle.train.launch.account import (
+from hemicycle.train.launch.outcome import (
     AGAIN,
     MARK,
     PROGRESS,

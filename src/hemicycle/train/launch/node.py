@@ -18,7 +18,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from hemicycle.train.job import Job
-from hemicycle.train.launch.account import AGAIN, STOP, begin, write_failure
+from hemicycle.train.launch.outcome import AGAIN, STOP, begin, write_failure
 from hemicycle.train.launch.parent import PARENT, die_with_parent
 from hemicycle.train.launch.reasons import of_death, of_error
 from hemicycle.train.launch.watchdog import Patience, Watch, read_pulse

@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path
 
 from hemicycle.errors import HemicycleError
-from hemicycle.train.launch.account import Failure, last_lines
+from hemicycle.train.launch.outcome import Failure, last_lines
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hemicycle.engines import sbatch
 from hemicycle.sites import Site
-from hemicycle.train.launch.account import JOB, MARK, RESULT, STOP
+from hemicycle.train.launch.outcome import JOB, MARK, RESULT, STOP
 
 #: Starts from one and the same checkpoint after which a training gives up.
 STARTS = 3

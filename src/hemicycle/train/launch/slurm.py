@@ -15,7 +15,7 @@ from hemicycle.progress import Progress
 from hemicycle.sites import Site
 from hemicycle.store import write_aside
 from hemicycle.train.job import Job
-from hemicycle.train.launch.account import MARK, PROGRESS, RESULT, begin, failures, take, write_job
+from hemicycle.train.launch.outcome import MARK, PROGRESS, RESULT, begin, failures, take, write_job
 from hemicycle.train.launch.local import why_not
 from hemicycle.train.launch.relay import Shown
 from hemicycle.train.launch.script import LOG, SCRIPT, training_script

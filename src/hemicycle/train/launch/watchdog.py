@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from hemicycle.train.launch.account import Failure, write_failure
+from hemicycle.train.launch.outcome import Failure, write_failure
 
 #: Steps whose median tells how long one takes.
 _REMEMBERED = 101

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hemicycle.progress import QUIET
 from hemicycle.train.job import Job
-from hemicycle.train.launch.account import (
+from hemicycle.train.launch.outcome import (
     AGAIN,
     PROGRESS,
     STOP,
