@@ -43,7 +43,7 @@ class Chart:
 
     Attributes:
         log: the y axis is logarithmic; what is not above zero is left out.
-        floor: the y axis begins at or below it.
+        floor: a linear y axis begins at or below it.
         marks: x of steps that were skipped.
 
     The x axis begins at zero.
@@ -108,7 +108,7 @@ def draw(chart: Chart) -> Drawing | None:
         return None
     x_axis = 0.0, max(1.0, *(float(line.x.max()) for line in lines))
     lowest, highest = _range(lines)
-    if chart.floor is not None:
+    if chart.floor is not None and not chart.log:
         lowest = min(lowest, chart.floor)
     y_axis = _pad_log(lowest, highest) if chart.log else _pad(lowest, highest, chart.floor)
 
@@ -159,7 +159,7 @@ def log_ticks(low: float, high: float) -> list[float]:
     """Powers of ten between two values; with their halves and fifths where there are few."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     many = (1, 2, 5) if last - first <= 3 else (1,)
-    apart = max(1, (last - first) // 5)
+    apart = max(1, -(-(last - first) // 5))
     values = [m * 10.0**p for p in range(first, last + 1, apart) for m in many]
     return [v for v in values if low * 0.999 <= v <= high * 1.001]
 

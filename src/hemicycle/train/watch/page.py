@@ -10,6 +10,7 @@ import base64
 import functools
 import hashlib
 import itertools
+import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +27,6 @@ from hemicycle.train.watch.words import WORDS
 from hemicycle.typeset import (
     Language,
     count,
-    flatten,
     format_duration,
     format_number,
     format_percent,
@@ -134,8 +134,10 @@ def _energy(joules: float | None, language: Language) -> str:
 
 
 def _sample(text: str) -> str:
-    """Text of a model, line by line: what turns a line around or hides in it is taken out."""
-    return "\n".join(flatten(line, SAMPLE_CHARACTERS) for line in text[:SAMPLE_CHARACTERS].split("\n"))
+    """Text of a model, its lines as they are: what turns a line around or hides in it is taken out."""
+    return "".join(
+        c for c in text[:SAMPLE_CHARACTERS] if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf")
+    )
 
 
 def _value(value: float, language: Language) -> str:

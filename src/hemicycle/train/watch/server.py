@@ -12,7 +12,7 @@ import socket
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from hemicycle.errors import HemicycleError
 from hemicycle.train.watch.page import render_index, render_run
@@ -67,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self._host() not in LOCAL_HOSTS:
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "This server is reached as localhost only")
             return
-        name = unquote(urlsplit(self.path).path).removeprefix("/")
+        name = unquote(self.path.partition("?")[0]).removeprefix("/")
         try:
             answer = self._answer(name)
         except HemicycleError as error:
