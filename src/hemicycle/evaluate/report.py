@@ -5,8 +5,9 @@ follows from that one table. xz gives a size for a whole text only, so it has ro
 
 What is measured is said beside what might make it too good: held-out documents that a model's own exposure
 lists, a model from elsewhere whose training text nobody knows, a tokenizer that does not give the text back.
+A model that began from another is measured beside it, on the text of both (`forgetting`).
 
-    results.json      rows, contrasts, how it was measured, notes in French and English
+    results.json      rows, contrasts, forgetting, how it was measured, notes in French and English
     results.parquet   the rows, long form
     blocks.parquet    every series on every block
     comparison.png    the rows as bars
@@ -27,6 +28,7 @@ import pyarrow as pa
 from hemicycle.documents import read_batches, write_parquet
 from hemicycle.errors import DeclarationError
 from hemicycle.evaluate import bits, bootstrap, compressors, heldout, ngram
+from hemicycle.evaluate.forgetting import DECIMALS, SIGNIFICANT, forgetting
 from hemicycle.evaluate.heldout import HeldOutDocument
 from hemicycle.evaluate.picture import draw
 from hemicycle.evaluate.wording import TOTAL, notes
@@ -34,12 +36,8 @@ from hemicycle.progress import QUIET, Progress
 
 #: Orders of the character n-gram that are reported.
 ORDERS = (3, 4, 5, 6, 7)
-#: Adjusted p below which a difference is said to be one.
-SIGNIFICANT = 0.05
 #: Characters scored at once by the n-gram.
 CHARACTERS_AT_ONCE = 1_000_000
-#: Bits per byte are written with this many decimals; what lies beyond depends on the machine.
-DECIMALS = 6
 
 ROWS = pa.schema(
     [
@@ -82,6 +80,9 @@ def evaluate(
     *,
     compare: Sequence[Path] = (),
     tokenizer_corpora: Mapping[str, Path] = {},
+    unread: Mapping[str, Path] = {},
+    bases: Mapping[str, Path] = {},
+    began: Mapping[str, str] = {},
     progress: Progress = QUIET,
 ) -> dict[str, Any]:
     """Measure models and baselines on the held-out documents of some corpora and write the comparison.
@@ -93,6 +94,9 @@ def evaluate(
         compare: folders of models from elsewhere; each is called by its folder's name.
         tokenizer_corpora: name → folder of a corpus that a model's tokenizer was learnt on. What it trains on
             is not measured on.
+        unread: name → folder of a corpus to measure on that no model read.
+        bases: name → folder of what models began from, where it is not among them.
+        began: model or base → what it began from.
 
     Returns:
         Figures for the statement: bits per byte of each name over all sources, and what was measured on.
@@ -101,15 +105,18 @@ def evaluate(
         InputError: a corpus holds nothing out, or a model cannot be loaded or gives no numbers.
         DeclarationError: two models have one name.
     """
-    held = heldout.read_held_out(corpora, tokenizer_corpora)
-    folders = _named(models, compare)
+    held = heldout.read_held_out(corpora, tokenizer_corpora, unread=unread)
+    folders = _named({**models, **bases}, compare)
     series: dict[str, Floats] = {}
     described: dict[str, dict[str, Any]] = {}
     for name, folder in folders.items():
         series[name], described[name] = _measure_model(name, folder, held.documents, progress)
-        described[name]["kind"] = "model" if name in models else "compared"
+        described[name]["kind"] = "model" if name in models else "base" if name in bases else "compared"
+        described[name]["began_from"] = began.get(name)
+    _tell_what_was_read(folders, described, held.documents)
     counted = _measure_ngrams(corpora, held.documents, series, progress)
     results = _results(held.documents, series, described)
+    results["forgetting"] = forgetting(held.documents, series, began)
     results["ngram"] = counted
     results["held_out"]["trained_elsewhere"] = held.trained_elsewhere
     results["notes"] = {language: notes(results, language) for language in ("en", "fr")}
@@ -120,7 +127,8 @@ def evaluate(
     write_parquet(out / "blocks.parquet", BLOCKS, _block_tables(held.documents, series))
     draw(results, out / "comparison.png")
     totals = {row["name"]: row["bits_per_byte"] for row in results["rows"] if row["source"] == TOTAL}
-    return {"bits_per_byte": totals, "held_out": results["held_out"]}
+    told = {"bits_per_byte": totals, "held_out": results["held_out"]}
+    return told | ({"forgetting": results["forgetting"]} if began else {})
 
 
 def _named(models: Mapping[str, Path], compare: Sequence[Path]) -> dict[str, Path]:
@@ -153,15 +161,29 @@ def _measure_model(
         for document, one in zip(documents, scored, strict=True):
             found.append(one.bits_between(document.byte_ends))
             altered += one.altered
-    read = _read_in_training(folder)
     return np.concatenate(found), {
         "context": model.context,
         "begins_with_a_mark": model.begin is not None,
         "documents_altered_by_tokenizer": altered,
-        "held_out_documents_read_in_training": (
-            None if read is None else sum(document.id in read for document in documents)
-        ),
     }
+
+
+def _tell_what_was_read(
+    folders: Mapping[str, Path], described: Mapping[str, dict[str, Any]], documents: Sequence[HeldOutDocument]
+) -> None:
+    """Say of each model how many of the held-out documents it read, or what it began from did; None where
+    one of them gives no account."""
+    own = {name: _read_in_training(folder) for name, folder in folders.items()}
+    for name, about in described.items():
+        read: set[str] | None = set()
+        at: str | None = name
+        while at is not None and read is not None:
+            account = own[at]
+            read = None if account is None else read | account
+            at = described[at]["began_from"]
+        about["held_out_documents_read_in_training"] = (
+            None if read is None else sum(document.id in read for document in documents)
+        )
 
 
 def _read_in_training(folder: Path) -> set[str] | None:

@@ -45,6 +45,10 @@ class Recipe:
     batch_tokens: int
     batch_warm_up: float
 
+    def rows(self, context: int) -> int:
+        """Rows of a full batch."""
+        return max(1, self.batch_tokens // context)
+
     def rate_factor(self, step: int, steps: int) -> float:
         """Share of the peak rate at a step: warm-up, then as the schedule says, down to `final`."""
         warm_up = max(1, round(self.warm_up * steps))
