@@ -28,7 +28,9 @@ def rows_of(made):
 
 
 @settings(max_examples=200, deadline=None)
-@given(sizes=lengths, context=st.integers(1, 50), fill=st.booleans(), at_once=st.sampled_from([1, 7, 1 << 22]))
+@given(
+    sizes=lengths, context=st.integers(1, 50), fill=st.booleans(), at_once=st.sampled_from([1, 7, 1 << 22])
+)
 @example(sizes=[52, 51, 103], context=50, fill=False, at_once=1 << 22)
 def test_every_token_but_a_first_is_a_target_once_and_rows_have_room(sizes, context, fill, at_once):
     with pytest.MonkeyPatch.context() as patch:

@@ -1,5 +1,6 @@
 """A plan gives each phase what it was asked for, reads nothing twice before the rest, and keeps its order."""
 
+import itertools
 import json
 
 import numpy as np
@@ -66,7 +67,7 @@ def test_a_run_reads_its_tokens_to_half_a_step_in_whole_steps(tokens, contexts, 
     assert [b.phase for b in made] == sorted(b.phase for b in made)
     assert {b.phase for b in made} == set(range(len(phases)))
     full = [max(1, batch // p.context) for p in phases]
-    for before, after in zip(made[:-1], made[1:], strict=True):
+    for before, after in itertools.pairwise(made):
         assert before.phase != after.phase or before.rows <= after.rows
     assert all(1 <= b.rows <= full[b.phase] and b.steps > 0 for b in made)
     read = sum(b.steps * b.rows * phases[b.phase].context for b in made)
@@ -177,7 +178,7 @@ def test_a_curriculum_rises_by_the_document_a_row_begins_in(dated, tmp_path, rea
         keys.append(document["tokens"] if reading == "short-first" else document["date"] or "unstated")
     # Twenty parts of twenty rows: each begins where the one before ended, and is shuffled inside.
     parts = [keys[at : at + 20] for at in range(0, 400, 20)]
-    assert all(max(before) <= min(after) for before, after in zip(parts[:-1], parts[1:], strict=True))
+    assert all(max(before) <= min(after) for before, after in itertools.pairwise(parts))
     assert any(part != sorted(part) for part in parts)
     if reading == "old-first":
         assert keys[-1] == "unstated"
