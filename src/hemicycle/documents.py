@@ -23,7 +23,12 @@ from hemicycle.digests import sha256_text
 from hemicycle.errors import InputError
 
 #: What a document may be. A reader or a card says which; rules of curation may differ by kind.
-Kind = Literal["debate", "law", "fiction", "press", "manual", "speech", "encyclopedia", "web", "other"]
+Kind = Literal[
+    "debate", "law", "fiction", "press", "manual", "speech", "encyclopedia", "web", "conversation", "other"
+]
+
+#: Who may speak in a conversation that a model is tuned on; the part of a turn says it as `role`.
+ROLES = ("system", "user", "assistant")
 
 #: Flag of a contributor whose years two places give differently. No rule of terms knows it, so it holds the
 #: document until somebody has looked.
@@ -99,7 +104,7 @@ class Part:
         anchor: the publisher's own key for it (a turn's id, a section's id), usable in a citation.
         kind: turn, stage (a stage direction), heading, chapter, section, paragraph.
         speaker: name of who speaks, as printed.
-        role: ``chair`` or what the publisher says (minister, rapporteur).
+        role: ``chair`` or what the publisher says (minister, rapporteur); in a conversation one of `ROLES`.
         time: seconds from the start of the recording.
         title: of the section the part stands in; inherited from the nearest enclosing one.
     """
