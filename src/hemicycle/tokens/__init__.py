@@ -6,6 +6,7 @@ says how well tokenizers fit a text. `tokenize` writes Megatron shards with the 
 iterator has a state to lose.
 """
 
+from hemicycle.tokens.dialogues import DialogueEncoder, tokenize_dialogues
 from hemicycle.tokens.encoder import load_tokenizer
 from hemicycle.tokens.extend import extend_tokenizer
 from hemicycle.tokens.fertility import fertility
@@ -19,6 +20,7 @@ __all__ = [
     "BEGIN",
     "END",
     "Batch",
+    "DialogueEncoder",
     "Mixture",
     "Order",
     "Shard",
@@ -32,5 +34,6 @@ __all__ = [
     "read_shard",
     "shortfalls",
     "tokenize",
+    "tokenize_dialogues",
     "train_tokenizer",
 ]
