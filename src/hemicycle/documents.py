@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -236,6 +236,12 @@ def _leaves(field: pa.Field, path: str) -> Iterator[str]:
         yield from _leaves(field.type.value_field, f"{path}.list.element")
     else:
         yield path
+
+
+def answers_questions(roles: Sequence[str]) -> bool:
+    """Whether these are, after a system's turn or none, question and answer in turn, to the last answer."""
+    said = list(roles[1:] if roles[:1] == ["system"] else roles)
+    return bool(said) and said == ["user", "assistant"] * (len(said) // 2)
 
 
 def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

@@ -13,8 +13,8 @@ from hemicycle.documents import write_parquet
 from hemicycle.errors import InputError
 from hemicycle.progress import Lines
 from hemicycle.tokens import DialogueEncoder, load_tokenizer, read_shard, tokenize, tokenize_dialogues
-from hemicycle.tokens.dialogues import CUT, SPELLED, turns_of
-from hemicycle.tune import Turn
+from hemicycle.tokens.dialogues import CUT, SPELLED
+from hemicycle.tune import Turn, turns_of
 from tests.tune.chats import CHATML, FORGETS, TALK, TEMPLATES, untagged, write_chat_tokenizer
 
 SAID = st.text(st.characters(codec="utf-8", exclude_characters="\ufdd0\ufdd1"), min_size=1, max_size=30).map(

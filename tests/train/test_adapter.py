@@ -98,6 +98,6 @@ def test_targets_choose_layers_and_a_wrong_one_is_refused_with_what_there_is() -
     add_adapter(model, Adapter(rank=2, alpha=4.0, targets=("q_proj", "mlp.up_proj")), seed=1)
     adapted = {name for name, p in model.named_parameters() if p.requires_grad}
     assert {name.split(".lora_")[0].rpartition(".")[2] for name in adapted} == {"q_proj", "up_proj"}
-    with pytest.raises(DeclarationError, match="no linear layer inside the model's blocks is called “query”") as e:
+    with pytest.raises(DeclarationError, match="is called “query”") as caught:
         add_adapter(small("llama"), Adapter(rank=2, alpha=4.0, targets=("query",)), seed=1)
-    assert "q_proj" in (e.value.remedy or "")
+    assert "q_proj" in (caught.value.remedy or "")

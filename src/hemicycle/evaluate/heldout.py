@@ -6,6 +6,9 @@ blocks of about 2 000 characters. A token counts in the block where its first by
 The trap is a document that one corpus holds out and another one trains on (their declared shares may differ),
 be it a model's own or only that of its tokenizer, which would know the words of the text. Such a document,
 recognised by id or by the digest of its cleaned text, is left out, and the number said.
+
+For models that were taught to answer, a conversation is no text to be read on: it is held apart, and its
+answers are measured (`answers`).
 """
 
 from __future__ import annotations
@@ -13,13 +16,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hemicycle.documents import corpus_shards, read_batches
 from hemicycle.errors import InputError
+from hemicycle.tune.turns import Turn, turns_of
 
+_COLUMNS = ["id", "clean_digest", "source", "text", "split", "kind", "parts"]
 #: Characters a block has, about: a document is cut into equal blocks as near to this as can be.
 BLOCK = 2_000
 
@@ -43,16 +49,32 @@ class HeldOutDocument:
 
 
 @dataclass(frozen=True)
+class HeldOutConversation:
+    """One conversation to measure on.
+
+    Attributes:
+        spans: first and last character of each answer in the document's text, exclusive.
+    """
+
+    id: str
+    source: str
+    turns: tuple[Turn, ...]
+    spans: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
 class HeldOut:
     """What to measure on.
 
     Attributes:
-        documents: in order of source, then of the corpus.
+        documents: in order of source, then of the corpus; those that are no conversations.
+        conversations: in the same order; one that curation took a turn from is none.
         trained_elsewhere: documents left out because another of the corpora, or one that a tokenizer was
             learnt on, trains on them.
     """
 
     documents: tuple[HeldOutDocument, ...]
+    conversations: tuple[HeldOutConversation, ...]
     trained_elsewhere: int
 
 
@@ -65,13 +87,16 @@ def cut(document: str, source: str, text: str) -> HeldOutDocument:
     return HeldOutDocument(document, source, text, ends, np.cumsum(sizes, dtype=np.int64))
 
 
-def read_held_out(corpora: Mapping[str, Path], tokenizer_corpora: Mapping[str, Path] = {}) -> HeldOut:
+def read_held_out(
+    corpora: Mapping[str, Path], tokenizer_corpora: Mapping[str, Path] = {}, *, dialogues: bool = False
+) -> HeldOut:
     """Collect the held-out documents of corpus artefacts, each once; empty texts have nothing to measure.
 
     Args:
         corpora: name → folder of a corpus to measure on.
         tokenizer_corpora: corpora that the models' tokenizers were learnt on; only their training splits
             matter, and they may be among `corpora`.
+        dialogues: whether conversations are held apart; else they are text like any other.
 
     Raises:
         InputError: a corpus holds nothing out, or nothing that the others do not train on.
@@ -79,12 +104,13 @@ def read_held_out(corpora: Mapping[str, Path], tokenizer_corpora: Mapping[str, P
     learnt_from = sorted({*corpora.values(), *tokenizer_corpora.values()})
     trained = _trained(learnt_from)
     documents: list[HeldOutDocument] = []
+    conversations: list[HeldOutConversation] = []
     taken: set[str] = set()
     elsewhere: set[str] = set()
     for name, folder in sorted(corpora.items()):
         held_out = 0
         for path in corpus_shards(folder):
-            for table in read_batches(path, ["id", "clean_digest", "source", "text", "split"]):
+            for table in read_batches(path, _COLUMNS):
                 for row in table.to_pylist():
                     if row["split"] != "held-out" or not row["text"]:
                         continue
@@ -93,7 +119,10 @@ def read_held_out(corpora: Mapping[str, Path], tokenizer_corpora: Mapping[str, P
                         elsewhere.add(row["id"])
                     elif row["id"] not in taken:
                         taken.add(row["id"])
-                        documents.append(cut(row["id"], row["source"], row["text"]))
+                        if dialogues and row["kind"] == "conversation":
+                            conversations += _conversation(row)
+                        else:
+                            documents.append(cut(row["id"], row["source"], row["text"]))
         if not held_out:
             raise InputError(
                 f"the corpus “{name}” holds no document out, so there is nothing to measure on",
@@ -101,14 +130,23 @@ def read_held_out(corpora: Mapping[str, Path], tokenizer_corpora: Mapping[str, P
                 remedy=f"Set a larger share in [corpora.{name}] of hemicycle.toml, such as `held_out = 0.1`: "
                 "with few documents a small share may fall on none.",
             )
-    if not documents:
+    if not documents and not conversations:
         raise InputError(
             "every held-out document is training text of another corpus of this evaluation or of a tokenizer",
             place=", ".join(map(str, learnt_from)),
             remedy="Give the corpora that share sources the same `held_out` in hemicycle.toml.",
         )
     documents.sort(key=lambda document: document.source)
-    return HeldOut(tuple(documents), len(elsewhere - taken))
+    conversations.sort(key=lambda conversation: conversation.source)
+    return HeldOut(tuple(documents), tuple(conversations), len(elsewhere - taken))
+
+
+def _conversation(row: Mapping[str, Any]) -> list[HeldOutConversation]:
+    """The conversation of a document, if curation left it whole."""
+    parts = row["parts"] or []
+    turns = turns_of(row["text"], parts)
+    spans = tuple((part["start"], part["end"]) for part in parts if part["role"] == "assistant")
+    return [] if turns is None else [HeldOutConversation(row["id"], row["source"], tuple(turns), spans)]
 
 
 def _trained(corpora: Iterable[Path]) -> set[str]:
@@ -123,13 +161,15 @@ def _trained(corpora: Iterable[Path]) -> set[str]:
     return trained
 
 
-def training_texts(corpora: Mapping[str, Path]) -> Iterator[str]:
-    """The training texts of some corpora, a document that stands in several of them once."""
+def training_texts(corpora: Mapping[str, Path], *, dialogues: bool = False) -> Iterator[str]:
+    """The training texts of some corpora, a document that stands in several of them once; without
+    conversations where `dialogues` are held apart."""
     seen: set[str] = set()
     for _, folder in sorted(corpora.items()):
         for path in corpus_shards(folder):
-            for table in read_batches(path, ["id", "text", "split"]):
+            for table in read_batches(path, ["id", "text", "split", "kind"]):
                 for row in table.to_pylist():
-                    if row["split"] == "train" and row["id"] not in seen:
+                    apart = dialogues and row["kind"] == "conversation"
+                    if row["split"] == "train" and row["id"] not in seen and not apart:
                         seen.add(row["id"])
                         yield row["text"]

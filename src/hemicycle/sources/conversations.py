@@ -24,7 +24,7 @@ from typing import Any
 import pyarrow as pa
 
 from hemicycle.digests import sha256_text
-from hemicycle.documents import ROLES, Document
+from hemicycle.documents import ROLES, Document, answers_questions
 from hemicycle.errors import InputError
 from hemicycle.project import Card
 from hemicycle.sources import jsonl, parquet, selected_files
@@ -120,7 +120,7 @@ def _document(
     if not all(text for _, text in turns):
         left_out["left_out_conversations_with_an_empty_turn"] += 1
         return None
-    if not alternate([role for role, _ in turns]):
+    if not answers_questions([role for role, _ in turns]):
         left_out["left_out_conversations_not_in_turns"] += 1
         return None
     parts, at = [], 0
@@ -137,12 +137,6 @@ def _document(
         "group": row.get("group") or f"question-{sha256_text(question)[:16]}",
     }
     return document_of_row(described, card, origin=origin, anchor=anchor, place=place)
-
-
-def alternate(roles: list[str]) -> bool:
-    """Whether these are, after a system's turn or none, questions and answers in turn, to an answer."""
-    said = roles[1:] if roles[:1] == ["system"] else roles
-    return bool(said) and said == ["user", "assistant"] * (len(said) // 2)
 
 
 def _turns(row: Mapping[str, Any], place: str) -> list[Turn]:

@@ -23,14 +23,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from hemicycle.documents import ROLES, corpus_shards, read_batches, write_parquet
+from hemicycle.documents import corpus_shards, read_batches, write_parquet
 from hemicycle.errors import InputError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.tokens.encoder import encoder_of, load_tokenizer
 from hemicycle.tokens.megatron import ShardWriter, token_type
 from hemicycle.tokens.tokenize import DOCUMENTS, SHARD_TOKENS, shard_name
 from hemicycle.tokens.tokenizer import marks
-from hemicycle.tune.template import TEMPLATE, Refused, Turn, load_template
+from hemicycle.tune.template import TEMPLATE, Refused, load_template
+from hemicycle.tune.turns import Turn, turns_of
 
 ANSWERS = pa.schema([("shard", pa.int32()), ("first", pa.int64()), ("tokens", pa.int64())])
 ANSWERS_FILE = "answers.parquet"
@@ -67,6 +68,10 @@ class DialogueEncoder:
         """The tokens of a text in which marks are marks, as a template wrote it."""
         return np.array(self._tokenizer.encode(text, add_special_tokens=False).ids, np.int64)
 
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of tokens, marks left out."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
+
     def encode(self, turns: Sequence[Turn]) -> Dialogue | str:
         """A conversation in tokens, or why it is left out. Raises InputError as `ChatTemplate.write` does."""
         if any(mark in turn.content for turn in turns for mark in self._marks):
@@ -95,15 +100,6 @@ class DialogueEncoder:
         if found:
             return found[-1] + 1
         return last + (last < len(ids) and int(ids[last]) in self.special)
-
-
-def turns_of(text: str, parts: Sequence[Mapping[str, Any]]) -> list[Turn] | None:
-    """The turns of a conversation's text; None where they are no longer question and answer in turn."""
-    said = [part for part in parts if part["kind"] == "turn" and part["role"] in ROLES]
-    turns = [Turn(part["role"], text[part["start"] : part["end"]]) for part in said]
-    asked = turns[1:] if turns and turns[0].role == "system" else turns
-    whole = asked and [turn.role for turn in asked] == ["user", "assistant"] * (len(asked) // 2)
-    return turns if whole else None
 
 
 def tokenize_dialogues(

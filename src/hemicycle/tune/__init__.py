@@ -6,6 +6,7 @@ questions. `hemicycle.tokens.dialogues` makes tokens of it, `hemicycle.train.ada
 `hemicycle.evaluate.answers` the comparison before and after.
 """
 
-from hemicycle.tune.template import ChatTemplate, Turn, Written, load_template
+from hemicycle.tune.template import ChatTemplate, Written, load_template
+from hemicycle.tune.turns import Turn, turns_of
 
-__all__ = ["ChatTemplate", "Turn", "Written", "load_template"]
+__all__ = ["ChatTemplate", "Turn", "Written", "load_template", "turns_of"]

@@ -26,6 +26,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from hemicycle.documents import ROLES
 from hemicycle.errors import InputError, unparsed
+from hemicycle.tune.turns import Turn
 
 #: Of a tokenizer's folder: the file of the template, and that which may hold one or name special tokens.
 TEMPLATE, CONFIG = "chat_template.jinja", "tokenizer_config.json"
@@ -36,14 +37,6 @@ MAX_CHARACTERS = 1 << 20
 _OPEN, _CLOSE = "\ufdd0", "\ufdd1"
 _GENERATION = re.compile(r"\{%[-+]?\s*generation\s*[-+]?%\}")
 _SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What one of `documents.ROLES` said."""
-
-    role: str
-    content: str
 
 
 @dataclass(frozen=True)
@@ -139,6 +132,11 @@ class ChatTemplate:
             raise Refused(unparsed(error)) from None
 
 
+def states_template(folder: Path) -> bool:
+    """Whether a tokenizer's folder has a chat template of its own."""
+    return (folder / TEMPLATE).is_file() or _json(folder / CONFIG).get("chat_template") is not None
+
+
 def load_template(folder: Path) -> ChatTemplate:
     """The chat template in a tokenizer's folder, else the plain one of Hemicycle.
 
@@ -146,14 +144,14 @@ def load_template(folder: Path) -> ChatTemplate:
     """
     config = _json(folder / CONFIG)
     special = {name: _content(config[name]) for name in _SPECIAL if config.get(name) is not None}
-    file, stated = folder / TEMPLATE, config.get("chat_template")
+    file = folder / TEMPLATE
+    if not states_template(folder):
+        marks = [f"<|{role}|>" for role in ROLES]
+        return ChatTemplate(DEFAULT.read_text("utf-8"), _needed(special, folder), str(DEFAULT), marks)
     if file.is_file():
         source, place = file.read_text("utf-8", errors="replace"), str(file)
-    elif stated is not None:
-        source, place = _stated(stated, str(folder / CONFIG)), str(folder / CONFIG)
     else:
-        marks = [f"<|{role}|>" for role in ROLES]
-        return ChatTemplate(DEFAULT.read_text("utf-8"), {**_needed(special, folder)}, str(DEFAULT), marks)
+        source, place = _stated(config["chat_template"], str(folder / CONFIG)), str(folder / CONFIG)
     if len(source) > MAX_CHARACTERS:
         raise InputError(f"the chat template has {len(source)} characters", place=place)
     return ChatTemplate(source, special, place)
