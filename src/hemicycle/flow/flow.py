@@ -9,7 +9,7 @@ from typing import Any
 
 from hemicycle.digests import sha256_file
 from hemicycle.errors import UnknownNameError, did_you_mean
-from hemicycle.flow import corpora, models, releases, sources
+from hemicycle.flow import corpora, models, releases, sources, tunes
 from hemicycle.flow.models import index_name
 from hemicycle.flow.stages import NAMED, USES, VERBS
 from hemicycle.gate import Gate
@@ -40,14 +40,16 @@ class Flow:
     raw, documents, optout, rights = sources.raw, sources.documents, sources.optout, sources.rights
     cleared, annotated = sources.cleared, sources.annotated
     admitted, corpus, index, roots = corpora.admitted, corpora.corpus, corpora.index, corpora.roots
-    tokenizer, tokens = corpora.tokenizer, corpora.tokens
+    tokenizer, tokens, dialogues = corpora.tokenizer, corpora.tokens, corpora.dialogues
     order, model, evaluation = models.order, models.model, models.evaluation
+    before_after = tunes.before_after
     release = releases.release
 
     def all_steps(self) -> list[Step]:
         """Everything the project declares, inputs first."""
         d = self.declaration
         ends = [self.evaluation(n) for n in d.evaluations] + [self.release(n) for n in d.releases]
+        ends += [self.before_after(n) for n, m in d.models.items() if m.method == "tune"]
         ends += [self.model(n) for n in d.models] + [self.tokenizer(n) for n in d.tokenizers]
         ends += [self.index(index_name(m)) for m in d.models.values()]
         # Sources come first in the order of the work, so that what is refused is known early.

@@ -110,7 +110,7 @@ def tokenize_dialogues(
     shard_tokens: int = SHARD_TOKENS,
     progress: Progress = QUIET,
 ) -> dict[str, Any]:
-    """Write `tokens-NNNNN.bin/.idx`, `documents.parquet`, `answers.parquet` and the template that was used.
+    """Write `tokens-NNNNN.bin/.idx`, `documents.parquet`, `answers.parquet` and the template, if it was used.
 
     Returns figures: counts, how many tokens are learnt, and how many conversations were left out for what.
     Raises InputError where none is left, or the template does not let answers be found.
@@ -197,7 +197,8 @@ class _Work:
         self._writer.close()
         write_parquet(self._out / "documents.parquet", DOCUMENTS, (rows for rows, _ in self._tables))
         write_parquet(self._out / ANSWERS_FILE, ANSWERS, (spans for _, spans in self._tables))
-        (self._out / TEMPLATE).write_text(self._dialogues.template.source, "utf-8")
+        if self._conversations:
+            (self._out / TEMPLATE).write_text(self._dialogues.template.source, "utf-8")
         totals = Counter[str]()
         for counts in self.counts.values():
             totals.update(counts)

@@ -105,7 +105,7 @@ def _config(model: Any, adapter: Adapter) -> Any:
         )
     return LoraConfig(
         r=adapter.rank,
-        lora_alpha=adapter.alpha,
+        lora_alpha=adapter.alpha,  # type: ignore[arg-type]  # PEFT only multiplies by it
         target_modules=list(adapter.targets or ends),
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in linear.values()),
         task_type="CAUSAL_LM",

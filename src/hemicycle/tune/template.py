@@ -134,7 +134,7 @@ class ChatTemplate:
 
 def states_template(folder: Path) -> bool:
     """Whether a tokenizer's folder has a chat template of its own."""
-    return (folder / TEMPLATE).is_file() or _json(folder / CONFIG).get("chat_template") is not None
+    return (folder / TEMPLATE).is_file() or read_json(folder / CONFIG).get("chat_template") is not None
 
 
 def load_template(folder: Path) -> ChatTemplate:
@@ -142,7 +142,7 @@ def load_template(folder: Path) -> ChatTemplate:
 
     Raises InputError where a file is not what it should be, or names several templates and none “default”.
     """
-    config = _json(folder / CONFIG)
+    config = read_json(folder / CONFIG)
     special = {name: _content(config[name]) for name in _SPECIAL if config.get(name) is not None}
     file = folder / TEMPLATE
     if not states_template(folder):
@@ -206,7 +206,8 @@ def _stated(stated: Any, place: str) -> str:
     return source
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file, an empty one where there is no file. Raises InputError where it is none."""
     try:
         value = json.loads(path.read_bytes())
     except FileNotFoundError:
