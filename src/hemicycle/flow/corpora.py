@@ -194,7 +194,7 @@ def tokens(flow: Flow, name: str) -> Step:
 
 @once
 def dialogues(flow: Flow, name: str) -> Step:
-    """Tokens of one corpus for tuning, its conversations in the tokenizer's chat template; `name` as above."""
+    """Tokens of one corpus for tuning, its conversations in the chat template; `name` as in `tokens`."""
     corpus, tokenizer = name.split(".")
 
     def build(work: Work) -> dict[str, Any]:

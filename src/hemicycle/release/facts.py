@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 #: In an evaluation's rows, the source that stands for all of them.
 TOTAL = "*"
+#: And the one that stands for the answers of held-out conversations.
+ANSWERS = "?"
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ class CorpusFacts:
 
 @dataclass(frozen=True)
 class Score:
-    """Bits per byte of one series on the held-out text of one source (or `TOTAL`)."""
+    """Bits per byte of one series on the held-out text of one source (or `TOTAL`, `ANSWERS`)."""
 
     series: str
     kind: str
@@ -150,10 +152,11 @@ class Score:
 
 @dataclass(frozen=True)
 class EvaluationFacts:
-    """One evaluation: every series on all sources, and the released model on each source."""
+    """One evaluation: every series on all sources, models on answers, the released model on each source."""
 
     name: str
     totals: tuple[Score, ...]
+    answers: tuple[Score, ...]
     by_source: tuple[Score, ...]
     notes: Mapping[str, tuple[str, ...]]
     picture: bool
