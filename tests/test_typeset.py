@@ -16,6 +16,7 @@ from hemicycle.typeset import (
     escape_text,
     flatten,
     format_date,
+    format_duration,
     format_interval,
     format_number,
     format_percent,
@@ -54,6 +55,22 @@ def test_percentages_and_dates_and_intervals():
     assert format_date("soon [x](y)", "en") == r"soon \[x\](y)"
     assert format_interval(1.861, 1.84, 1.893, "fr") == "1,86 \\[1,84\u202f; 1,89\\]"
     assert format_interval(3.1, None, None, "en") == "3.10"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "en", "fr"),
+    [
+        (0.4, "0 s", "0 s"),
+        (59.4, "59 s", "59 s"),
+        (59.6, "1 min", "1 min"),
+        (3_599, "1 h 00 min", "1 h 00 min"),
+        (11_100, "3 h 05 min", "3 h 05 min"),
+        (187_200, "2 d 4 h", "2 j 4 h"),
+        (1e8, "1,157 d 9 h", "1\u202f157 j 9 h"),
+    ],
+)
+def test_durations_have_their_two_largest_units(seconds: float, en: str, fr: str):
+    assert (format_duration(seconds, "en"), format_duration(seconds, "fr")) == (en, fr)
 
 
 def test_french_counts_zero_in_the_singular():

@@ -1,15 +1,21 @@
 """Progress of long work: what, how far, how fast, how long still; bars only where somebody watches.
 
 Rooms know only `Progress` and `Bar`. The command line hands them a `Terminal` where stderr is one, and
-`Lines` otherwise.
+`Lines` otherwise: a log, in which work of minutes says a few times how far it is.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
+
+from hemicycle.typeset import format_duration, format_number
+
+#: A log has a line of long work after so many seconds, then at longer and longer intervals up to the second.
+FIRST_LINE, LONGEST_PAUSE = 60.0, 600.0
 
 
 class Bar(Protocol):
@@ -51,11 +57,58 @@ class _Quiet:
 QUIET: Progress = _Quiet()
 
 
-class Lines(_Quiet):
-    """No bars; what is said goes to stderr, one line each."""
+class Lines:
+    """What is said goes to stderr, one line each; work that takes minutes says there how far it is."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+
+    @contextmanager
+    def start(self, what: str, total: float | None, unit: str = "") -> Iterator[Bar]:
+        yield _Line(self, what, total, unit, self._clock)
 
     def say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
+
+
+class _Line:
+    """A bar that is a line now and then: ``train: 34%, 6,812 tokens/s, 2 min left, loss 2.346``."""
+
+    def __init__(
+        self, log: Lines, what: str, total: float | None, unit: str, clock: Callable[[], float]
+    ) -> None:
+        self._log, self._what, self._total, self._unit, self._clock = log, what, total, unit, clock
+        self._began = clock()
+        self._due = self._began + FIRST_LINE
+        self._note = ""
+        self._done = 0.0
+        #: Where the stretch began over which speed is taken. What was done before a resumption comes as the
+        #: first advance, in no time, and is no speed.
+        self._since: tuple[float, float] | None = None
+
+    def advance(self, amount: float) -> None:
+        self._done += amount
+        now = self._clock()
+        if self._since is None:
+            self._since = now, self._done
+        elif now >= self._due:
+            self._log.say(f"{self._what}: {', '.join(self._figures(now, *self._since))}")
+            self._since = now, self._done
+            self._due = now + min(LONGEST_PAUSE, max(FIRST_LINE, (now - self._began) / 10))
+
+    def note(self, text: str) -> None:
+        self._note = text
+
+    def _figures(self, now: float, since: float, done_then: float) -> Iterator[str]:
+        speed = (self._done - done_then) / (now - since) if now > since else 0.0
+        if self._total:
+            yield f"{100 * self._done / self._total:.0f}%"
+        if self._unit and speed:
+            yield f"{format_number(speed, 'en', decimals=0)} {self._unit}/s"
+        if self._total and speed:
+            yield f"{format_duration((self._total - self._done) / speed, 'en')} left"
+        if self._note:
+            yield self._note
 
 
 class Terminal:

@@ -123,6 +123,21 @@ def format_percent(share: float, language: Language) -> str:
     return f"{shown}{NARROW}%" if language == "fr" else f"{shown}%"
 
 
+def format_duration(seconds: float, language: Language) -> str:
+    """A time for people, in its two largest units: ``8 s``, ``2 min``, ``3 h 05 min``, ``2 d 4 h``."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes = round(whole / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02d} min"
+    days, hours = divmod(hours, 24)
+    return f"{format_number(days, language)} {'j' if language == 'fr' else 'd'} {hours} h"
+
+
 def count(value: int, one: str, many: str, language: Language) -> str:
     """A number with its noun: ``1 document``, ``2 documents``. In French zero takes the singular."""
     single = value == 1 or (language == "fr" and value == 0)

@@ -1,31 +1,42 @@
 """The log of a training: what is watched while it runs, as Parquet parts that any tool can read.
 
-Parts are written aside and renamed, so a reader never sees half of one. They hold times, so the log is no
-artefact: it lies in the store's cache and may be deleted. What is exact of it (loss, norm and rate by step;
-loss by source) also goes into the model's folder, without times.
+It holds times, so it is no artefact: it lies in the store's cache and may be deleted. What is exact of it
+(loss, norm and rate by step; loss by source) also goes into the model's folder, without times.
 
 - ``steps-NNNNNNNNN.parquet``: one row a step (`STEPS`).
 - ``groups-NNNNNNNNN.parquet``: the loss by source and language over a window of steps (`GROUPS`).
 - ``samples-NNNNNNNNN.parquet``: what the model writes at a step (`SAMPLES`).
 - ``run.json``: what is trained, on what, and how it stands (`RunState`).
 
-NNNNNNNNN is the first step of the part. A run that resumes earlier than it had come writes some steps again:
-of two rows of one step the one of the later part, by time of writing, counts (`read_steps`).
+NNNNNNNNN is the first step of the part. The last part of each kind is written again, longer, every ten
+seconds, aside and renamed, so a reader never sees half of one; when it is long enough the next begins. So
+there is one row of a step wherever the writer is killed, and a few hundred parts after a million steps.
+
+Steps are counted from 0; a run that stands at step n has done the steps before n.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-#: loss: mean nats per learnt token of the global batch. seconds: wall clock of the step; of which
-#: data_seconds waiting for its batch. memory: peak bytes of the process, or of the accelerator.
+from hemicycle.errors import InputError
+from hemicycle.store import write_aside
+
+#: loss: mean nats per learnt token of the global batch. tokens: read by the step; of which learnt have a
+#: target. seconds: wall clock of the step; of which data_seconds waiting for its batch. memory: peak bytes of
+#: the process, or of the accelerator.
 STEPS = pa.schema(
     [
         ("step", pa.int64()),
@@ -55,17 +66,29 @@ GROUPS = pa.schema(
 
 SAMPLES = pa.schema([("step", pa.int64()), ("prompt", pa.string()), ("text", pa.string())])
 
+#: How often the log goes to disk, and which share of the time that may take on a slow disk.
+FLUSH_SECONDS, FLUSH_SHARE = 10.0, 0.004
+#: A part with so many rows is full.
+ROWS_A_PART = 4_096
+#: Windows over which groups are summed, in a run.
+WINDOWS = 200
+#: Nats are rounded to multiples of this: sums below 2^37 are then exact, and the same in whatever pieces.
+NATS_QUANTUM = 2.0**-16
+
 
 @dataclass
 class RunState:
     """How a run stands, in ``run.json``.
 
     Attributes:
+        steps: of the whole run; `step` of them are done.
         flop_per_token: of the stage under way, forward and backward.
         peak: FLOP a second that MFU is a share of: the table's for a known chip (of all ranks), else the rate
             of products of matrices measured on this machine; `peak_of` says which.
-        joules: energy so far, None where nothing measures it; `meter` says what measured it.
+        joules: energy so far, what a kill made worthless included; None where nothing measures it. `meter`
+            says what is measured.
         reason: one line, where it failed.
+        started: of the first process that trained it.
         updated: seconds since the epoch.
     """
 
@@ -89,15 +112,246 @@ class RunState:
     process: int = field(default_factory=os.getpid)
 
     def write(self, folder: Path) -> None:
-        from hemicycle.store import write_aside
-
         self.updated = time.time()
         write_aside(folder / "run.json", json.dumps(asdict(self), indent=1).encode("utf-8"))
 
     @staticmethod
     def read(folder: Path) -> RunState | None:
+        """The state in a folder; None where there is none, or one of another version of this file."""
         try:
-            told: dict[str, Any] = json.loads((folder / "run.json").read_text("utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
+            return RunState(**json.loads((folder / "run.json").read_text("utf-8")))
+        except (FileNotFoundError, ValueError, TypeError):
             return None
-        return RunState(**told)
+
+
+class Meters(Protocol):
+    """What measures energy: `energy.Meter`, or a sum of those of several machines."""
+
+    covers: str
+
+    def joules(self) -> float | None: ...
+
+
+class Log:
+    """Writes the log of one run, on rank 0 only. A step is a row in memory; the disk has it ten seconds on.
+
+    Call `flush` with each checkpoint: a run that resumes there then has every row before it.
+
+    Args:
+        state: of the run; its `step`, `joules`, `meter` and times are kept up here.
+        resume_step: the step the run begins at. Rows of that step and later are deleted: they come again.
+        groups: (source, language) of each group number, as `Order.groups` has them.
+        meter: of the energy since this process began.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        state: RunState,
+        *,
+        resume_step: int = 0,
+        groups: Sequence[tuple[str, str]] = (),
+        meter: Meters | None = None,
+    ) -> None:
+        self.folder, self.state = folder, state
+        self._steps = _Parts(folder, "steps", STEPS, resume_step)
+        self._windows = _Parts(folder, "groups", GROUPS, resume_step)
+        self._samples = _Parts(folder, "samples", SAMPLES, resume_step)
+        self._names = list(groups)
+        self._nats: npt.NDArray[np.float64] = np.zeros(len(groups))
+        self._tokens: npt.NDArray[np.int64] = np.zeros(len(groups), np.int64)
+        self._from: int | None = None
+        self._meter, self._before = meter, 0.0
+        before = RunState.read(folder) if resume_step else None
+        if before is not None:
+            state.started, self._before = before.started, before.joules or 0.0
+        state.step = resume_step
+        self._due = 0.0
+        self._write()
+
+    def step(
+        self,
+        *,
+        step: int,
+        loss: float,
+        gradient_norm: float,
+        rate_factor: float,
+        tokens: int,
+        learnt: int,
+        skipped: bool,
+        seconds: float,
+        data_seconds: float,
+        memory: int,
+    ) -> None:
+        """Note a step; see `STEPS`. Comes after what `groups` and `sample` say of it."""
+        row = (step, loss, gradient_norm, rate_factor, tokens, learnt, skipped, seconds, data_seconds, memory)
+        self._steps.append(row)
+        self.state.step = step + 1
+        if self.state.step % window_steps(self.state.steps) == 0:
+            self._close_window()
+        if time.monotonic() >= self._due:
+            self._write()
+
+    def groups(
+        self,
+        step: int,
+        ids: npt.NDArray[np.integer[Any]],
+        nats: npt.NDArray[np.floating[Any]],
+        tokens: npt.NDArray[np.integer[Any]],
+    ) -> None:
+        """Add a step's nats and learnt tokens to their groups; `ids`, one for each of them, may repeat."""
+        if self._from is None:
+            self._from = step
+        many = len(self._names)
+        self._nats += np.rint(np.bincount(ids, nats, many) / NATS_QUANTUM) * NATS_QUANTUM
+        self._tokens += np.bincount(ids, tokens, many).astype(np.int64)
+
+    def sample(self, step: int, prompt: str, text: str) -> None:
+        """Note what the model writes on a prompt."""
+        self._samples.append((step, prompt, text))
+
+    def flush(self) -> None:
+        """Bring all to disk, and cut the window under way, so that a resumption finds its edge here."""
+        self._close_window()
+        self._write()
+
+    def close(self, state: Literal["finished", "failed", "interrupted"], reason: str = "") -> None:
+        """End the log; `reason`: one line, where the run failed."""
+        self.state.state, self.state.reason = state, reason
+        self.flush()
+
+    def _write(self) -> None:
+        began = time.monotonic()
+        for parts in (self._steps, self._windows, self._samples):
+            parts.write()
+        if self._meter is not None:
+            joules = self._meter.joules()
+            self.state.joules = None if joules is None else self._before + joules
+            self.state.meter = self._meter.covers
+        self.state.write(self.folder)
+        ended = time.monotonic()
+        self._due = ended + max(FLUSH_SECONDS, (ended - began) / FLUSH_SHARE)
+
+    def _close_window(self) -> None:
+        if self._from is None:
+            return
+        for group in np.flatnonzero(self._tokens):
+            source, language = self._names[group]
+            self._windows.append(
+                (
+                    self._from,
+                    self.state.step - 1,
+                    source,
+                    language,
+                    float(self._nats[group]),
+                    int(self._tokens[group]),
+                )
+            )
+        self._nats[:], self._tokens[:], self._from = 0, 0, None
+
+
+def window_steps(steps: int) -> int:
+    """How many steps of a run make a window; it begins at a multiple of that."""
+    return max(1, -(-steps // WINDOWS))
+
+
+def read_steps(folder: Path) -> pa.Table:
+    """All rows of `STEPS`, by step. Raises InputError on a part that is none."""
+    return _read(folder, "steps", STEPS)
+
+
+def read_groups(folder: Path) -> pa.Table:
+    """All rows of `GROUPS`, one for each window and group, in their order.
+
+    The same for a run that was never stopped and one that was, as sums are exact (`NATS_QUANTUM`).
+    """
+    pieces = _read(folder, "groups", GROUPS)
+    state = RunState.read(folder)
+    width = window_steps(state.steps if state else 1)
+    window = pa.array(pieces["first_step"].to_numpy() // width)
+    keys = ["window", "source", "language"]
+    sums = [("first_step", "min"), ("last_step", "max"), ("nats", "sum"), ("tokens", "sum")]
+    whole = pieces.append_column("window", window).group_by(keys).aggregate(sums)
+    whole = whole.select([*keys, *(f"{name}_{how}" for name, how in sums)])
+    whole = whole.rename_columns([*keys, *(name for name, _ in sums)])
+    return whole.sort_by([(key, "ascending") for key in keys]).select(GROUPS.names).cast(GROUPS)
+
+
+def read_samples(folder: Path) -> pa.Table:
+    """All rows of `SAMPLES`, by step."""
+    return _read(folder, "samples", SAMPLES)
+
+
+def _read(folder: Path, kind: str, schema: pa.Schema) -> pa.Table:
+    while True:
+        # A run that resumes deletes parts while they are read.
+        with contextlib.suppress(FileNotFoundError):
+            parts = [_read_part(path, schema) for path in _parts(folder, kind)]
+            return pa.concat_tables([schema.empty_table(), *parts])
+
+
+def _parts(folder: Path, kind: str) -> list[Path]:
+    return sorted(folder.glob(f"{kind}-*.parquet"))
+
+
+def _read_part(path: Path, schema: pa.Schema) -> pa.Table:
+    try:
+        # Not by the path: a data set would be looked for there.
+        with path.open("rb") as f:
+            return pq.read_table(f, columns=schema.names).cast(schema)
+    except pa.ArrowException as error:
+        raise InputError(f"this part of a log cannot be read: {error}", place=str(path)) from None
+
+
+class _Parts:
+    """The parts of one kind: what is on disk, and the rows of the last part, which still grows."""
+
+    def __init__(self, folder: Path, kind: str, schema: pa.Schema, resume_step: int) -> None:
+        self._folder, self._kind, self._schema = folder, kind, schema
+        self._rows: list[tuple[Any, ...]] = []
+        self._path: Path | None = None
+        self._written = 0
+        for path in _parts(folder, kind):
+            if int(path.stem.removeprefix(f"{kind}-")) >= resume_step:
+                path.unlink()
+        if kept := _parts(folder, kind):
+            self._take_up(kept[-1], resume_step)
+
+    def _take_up(self, path: Path, resume_step: int) -> None:
+        """Go on in a part, without its rows of steps that are to come again."""
+        try:
+            table = _read_part(path, self._schema)
+        except InputError:
+            # A log is no reason to stop a training.
+            path.unlink()
+            return
+        last = self._schema.get_field_index("last_step" if self._kind == "groups" else "step")
+        rows = [tuple(row.values()) for row in table.to_pylist()]
+        kept = [row for row in rows if row[last] < resume_step]
+        if len(rows) >= ROWS_A_PART and len(kept) == len(rows):
+            return
+        if not kept:
+            path.unlink()
+            return
+        self._path, self._rows = path, kept
+        self._written = len(rows) if len(kept) == len(rows) else 0
+
+    def append(self, row: tuple[Any, ...]) -> None:
+        self._rows.append(row)
+
+    def write(self) -> None:
+        """Write the last part again, if it has grown; begin another when it is full."""
+        if len(self._rows) == self._written:
+            return
+        if self._path is None:
+            self._path = self._folder / f"{self._kind}-{self._rows[0][0]:09d}.parquet"
+        columns = [
+            pa.array(column, type)
+            for column, type in zip(zip(*self._rows, strict=True), self._schema.types, strict=True)
+        ]
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.table(columns, schema=self._schema), sink, compression="zstd")
+        write_aside(self._path, sink.getvalue().to_pybytes())
+        self._written = len(self._rows)
+        if self._written >= ROWS_A_PART:
+            self._rows, self._path, self._written = [], None, 0
