@@ -19,6 +19,7 @@ PINNED = Path(__file__).with_name("stages.json")
 CODE = {
     "raw": ["sources/collect.py", "sources/local.py", "sources/download.py", "sources/apt.py"],
     "documents": ["documents.py", "sources", "rights/optout"],
+    "base": ["train/fetch.py", "train/base.py"],
     "optout": ["sources/recheck.py", "sources/fetch_site.py", "rights/optout"],
     "rights": ["rights", "rights/optout"],
     "admitted": ["rights/admit.py", "gate.py", "governance/standing.py"],

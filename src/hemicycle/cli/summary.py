@@ -13,6 +13,7 @@ import click
 from hemicycle.cli.decided import granted_and_in, override_json, override_sentence, print_granted
 from hemicycle.cli.session import Session
 from hemicycle.cli.tables import cell, print_table, relative
+from hemicycle.flow.bases import rights_of
 from hemicycle.steps import Outcome
 from hemicycle.train import few_steps
 
@@ -133,7 +134,8 @@ def summary(session: Session, outcomes: list[Outcome]) -> dict[str, Any]:
         if outcome.statement and outcome.step.stage in TOLD:
             figures.setdefault(outcome.step.stage, {})[outcome.step.name] = outcome.statement.figures
     rows = sources_table(session, outcomes)
-    return {"sources": rows, "granted": granted_and_in(session, outcomes, rows), "figures": figures}
+    granted = granted_and_in(session, outcomes, rows)
+    return {"sources": rows, "bases": bases_table(session), "granted": granted, "figures": figures}
 
 
 def print_sources(rows: list[dict[str, Any]]) -> None:
@@ -170,6 +172,37 @@ def print_sources(rows: list[dict[str, Any]]) -> None:
             print_table(head, [[document[column] for column in head] for document in row["listed"]])
 
 
+def bases_table(session: Session) -> list[dict[str, Any]]:
+    """One row a declared base: its licence, what that lets go out, and which models begin from it."""
+    declaration = session.project.declaration
+    rows = []
+    for name in declaration.bases:
+        judged = rights_of(session.flow, name)
+        rows.append(
+            {
+                "base": name,
+                "licence": judged.licence,
+                "stated_licence": judged.stated,
+                "verdict": judged.verdict,
+                "line": judged.line(declaration.project.license),
+                "why": judged.sentences(),
+                "upstream": "unknown",
+                "models": [m for m in declaration.models if declaration.base_of(m) == name],
+            }
+        )
+    return rows
+
+
+def print_bases(rows: list[dict[str, Any]]) -> None:
+    """The rows of `bases_table`, with what keeps a release from being made."""
+    for row in rows:
+        click.echo(cell(row["line"]))
+        for sentence in row["why"]:
+            click.echo(f"  {row['base']}: {cell(sentence)}")
+        models = ", ".join(row["models"]) or "no model"
+        click.echo(f"  {row['base']}: what it was trained on is not known; {models} begins from it")
+
+
 def print_overrides(row: Mapping[str, Any]) -> None:
     for override in row.get("overrides", ()):
         click.echo(f"  {row['source']}: {cell(override_sentence(override))}")
@@ -182,13 +215,16 @@ def print_evaluation(outcome: Outcome) -> None:
 
 
 def print_results(results: Mapping[str, Any]) -> None:
-    """A comparison as a table, and its differences as sentences."""
-    from hemicycle.evaluate import sentences, table
+    """A comparison as a table, its differences as sentences, and what was forgotten."""
+    from hemicycle.evaluate import forgetting_table, sentences, table
 
     head, *rows = table(results, "en")
     print_table(["bits per byte", *head[1:]], rows)
     for sentence in sentences(results, "en"):
         click.echo(f"  {sentence}")
+    if lines := forgetting_table(results, "en"):
+        click.echo()
+        print_table(lines[0], lines[1:])
 
 
 def print_summary(session: Session, outcomes: list[Outcome]) -> None:
@@ -202,6 +238,9 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
     print_sources(rows)
     print_granted(granted_and_in(session, outcomes, rows))
     missing_hint(session, outcomes)
+    if bases := bases_table(session):
+        _title("Bases")
+        print_bases(bases)
     for outcome in by_stage.get("corpus", []):
         t = _figures(outcome)["totals"]
         _title(f"Corpus {outcome.step.name}")

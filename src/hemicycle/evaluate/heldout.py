@@ -37,6 +37,7 @@ class HeldOutDocument:
     """One document to measure on.
 
     Attributes:
+        corpora: those that hold it out.
         ends: end of each block, in characters; the last one is the length of the text.
         byte_ends: the same ends, in bytes of the UTF-8 text.
     """
@@ -46,6 +47,7 @@ class HeldOutDocument:
     text: str
     ends: Integers
     byte_ends: Integers
+    corpora: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -78,17 +80,22 @@ class HeldOut:
     trained_elsewhere: int
 
 
-def cut(document: str, source: str, text: str) -> HeldOutDocument:
+def cut(document: str, source: str, text: str, corpora: Iterable[str] = ()) -> HeldOutDocument:
     """Cut one document into blocks of equal length in characters, of about `BLOCK`."""
     blocks = max(1, round(len(text) / BLOCK))
     ends = np.array([len(text) * i // blocks for i in range(1, blocks + 1)], np.int64)
     starts = [0, *ends[:-1].tolist()]
     sizes = [len(text[i:j].encode("utf-8")) for i, j in zip(starts, ends.tolist(), strict=True)]
-    return HeldOutDocument(document, source, text, ends, np.cumsum(sizes, dtype=np.int64))
+    byte_ends = np.cumsum(sizes, dtype=np.int64)
+    return HeldOutDocument(document, source, text, ends, byte_ends, frozenset(corpora))
 
 
 def read_held_out(
-    corpora: Mapping[str, Path], tokenizer_corpora: Mapping[str, Path] = {}, *, dialogues: bool = False
+    corpora: Mapping[str, Path],
+    tokenizer_corpora: Mapping[str, Path] = {},
+    *,
+    unread: Mapping[str, Path] = {},
+    dialogues: bool = False,
 ) -> HeldOut:
     """Collect the held-out documents of corpus artefacts, each once; empty texts have nothing to measure.
 
@@ -96,6 +103,7 @@ def read_held_out(
         corpora: name → folder of a corpus to measure on.
         tokenizer_corpora: corpora that the models' tokenizers were learnt on; only their training splits
             matter, and they may be among `corpora`.
+        unread: more corpora to measure on, which no model trains on; only what they hold out matters.
         dialogues: whether conversations are held apart; else they are text like any other.
 
     Raises:
@@ -103,11 +111,10 @@ def read_held_out(
     """
     learnt_from = sorted({*corpora.values(), *tokenizer_corpora.values()})
     trained = _trained(learnt_from)
-    documents: list[HeldOutDocument] = []
-    conversations: list[HeldOutConversation] = []
-    taken: set[str] = set()
+    found: dict[str, dict[str, Any]] = {}
+    held_by: dict[str, set[str]] = {}
     elsewhere: set[str] = set()
-    for name, folder in sorted(corpora.items()):
+    for name, folder in sorted({**corpora, **unread}.items()):
         held_out = 0
         for path in corpus_shards(folder):
             for table in read_batches(path, _COLUMNS):
@@ -117,12 +124,9 @@ def read_held_out(
                     held_out += 1
                     if row["id"] in trained or row["clean_digest"] in trained:
                         elsewhere.add(row["id"])
-                    elif row["id"] not in taken:
-                        taken.add(row["id"])
-                        if dialogues and row["kind"] == "conversation":
-                            conversations += _conversation(row)
-                        else:
-                            documents.append(cut(row["id"], row["source"], row["text"]))
+                    else:
+                        found.setdefault(row["id"], row)
+                        held_by.setdefault(row["id"], set()).add(name)
         if not held_out:
             raise InputError(
                 f"the corpus “{name}” holds no document out, so there is nothing to measure on",
@@ -130,15 +134,20 @@ def read_held_out(
                 remedy=f"Set a larger share in [corpora.{name}] of hemicycle.toml, such as `held_out = 0.1`: "
                 "with few documents a small share may fall on none.",
             )
+    rows = sorted(found.values(), key=lambda row: str(row["source"]))
+    documents, conversations = [], []
+    for row in rows:
+        if dialogues and row["kind"] == "conversation":
+            conversations += _conversation(row)
+        else:
+            documents.append(cut(row["id"], row["source"], row["text"], held_by[row["id"]]))
     if not documents and not conversations:
         raise InputError(
             "every held-out document is training text of another corpus of this evaluation or of a tokenizer",
             place=", ".join(map(str, learnt_from)),
             remedy="Give the corpora that share sources the same `held_out` in hemicycle.toml.",
         )
-    documents.sort(key=lambda document: document.source)
-    conversations.sort(key=lambda conversation: conversation.source)
-    return HeldOut(tuple(documents), tuple(conversations), len(elsewhere - taken))
+    return HeldOut(tuple(documents), tuple(conversations), len(elsewhere - found.keys()))
 
 
 def _conversation(row: Mapping[str, Any]) -> list[HeldOutConversation]:

@@ -14,8 +14,8 @@ from typing import Any
 from hemicycle.errors import DeclarationError
 from hemicycle.evaluate.wording import ANSWERS, TOTAL, scopes
 
-INK, MODEL, COMPARED, BASELINE = "#1f2933", "#1f4e79", "#c05a1c", "#b8c0c8"
-COLOURS = {"model": MODEL, "compared": COMPARED, "baseline": BASELINE}
+INK, MODEL, BASE, COMPARED, BASELINE = "#1f2933", "#1f4e79", "#7ba0c0", "#c05a1c", "#b8c0c8"
+COLOURS = {"model": MODEL, "base": BASE, "compared": COMPARED, "baseline": BASELINE}
 PANELS_ABREAST = 3
 
 

@@ -8,8 +8,10 @@ a scope of their own (`ANSWERS`), measured on the models alone (`answers`).
 
 What is measured is said beside what might make it too good: held-out documents that a model's own exposure
 lists, a model from elsewhere whose training text nobody knows, a tokenizer that does not give the text back.
+A model that began from another is measured beside it, on the text of both (`forgetting`).
 
-    results.json      rows, contrasts, samples of answers, how it was measured, notes in French and English
+    results.json      rows, contrasts, forgetting, samples of answers, how it was measured, notes in French
+                      and English
     results.parquet   the rows, long form
     blocks.parquet    every series on every block
     comparison.png    the rows as bars
@@ -31,7 +33,8 @@ from hemicycle.documents import read_batches, write_parquet
 from hemicycle.errors import DeclarationError
 from hemicycle.evaluate import bits, bootstrap, compressors, heldout, ngram
 from hemicycle.evaluate.answers import Answers, measure_answers
-from hemicycle.evaluate.heldout import HeldOutConversation, HeldOutDocument
+from hemicycle.evaluate.forgetting import DECIMALS, SIGNIFICANT, forgetting
+from hemicycle.evaluate.heldout import HeldOutDocument
 from hemicycle.evaluate.picture import draw
 from hemicycle.evaluate.wording import ANSWERS, TOTAL, notes
 from hemicycle.progress import QUIET, Progress
@@ -39,12 +42,8 @@ from hemicycle.tune.template import states_template
 
 #: Orders of the character n-gram that are reported.
 ORDERS = (3, 4, 5, 6, 7)
-#: Adjusted p below which a difference is said to be one.
-SIGNIFICANT = 0.05
 #: Characters scored at once by the n-gram.
 CHARACTERS_AT_ONCE = 1_000_000
-#: Bits per byte are written with this many decimals; what lies beyond depends on the machine.
-DECIMALS = 6
 
 ROWS = pa.schema(
     [
@@ -85,9 +84,11 @@ def evaluate(
     corpora: Mapping[str, Path],
     out: Path,
     *,
-    bases: Mapping[str, Path] = {},
     compare: Sequence[Path] = (),
     tokenizer_corpora: Mapping[str, Path] = {},
+    unread: Mapping[str, Path] = {},
+    bases: Mapping[str, Path] = {},
+    began: Mapping[str, str] = {},
     progress: Progress = QUIET,
 ) -> dict[str, Any]:
     """Measure models and baselines on what some corpora hold out and write the comparison.
@@ -100,6 +101,9 @@ def evaluate(
         compare: folders of models from elsewhere; each is called by its folder's name.
         tokenizer_corpora: name → folder of a corpus that a model's tokenizer was learnt on. What it trains on
             is not measured on.
+        unread: name → folder of a corpus to measure on that no model read.
+        bases: name → folder of what models began from, where it is not among them.
+        began: model or base → what it began from.
 
     Returns:
         Figures for the statement: bits per byte of each name over all sources, and what was measured on.
@@ -111,15 +115,19 @@ def evaluate(
     """
     folders = _named({**models, **bases}, compare)
     dialogues = any(states_template(folder) for folder in folders.values())
-    held = heldout.read_held_out(corpora, tokenizer_corpora, dialogues=dialogues)
+    held = heldout.read_held_out(corpora, tokenizer_corpora, unread=unread, dialogues=dialogues)
     series: dict[str, Floats] = {}
     described: dict[str, dict[str, Any]] = {}
     for name, folder in folders.items():
-        series[name], described[name] = _measure_model(name, folder, held, progress)
-        described[name]["kind"] = "model" if name in models else "compared"
+        series[name], described[name] = _measure_model(name, folder, held.documents, progress)
+        described[name]["kind"] = "model" if name in models else "base" if name in bases else "compared"
+        described[name]["began_from"] = began.get(name)
+    held_out = [one.id for one in held.documents] + [one.id for one in held.conversations]
+    _tell_what_was_read(folders, described, held_out)
     counted = _measure_ngrams(corpora, held.documents, series, dialogues, progress)
     answers = measure_answers(folders, held.conversations, progress=progress) if held.conversations else None
     results = _results(held.documents, answers, series, described)
+    results["forgetting"] = forgetting(held.documents, series, began) if held.documents else []
     results["ngram"] = counted
     results["held_out"]["trained_elsewhere"] = held.trained_elsewhere
     results["notes"] = {language: notes(results, language) for language in ("en", "fr")}
@@ -133,8 +141,9 @@ def evaluate(
         scope: {row["name"]: row["bits_per_byte"] for row in results["rows"] if row["source"] == scope}
         for scope in (TOTAL, ANSWERS)
     }
-    figures = {"bits_per_byte": found[TOTAL], "held_out": results["held_out"]}
-    return figures | ({"answers_bits_per_byte": found[ANSWERS]} if answers else {})
+    told = {"bits_per_byte": found[TOTAL], "held_out": results["held_out"]}
+    told |= {"answers_bits_per_byte": found[ANSWERS]} if answers else {}
+    return told | ({"forgetting": results["forgetting"]} if began else {})
 
 
 def _named(models: Mapping[str, Path], compare: Sequence[Path]) -> dict[str, Path]:
@@ -156,26 +165,39 @@ def _named(models: Mapping[str, Path], compare: Sequence[Path]) -> dict[str, Pat
 
 
 def _measure_model(
-    name: str, folder: Path, held: heldout.HeldOut, progress: Progress
+    name: str, folder: Path, documents: Sequence[HeldOutDocument], progress: Progress
 ) -> tuple[Floats, dict[str, Any]]:
     """Bits of one model on every block, and what a reader must know of the measurement."""
     model = bits.load(folder)
-    documents, found, altered = held.documents, [np.zeros(0)], 0
+    found, altered = [np.zeros(0)], 0
     with progress.start(f"evaluate {name}", float(_bytes(documents)), "bytes") as bar:
         scored = model.score((document.text for document in documents), bar.advance)
         for document, one in zip(documents, scored, strict=True):
             found.append(one.bits_between(document.byte_ends))
             altered += one.altered
-    read = _read_in_training(folder)
-    measured: list[HeldOutDocument | HeldOutConversation] = [*documents, *held.conversations]
     return np.concatenate(found), {
         "context": model.context,
         "begins_with_a_mark": model.begin is not None,
         "documents_altered_by_tokenizer": altered,
-        "held_out_documents_read_in_training": (
-            None if read is None else sum(document.id in read for document in measured)
-        ),
     }
+
+
+def _tell_what_was_read(
+    folders: Mapping[str, Path], described: Mapping[str, dict[str, Any]], held_out: Sequence[str]
+) -> None:
+    """Say of each model how many of the held-out documents it read, or what it began from did; None where
+    one of them gives no account."""
+    own = {name: _read_in_training(folder) for name, folder in folders.items()}
+    for name, about in described.items():
+        read: set[str] | None = set()
+        at: str | None = name
+        while at is not None and read is not None:
+            account = own[at]
+            read = None if account is None else read | account
+            at = described[at]["began_from"]
+        about["held_out_documents_read_in_training"] = (
+            None if read is None else sum(document in read for document in held_out)
+        )
 
 
 def _read_in_training(folder: Path) -> set[str] | None:

@@ -148,6 +148,31 @@ def table(results: Mapping[str, Any], language: Language) -> list[list[str]]:
     return lines
 
 
+def forgetting_table(results: Mapping[str, Any], language: Language) -> list[list[str]]:
+    """A heading, then one line a model and corpus: bits per byte of what it began from, its own, and what
+    that comes to. Empty where no model began from another."""
+    if not results["forgetting"]:
+        return []
+    heads: dict[Language, list[str]] = {
+        "en": ["model", "began from", "held-out text of", "before", "after", "difference", ""],
+        "fr": ["modèle", "parti de", "texte tenu à l’écart de", "avant", "après", "différence", ""],
+    }
+    words: dict[Language, list[str]] = {
+        "en": ["gained", "forgotten", "no difference shown", "too little text to tell"],
+        "fr": ["gagné", "oublié", "aucune différence établie", "trop peu de texte pour le dire"],
+    }
+    gained, forgotten, equal, untold = words[language]
+    lines = [heads[language]]
+    for row in results["forgetting"]:
+        verdict = untold if row["differs"] is None else equal
+        if row["differs"]:
+            verdict = gained if row["difference"] < 0 else forgotten
+        shown = interval(row["difference"], row["low"], row["high"], language)
+        figures = [figure(row["before"], language), figure(row["after"], language), shown]
+        lines.append([row["model"], row["base"], row["corpus"], *figures, verdict])
+    return lines
+
+
 def sentences(results: Mapping[str, Any], language: Language) -> list[str]:
     """Each contrast as a sentence; a difference is claimed only where Holm's correction leaves it.
 
@@ -201,7 +226,7 @@ def notes(results: Mapping[str, Any], language: Language) -> list[str]:
         said.append(_say("elsewhere", language, n=held["trained_elsewhere"]))
     for name, model in results["models"].items():
         read = model["held_out_documents_read_in_training"]
-        if model["kind"] == "compared":
+        if model["kind"] == "compared" or _upstream(results, name):
             said.append(_say("unknown", language, name=name))
         elif read is None:
             said.append(_say("unaccounted", language, name=name))
@@ -212,6 +237,14 @@ def notes(results: Mapping[str, Any], language: Language) -> list[str]:
         if not model["begins_with_a_mark"]:
             said.append(_say("blind", language, name=name))
     return said
+
+
+def _upstream(results: Mapping[str, Any], name: str) -> bool:
+    """Whether a model is a base that gives no account of what it read, or began as one."""
+    models, at = results["models"], name
+    while models[at]["began_from"] is not None:
+        at = models[at]["began_from"]
+    return bool(models[at]["kind"] == "base" and models[at]["held_out_documents_read_in_training"] is None)
 
 
 def _say(key: str, language: Language, **values: int | str) -> str:

@@ -1,15 +1,13 @@
-"""The steps of a model: the order it reads in, the model itself, and how it is measured."""
+"""The steps of a model: the order it reads in, and the model itself."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from hemicycle.digests import sha256_json
-from hemicycle.errors import DeclarationError
 from hemicycle.flow.stages import VERSIONS, once
 from hemicycle.project import Model
 from hemicycle.steps import Resolving, Step, Unresolved, Work
-from hemicycle.store import artefact_digest, digest_files
 
 if TYPE_CHECKING:
     from hemicycle.flow.flow import Flow
@@ -113,47 +111,6 @@ def model(flow: Flow, name: str) -> Step:
     )
 
 
-@once
-def evaluation(flow: Flow, name: str) -> Step:
-    evaluation = flow.declaration.evaluations[name]
-    corpora = sorted({c for m in evaluation.models for c in flow.declaration.models[m].corpora})
-    learnt_on = sorted({_tokenizer_corpus(flow, m) for m in evaluation.models} - set(corpora))
-    compared = [(flow.project.folder / c).resolve() for c in evaluation.compare]
-
-    def resolve(at: Resolving) -> dict[str, Any]:
-        for folder in compared:
-            if not (folder / "config.json").is_file():
-                raise DeclarationError(
-                    "this is not a model's folder: it has no config.json", place=str(folder)
-                )
-        return {"compare": [[f.name, artefact_digest(digest_files(f))] for f in compared]}
-
-    def build(work: Work) -> dict[str, Any]:
-        from hemicycle.evaluate import evaluate
-
-        return evaluate(
-            {m: work.inputs[f"model {m}"] for m in evaluation.models},
-            {c: work.inputs[f"corpus {c}"] for c in corpora},
-            work.out,
-            compare=compared,
-            tokenizer_corpora={c: work.inputs[f"tokenizer {c}"] for c in learnt_on},
-            progress=work.progress,
-        )
-
-    inputs = {f"model {m}": flow.model(m) for m in evaluation.models}
-    inputs |= {f"corpus {c}": flow.corpus(c) for c in corpora}
-    inputs |= {f"tokenizer {c}": flow.corpus(c) for c in learnt_on}
-    return Step(
-        "evaluation",
-        name,
-        VERSIONS["evaluation"],
-        {},
-        build,
-        inputs,
-        resolve=resolve if compared else None,
-    )
-
-
 def _token_inputs(flow: Flow, model: Model) -> dict[str, Step]:
     return {corpus: flow.tokens(f"{corpus}.{model.tokenizer}") for corpus in model.read}
 
@@ -184,12 +141,3 @@ def _resolve_run(flow: Flow, name: str, at: Resolving) -> dict[str, Any]:
         locked = {"of": subject, **run.to_json()}
         at.lock.set("model", name, locked)
     return {k: v for k, v in locked.items() if k != "of"}
-
-
-def _tokenizer_corpus(flow: Flow, model: str) -> str:
-    return flow.declaration.tokenizers[flow.declaration.tokenizer_of(model)].corpus
-
-
-def index_name(model: Model) -> str:
-    """The name of the index of what a model reads. Models that read the same corpora share it."""
-    return "+".join(sorted(model.corpora))

@@ -20,6 +20,7 @@ T = TypeVar("T")
 VERBS = {
     "raw": "collect",
     "documents": "collect",
+    "base": "collect",
     "optout": "clear",
     "rights": "clear",
     "cleared": "clear",
@@ -57,6 +58,7 @@ NAMED = {
 VERSIONS = {
     "raw": 1,
     "documents": 6,
+    "base": 1,
     "optout": 3,
     "rights": 5,
     "cleared": 1,
@@ -71,8 +73,8 @@ VERSIONS = {
     "before-after": 1,
     "index": 2,
     "roots": 1,
-    "evaluation": 1,
-    "release": 4,
+    "evaluation": 2,
+    "release": 5,
 }
 
 #: Uses a model needs a right for. Redistribution of text is asked for where text is published.
