@@ -11,10 +11,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from hemicycle.errors import DeclarationError, InputError
 from hemicycle.project import Architecture, Budget, Model
 from hemicycle.tokens import extend_tokenizer, load_tokenizer, train_tokenizer
-from hemicycle.train.base import begin, carry_over, grown, load_base, new_tokens, shape_of
+from hemicycle.train.base import begin, carry_over, load_base, new_tokens, shape_of
 from hemicycle.train.job import Job, Run
 from hemicycle.train.recipe import derive_recipe
-from hemicycle.train.shape import derive_shape
+from hemicycle.train.shape import derive_shape, grown
 from tests.train.bases import CONTEXT, FAMILIES, VOCABULARY, WIDTH, make_base
 
 TEXT = "la séance est ouverte monsieur le ministre"
@@ -75,8 +75,12 @@ def test_a_base_loaded_and_saved_is_the_same_model_with_all_that_lay_beside_it(
     family, bases, tokenizer, tmp_path
 ):
     base = bases[family]
-    model = load_base(base, job(base, tokenizer, tmp_path))
+    model = load_base(job(base, tokenizer, tmp_path))
     out = tmp_path / "out"
+    for name in ("attn_pdrop", "resid_pdrop", "attention_dropout", "hidden_dropout"):
+        if hasattr(model.config, name):
+            setattr(model.config, name, 0.5)
+    model.config.use_cache = False
     model.save_pretrained(out)
     carry_over(base, tokenizer, out)
     assert written(out) == written(base)
@@ -111,7 +115,7 @@ def test_a_new_token_begins_as_the_mean_of_those_it_stands_for_in_the_embedding_
     base = bases[family]
     tokens = load_tokenizer(extension).get_vocab_size()
     assert tokens == VOCABULARY + 20
-    model = load_base(base, job(base, extension, tmp_path, tokens=tokens))
+    model = load_base(job(base, extension, tmp_path, tokens=tokens))
     plain = AutoModelForCausalLM.from_pretrained(base)
     assert model.config.vocab_size == tokens
     told = json.loads((extension / "extension.json").read_text())["added"]
@@ -126,7 +130,7 @@ def test_a_new_token_begins_as_the_mean_of_those_it_stands_for_in_the_embedding_
 
 
 def test_old_tokens_cost_the_same_up_to_the_share_that_new_ones_take(bases, extension, tmp_path):
-    model = load_base(bases["llama"], job(bases["llama"], extension, tmp_path, tokens=VOCABULARY + 20))
+    model = load_base(job(bases["llama"], extension, tmp_path, tokens=VOCABULARY + 20))
     plain = AutoModelForCausalLM.from_pretrained(bases["llama"])
     ids = torch.arange(40)[None]
     with torch.inference_mode():
@@ -135,7 +139,7 @@ def test_old_tokens_cost_the_same_up_to_the_share_that_new_ones_take(bases, exte
 
 def test_a_new_token_that_falls_on_a_row_never_trained_begins_as_any_other(tokenizer, extension, tmp_path):
     base = make_base(tmp_path / "padded", "llama", tokenizer, rows=384)
-    model = load_base(base, job(base, extension, tmp_path, tokens=VOCABULARY + 20))
+    model = load_base(job(base, extension, tmp_path, tokens=VOCABULARY + 20))
     assert model.config.vocab_size == 384, "rows that are there are not cut off"
     plain = AutoModelForCausalLM.from_pretrained(base).get_input_embeddings().weight
     one = json.loads((extension / "extension.json").read_text())["added"][0]
@@ -158,7 +162,7 @@ def test_a_mark_stands_for_no_old_token_and_begins_at_the_mean_of_all(corpus, to
     marks = [number for number, pieces in added.items() if not pieces]
     assert len(marks) == 2
     assert len(added) == 5
-    model = load_base(base, job(base, extended, tmp_path, tokens=293))
+    model = load_base(job(base, extended, tmp_path, tokens=293))
     rows = model.get_input_embeddings().weight
     assert torch.allclose(rows[marks[0]], rows[:288].mean(dim=0), atol=1e-7)
 
@@ -170,7 +174,7 @@ def test_a_tokenizer_that_gives_old_tokens_other_numbers_is_refused(bases, token
     other = shutil.copytree(tokenizer, tmp_path / "other")
     (other / "tokenizer.json").write_text(json.dumps(state))
     with pytest.raises(InputError, match="is not that of the model's tokenizer"):
-        load_base(bases["llama"], job(bases["llama"], other, tmp_path))
+        load_base(job(bases["llama"], other, tmp_path))
 
 
 def test_fewer_tokens_than_the_base_has_are_refused(bases, tokenizer):
@@ -189,7 +193,7 @@ def test_rotary_positions_are_scaled_by_yarn_and_the_configuration_says_so(
     longer = job(base, tokenizer, tmp_path, context=4 * CONTEXT)
     told = begin(base, longer.shape, tokenizer)
     assert told.context == (CONTEXT, 4 * CONTEXT)
-    model = load_base(base, longer)
+    model = load_base(longer)
     rope = model.config.rope_parameters
     assert (rope["rope_type"], rope["factor"]) == ("yarn", 4.0)
     assert rope["original_max_position_embeddings"] == CONTEXT
@@ -209,7 +213,7 @@ def test_rotary_positions_are_scaled_by_yarn_and_the_configuration_says_so(
 def test_yarn_turns_fast_pairs_as_before_and_slow_ones_slower(bases, tokenizer, tmp_path):
     # Peng et al. 2023, section 3.2: pairs that turn more than 32 times in the old context keep their speed,
     # those that do not turn once are slowed by the factor, and attention is sharper by 0.1 ln s + 1.
-    model = load_base(bases["llama"], job(bases["llama"], tokenizer, tmp_path, context=4 * CONTEXT))
+    model = load_base(job(bases["llama"], tokenizer, tmp_path, context=4 * CONTEXT))
     plain = AutoModelForCausalLM.from_pretrained(bases["llama"])
     scaled, before = (m.model.rotary_emb for m in (model, plain))
     ratio = before.inv_freq / scaled.inv_freq
@@ -220,19 +224,19 @@ def test_yarn_turns_fast_pairs_as_before_and_slow_ones_slower(bases, tokenizer, 
 
 
 def test_only_the_layers_of_gemma_that_see_everything_are_scaled(bases, tokenizer, tmp_path):
-    model = load_base(bases["gemma3"], job(bases["gemma3"], tokenizer, tmp_path, context=4 * CONTEXT))
+    model = load_base(job(bases["gemma3"], tokenizer, tmp_path, context=4 * CONTEXT))
     rope = model.config.rope_parameters
     assert rope["full_attention"]["rope_type"] == "yarn"
     assert rope["sliding_attention"]["rope_type"] == "default"
 
 
 def test_alibi_needs_no_scaling_and_learnt_positions_cannot_be_led_on(bases, tokenizer, tmp_path):
-    model = load_base(bases["bloom"], job(bases["bloom"], tokenizer, tmp_path, context=4 * CONTEXT))
+    model = load_base(job(bases["bloom"], tokenizer, tmp_path, context=4 * CONTEXT))
     assert model.config.seq_length == 4 * CONTEXT
     with torch.inference_mode():
         assert model(torch.zeros(1, 3 * CONTEXT, dtype=torch.long)).logits.isfinite().all()
     with pytest.raises(DeclarationError, match="positions of gpt2 are learnt one by one"):
-        load_base(bases["gpt2"], job(bases["gpt2"], tokenizer, tmp_path, context=2 * CONTEXT))
+        load_base(job(bases["gpt2"], tokenizer, tmp_path, context=2 * CONTEXT))
 
 
 def test_positions_scaled_in_another_way_are_not_scaled_twice(tokenizer, tmp_path):
@@ -247,7 +251,7 @@ def test_positions_scaled_in_another_way_are_not_scaled_twice(tokenizer, tmp_pat
 def test_a_shorter_context_is_only_that_of_the_rows(bases, tokenizer, tmp_path):
     short = job(bases["llama"], tokenizer, tmp_path, context=16)
     assert short.shape.context == 16
-    assert load_base(bases["llama"], short).config.max_position_embeddings == CONTEXT
+    assert load_base(short).config.max_position_embeddings == CONTEXT
 
 
 def test_a_base_with_missing_weights_is_refused_before_and_while_loading(tokenizer, tmp_path):
@@ -259,7 +263,7 @@ def test_a_base_with_missing_weights_is_refused_before_and_while_loading(tokeniz
     with pytest.raises(InputError, match="its files hold"):
         shape_of(base)
     with pytest.raises(InputError, match=r"such as model\.norm\.weight"):
-        load_base(base, whole)
+        load_base(whole)
 
 
 def test_a_file_that_is_cut_off_is_named(tokenizer, tmp_path):

@@ -134,6 +134,7 @@ class Declaration(Declared):
             self._check_reading(name, model)
         for name, model in self.models.items():
             self._check_tokenizer(name, model)
+            self._check_replay(name, model)
         for name, evaluation in self.evaluations.items():
             for model_name in evaluation.models:
                 known("models", model_name, self.models, "evaluations", name, "models")
@@ -168,6 +169,18 @@ class Declaration(Declared):
             if mix and mix.by == "source":
                 for source in mix.shares:
                     known("sources", source, sources, "models", name, "mix", "shares")
+
+    def _check_replay(self, name: str, model: Model) -> None:
+        """Raise where a mix would tell apart what is replayed: it speaks of the model's own corpora."""
+        if not model.replay or model.base is None:
+            return
+        for one in (name, *self.models_behind(model.base)):
+            if self.models[one].mix or any(stage.mix for stage in self.models[one].stages):
+                raise UnknownReferenceError(
+                    f"“{one}” has a mix, and what is replayed cannot follow it; leave `replay` out and give "
+                    f"corpora of “{model.base}” a share in `corpora`",
+                    ("models", name, "replay"),
+                )
 
     def _check_tokenizer(self, name: str, model: Model) -> None:
         """Raise unless the tokenizer of a model is that of what it begins from, or extends some other."""

@@ -27,8 +27,8 @@ from hemicycle.documents import corpus_shards, read_batches, write_parquet
 from hemicycle.errors import InputError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.tokens.encoder import encoder_of, load_tokenizer
-from hemicycle.tokens.megatron import ShardWriter, token_type
-from hemicycle.tokens.tokenize import DOCUMENTS, SHARD_TOKENS, shard_name
+from hemicycle.tokens.megatron import ShardWriter, shard_name, token_type
+from hemicycle.tokens.tokenize import DOCUMENTS, SHARD_TOKENS
 from hemicycle.tokens.tokenizer import marks
 from hemicycle.tune.template import TEMPLATE, Refused, load_template
 from hemicycle.tune.turns import Turn, turns_of

@@ -20,7 +20,6 @@ Shapes: V tokens, D width.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 import warnings
@@ -44,6 +43,19 @@ from hemicycle.train.shape import Shape
 
 #: Where a configuration states no context: that of BLOOM and of most models with ALiBi (Press et al. 2022).
 ALIBI_CONTEXT = 2_048
+
+#: Where configurations state it, by family.
+CONTEXT_KEYS = ("max_position_embeddings", "seq_length", "max_seq_len")
+#: What of a configuration training may change for good; the rest (dropout, caching) it changes for itself.
+CHANGED = (
+    *CONTEXT_KEYS,
+    "n_positions",
+    "vocab_size",
+    "rope_parameters",
+    "architectures",
+    "dtype",
+    "transformers_version",
+)
 
 #: What of a base goes on with whatever is made from it, besides weights and configuration.
 WITH_ITS_TOKENIZER = ("added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model")
@@ -119,21 +131,6 @@ def shape_of(folder: Path) -> Shape:
     )
 
 
-def grown(shape: Shape, *, tokens: int | None = None, context: int | None = None) -> Shape:
-    """The shape of a model that begins from one of `shape`, with a tokenizer of `tokens` tokens.
-
-    A shorter context is that of the rows it goes on with: what it can see does not shrink by it.
-    """
-    more = max(0, (tokens or 0) - shape.vocabulary) * shape.width
-    return dataclasses.replace(
-        shape,
-        vocabulary=max(shape.vocabulary, tokens or 0),
-        context=context or shape.context,
-        parameters=shape.parameters + more * (1 if shape.tied else 2),
-        matrices=shape.matrices + more,
-    )
-
-
 def begin(folder: Path, shape: Shape, tokenizer: Path) -> Beginning:
     """What is changed of the base in a folder, for a model of `shape` with a tokenizer.
 
@@ -154,11 +151,13 @@ def begin(folder: Path, shape: Shape, tokenizer: Path) -> Beginning:
     return Beginning(shape.vocabulary, added, (before, max(before, shape.context)), rope)
 
 
-def load_base(folder: Path, job: Job) -> PreTrainedModel:
-    """The model in a folder, in fp32, with new rows and a longer context as `begin` says.
+def load_base(job: Job) -> PreTrainedModel:
+    """The model that a job begins from, in fp32, with new rows and a longer context as `begin` says.
 
     Raises InputError and DeclarationError as `begin` does, and InputError where weights are missing.
     """
+    folder = job.base
+    assert folder is not None
     change = begin(folder, job.shape, job.tokenizer)
     config = _config(folder)
     if change.rope is not None:
@@ -245,7 +244,7 @@ def new_tokens(folder: Path, tokenizer: Path) -> dict[int, tuple[int, ...]]:
 
 def context_of(config: Any) -> int:
     """Tokens that a model sees at once, by its configuration."""
-    for key in ("max_position_embeddings", "seq_length", "max_seq_len"):
+    for key in CONTEXT_KEYS:
         if isinstance(stated := getattr(config, key, None), int):
             return stated
     return ALIBI_CONTEXT
@@ -294,7 +293,7 @@ def _yarn(rope: Mapping[str, Any], before: int, context: int) -> dict[str, Any]:
 
 
 def _set_context(config: Any, context: int) -> None:
-    for key in ("max_position_embeddings", "seq_length", "max_seq_len"):
+    for key in CONTEXT_KEYS:
         if getattr(config, key, None) is not None:
             setattr(config, key, context)
             return
@@ -302,11 +301,15 @@ def _set_context(config: Any, context: int) -> None:
 
 
 def carry_over(base: Path, tokenizer: Path, out: Path) -> None:
-    """Put beside new weights what else a model folder needs: the tokenizer, and what the base said of use.
+    """Put beside new weights what a model folder needs besides: the tokenizer, and what the base said of use.
 
-    Where the tokenizer extends the base's, older forms of the base's vocabulary stay behind: they lack its
-    new tokens.
+    The configuration gets back what training changed for itself. Where the tokenizer extends the base's,
+    older forms of the base's vocabulary stay behind: they lack its new tokens.
     """
+    before, path = json.loads((base / "config.json").read_bytes()), out / "config.json"
+    written = json.loads(path.read_bytes())
+    written |= {key: value for key, value in before.items() if key in written and key not in CHANGED}
+    path.write_text(json.dumps(written, indent=2, sort_keys=True) + "\n", "utf-8")
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(tokenizer / name, out / name)
     kept = ALWAYS if (tokenizer / EXTENSION).is_file() else (*ALWAYS, *WITH_ITS_TOKENIZER)

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 
-def draw_loss(loss: Sequence[float], tokens_a_step: int, path: Path) -> None:
-    """Draw loss in bits per token over tokens read: every step, and a running mean over 2 % of the run."""
+def draw_loss(loss: Sequence[float], tokens: Sequence[int], path: Path) -> None:
+    """Draw loss in bits per token over tokens read so far: every step, and a mean over 2 % of the run."""
     from matplotlib.figure import Figure
 
     bits = np.asarray(loss) / math.log(2)
-    read = np.arange(1, len(bits) + 1) * tokens_a_step / 1e6
+    read = np.asarray(tokens) / 1e6
     window = max(1, len(bits) // 50)
     smooth = np.convolve(bits, np.full(window, 1 / window), mode="valid")
     figure = Figure(figsize=(7, 4), dpi=110, layout="constrained")
