@@ -25,6 +25,7 @@ from hemicycle.errors import HemicycleError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.tokens import Batch, Order, load_tokenizer, marks, prefetch
 from hemicycle.train.account import Account
+from hemicycle.train.adapter import add_adapter, merge, save_adapter
 from hemicycle.train.base import carry_over, load_base
 from hemicycle.train.checkpoint import Checkpoints
 from hemicycle.train.chips import Peak, device_peak, measured_matmul_rate, mfu
@@ -96,7 +97,8 @@ class Training:
     def _model(self) -> Any:
         job = self.job
         if job.base is not None:
-            return load_base(job)
+            model = load_base(job)
+            return add_adapter(model, job.adapter, job.run.seed) if job.adapter else model
         begin, end = marks(job.tokenizer, load_tokenizer(job.tokenizer))
         make = build_model if self.ranks.leads else empty_model
         return make(job.shape, begin, end, job.run.seed)
@@ -253,6 +255,9 @@ class Training:
         joules, lacking = self.ranks.sum([measured or 0.0, bool(self.meter) and measured is None])
         if log is None:
             return {}
+        if job.adapter:
+            save_adapter(model, job.adapter, state, job.out / "adapter")
+            state = merge(model, job.adapter, state)
         write_model(job.out, model, state)
         if job.base is not None:
             carry_over(job.base, job.tokenizer, job.out)

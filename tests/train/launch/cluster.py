@@ -45,7 +45,12 @@ def slurmd(here, words):
     options = dict(found)
     with open(here / "started", "a") as f:
         f.write(f"{number}\n")
-    environment = {**os.environ, "SLURM_JOB_ID": number, "SLURM_JOB_NODELIST": "localhost", "SLURM_NODEID": "0"}
+    environment = {
+        **os.environ,
+        "SLURM_JOB_ID": number,
+        "SLURM_JOB_NODELIST": "localhost",
+        "SLURM_NODEID": "0",
+    }
     with open(options["output"].replace("%%", "%"), "ab") as log:
         job = subprocess.Popen(
             ["bash", script], stdout=log, stderr=log, env=environment, start_new_session=True

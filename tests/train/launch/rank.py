@@ -76,7 +76,9 @@ def fault(name, rank):
     if kind == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == "crash":
-        print("terminate called after throwing 'c10::DistBackendError': NCCL error", file=sys.stderr, flush=True)
+        print(
+            "terminate called after throwing 'c10::DistBackendError': NCCL error", file=sys.stderr, flush=True
+        )
         os.abort()
     if kind == "hang":
         time.sleep(600)

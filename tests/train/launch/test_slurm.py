@@ -43,7 +43,9 @@ SITES = {
             container="/images/hemicycle.sif",
         ),
     ),
-    "cores": Site(scheduler="slurm", training=Training(cpus=40, memory="100G", requeue=False, save_before=60)),
+    "cores": Site(
+        scheduler="slurm", training=Training(cpus=40, memory="100G", requeue=False, save_before=60)
+    ),
 }
 
 
@@ -142,7 +144,9 @@ def test_a_passing_failure_is_tried_again_from_the_checkpoint(make_job, told, he
 
 def test_starts_that_do_not_even_begin_come_to_an_end(make_job, told, here):
     (here / "srun").write_text("#!/bin/bash\necho no node answers >&2; exit 1\n")
-    with pytest.raises(HemicycleError, match="no node answers .* 3 starts brought no checkpoint after the begin"):
+    with pytest.raises(
+        HemicycleError, match="no node answers .* 3 starts brought no checkpoint after the begin"
+    ):
         on().run(make_job(), told)
     assert started(here) == ["4711"] * 4
 

@@ -90,11 +90,22 @@ def _in_others(job: Job, ranks: int, progress: Progress) -> dict[str, Any]:
     begin(job.scratch)
     (job.scratch / STOP).unlink(missing_ok=True)
     log = job.scratch / "node-0.log"
-    command = [sys.executable, "-m", "hemicycle.train.launch.node", str(write_job(job)), "--ranks", str(ranks)]
+    command = [
+        sys.executable,
+        "-m",
+        "hemicycle.train.launch.node",
+        str(write_job(job)),
+        "--ranks",
+        str(ranks),
+    ]
     with log.open("wb") as out:
         # A session of its own: Ctrl-C of the terminal is for this process to pass on.
         node = subprocess.Popen(
-            command, stdout=out, stderr=out, start_new_session=True, env={**os.environ, PARENT: str(os.getpid())}
+            command,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            env={**os.environ, PARENT: str(os.getpid())},
         )
     try:
         with Shown(job.scratch / PROGRESS, progress) as shown:

@@ -101,7 +101,9 @@ def main() -> None:
     parser.add_argument("job", type=Path)
     parser.add_argument("--ranks", type=int, required=True, help="Processes of this node.")
     parser.add_argument("--nodes", type=int, default=1)
-    parser.add_argument("--meeting", default="localhost:0", help="Where the nodes meet: host and port of node 0.")
+    parser.add_argument(
+        "--meeting", default="localhost:0", help="Where the nodes meet: host and port of node 0."
+    )
     given = parser.parse_args()
     node = int(os.environ.get("SLURM_NODEID", "0")) if given.nodes > 1 else 0
     name = os.environ.get("SLURMD_NODENAME", "localhost") if given.nodes > 1 else "localhost"

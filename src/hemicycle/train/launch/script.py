@@ -56,7 +56,12 @@ mv "$work/.{mark}" "$work/{mark}\""""
 
 
 def training_script(
-    site: Site, name: str, work: Path, seen: Sequence[Path], ranks: int | None = None, nodes: int | None = None
+    site: Site,
+    name: str,
+    work: Path,
+    seen: Sequence[Path],
+    ranks: int | None = None,
+    nodes: int | None = None,
 ) -> str:
     """The text to submit for a model `name` whose job file stands in `work`.
 
@@ -93,9 +98,7 @@ def training_script(
     container = training.container or site.container
     if container:
         # The image has a Python of its own; where this one stands, it may have nothing.
-        command = sbatch.contained(
-            container, [work, *seen], ["python", *arguments], cards=training.gpus > 0
-        )
+        command = sbatch.contained(container, [work, *seen], ["python", *arguments], cards=training.gpus > 0)
     else:
         command = [sys.executable, *arguments]
     setup = [*(site.setup if training.setup is None else training.setup)]
