@@ -1,19 +1,20 @@
-"""The steps of a model: the order it reads in, the model itself, and how it is measured."""
+"""The steps of a model: the order it reads in, and the model itself."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hemicycle.digests import sha256_json
-from hemicycle.errors import DeclarationError
+from hemicycle.flow.corpora import token_step
+from hemicycle.flow.reading import reads, shares_of
 from hemicycle.flow.stages import VERSIONS, once
 from hemicycle.ledger import Statement
-from hemicycle.project import Model, Stage
+from hemicycle.project import Stage
 from hemicycle.steps import Resolving, Step, Unresolved, Work
-from hemicycle.store import artefact_digest, digest_files
 
 if TYPE_CHECKING:
     from hemicycle.flow.flow import Flow
@@ -32,8 +33,8 @@ def order(flow: Flow, name: str) -> Step:
         shape, recipe = _shape(flow, name, work.statements), _recipe(flow, name, work.statements)
         tokens = work.resolved["steps"] * recipe.rows(shape.context) * shape.context
         plan = make_plan(
-            {c: f for c, f in work.inputs.items() if c in model.read},
-            _phases(model, shape.context, tokens),
+            _tokens(flow, name, work),
+            _phases(flow, name, shape.context, tokens),
             work.out,
             batch_tokens=recipe.batch_tokens,
             warm_up=recipe.batch_warm_up,
@@ -45,6 +46,7 @@ def order(flow: Flow, name: str) -> Step:
 
     read = {
         "corpora",
+        "replay",
         "mix",
         "packing",
         "reading",
@@ -81,7 +83,7 @@ def model(flow: Flow, name: str) -> Step:
         job = Job(
             name=name,
             plan=work.inputs["order"],
-            tokens={c: f for c, f in work.inputs.items() if c in model.read},
+            tokens=_tokens(flow, name, work),
             tokenizer=work.inputs["tokenizer"],
             out=work.out,
             scratch=work.scratch,
@@ -90,13 +92,19 @@ def model(flow: Flow, name: str) -> Step:
             recipe=_recipe(flow, name, work.statements),
             run=Run(**work.resolved),
             base=work.inputs.get("base"),
-            adapter=Adapter(lora.rank, lora.alpha, lora.dropout, targets) if lora else None,
+            adapter=Adapter(lora.rank, lora.alpha, targets) if lora else None,
             cache=flow.store.cache / "compiled",
             recompute=model.training.recompute,
             keep=model.training.keep,
         )
         with heeding_interrupts(never) as stop:
-            return train(job, work.progress, stop)
+            figures = train(job, work.progress, stop)
+        if model.method == "tune":
+            from hemicycle.tune.export import export_chat
+
+            ends = {end for corpus in job.tokens for end in work.statements[corpus].figures["ends"]}
+            export_chat(work.out, job.tokens.values(), ends)
+        return figures
 
     learns = {"method", "architecture", "context", "training", "lora"}
     declared = model.model_dump(mode="json", include=learns)
@@ -123,61 +131,27 @@ def model(flow: Flow, name: str) -> Step:
     )
 
 
-@once
-def evaluation(flow: Flow, name: str) -> Step:
-    evaluation = flow.declaration.evaluations[name]
-    corpora = sorted({c for m in evaluation.models for c in flow.declaration.models[m].corpora})
-    learnt_on = sorted({_tokenizer_corpus(flow, m) for m in evaluation.models} - set(corpora))
-    compared = [(flow.project.folder / c).resolve() for c in evaluation.compare]
-
-    def resolve(at: Resolving) -> dict[str, Any]:
-        for folder in compared:
-            if not (folder / "config.json").is_file():
-                raise DeclarationError(
-                    "this is not a model's folder: it has no config.json", place=str(folder)
-                )
-        return {"compare": [[f.name, artefact_digest(digest_files(f))] for f in compared]}
-
-    def build(work: Work) -> dict[str, Any]:
-        from hemicycle.evaluate import evaluate
-
-        return evaluate(
-            {m: work.inputs[f"model {m}"] for m in evaluation.models},
-            {c: work.inputs[f"corpus {c}"] for c in corpora},
-            work.out,
-            compare=compared,
-            tokenizer_corpora={c: work.inputs[f"tokenizer {c}"] for c in learnt_on},
-            progress=work.progress,
-        )
-
-    inputs = {f"model {m}": flow.model(m) for m in evaluation.models}
-    inputs |= {f"corpus {c}": flow.corpus(c) for c in corpora}
-    inputs |= {f"tokenizer {c}": flow.corpus(c) for c in learnt_on}
-    return Step(
-        "evaluation",
-        name,
-        VERSIONS["evaluation"],
-        {},
-        build,
-        inputs,
-        resolve=resolve if compared else None,
-    )
-
-
 def _inputs(flow: Flow, name: str) -> dict[str, Step]:
     """What a model's order and training both stand on: its tokens, its tokenizer, what it begins from."""
     model, tokenizer = flow.declaration.models[name], flow.declaration.tokenizer_of(name)
-    inputs = {corpus: flow.tokens(f"{corpus}.{tokenizer}") for corpus in model.read}
-    inputs["tokenizer"] = flow.tokenizer(tokenizer)
+    inputs = {corpus: token_step(flow, name, corpus) for corpus in reads(flow.declaration, name)}
+    own = tokenizer in flow.declaration.tokenizers
+    inputs["tokenizer"] = flow.tokenizer(tokenizer) if own else flow.base(tokenizer)
     if model.base is not None:
-        inputs["base"] = flow.model(model.base)
+        inputs["base"] = (flow.model if model.base in flow.declaration.models else flow.base)(model.base)
     return inputs
 
 
-def _phases(model: Model, context: int, tokens: int) -> list[Phase]:
+def _tokens(flow: Flow, name: str, work: Work) -> dict[str, Path]:
+    """Corpus → its tokens, of all that a model reads."""
+    return {corpus: work.inputs[corpus] for corpus in reads(flow.declaration, name)}
+
+
+def _phases(flow: Flow, name: str, context: int, tokens: int) -> list[Phase]:
     """The declared stages, or the whole run as one, with what they leave to the model filled in."""
     from hemicycle.tokens import Mixture, Phase
 
+    model = flow.declaration.models[name]
     stages = model.stages or [Stage(name="main", share=1)]
     whole = math.fsum(stage.share for stage in stages)
     phases = []
@@ -187,9 +161,10 @@ def _phases(model: Model, context: int, tokens: int) -> list[Phase]:
             Phase(
                 stage.name,
                 round(tokens * stage.share / whole),
-                stage.corpora or model.corpora,
+                shares_of(flow.declaration, name, stage),
                 stage.context or context,
-                stage.packing or model.packing or "split",
+                # A conversation is no use without its beginning.
+                stage.packing or model.packing or ("whole" if model.method == "tune" else "split"),
                 stage.reading or model.reading,
                 Mixture(**mix.model_dump()) if mix else None,
             )
@@ -199,12 +174,12 @@ def _phases(model: Model, context: int, tokens: int) -> list[Phase]:
 
 def _shape(flow: Flow, name: str, statements: Mapping[str, Statement]) -> Shape:
     """The shape of a model: as declared, or that of what it begins from."""
-    from hemicycle.train import Shape, derive_shape
+    from hemicycle.train import Shape, derive_shape, grown
 
     model, vocabulary = flow.declaration.models[name], statements["tokenizer"].figures["vocabulary"]
     if model.architecture is not None:
         return derive_shape(model.architecture, vocabulary)
-    return Shape(**statements["base"].figures["shape"])
+    return grown(Shape(**statements["base"].figures["shape"]), tokens=vocabulary, context=model.context)
 
 
 def _recipe(flow: Flow, name: str, statements: Mapping[str, Statement]) -> Recipe:
@@ -241,12 +216,3 @@ def _resolve_run(flow: Flow, name: str, at: Resolving) -> dict[str, Any]:
         locked = {"of": subject, **run.to_json()}
         at.lock.set("model", name, locked)
     return {k: v for k, v in locked.items() if k != "of"}
-
-
-def _tokenizer_corpus(flow: Flow, model: str) -> str:
-    return flow.declaration.tokenizers[flow.declaration.tokenizer_of(model)].corpus
-
-
-def index_name(model: Model) -> str:
-    """The name of the index of what a model reads. Models that read the same corpora share it."""
-    return "+".join(sorted(model.corpora))

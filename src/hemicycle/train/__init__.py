@@ -8,7 +8,7 @@ torch, so that a look at a project stays quick.
 from hemicycle.train.budget import few_steps, resolve_run
 from hemicycle.train.job import Adapter, Job, Run
 from hemicycle.train.recipe import Recipe, derive_recipe
-from hemicycle.train.shape import Shape, derive_shape
+from hemicycle.train.shape import Shape, derive_shape, grown
 
 __all__ = [
     "Adapter",
@@ -19,5 +19,6 @@ __all__ = [
     "derive_recipe",
     "derive_shape",
     "few_steps",
+    "grown",
     "resolve_run",
 ]

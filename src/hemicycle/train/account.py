@@ -121,14 +121,18 @@ class Account:
         write_parquet(out / "groups.parquet", GROUPS, [self._groups()])
         read = exposure(job.plan, job.tokens)
         write_parquet(out / "exposure.parquet", read.schema, [read])
-        draw_loss(self.loss.tolist(), tokens.tolist(), out / "loss.png")
-        total, flop = int(tokens[-1]), self.flop()
+        rates = table["rate_factor"]
+        draw_loss(
+            self.loss.tolist(), tokens.tolist(), out / "loss.png", rate_factor=rates, skipped=self.skipped
+        )
+        # What the model saw; padding, which it computes too, is only among the places.
+        seen, flop = sum(read["tokens"].to_pylist()), self.flop()
         facts = {
             "shape": asdict(job.shape),
             "recipe": asdict(job.recipe),
             "run": job.run.to_json(),
             "plan": {"order_sha256": sha256_file(job.plan / "order.npy"), **order.plan},
-            "tokens": total,
+            "tokens": seen,
             "flop": flop,
         }
         (out / "training.json").write_text(json.dumps(facts, indent=1, sort_keys=True), "utf-8")
@@ -137,7 +141,8 @@ class Account:
             "parameters": job.shape.parameters,
             "shape": asdict(job.shape),
             "steps": order.steps,
-            "tokens": total,
+            "tokens": seen,
+            "places": int(tokens[-1]),
             "learnt": int(self.learnt.sum()),
             "skipped_steps": int(self.skipped.sum()),
             "epochs": order.plan["epochs"],

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import shutil
 import time
+import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,9 @@ from torch.distributed.checkpoint.state_dict_saver import save
 from hemicycle.store import sync_folder, sync_tree
 from hemicycle.train.optimiser import Optimiser
 from hemicycle.train.ranks import Ranks
+
+# One process needs no group of them.
+warnings.filterwarnings("ignore", message="torch.distributed is disabled")
 
 FIGURES = "figures.npz"
 #: Checkpoints kept of those that come by the clock.
@@ -75,6 +79,10 @@ class Checkpoints:
         if self._under_way is not None:
             under_way, self._under_way = self._under_way, None
             under_way.result()
+
+    def close(self) -> None:
+        """Let what was begun come to its end, whatever else went wrong."""
+        self._writer.shutdown(wait=True)
 
     def _write(self, step: int, state: dict[str, Any], figures: Figures) -> None:
         aside = self._folder / f".aside-{step:09d}"

@@ -52,7 +52,7 @@ class Learner(torch.nn.Module):
         self._chunk = chunk_loss
         torch.set_num_threads(run.threads)
         if recompute:
-            model.gradient_checkpointing_enable({"use_reentrant": False})
+            model.activation_checkpointing_enable({"use_reentrant": False})
         if run.compiled:
             self._compile(cache)
 

@@ -85,7 +85,9 @@ def build_model(shape: Shape, begin: int, end: int, seed: int) -> Any:
 def empty_model(shape: Shape, begin: int, end: int, seed: int) -> Any:
     """A model whose weights are yet to come: its memory is taken only when they do."""
     with no_init_weights():
-        return _auto.from_config(configure(shape, begin, end), dtype=torch.float32)
+        model = _auto.from_config(configure(shape, begin, end), dtype=torch.float32)
+    model.tie_weights()
+    return model
 
 
 def make_ready(model: Any, device: str) -> Any:

@@ -30,26 +30,28 @@ class Sampler:
         self._learner, self._tokenizer = learner, load_tokenizer(tokenizer)
         self._every = max(LEAST_STEPS, -(-order.steps // SAMPLES))
         self._prompts = order.batch(0).tokens_BT[:TEXTS, :PROMPT].tolist()
+        # Positions that are learnt one by one end with the context.
+        self._written = min(WRITTEN, max(0, order.phase(0).context - PROMPT))
 
     def sample(self, step: int, log: Log | None) -> None:
         """Note in the log what is written after so many steps. All ranks must call it alike."""
         if (step + 1) % self._every:
             return
-        texts = continue_texts(self._learner, self._prompts, step)
+        texts = continue_texts(self._learner, self._prompts, self._written, step)
         if log is not None:
             for prompt, text in zip(self._prompts, texts, strict=True):
                 log.sample(step, self._tokenizer.decode(prompt), self._tokenizer.decode(text))
 
 
 @torch.no_grad()
-def continue_texts(learner: Learner, prompts: list[list[int]], seed: int) -> list[list[int]]:
-    """What the learner writes after prompts of equal length: `WRITTEN` tokens each, drawn at random."""
+def continue_texts(learner: Learner, prompts: list[list[int]], count: int, seed: int) -> list[list[int]]:
+    """What the learner writes after prompts of equal length: so many tokens each, drawn at random."""
     device = learner.device
     generator = torch.Generator().manual_seed(seed)
     tokens_BT = torch.tensor(prompts, device=device)
     config: Any = learner.model.config.get_text_config()
     with torch.compiler.set_stance("force_eager"):
-        for _ in range(WRITTEN):
+        for _ in range(count):
             rows, length = tokens_BT.shape
             documents_BT = torch.zeros(rows, length, dtype=torch.int32, device=device)
             positions_BT = torch.arange(length, device=device).expand(rows, length)
