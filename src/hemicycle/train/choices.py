@@ -1,0 +1,110 @@
+"""What was chosen for a model, each choice with its reason: what is declared, and what was derived from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from hemicycle.project import Model
+from hemicycle.train import width
+from hemicycle.train.derive import MOST_EPOCHS, Derived, tokens_per_parameter
+from hemicycle.train.recipe import Recipe
+from hemicycle.train.shape import Shape
+from hemicycle.typeset import compact
+
+DECLARED = "declared"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen, which value, and why; the reason of what nobody chose is ``declared``."""
+
+    what: str
+    value: str
+    reason: str
+
+    def to_json(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def choices(model: Model, derived: Derived, shape: Shape, recipe: Recipe) -> list[Choice]:
+    """Everything that decides how a model made from nothing is trained, in the order in which it follows."""
+    return [*_size(model, derived, shape), *_learning(model, shape, recipe)]
+
+
+def _size(model: Model, derived: Derived, shape: Shape) -> Iterator[Choice]:
+    minutes, tokens = model.budget.minutes, derived.tokens
+    epochs = tokens / max(derived.corpus_tokens, 1)
+    repeats = (
+        f"; the corpora are read {epochs:.1f} times, and more than {MOST_EPOCHS:g} gain little "
+        "(Muennighoff et al. 2023, arXiv 2305.16264)"
+        if epochs > 1
+        else ""
+    )
+    yield Choice(
+        "tokens",
+        compact(tokens),
+        DECLARED + repeats
+        if minutes is None
+        else f"a forecast: what this machine reads in {minutes:g} minutes; the steps are measured{repeats}",
+    )
+    ratio = tokens_per_parameter(tokens)
+    yield Choice(
+        "parameters",
+        compact(shape.parameters),
+        "of the declared architecture"
+        if model.architecture
+        else f"about {ratio:.2g} tokens a parameter: 2 were best in a million tokens, as measured here, and "
+        "20 are from ten thousand million on (Hoffmann et al. 2022, arXiv 2203.15556)",
+    )
+    given = DECLARED if model.architecture else None
+    yield Choice(
+        "layers, width",
+        f"{shape.layers}, {shape.width}",
+        given
+        or "64 units of width a layer, up to 128 for wide models; the loss hardly depends on it "
+        "(Kaplan et al. 2020, arXiv 2001.08361, figure 5)",
+    )
+    yield Choice(
+        "heads",
+        str(shape.heads),
+        given or f"of {shape.width // shape.heads} each, as processors and accelerators multiply them best",
+    )
+    yield Choice(
+        "context",
+        str(shape.context),
+        given or "short for short trainings: a longer row costs attention and gives fewer rows a batch",
+    )
+    yield Choice(
+        "batch",
+        compact(derived.batch_tokens),
+        DECLARED
+        if model.batch_tokens
+        else "0.58 D^0.571 for D tokens, as a power of two rows (Li et al. 2025, arXiv 2503.04715)",
+    )
+
+
+def _learning(model: Model, shape: Shape, recipe: Recipe) -> Iterator[Choice]:
+    t = model.training
+    yield Choice(
+        "optimiser",
+        recipe.optimiser,
+        DECLARED
+        if t.optimiser
+        else "Muon for matrices inside layers, AdamW for the rest: 0.12 bits per byte better than AdamW alone "
+        "in three minutes, as measured here (Jordan et al. 2024; Liu et al. 2025, arXiv 2502.16982)",
+    )
+    if recipe.optimiser == "muon":
+        yield Choice(
+            "matrix rate",
+            f"{recipe.matrix_rate:.3g}",
+            DECLARED if t.matrix_rate is not None else width.MATRIX_REASON,
+        )
+    yield Choice("rate", f"{recipe.rate:.3g}", DECLARED if t.rate is not None else width.RATE_REASON)
+    schedule = {
+        "wsd": f"up in {recipe.warm_up:.0%} of the steps, level, and down in the last {recipe.decay:.0%}: "
+        "a run can be gone on with from before the descent (Hu et al. 2024, arXiv 2404.06395)",
+        "cosine": f"up in {recipe.warm_up:.0%} of the steps, then down as a cosine",
+        "linear": f"up in {recipe.warm_up:.0%} of the steps, then straight down",
+    }[recipe.schedule]
+    yield Choice("schedule", recipe.schedule, DECLARED if t.schedule else schedule)

@@ -1,0 +1,149 @@
+"""One dial: a model's shape and batch follow from its budget, each with the reason and where it is from.
+
+The budget says how much arithmetic there is: the tokens declared, or the minutes times what this machine does
+in them. Of all shapes that this pays for, the one is taken whose tokens per parameter come nearest to what is
+known to be best. What is declared is never changed. The lock keeps what was derived, as a machine is not
+equally fast twice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hemicycle.errors import InputError
+from hemicycle.project import Architecture, Model
+from hemicycle.train.shape import Shape, derive_shape
+
+#: Tokens per parameter that reach the least loss: so many from `LARGE` tokens on, fewer below.
+PER_PARAMETER, LARGE_TOKENS = 20.0, 1e10
+#: The same for `SMALL_TOKENS`, as measured here (docs/ladder.md).
+SMALL_PER_PARAMETER, SMALL_TOKENS = 2.0, 1e6
+#: Passes over a corpus after which its repetition gains little.
+MOST_EPOCHS = 4.0
+#: Layers and width grow together: so many units of width a layer, more for wide models up to the second.
+ASPECT, WIDEST_ASPECT, ASPECT_WIDTH = 64.0, 128.0, 1_024
+#: Tokens of a budget, below which a context is enough.
+CONTEXTS = ((1e7, 256), (1e8, 512), (1e9, 1_024), (1e11, 2_048), (math.inf, 4_096))
+#: Share of what a processor does in products of matrices that is left of it in training a small model.
+CPU_SHARE, GPU_SHARE = 0.3, 0.4
+#: Largest batch, in tokens; those of the largest open models.
+LARGEST_BATCH = 2**23
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What follows from a budget.
+
+    Attributes:
+        tokens: what the budget is expected to read; of minutes a forecast, which is measured later.
+        corpus_tokens: what there is to read.
+    """
+
+    architecture: Architecture
+    batch_tokens: int
+    tokens: int
+    corpus_tokens: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "architecture": self.architecture.model_dump(exclude_none=True)}
+
+    @staticmethod
+    def from_json(told: dict[str, Any]) -> Derived:
+        return Derived(**{**told, "architecture": Architecture.model_validate(told["architecture"])})
+
+
+def derive(model: Model, vocabulary: int, corpus_tokens: int, flop_per_second: Callable[[], float]) -> Derived:
+    """Find what a model made from nothing leaves to its budget.
+
+    Args:
+        corpus_tokens: distinct tokens of all corpora it reads.
+        flop_per_second: measures what this machine trains with; called for a budget in minutes only.
+
+    Raises InputError where the budget is too small for any model.
+    """
+    flop = None
+    if model.budget.minutes is not None:
+        flop = flop_per_second() * model.budget.minutes * 60
+    architecture = model.architecture or _best_shape(model, vocabulary, corpus_tokens, flop)
+    tokens = _affords(derive_shape(architecture, vocabulary), model, flop)
+    batch = model.batch_tokens or derive_batch(tokens, architecture.context)
+    return Derived(architecture, batch, tokens, corpus_tokens)
+
+
+def tokens_per_parameter(tokens: float) -> float:
+    """How many tokens a parameter should get, between what was measured and what is known of large models."""
+    done = math.log(tokens / SMALL_TOKENS) / math.log(LARGE_TOKENS / SMALL_TOKENS)
+    done = min(max(done, 0.0), 1.0)
+    return math.exp(
+        (1 - done) * math.log(SMALL_PER_PARAMETER) + done * math.log(PER_PARAMETER),
+    )
+
+
+def derive_batch(tokens: float, context: int) -> int:
+    """Tokens of a batch: 0.58 D^0.571 for D tokens (Li et al. 2025, arXiv 2503.04715, fitted to 3 700 models
+    of up to 1.1e9 parameters), as the nearest power of two, one row at least."""
+    best = 0.58 * tokens**0.571
+    rows = 2 ** max(0, round(math.log2(best / context)))
+    return min(LARGEST_BATCH, rows * context)
+
+
+def derive_context(tokens: float) -> int:
+    return next(context for most, context in CONTEXTS if tokens < most)
+
+
+def shapes(vocabulary: int) -> Iterator[tuple[int, int, int]]:
+    """Layers, width and heads of models from small to large."""
+    width = 32
+    while width <= 16_384:
+        aspect = min(WIDEST_ASPECT, ASPECT * math.sqrt(max(1.0, width / ASPECT_WIDTH)))
+        head = 128 if width >= 2_048 else 64 if width % 64 == 0 else 32
+        yield max(2, round(width / aspect)), width, width // head
+        width += 32 if width < 256 else 64 if width < 1_024 else 128 if width < 4_096 else 512
+
+
+def _best_shape(model: Model, vocabulary: int, corpus_tokens: int, flop: float | None) -> Architecture:
+    best: tuple[float, Architecture] | None = None
+    for layers, width, heads in shapes(vocabulary):
+        architecture = _with_context(layers, width, heads, model, vocabulary, flop)
+        shape = derive_shape(architecture, vocabulary)
+        tokens = _affords(shape, model, flop)
+        if tokens < architecture.context:
+            break
+        useful = min(tokens, MOST_EPOCHS * corpus_tokens)
+        off = abs(math.log(useful / shape.parameters / tokens_per_parameter(useful)))
+        # More passes than are useful are worse than a larger model, where minutes leave the choice.
+        if flop is not None and tokens > useful:
+            off += 100 * math.log(tokens / useful)
+        if best is None or off < best[0]:
+            best = off, architecture
+    if best is None:
+        raise InputError(
+            "the budget is too small for any model: it does not read one row",
+            remedy="Give it more minutes or tokens.",
+        )
+    return best[1]
+
+
+def _with_context(
+    layers: int, width: int, heads: int, model: Model, vocabulary: int, flop: float | None
+) -> Architecture:
+    """A shape with the context that suits what it can read."""
+    context = CONTEXTS[0][1]
+    for _ in CONTEXTS:
+        architecture = Architecture(layers=layers, width=width, heads=heads, context=context)
+        tokens = _affords(derive_shape(architecture, vocabulary), model, flop)
+        if derive_context(tokens) <= context:
+            break
+        context = derive_context(tokens)
+    return architecture
+
+
+def _affords(shape: Shape, model: Model, flop: float | None) -> int:
+    """Tokens that the budget reads with a model of this shape."""
+    if model.budget.tokens is not None:
+        return model.budget.tokens
+    assert flop is not None
+    return int(flop / shape.flop_per_token())
