@@ -1,4 +1,4 @@
-"""A cluster of one node, small enough for a test: `sbatch` and its kin on the PATH, a process that runs the jobs.
+"""A cluster of one node, small enough for a test: `sbatch` and its kin on the PATH, a process that runs jobs.
 
 It reads the options of a script as Slurm does, sends SIGUSR1 when asked, puts back what is requeued, keeps to
 dependencies, and forgets a job that has ended.
@@ -45,7 +45,12 @@ def slurmd(here, words):
     options = dict(found)
     with open(here / "started", "a") as f:
         f.write(f"{number}\n")
-    environment = {**os.environ, "SLURM_JOB_ID": number, "SLURM_JOB_NODELIST": "localhost", "SLURM_NODEID": "0"}
+    environment = {
+        **os.environ,
+        "SLURM_JOB_ID": number,
+        "SLURM_JOB_NODELIST": "localhost",
+        "SLURM_NODEID": "0",
+    }
     with open(options["output"].replace("%%", "%"), "ab") as log:
         job = subprocess.Popen(
             ["bash", script], stdout=log, stderr=log, env=environment, start_new_session=True

@@ -1,4 +1,4 @@
-"""A small real program in place of the loop: one all-reduce a step, checkpoints, and a fault where it is asked for.
+"""A small real program in place of the loop: an all-reduce a step, checkpoints, a fault where asked for.
 
 The job's name says what goes wrong, and on which rank: ``killed-1``, ``hang-0``.
 """
@@ -76,7 +76,9 @@ def fault(name, rank):
     if kind == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == "crash":
-        print("terminate called after throwing 'c10::DistBackendError': NCCL error", file=sys.stderr, flush=True)
+        print(
+            "terminate called after throwing 'c10::DistBackendError': NCCL error", file=sys.stderr, flush=True
+        )
         os.abort()
     if kind == "hang":
         time.sleep(600)

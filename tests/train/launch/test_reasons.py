@@ -18,7 +18,12 @@ from hemicycle.train.launch.reasons import of_death, of_error, reasons
 @pytest.mark.parametrize(
     ("error", "what", "again"),
     [
-        (OSError(errno.ENOSPC, "No space left on device", "/store/step-1"), "no room left on the disk", False),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/store/step-1"),
+            "no room left on the disk",
+            False,
+        ),
+        (OSError(errno.EIO, "could not be written: No space left on device", "/s"), "no room left", False),
         (OSError(errno.EDQUOT, "Disk quota exceeded", "/store/step-1"), "no room left on the disk", False),
         (FileNotFoundError(errno.ENOENT, "No such file", "/s/debats-00000.bin"), "reads is not there", False),
         (OSError(errno.ESTALE, "Stale file handle", "/store/step-1"), "disk could not be read", True),
@@ -45,7 +50,12 @@ def test_what_a_library_raises_is_a_sentence(error, what, again, tmp_path):
 
 def test_an_error_of_ours_is_told_as_it_is(tmp_path):
     error = of_error(InputError("the loss is nan", place="step 3", remedy="Look."), tmp_path, 0, 2).error(1)
-    assert (type(error), error.what, error.place, error.remedy) == (InputError, "the loss is nan", "step 3", "Look.")
+    assert (type(error), error.what, error.place, error.remedy) == (
+        InputError,
+        "the loss is nan",
+        "step 3",
+        "Look.",
+    )
 
 
 def test_what_nobody_foresaw_is_named_with_the_log_of_its_traceback(tmp_path):
@@ -59,11 +69,17 @@ def test_what_nobody_foresaw_is_named_with_the_log_of_its_traceback(tmp_path):
     ("code", "log", "what", "again", "follows"),
     [
         (-signal.SIGKILL, "", "it was killed (SIGKILL)", False, False),
-        (-signal.SIGSEGV, "Fatal Python error: Segmentation fault\n  File x\n", "it crashed (SIGSEGV)", True, False),
+        (
+            -signal.SIGSEGV,
+            "Fatal Python error: Segmentation fault\n  File x\n",
+            "it crashed (SIGSEGV)",
+            True,
+            False,
+        ),
         (
             -signal.SIGABRT,
-            "a\nWatchdog caught collective operation timeout\n\nFatal Python error: Aborted\n",
-            "the processes lost each other (NCCL) (SIGABRT): a / Watchdog caught collective operation timeout",
+            "a\nWatchdog caught collective operation\n\nFatal Python error: Aborted\n",
+            "the processes lost each other (NCCL) (SIGABRT): a / Watchdog caught collective operation",
             True,
             False,
         ),

@@ -1,8 +1,8 @@
-"""The ranks of one node, under torchrun's own agent: ``python -m hemicycle.train.launch.node JOB.json --ranks N``.
+"""The ranks of one node, under torchrun's own agent: ``python -m hemicycle.train.launch.node JOB --ranks N``.
 
-The agents of all nodes meet, number their ranks, and start them. When one dies the agent ends the others of its
-node; this process then writes which it was and why. It ends with 0 where all is done, 75 where the ranks saved a
-checkpoint and left, and 1 otherwise. A signal that a machine is taken back makes them save and leave.
+The agents of all nodes meet, number their ranks, and start them. When one dies the agent ends the others of
+its node; this process then writes which it was and why. It ends with 0 where all is done, 75 where the ranks
+saved a checkpoint and left, and 1 otherwise. A signal that a machine is taken back makes them save and leave.
 """
 
 from __future__ import annotations
@@ -101,7 +101,9 @@ def main() -> None:
     parser.add_argument("job", type=Path)
     parser.add_argument("--ranks", type=int, required=True, help="Processes of this node.")
     parser.add_argument("--nodes", type=int, default=1)
-    parser.add_argument("--meeting", default="localhost:0", help="Where the nodes meet: host and port of node 0.")
+    parser.add_argument(
+        "--meeting", default="localhost:0", help="Where the nodes meet: host and port of node 0."
+    )
     given = parser.parse_args()
     node = int(os.environ.get("SLURM_NODEID", "0")) if given.nodes > 1 else 0
     name = os.environ.get("SLURMD_NODENAME", "localhost") if given.nodes > 1 else "localhost"

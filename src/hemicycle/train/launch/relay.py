@@ -108,9 +108,7 @@ class Shown:
         if bar is None:
             return
         if self._bar is None:
-            self._bar = self._stack.enter_context(
-                self.progress.start(bar["what"], bar["total"], bar["unit"])
-            )
+            self._bar = self._stack.enter_context(self.progress.start(bar["what"], bar["total"], bar["unit"]))
         self._bar.advance(bar["done"] - (last["done"] if last else 0.0))
         self._bar.note(bar["note"])
         if bar["ended"]:

@@ -1,7 +1,7 @@
 """The script of a training on Slurm: it starts one agent a node, and goes on by itself until all is done.
 
-A job that ran out of time, or whose node was taken back, has saved a checkpoint; it goes back into the queue, or
-submits its successor where the site forbids that. What another start would not mend, it does not start again.
+A job that ran out of time, or whose node was taken back, has saved a checkpoint; it goes back into the queue,
+or submits its successor where the site forbids that. It ends where another start would mend nothing.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ srun --kill-on-bad-exit=1 --cpus-per-task={cpus} \\
 while kill -0 $! 2>/dev/null; do wait $! || true; done
 
 if [ -e "$work/{result}" ]; then exit 0; fi
-if [ -n "$cancelled" ] || grep -qs '"again": false' "$work"/failed-*.json; then exit 1; fi
+if [ -n "$cancelled" ]; then echo "the job $SLURM_JOB_ID was cancelled" >&2; exit 1; fi
+if grep -qs '"again": false' "$work"/failed-*.json; then exit 1; fi
 {next}
 """
 
@@ -56,7 +57,12 @@ mv "$work/.{mark}" "$work/{mark}\""""
 
 
 def training_script(
-    site: Site, name: str, work: Path, seen: Sequence[Path], ranks: int | None = None, nodes: int | None = None
+    site: Site,
+    name: str,
+    work: Path,
+    seen: Sequence[Path],
+    ranks: int | None = None,
+    nodes: int | None = None,
 ) -> str:
     """The text to submit for a model `name` whose job file stands in `work`.
 
@@ -87,15 +93,13 @@ def training_script(
         "open-mode": "append",
         "output": sbatch.output(work / LOG),
     }
-    head = sbatch.head(options) + [f"#SBATCH --{'requeue' if training.requeue else 'no-requeue'}"]
+    head = [*sbatch.head(options), f"#SBATCH --{'requeue' if training.requeue else 'no-requeue'}"]
     arguments = ["-m", "hemicycle.train.launch.node", str(work / JOB)]
     arguments += ["--ranks", str(ranks or training.gpus or 1), "--nodes", str(nodes)]
     container = training.container or site.container
     if container:
         # The image has a Python of its own; where this one stands, it may have nothing.
-        command = sbatch.contained(
-            container, [work, *seen], ["python", *arguments], cards=training.gpus > 0
-        )
+        command = sbatch.contained(container, [work, *seen], ["python", *arguments], cards=training.gpus > 0)
     else:
         command = [sys.executable, *arguments]
     setup = [*(site.setup if training.setup is None else training.setup)]
