@@ -54,7 +54,7 @@ def test_a_rank_that_dies_is_named_with_its_reason_in_one_line_and_the_checkpoin
     assert "\n" not in caught.value.sentence
     assert remedy in caught.value.remedy
     assert "The checkpoint of step 10 is kept" in caught.value.remedy
-    # The next run goes on from there, on another number of ranks too, to what one ends with that nothing befell.
+    # The next run goes on from there, on another number of ranks too, to what an undisturbed one ends with.
     assert Here(1).run(job, told) == {"total": total_of(30), "ranks": 1, "began": 10}
     assert told.said == [f"resuming model {name} at step 10 of 30"]
 

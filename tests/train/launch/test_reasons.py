@@ -23,6 +23,7 @@ from hemicycle.train.launch.reasons import of_death, of_error, reasons
             "no room left on the disk",
             False,
         ),
+        (OSError(errno.EIO, "could not be written: No space left on device", "/s"), "no room left", False),
         (OSError(errno.EDQUOT, "Disk quota exceeded", "/store/step-1"), "no room left on the disk", False),
         (FileNotFoundError(errno.ENOENT, "No such file", "/s/debats-00000.bin"), "reads is not there", False),
         (OSError(errno.ESTALE, "Stale file handle", "/store/step-1"), "disk could not be read", True),
@@ -77,8 +78,8 @@ def test_what_nobody_foresaw_is_named_with_the_log_of_its_traceback(tmp_path):
         ),
         (
             -signal.SIGABRT,
-            "a\nWatchdog caught collective operation timeout\n\nFatal Python error: Aborted\n",
-            "the processes lost each other (NCCL) (SIGABRT): a / Watchdog caught collective operation timeout",
+            "a\nWatchdog caught collective operation\n\nFatal Python error: Aborted\n",
+            "the processes lost each other (NCCL) (SIGABRT): a / Watchdog caught collective operation",
             True,
             False,
         ),

@@ -4,13 +4,14 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
 
 from hemicycle.errors import HemicycleError
-from hemicycle.train.launch.outcome import failures, write_job
 from hemicycle.train.launch.local import why_not
+from hemicycle.train.launch.outcome import failures, write_job
 from hemicycle.train.launch.watchdog import Heartbeat, Patience, Watch, read_pulse
 
 #: A minute at least, twenty steps, an hour for the first.
@@ -74,9 +75,9 @@ def test_a_heartbeat_goes_with_the_loop_that_ended_and_stays_with_one_that_faile
         heart.beat(4)
         assert read_pulse(heart.path).step == 4
     assert not heart.path.exists()
-    with pytest.raises(ValueError, match="x"), Heartbeat(tmp_path, 0) as heart:
+    with suppress(ValueError), Heartbeat(tmp_path, 0) as heart:
         heart.beat(5)
-        raise ValueError("x")
+        raise ValueError
     assert read_pulse(heart.path).step == 5
 
 

@@ -1,8 +1,8 @@
-"""The ranks of one node, under torchrun's own agent: ``python -m hemicycle.train.launch.node JOB.json --ranks N``.
+"""The ranks of one node, under torchrun's own agent: ``python -m hemicycle.train.launch.node JOB --ranks N``.
 
-The agents of all nodes meet, number their ranks, and start them. When one dies the agent ends the others of its
-node; this process then writes which it was and why. It ends with 0 where all is done, 75 where the ranks saved a
-checkpoint and left, and 1 otherwise. A signal that a machine is taken back makes them save and leave.
+The agents of all nodes meet, number their ranks, and start them. When one dies the agent ends the others of
+its node; this process then writes which it was and why. It ends with 0 where all is done, 75 where the ranks
+saved a checkpoint and left, and 1 otherwise. A signal that a machine is taken back makes them save and leave.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def kept_words(kept: int | None) -> str | None:
 
 
 def begin(scratch: Path) -> None:
-    """Clear away what a start before this one left to its waiter; checkpoints stay, and so does a wish to stop."""
+    """Clear away what a start before this one left to its waiter; checkpoints and a wish to stop remain."""
     for pattern in (RESULT, PROGRESS, "failed-*.json", ".failed-*", "heartbeat-*"):
         for left in scratch.glob(pattern):
             left.unlink(missing_ok=True)
@@ -150,7 +150,7 @@ def write_result(job: Job, figures: dict[str, Any]) -> None:
 
 
 def take(job: Job) -> dict[str, Any] | None:
-    """Move what other processes made to ``job.out`` and return its figures; None where nothing is finished."""
+    """Move what other processes made to ``job.out`` and return its figures; None where it is not finished."""
     with contextlib.suppress(FileNotFoundError):
         figures: dict[str, Any] = json.loads((job.scratch / RESULT).read_bytes())
         # It must not vouch for files that are half moved.

@@ -1,7 +1,7 @@
 """Why a process of a training failed, as one sentence with its remedy.
 
-What the libraries say of a full card or a lost network is many lines long and speaks of their own insides. The
-table beside this file knows it by a word in it. What no row knows is repeated as it was said.
+What the libraries say of a full card or a lost network is many lines long and speaks of their own insides.
+The table beside this file knows it by a word in it. What no row knows is repeated as it was said.
 """
 
 from __future__ import annotations

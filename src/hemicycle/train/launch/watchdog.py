@@ -1,8 +1,8 @@
 """A training that hangs is found and ended: a lost network or card mostly shows in no error, only in silence.
 
 Each rank's loop leaves a heartbeat at every step, in a file of its own. Whoever started the ranks of a node
-looks at these files, and where one stands still for too long, says so and kills those ranks. Times are those of
-the machine's monotonic clock, which only its own processes can compare.
+looks at these files, and where one stands still for too long, says so and kills those ranks. Times are those
+of the machine's monotonic clock, which only its own processes can compare.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Heartbeat:
 
 @dataclass(frozen=True)
 class Pulse:
-    """What a heartbeat says: who, whose child, which step ended last and when, and the median seconds of a step.
+    """What a heartbeat says: who, whose child, which step ended last and when, the median seconds of a step.
 
     Step -1: none has ended yet; pace None: none but the first.
     """
@@ -156,7 +156,7 @@ class Watch:
         return still
 
     def _own(self) -> list[Pulse]:
-        """The pulses of this process's children; the files of all others are read only until those are known."""
+        """The pulses of this process's children; files of others are read only until those are known."""
         own = (socket.gethostname(), os.getpid())
         files = self._files if len(self._files) == self.ranks else sorted(self.scratch.glob("heartbeat-*"))
         pulses = [p for p in map(read_pulse, files) if p is not None and (p.host, p.parent) == own]

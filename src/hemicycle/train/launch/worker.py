@@ -1,7 +1,7 @@
 """One rank of a training: ``python -m hemicycle.train.launch.worker JOB.json``.
 
-Which rank it is, of how many, is in the environment, as torchrun sets it; without, it is the only one. It ends
-with 0 and a result, with 75 where it was asked to stop and saved a checkpoint, or with 1 and the reason why.
+Which rank it is, of how many, is in the environment, as torchrun sets it; without, it is the only one. It
+ends with 0 and a result, with 75 where it was asked to stop and saved a checkpoint, or with 1 and the reason.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LOOK = 1.0
 
 
 class Stop:
-    """Whether to save a checkpoint and leave: a signal came (SIGUSR1, SIGTERM or SIGINT), or the file is there."""
+    """Whether to save a checkpoint and leave: SIGUSR1, SIGTERM or SIGINT came, or the file is there."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
