@@ -44,6 +44,8 @@ CODE = {
         "tokens/rows.py",
     ],
     "model": ["train"],
+    "rung": ["train", "evaluate/single.py", "evaluate/bits.py"],
+    "scaling": ["train/scaling.py", "train/forecast.py"],
     "before-after": ["evaluate", "tune"],
     "index": ["trace/index.py", "trace/shards.py", "trace/words.py"],
     "roots": ["ledger/roots.py", "ledger/merkle.py", "trace/words.py"],

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from hemicycle.cli.session import Session, json_option, print_json, project_argument
+from hemicycle.steps import in_order
 
 
 @click.command()
@@ -25,7 +26,9 @@ def command(folder: Path, dry_run: bool, as_json: bool) -> None:
       hemicycle gc examples/petit-hemicycle
     """
     session = Session(folder)
-    sizes = session.pipeline().collect_garbage(session.flow.all_steps(), dry_run=dry_run)
+    flow = session.flow
+    needed = in_order(flow.all_steps() + flow.ladders_begun())
+    sizes = session.pipeline().collect_garbage(needed, dry_run=dry_run)
     if as_json:
         print_json({"deleted": not dry_run, "artefacts": {str(p): s for p, s in sizes.items()}})
         return

@@ -21,6 +21,7 @@ from hemicycle.cli.session import (
 )
 from hemicycle.cli.summary import missing_hint
 from hemicycle.ledger import Statement
+from hemicycle.steps import Step
 
 #: Prints what a verb made: each statement with the folder of its artefact.
 Show = Callable[[list[tuple[Statement, Path]]], None]
@@ -41,16 +42,28 @@ def stage_verb(
     def body(names: tuple[str, ...], folder: Path, how: How, as_json: bool) -> None:
         session = Session(folder)
         steps = session.flow.up_to(verb, names)
-        outcomes = build(session, steps, how, as_json=as_json, every_byte=every_byte)
-        made = [
-            (o.statement, o.folder) for o in outcomes if o.statement and o.folder and o.step.stage == stage
-        ]
-        if as_json:
-            figures: dict[str, Any] = {s.subject.name: s.figures for s, _ in made}
-            print_json({"steps": outcomes_json(outcomes), stage: figures})
-        elif not how.dry_run:
-            show(made)
-            missing_hint(session, outcomes)
-        finish(outcomes)
+        bring_up(session, steps, stage, show, how, as_json=as_json, every_byte=every_byte)
 
     return click.command(verb, help=text)(body)
+
+
+def bring_up(
+    session: Session,
+    steps: list[Step],
+    stage: str,
+    show: Show,
+    how: How,
+    *,
+    as_json: bool,
+    every_byte: bool = False,
+) -> None:
+    """Bring steps up to date and show the statements of `stage`."""
+    outcomes = build(session, steps, how, as_json=as_json, every_byte=every_byte)
+    made = [(o.statement, o.folder) for o in outcomes if o.statement and o.folder and o.step.stage == stage]
+    if as_json:
+        figures: dict[str, Any] = {s.subject.name: s.figures for s, _ in made}
+        print_json({"steps": outcomes_json(outcomes), stage: figures})
+    elif not how.dry_run:
+        show(made)
+        missing_hint(session, outcomes)
+    finish(outcomes)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from hemicycle.digests import sha256_file
 from hemicycle.errors import UnknownNameError, did_you_mean
-from hemicycle.flow import bases, corpora, evaluations, models, releases, sources
+from hemicycle.flow import bases, corpora, evaluations, ladders, models, releases, sources
 from hemicycle.flow.corpora import index_name
 from hemicycle.flow.stages import NAMED, USES, VERBS
 from hemicycle.gate import Gate
@@ -43,6 +43,7 @@ class Flow:
     admitted, corpus, index, roots = corpora.admitted, corpora.corpus, corpora.index, corpora.roots
     tokenizer, tokens, dialogues = corpora.tokenizer, corpora.tokens, corpora.dialogues
     order, model = models.order, models.model
+    rung, scaling = ladders.rung, ladders.scaling
     evaluation, before_after = evaluations.evaluation, evaluations.before_after
     release = releases.release
 
@@ -63,14 +64,20 @@ class Flow:
         """The steps a verb makes, with all they stand on; `names` keeps those artefacts only."""
         steps = [s for s in self.all_steps() if VERBS[s.stage] == verb]
         what, stages = NAMED[verb]
-        known = {s.name for s in steps if s.stage in stages}
-        for name in names:
-            if name not in known:
-                raise UnknownNameError(
-                    f"there is no {what} “{name}”",
-                    remedy=did_you_mean(name, known) or f"Declared: {', '.join(sorted(known)) or 'none'}.",
-                )
+        _check_known(what, names, {s.name for s in steps if s.stage in stages})
         return in_order([s for s in steps if not names or s.name in names])
+
+    def ladders(self, names: tuple[str, ...] = ()) -> list[Step]:
+        """The ladders of models, by default of all that are made from nothing, with all they stand on."""
+        _check_known("model", names, self.declaration.models)
+        fresh = [name for name, model in self.declaration.models.items() if model.base is None]
+        return in_order([self.scaling(name) for name in names or fresh])
+
+    def ladders_begun(self) -> list[Step]:
+        """The ladders of which something was made: nobody declares one, and each is kept as its model is."""
+        made = {s.subject.name for s in self.ledger.current().values() if s.subject.stage == "rung"}
+        begun = {name.rsplit(".", 1)[0] for name in made} & set(self.declaration.models)
+        return self.ladders(tuple(sorted(begun))) if begun else []
 
     @functools.cached_property
     def policy_digest(self) -> str:
@@ -110,3 +117,12 @@ class Flow:
     def salt_file(self) -> Path:
         """Where the salt of the project's roots is kept: beside its private key."""
         return self.project.folder / ".hemicycle" / "salt"
+
+
+def _check_known(what: str, names: Iterable[str], known: Collection[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise UnknownNameError(
+                f"there is no {what} “{name}”",
+                remedy=did_you_mean(name, known) or f"Declared: {', '.join(sorted(known)) or 'none'}.",
+            )

@@ -13,13 +13,16 @@ from hemicycle.flow.corpora import token_step
 from hemicycle.flow.reading import reads, shares_of
 from hemicycle.flow.stages import VERSIONS, once
 from hemicycle.ledger import Statement
-from hemicycle.project import Stage
+from hemicycle.progress import Progress
+from hemicycle.project import Model, Stage
 from hemicycle.steps import Resolving, Step, Unresolved, Work
 
 if TYPE_CHECKING:
     from hemicycle.flow.flow import Flow
     from hemicycle.tokens import Phase
     from hemicycle.train import Recipe, Shape
+    from hemicycle.train.choices import Choice
+    from hemicycle.train.derive import Derived
 
 
 @once
@@ -30,11 +33,11 @@ def order(flow: Flow, name: str) -> Step:
     def build(work: Work) -> dict[str, Any]:
         from hemicycle.tokens import make_plan, shortfalls
 
-        shape, recipe = _shape(flow, name, work.statements), _recipe(flow, name, work.statements)
+        shape, recipe = shape_of(flow, name, work.statements), recipe_of(flow, name, work.statements)
         tokens = work.resolved["steps"] * recipe.rows(shape.context) * shape.context
         plan = make_plan(
-            _tokens(flow, name, work),
-            _phases(flow, name, shape.context, tokens),
+            tokens_of(flow, name, work),
+            phases_of(flow, name, shape.context, tokens),
             work.out,
             batch_tokens=recipe.batch_tokens,
             warm_up=recipe.batch_warm_up,
@@ -58,14 +61,20 @@ def order(flow: Flow, name: str) -> Step:
     }
     declared = model.model_dump(mode="json", include=read)
     declared["architecture"] = model.architecture.model_dump() if model.architecture else None
+
+    def resolve(at: Resolving) -> dict[str, Any]:
+        steps = resolve_run(flow, name, at)["steps"]
+        recipe, shape = recipe_of(flow, name, at.statements), shape_of(flow, name, at.statements)
+        return {"steps": steps, "batch_tokens": recipe.batch_tokens, "context": shape.context}
+
     return Step(
         "order",
         name,
         VERSIONS["order"],
         declared,
         build,
-        _inputs(flow, name),
-        resolve=lambda at: {"steps": _resolve_run(flow, name, at)["steps"]},
+        inputs_of(flow, name),
+        resolve=resolve,
     )
 
 
@@ -83,19 +92,20 @@ def model(flow: Flow, name: str) -> Step:
         job = Job(
             name=name,
             plan=work.inputs["order"],
-            tokens=_tokens(flow, name, work),
+            tokens=tokens_of(flow, name, work),
             tokenizer=work.inputs["tokenizer"],
             out=work.out,
             scratch=work.scratch,
             log=flow.store.cache / "train" / name,
-            shape=_shape(flow, name, work.statements),
-            recipe=_recipe(flow, name, work.statements),
-            run=Run(**work.resolved),
+            shape=shape_of(flow, name, work.statements),
+            recipe=recipe_of(flow, name, work.statements),
+            run=Run(**work.resolved["run"]),
             base=work.inputs.get("base"),
             adapter=Adapter(lora.rank, lora.alpha, targets) if lora else None,
             cache=flow.store.cache / "compiled",
             recompute=model.training.recompute,
             keep=model.training.keep,
+            choices=[choice.to_json() for choice in choices_of(flow, name, work.statements)],
         )
         with heeding_interrupts(never) as stop:
             figures = train(job, work.progress, stop)
@@ -106,32 +116,24 @@ def model(flow: Flow, name: str) -> Step:
             export_chat(work.out, job.tokens.values(), ends)
         return figures
 
-    learns = {"method", "architecture", "context", "training", "lora"}
-    declared = model.model_dump(mode="json", include=learns)
-
     def resolve(at: Resolving) -> dict[str, Any]:
-        run = _resolve_run(flow, name, at)
-        covers = {
-            "plan": at.statements["order"].digest,
-            "run": sha256_json([declared, run, {r: s.digest for r, s in at.statements.items()}]),
-        }
-        budget = model.budget.model_dump(mode="json", exclude_none=True)
-        flow.gate.require("run", name, covers, {**declared, **run, "budget": budget})
-        return run
+        run = resolve_run(flow, name, at)
+        require_decision(flow, name, at, run)
+        return {"run": run, "shape": asdict(shape_of(flow, name, at.statements))}
 
     return Step(
         "model",
         name,
         VERSIONS["model"],
-        declared,
+        _learns(model),
         build,
-        {**_inputs(flow, name), "order": flow.order(name)},
+        {**inputs_of(flow, name), "order": flow.order(name)},
         resolve=resolve,
         rebuildable=False,
     )
 
 
-def _inputs(flow: Flow, name: str) -> dict[str, Step]:
+def inputs_of(flow: Flow, name: str) -> dict[str, Step]:
     """What a model's order and training both stand on: its tokens, its tokenizer, what it begins from."""
     model, tokenizer = flow.declaration.models[name], flow.declaration.tokenizer_of(name)
     inputs = {corpus: token_step(flow, name, corpus) for corpus in reads(flow.declaration, name)}
@@ -142,12 +144,12 @@ def _inputs(flow: Flow, name: str) -> dict[str, Step]:
     return inputs
 
 
-def _tokens(flow: Flow, name: str, work: Work) -> dict[str, Path]:
+def tokens_of(flow: Flow, name: str, work: Work) -> dict[str, Path]:
     """Corpus → its tokens, of all that a model reads."""
     return {corpus: work.inputs[corpus] for corpus in reads(flow.declaration, name)}
 
 
-def _phases(flow: Flow, name: str, context: int, tokens: int) -> list[Phase]:
+def phases_of(flow: Flow, name: str, context: int, tokens: int) -> list[Phase]:
     """The declared stages, or the whole run as one, with what they leave to the model filled in."""
     from hemicycle.tokens import Mixture, Phase
 
@@ -172,26 +174,90 @@ def _phases(flow: Flow, name: str, context: int, tokens: int) -> list[Phase]:
     return phases
 
 
-def _shape(flow: Flow, name: str, statements: Mapping[str, Statement]) -> Shape:
-    """The shape of a model: as declared, or that of what it begins from."""
+def require_decision(flow: Flow, name: str, at: Resolving, run: Mapping[str, Any]) -> None:
+    """Raise Undecided unless the project is solo, or a decision on just this training stands."""
+    model = flow.declaration.models[name]
+    declared = _learns(model)
+    covers = {
+        "plan": at.statements["order"].digest,
+        "run": sha256_json([declared, run, {r: s.digest for r, s in at.statements.items()}]),
+    }
+    budget = model.budget.model_dump(mode="json", exclude_none=True)
+    flow.gate.require("run", name, covers, {**declared, **run, "budget": budget})
+
+
+def _learns(model: Model) -> dict[str, Any]:
+    """What is declared of how a model learns, as JSON."""
+    learns = {"method", "architecture", "context", "training", "lora"}
+    return model.model_dump(mode="json", include=learns)
+
+
+def shape_of(flow: Flow, name: str, statements: Mapping[str, Statement]) -> Shape:
+    """The shape of a model: as declared, as its budget affords, or that of what it begins from."""
     from hemicycle.train import Shape, derive_shape, grown
 
     model, vocabulary = flow.declaration.models[name], statements["tokenizer"].figures["vocabulary"]
-    if model.architecture is not None:
-        return derive_shape(model.architecture, vocabulary)
+    if model.base is None:
+        return derive_shape(derived_of(flow, name, statements).architecture, vocabulary)
     return grown(Shape(**statements["base"].figures["shape"]), tokens=vocabulary, context=model.context)
 
 
-def _recipe(flow: Flow, name: str, statements: Mapping[str, Statement]) -> Recipe:
+def recipe_of(flow: Flow, name: str, statements: Mapping[str, Statement]) -> Recipe:
     from hemicycle.train import derive_recipe
 
-    return derive_recipe(flow.declaration.models[name], _shape(flow, name, statements))
-
-
-def _resolve_run(flow: Flow, name: str, at: Resolving) -> dict[str, Any]:
-    """Steps and arithmetic of a model's run, from the lock or by measuring."""
     model = flow.declaration.models[name]
-    shape, recipe = _shape(flow, name, at.statements), _recipe(flow, name, at.statements)
+    if model.base is None:
+        batch = derived_of(flow, name, statements).batch_tokens
+        model = model.model_copy(update={"batch_tokens": batch})
+    return derive_recipe(model, shape_of(flow, name, statements))
+
+
+def derived_of(
+    flow: Flow, name: str, statements: Mapping[str, Statement], progress: Progress | None = None
+) -> Derived:
+    """What follows from the budget of a model made from nothing, from the lock.
+
+    With `progress`, what the lock does not hold is found, written there and said. Without, nothing is
+    measured or written: minutes that the lock does not know raise Unresolved.
+    """
+    from hemicycle.train.derive import Derived, derive, machine_rate
+
+    model = flow.declaration.models[name]
+    vocabulary = statements["tokenizer"].figures["vocabulary"]
+    subject = sha256_json([model.model_dump(include={"budget", "architecture", "batch_tokens"}), vocabulary])
+    locked = flow.lock.get("derived", name)
+    if locked is not None and locked.pop("of") == subject:
+        return Derived.from_json(locked)
+    if progress is None and model.budget.minutes is not None:
+        raise Unresolved("its budget becomes a shape and a batch when it runs")
+    corpus_tokens = sum(statements[corpus].figures["tokens"] for corpus in reads(flow.declaration, name))
+    derived = derive(model, vocabulary, corpus_tokens, machine_rate)
+    if progress is not None:
+        flow.lock.set("derived", name, {"of": subject, **derived.to_json()})
+        for choice in choices_of(flow, name, statements):
+            progress.say(f"model {name}: {choice}")
+    return derived
+
+
+def choices_of(flow: Flow, name: str, statements: Mapping[str, Statement]) -> list[Choice]:
+    """What was chosen for a model made from nothing, and why. Raises Unresolved where it is not known yet."""
+    from hemicycle.train.choices import choices
+
+    model = flow.declaration.models[name]
+    if model.base is not None:
+        return []
+    derived = derived_of(flow, name, statements)
+    return choices(model, derived, shape_of(flow, name, statements), recipe_of(flow, name, statements))
+
+
+def resolve_run(flow: Flow, name: str, at: Resolving) -> dict[str, Any]:
+    """Steps and arithmetic of a model's run, from the lock or by measuring."""
+    from hemicycle.train import budget
+
+    model = flow.declaration.models[name]
+    if model.base is None:
+        derived_of(flow, name, at.statements, None if at.looking else at.progress)
+    shape, recipe = shape_of(flow, name, at.statements), recipe_of(flow, name, at.statements)
     subject = sha256_json(
         [model.budget.model_dump(), model.training.precision, model.seed, asdict(shape), asdict(recipe)]
     )
@@ -199,9 +265,7 @@ def _resolve_run(flow: Flow, name: str, at: Resolving) -> dict[str, Any]:
     if locked is None or locked.get("of") != subject:
         if at.looking:
             raise Unresolved("its budget becomes steps when it runs")
-        from hemicycle.train import few_steps, resolve_run
-
-        run = resolve_run(
+        run = budget.resolve_run(
             shape,
             recipe,
             model.budget,
@@ -211,8 +275,21 @@ def _resolve_run(flow: Flow, name: str, at: Resolving) -> dict[str, Any]:
             cache=flow.store.cache / "compiled",
             progress=at.progress,
         )
-        if doubt := few_steps(name, model.budget, run.steps):
+        if doubt := budget.few_steps(name, model.budget, run.steps):
             at.progress.say(doubt)
         locked = {"of": subject, **run.to_json()}
         at.lock.set("model", name, locked)
     return {k: v for k, v in locked.items() if k != "of"}
+
+
+def known_choices(flow: Flow, name: str) -> list[Choice]:
+    """What is chosen for a model as far as one can know without building or measuring; empty where not."""
+    latest = {(s.subject.stage, s.subject.name): s for s in flow.ledger.current().values()}
+    inputs = inputs_of(flow, name)
+    statements = {role: latest[key] for role, s in inputs.items() if (key := (s.stage, s.name)) in latest}
+    if len(statements) < len(inputs):
+        return []
+    try:
+        return choices_of(flow, name, statements)
+    except Unresolved:
+        return []

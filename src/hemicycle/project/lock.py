@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from hemicycle.errors import DeclarationError
 from hemicycle.project.declared import Declared
+from hemicycle.project.model import Architecture
 from hemicycle.project.toml import declaration_error
 from hemicycle.store import write_aside
 
@@ -73,12 +74,21 @@ class _LockedModel(Declared):
     micro_tokens: int = Field(ge=1)
 
 
+class _LockedDerived(Declared):
+    of: str
+    architecture: Architecture
+    batch_tokens: int = Field(ge=1)
+    tokens: int = Field(ge=1)
+    corpus_tokens: int = Field(ge=0)
+
+
 class _LockFile(Declared):
     raw: dict[str, _LockedRaw] = {}
     rights: dict[str, _LockedRights] = {}
     optout: dict[str, _LockedOptOut] = {}
     names: dict[str, _LockedNames] = {}
     base: dict[str, _LockedBase] = {}
+    derived: dict[str, _LockedDerived] = {}
     model: dict[str, _LockedModel] = {}
 
 

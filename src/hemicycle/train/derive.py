@@ -29,6 +29,8 @@ ASPECT, WIDEST_ASPECT, ASPECT_WIDTH = 64.0, 128.0, 1_024
 CONTEXTS = ((1e7, 256), (1e8, 512), (1e9, 1_024), (1e11, 2_048), (math.inf, 4_096))
 #: Share of what a processor does in products of matrices that is left of it in training a small model.
 CPU_SHARE, GPU_SHARE = 0.3, 0.4
+#: How batches grow with tokens.
+BATCH_POWER = 0.571
 #: Largest batch, in tokens; those of the largest open models.
 LARGEST_BATCH = 2**23
 
@@ -55,7 +57,9 @@ class Derived:
         return Derived(**{**told, "architecture": Architecture.model_validate(told["architecture"])})
 
 
-def derive(model: Model, vocabulary: int, corpus_tokens: int, flop_per_second: Callable[[], float]) -> Derived:
+def derive(
+    model: Model, vocabulary: int, corpus_tokens: int, flop_per_second: Callable[[], float]
+) -> Derived:
     """Find what a model made from nothing leaves to its budget.
 
     Args:
@@ -85,9 +89,17 @@ def tokens_per_parameter(tokens: float) -> float:
 def derive_batch(tokens: float, context: int) -> int:
     """Tokens of a batch: 0.58 D^0.571 for D tokens (Li et al. 2025, arXiv 2503.04715, fitted to 3 700 models
     of up to 1.1e9 parameters), as the nearest power of two, one row at least."""
-    best = 0.58 * tokens**0.571
-    rows = 2 ** max(0, round(math.log2(best / context)))
-    return min(LARGEST_BATCH, rows * context)
+    return min(LARGEST_BATCH, _in_rows(0.58 * tokens**BATCH_POWER, context))
+
+
+def scale_batch(batch_tokens: int, share: float, context: int) -> int:
+    """Tokens of a batch of a run that reads `share` of the tokens of another, by the same law."""
+    return _in_rows(batch_tokens * share**BATCH_POWER, context)
+
+
+def _in_rows(tokens: float, context: int) -> int:
+    doublings = max(0, round(math.log2(tokens / context)))
+    return int(context * 2**doublings)
 
 
 def derive_context(tokens: float) -> int:
@@ -102,6 +114,20 @@ def shapes(vocabulary: int) -> Iterator[tuple[int, int, int]]:
         head = 128 if width >= 2_048 else 64 if width % 64 == 0 else 32
         yield max(2, round(width / aspect)), width, width // head
         width += 32 if width < 256 else 64 if width < 1_024 else 128 if width < 4_096 else 512
+
+
+def machine_rate() -> float:
+    """FLOP a second that training a small model gets out of this machine: a share of its products of
+    matrices, measured now."""
+    import torch
+
+    from hemicycle.train.chips import measured_matmul_rate
+    from hemicycle.train.machine import accelerators, has_fast_bf16
+
+    dtype = torch.bfloat16 if has_fast_bf16() else torch.float32
+    if count := accelerators():
+        return count * GPU_SHARE * measured_matmul_rate(torch.device("cuda"), dtype)
+    return CPU_SHARE * measured_matmul_rate(torch.device("cpu"), dtype)
 
 
 def _best_shape(model: Model, vocabulary: int, corpus_tokens: int, flop: float | None) -> Architecture:

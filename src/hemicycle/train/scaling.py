@@ -1,16 +1,17 @@
 """A scaling law, fitted to runs of small models: what a larger one would reach, and how sure that is.
 
-The law is L(N, D) = E + A/N^α + B/D^β for N parameters and D tokens (Hoffmann et al. 2022, arXiv 2203.15556,
-approach 3). As there, a Huber loss of the residuals of log L is minimised over log A, log B, log E, α and β,
-from a grid of starts. Two things differ. Rungs are few here, so the Huber loss turns linear at `HUBER`, not at
-a tenth of it, where a fit through eight points would pass exactly through five of them. And the descent is
-Levenberg's and Marquardt's, made for sums of squares, for all starts and all resamplings at once.
+The law is L(N, D) = E + A/N^α + B/D^β for N parameters and D tokens (Hoffmann et al. 2022, arXiv
+2203.15556, approach 3). As there, a Huber loss of the residuals of log L is minimised over log A, log B,
+log E, α and β, from a grid of starts. Two things differ. Rungs are few here, so the Huber loss turns linear
+at `HUBER`, not at a tenth of it, where a fit through eight points would pass exactly through five of them.
+And the descent is Levenberg's and Marquardt's, made for sums of squares, for all starts and all resamplings
+at once.
 
-Intervals are of the parametric bootstrap (Davison and Hinkley 1997, *Bootstrap Methods and their Application*,
-chapter 2): the law with fresh noise on every rung is fitted again, and what each of these laws predicts gets
-noise too, as a run has luck of its own. Of so few rungs the size of the noise is itself known badly; it is
-drawn anew for each resampling, as Student did. Drawing rungs instead leaves, of ten, often fewer sizes than a
-law needs.
+Intervals are of the parametric bootstrap (Davison and Hinkley 1997, *Bootstrap Methods and their
+Application*, chapter 2): the law with fresh noise on every rung is fitted again, and what each of these laws
+predicts gets noise too, as a run has luck of its own. Of so few rungs the size of the noise is itself known
+badly; it is drawn anew for each resampling, as Student did. Drawing rungs instead would, of so few, often
+leave fewer sizes than a law needs.
 
 Everything is computed from the points alone, in double precision and with draws of a fixed seed.
 """
@@ -44,7 +45,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Point:
-    """One run: `parameters` N, `tokens` D, and the loss it came to, such as bits per byte of held-out text."""
+    """One run: `parameters` N, `tokens` D, and the loss it came to, in bits per byte or any other unit."""
 
     name: str
     parameters: int
@@ -66,8 +67,8 @@ class Law:
     """A law with its resamplings.
 
     Attributes:
-        parameters_K5: log A, log B, log E, α, β with N and D relative to `scale`; the first row is the fit, the
-            others are resamplings.
+        parameters_K5: log A, log B, log E, α, β with N and D relative to `scale`; first the fit, then
+            resamplings.
         noise_K: size of the noise of log L; of the fit: estimated.
         scale: geometric means of the points' N and D.
     """
@@ -88,8 +89,8 @@ class Law:
         far = self.reach(parameters, tokens)
         if far > FARTHEST:
             raise InputError(
-                f"{far:,.0f} times the compute of the largest rung is too far: a law of small runs is believed "
-                f"for {FARTHEST:,.0f} times at most",
+                f"{far:,.0f} times the compute of the largest rung is too far: a law of small runs is "
+                f"believed for {FARTHEST:,.0f} times at most",
                 remedy="Give the ladder a larger share of the budget, so that its rungs are larger.",
             )
         losses = self.losses(parameters, tokens)
@@ -213,13 +214,14 @@ def _check_enough(points: Sequence[Point]) -> None:
 
 
 def _law(parameters_K5: Floats, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """log L of K laws at n places (K x n), and the share that each of the three terms has of L (K x n x 3)."""
+    """log L of K laws at n places (K x n), and the share that each of the terms has of L (K x n x 3)."""
     log_a, log_b, log_e, alpha, beta = (column[:, None] for column in parameters_K5.T)
     terms = np.stack(np.broadcast_arrays(log_a - alpha * x, log_b - beta * y, log_e + 0 * x), axis=-1)
     top = terms.max(-1, keepdims=True)
     parts = np.exp(terms - top)
     whole = parts.sum(-1, keepdims=True)
-    return (top + np.log(whole))[..., 0], parts / whole
+    logs: Floats = (top + np.log(whole))[..., 0]
+    return logs, parts / whole
 
 
 def _starts(logs: Floats) -> Floats:
@@ -236,8 +238,8 @@ def _descend(
 ) -> tuple[Floats, Floats]:
     """Levenberg-Marquardt on the Huber loss, weighted anew at each step, for K problems side by side.
 
-    Each step is taken where it lowers the loss; where not, the next one is shorter. Returns parameters (K x 5)
-    and losses (K).
+    Each step is taken where it lowers the loss; where not, the next one is shorter. Returns parameters
+    (K x 5) and losses (K).
     """
     at, damping = starts.copy(), np.full(len(starts), 1e-2)
 

@@ -1,0 +1,189 @@
+"""The steps of a ladder: small trainings below a model's, and the law fitted to them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hemicycle.errors import DeclarationError
+from hemicycle.flow.models import (
+    derived_of,
+    inputs_of,
+    phases_of,
+    require_decision,
+    resolve_run,
+    shape_of,
+    tokens_of,
+)
+from hemicycle.flow.reading import reads
+from hemicycle.flow.stages import VERSIONS, once, with_role
+from hemicycle.ledger import Statement
+from hemicycle.steps import Resolving, Step, Work
+
+if TYPE_CHECKING:
+    from hemicycle.flow.flow import Flow
+    from hemicycle.train.ladder import Ladder, Rung
+
+#: Held-out text that a rung is measured on.
+MEASURED_BYTES = 1_000_000
+
+
+@once
+def rung(flow: Flow, name: str) -> Step:
+    """One small training below that of a model; `name` is MODEL.NUMBER, counted from 1."""
+    above, number = name.rsplit(".", 1)
+    model = flow.declaration.models[above]
+    if model.base is not None:
+        raise DeclarationError(
+            f"model {above} begins from {model.base}, and a ladder is of models made from nothing",
+            remedy="Name a model without `from`.",
+        )
+
+    def resolve(at: Resolving) -> dict[str, Any]:
+        run = resolve_run(flow, above, at)
+        require_decision(flow, above, _without_corpora(at), run)
+        ladder = _ladder(flow, above, at.statements, run)
+        if number == "1" and not at.looking:
+            at.progress.say(_announcement(above, ladder))
+        return {"run": run, "rung": ladder.rungs[int(number) - 1].to_json()}
+
+    def build(work: Work) -> dict[str, Any]:
+        told = _ladder(flow, above, work.statements, work.resolved["run"]).rungs[int(number) - 1]
+        figures = _train(flow, above, name, told, work)
+        from hemicycle.evaluate.single import measure
+
+        loss, size = measure(
+            work.scratch / "model",
+            with_role(work.inputs, "corpus"),
+            with_role(work.inputs, "learnt"),
+            most_bytes=MEASURED_BYTES,
+            progress=work.progress,
+        )
+        about = {
+            "parameters": figures["parameters"],
+            "tokens": told.tokens,
+            "bits_per_byte": round(loss, 6),
+            "held_out_bytes": size,
+            "training_loss": figures["training_loss"],
+            "flop": figures["flop"],
+            **told.to_json(),
+        }
+        (work.out / "rung.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", "utf-8")
+        for kept in ("training.json", "figures.parquet", "loss.png"):
+            shutil.copyfile(work.scratch / "model" / kept, work.out / kept)
+        return about
+
+    return Step(
+        "rung",
+        name,
+        VERSIONS["rung"],
+        model.model_dump(mode="json", exclude={"budget"}),
+        build,
+        {**inputs_of(flow, above), "order": flow.order(above), **_measured_on(flow, above)},
+        resolve=resolve,
+        rebuildable=False,
+    )
+
+
+@once
+def scaling(flow: Flow, name: str) -> Step:
+    """The law of a model's ladder, and what it says of the model."""
+    from hemicycle.train.ladder import RUNGS
+
+    rungs = {f"rung {n}": flow.rung(f"{name}.{n}") for n in range(1, RUNGS + 1)}
+
+    def resolve(at: Resolving) -> dict[str, Any]:
+        run = resolve_run(flow, name, at)
+        return {"shape": dataclasses.asdict(shape_of(flow, name, at.statements)), "run": run}
+
+    def build(work: Work) -> dict[str, Any]:
+        from hemicycle.train.forecast import forecast
+
+        shape, derived = shape_of(flow, name, work.statements), derived_of(flow, name, work.statements)
+        tokens = work.resolved["run"]["steps"] * derived.batch_tokens
+        return forecast(with_role(work.inputs, "rung"), shape, tokens, work.out)
+
+    return Step("scaling", name, VERSIONS["scaling"], {}, build, {**inputs_of(flow, name), **rungs}, resolve)
+
+
+def _train(flow: Flow, above: str, name: str, told: Rung, work: Work) -> Mapping[str, Any]:
+    """Train a rung into `model` of the scratch folder."""
+    from hemicycle.tokens import make_plan
+    from hemicycle.train import Job, derive_recipe, derive_shape
+    from hemicycle.train.ladder import arithmetic
+    from hemicycle.train.width import at_width
+
+    model = flow.declaration.models[above]
+    target = shape_of(flow, above, work.statements)
+    shape = derive_shape(told.architecture, target.vocabulary)
+    training = at_width(model.training, target.width, shape.width)
+    recipe = derive_recipe(
+        model.model_copy(update={"training": training, "batch_tokens": told.batch_tokens}), shape
+    )
+    plan, out = (_emptied(work.scratch / part) for part in ("plan", "model"))
+    make_plan(
+        tokens_of(flow, above, work),
+        phases_of(flow, above, shape.context, told.tokens),
+        plan,
+        batch_tokens=recipe.batch_tokens,
+        warm_up=recipe.batch_warm_up,
+        seed=model.seed,
+    )
+    training_scratch = work.scratch / "training"
+    training_scratch.mkdir(exist_ok=True)
+    job = Job(
+        name=name,
+        plan=plan,
+        tokens=tokens_of(flow, above, work),
+        tokenizer=work.inputs["tokenizer"],
+        out=out,
+        scratch=training_scratch,
+        log=flow.store.cache / "train" / name,
+        shape=shape,
+        recipe=recipe,
+        run=arithmetic(work.resolved["run"], told, target.vocabulary),
+        cache=flow.store.cache / "compiled",
+        recompute=model.training.recompute,
+    )
+    figures: Mapping[str, Any] = work.launcher.run(job, work.progress)
+    return figures
+
+
+def _emptied(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
+def _ladder(flow: Flow, name: str, statements: Mapping[str, Statement], run: Mapping[str, Any]) -> Ladder:
+    from hemicycle.train.ladder import Rung, derive_ladder
+
+    derived = derived_of(flow, name, statements)
+    vocabulary = statements["tokenizer"].figures["vocabulary"]
+    return derive_ladder(Rung(derived.architecture, derived.batch_tokens, run["steps"]), vocabulary)
+
+
+def _measured_on(flow: Flow, name: str) -> dict[str, Step]:
+    """The corpora that a model reads, and the one its tokenizer was learnt on where that is another."""
+    d = flow.declaration
+    corpora = {f"corpus {corpus}": flow.corpus(corpus) for corpus in reads(d, name)}
+    learnt = d.tokenizers[d.tokenizer_of(name)].corpus
+    return corpora | ({} if learnt in reads(d, name) else {f"learnt {learnt}": flow.corpus(learnt)})
+
+
+def _without_corpora(at: Resolving) -> Resolving:
+    """As the model's own step sees it: a decision on its training covers the small ones below it."""
+    own = {r: s for r, s in at.statements.items() if not r.startswith(("corpus ", "learnt "))}
+    return dataclasses.replace(at, statements=own)
+
+
+def _announcement(name: str, ladder: Ladder) -> str:
+    from hemicycle.train.ladder import SHARE
+
+    words = f"ladder of {name}: {len(ladder.rungs)} small trainings, {ladder.share:.0%} of its arithmetic"
+    more = ", as a shorter one would have rungs of too few steps" if ladder.share > 1.5 * SHARE else ""
+    return words + more

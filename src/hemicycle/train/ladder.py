@@ -1,0 +1,129 @@
+"""The ladder: small models of the same shape, trained on the same text, from which a scaling law is fitted.
+
+Each rung is the target made narrower and flatter alike, so that its proportions stay; each size reads two
+budgets, as one alone cannot tell a lack of parameters from a lack of tokens. All of it is trained as the
+target would be, by the same loop, with rates that follow the width (`train.width`) and batches that follow
+the tokens.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hemicycle.errors import InputError
+from hemicycle.project import Architecture
+from hemicycle.train.budget import COMPILE_FROM_FLOP
+from hemicycle.train.derive import scale_batch
+from hemicycle.train.job import Run
+from hemicycle.train.shape import Shape, derive_shape
+
+#: Parameters of the sizes, and tokens of the budgets of a size, relative to the largest.
+SIZES, BUDGETS = (1.0, 0.6, 0.36, 0.22), (1.0, 1 / 3)
+RUNGS = len(SIZES) * len(BUDGETS)
+#: Share of the arithmetic of the target that all rungs take together.
+SHARE = 0.1
+#: A rung of fewer steps is mostly warm-up. Small budgets take a larger share for it, up to `MOST`.
+LEAST_STEPS, MOST = 200, 1.0
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One training: a small model's, or that of the target."""
+
+    architecture: Architecture
+    batch_tokens: int
+    steps: int
+
+    @property
+    def tokens(self) -> int:
+        return self.steps * self.batch_tokens
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "architecture": self.architecture.model_dump()}
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The rungs of a target, the largest first; `share`: their arithmetic relative to the target's."""
+
+    rungs: tuple[Rung, ...]
+    share: float
+
+
+def derive_ladder(run: Rung, vocabulary: int) -> Ladder:
+    """The rungs below a training.
+
+    Raises InputError where a training of that length is too short for any.
+    """
+    target = derive_shape(run.architecture, vocabulary)
+    whole = _flop(run, vocabulary)
+    size = math.sqrt(SHARE / (sum(s * s for s in SIZES) * sum(BUDGETS)))
+    while True:
+        rungs = tuple(_rung(target, size * s, size * s * b, run) for s in SIZES for b in BUDGETS)
+        share = sum(_flop(rung, vocabulary) for rung in rungs) / whole
+        if min(rung.steps for rung in rungs) >= LEAST_STEPS:
+            break
+        size *= 1.05
+        if share > MOST or size >= 1:
+            raise InputError(
+                f"a ladder of a model of {run.tokens:,} tokens would cost more than the model: its least "
+                f"rung takes {LEAST_STEPS} steps",
+                remedy="A training this short is its own measurement; a ladder pays for longer ones.",
+            )
+    return Ladder(rungs, share)
+
+
+def _rung(target: Shape, size: float, share: float, run: Rung) -> Rung:
+    small = shrink(run.architecture, target.vocabulary, size * target.parameters)
+    batch = scale_batch(run.batch_tokens, share, small.context)
+    return Rung(small, batch, max(1, round(share * run.tokens / batch)))
+
+
+def _flop(rung: Rung, vocabulary: int) -> float:
+    return derive_shape(rung.architecture, vocabulary).flop_per_token() * float(rung.tokens)
+
+
+def shrink(architecture: Architecture, vocabulary: int, parameters: float) -> Architecture:
+    """The same proportions with about so many parameters: layers and width by one factor."""
+    best: tuple[float, Architecture] | None = None
+    for percent in range(100, 4, -1):
+        small = _scaled(architecture, percent / 100)
+        off = abs(math.log(derive_shape(small, vocabulary).parameters / parameters))
+        if best is None or off < best[0]:
+            best = off, small
+    assert best is not None
+    return best[1]
+
+
+def _scaled(a: Architecture, factor: float) -> Architecture:
+    """Heads keep their size as near as can be; their number divides the width, and leaves pairs."""
+    head = a.width // a.heads
+    width = max(32, round(a.width * factor / 16) * 16)
+    fitting = [h for h in range(1, width // 2 + 1) if width % (2 * h) == 0]
+    heads = min(fitting, key=lambda h: (abs(math.log(width / h / head)), h))
+    groups = a.heads // (a.kv_heads or a.heads)
+    kv_heads = heads // groups if a.kv_heads and heads % groups == 0 else None
+    return Architecture(
+        kind=a.kind,
+        layers=max(1, round(a.layers * factor)),
+        width=width,
+        heads=heads,
+        kv_heads=kv_heads,
+        feed_forward=max(16, round(a.feed_forward * factor / 16) * 16) if a.feed_forward else None,
+        context=a.context,
+    )
+
+
+def arithmetic(run: Mapping[str, Any], rung: Rung, vocabulary: int) -> Run:
+    """The target's arithmetic for a rung: compiled where that pays, a whole batch at once if it fits."""
+    return Run(
+        steps=rung.steps,
+        seed=run["seed"],
+        precision=run["precision"],
+        compiled=run["compiled"] and _flop(rung, vocabulary) >= COMPILE_FROM_FLOP,
+        threads=run["threads"],
+        micro_tokens=min(run["micro_tokens"], rung.batch_tokens),
+    )
