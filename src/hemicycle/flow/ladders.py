@@ -105,7 +105,8 @@ def scaling(flow: Flow, name: str) -> Step:
 
         shape, derived = shape_of(flow, name, work.statements), derived_of(flow, name, work.statements)
         tokens = work.resolved["run"]["steps"] * derived.batch_tokens
-        return forecast(with_role(work.inputs, "rung"), shape, tokens, work.out)
+        told = {f"{name}.{n}": folder for n, folder in with_role(work.inputs, "rung").items()}
+        return forecast(told, shape, tokens, work.out)
 
     return Step("scaling", name, VERSIONS["scaling"], {}, build, {**inputs_of(flow, name), **rungs}, resolve)
 

@@ -106,7 +106,7 @@ def derive_context(tokens: float) -> int:
     return next(context for most, context in CONTEXTS if tokens < most)
 
 
-def shapes(vocabulary: int) -> Iterator[tuple[int, int, int]]:
+def shapes() -> Iterator[tuple[int, int, int]]:
     """Layers, width and heads of models from small to large."""
     width = 32
     while width <= 16_384:
@@ -132,7 +132,7 @@ def machine_rate() -> float:
 
 def _best_shape(model: Model, vocabulary: int, corpus_tokens: int, flop: float | None) -> Architecture:
     best: tuple[float, Architecture] | None = None
-    for layers, width, heads in shapes(vocabulary):
+    for layers, width, heads in shapes():
         architecture = _with_context(layers, width, heads, model, vocabulary, flop)
         shape = derive_shape(architecture, vocabulary)
         tokens = _affords(shape, model, flop)

@@ -15,7 +15,7 @@ from typing import Any
 
 from hemicycle.errors import InputError
 from hemicycle.project import Architecture
-from hemicycle.train.budget import COMPILE_FROM_FLOP
+from hemicycle.train.budget import COMPILE_FROM_FLOP, FEW_STEPS
 from hemicycle.train.derive import scale_batch
 from hemicycle.train.job import Run
 from hemicycle.train.shape import Shape, derive_shape
@@ -25,8 +25,8 @@ SIZES, BUDGETS = (1.0, 0.6, 0.36, 0.22), (1.0, 1 / 3)
 RUNGS = len(SIZES) * len(BUDGETS)
 #: Share of the arithmetic of the target that all rungs take together.
 SHARE = 0.1
-#: A rung of fewer steps is mostly warm-up. Small budgets take a larger share for it, up to `MOST`.
-LEAST_STEPS, MOST = 200, 1.0
+#: Small budgets take a larger share, for the least rung to have steps enough, but no more than the target.
+MOST = 1.0
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,13 @@ def derive_ladder(run: Rung, vocabulary: int) -> Ladder:
     while True:
         rungs = tuple(_rung(target, size * s, size * s * b, run) for s in SIZES for b in BUDGETS)
         share = sum(_flop(rung, vocabulary) for rung in rungs) / whole
-        if min(rung.steps for rung in rungs) >= LEAST_STEPS:
+        if min(rung.steps for rung in rungs) >= FEW_STEPS:
             break
         size *= 1.05
         if share > MOST or size >= 1:
             raise InputError(
                 f"a ladder of a model of {run.tokens:,} tokens would cost more than the model: its least "
-                f"rung takes {LEAST_STEPS} steps",
+                f"rung takes {FEW_STEPS} steps",
                 remedy="A training this short is its own measurement; a ladder pays for longer ones.",
             )
     return Ladder(rungs, share)
@@ -100,8 +100,8 @@ def shrink(architecture: Architecture, vocabulary: int, parameters: float) -> Ar
 
 def _scaled(a: Architecture, factor: float) -> Architecture:
     """Heads keep their size as near as can be; their number divides the width, and leaves pairs."""
-    head = a.width // a.heads
-    width = max(32, round(a.width * factor / 16) * 16)
+    head, unit = a.width // a.heads, 64 if a.width * factor >= 512 else 8
+    width = max(16, round(a.width * factor / unit) * unit)
     fitting = [h for h in range(1, width // 2 + 1) if width % (2 * h) == 0]
     heads = min(fitting, key=lambda h: (abs(math.log(width / h / head)), h))
     groups = a.heads // (a.kv_heads or a.heads)
