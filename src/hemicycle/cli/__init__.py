@@ -30,6 +30,7 @@ VERBS = {
     "govern": "Say who may decide what; check decisions; take complaints to their end.",
     "curate": "Clean, filter, split and deduplicate the admitted documents.",
     "tokenize": "Train the tokenizers and tokenise the corpora.",
+    "tokens": "Say which documents a step reads, and which steps a document; import and export.",
     "train": "Train the models.",
     "evaluate": "Measure the models on held-out documents, beside baselines.",
     "trace": "Find a text's matches in what a model was trained on, with their rights.",
