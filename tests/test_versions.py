@@ -27,6 +27,13 @@ CODE = {
     "annotated": ["curate"],
     "corpus": ["curate"],
     "tokenizer": ["tokens/tokenizer.py", "tokens/encoder.py", "tokens/pattern.py", "tokens/extend.py"],
+    "dialogues": [
+        "tokens/dialogues.py",
+        "tokens/tokenize.py",
+        "tokens/encoder.py",
+        "tokens/megatron.py",
+        "tune",
+    ],
     "tokens": ["tokens/tokenize.py", "tokens/encoder.py", "tokens/pattern.py", "tokens/megatron.py"],
     "order": [
         "tokens/plan.py",
@@ -37,9 +44,10 @@ CODE = {
         "tokens/rows.py",
     ],
     "model": ["train"],
+    "before-after": ["evaluate", "tune"],
     "index": ["trace/index.py", "trace/shards.py", "trace/words.py"],
     "roots": ["ledger/roots.py", "ledger/merkle.py", "trace/words.py"],
-    "evaluation": ["evaluate"],
+    "evaluation": ["evaluate", "tune"],
     "release": ["release"],
 }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hemicycle.digests import sha256_json
+from hemicycle.flow.corpora import token_step
 from hemicycle.flow.reading import reads, shares_of
 from hemicycle.flow.stages import VERSIONS, once
 from hemicycle.ledger import Statement
@@ -91,13 +92,19 @@ def model(flow: Flow, name: str) -> Step:
             recipe=_recipe(flow, name, work.statements),
             run=Run(**work.resolved),
             base=work.inputs.get("base"),
-            adapter=Adapter(lora.rank, lora.alpha, lora.dropout, targets) if lora else None,
+            adapter=Adapter(lora.rank, lora.alpha, targets) if lora else None,
             cache=flow.store.cache / "compiled",
             recompute=model.training.recompute,
             keep=model.training.keep,
         )
         with heeding_interrupts(never) as stop:
-            return train(job, work.progress, stop)
+            figures = train(job, work.progress, stop)
+        if model.method == "tune":
+            from hemicycle.tune.export import export_chat
+
+            ends = {end for corpus in job.tokens for end in work.statements[corpus].figures["ends"]}
+            export_chat(work.out, job.tokens.values(), ends)
+        return figures
 
     learns = {"method", "architecture", "context", "training", "lora"}
     declared = model.model_dump(mode="json", include=learns)
@@ -127,7 +134,7 @@ def model(flow: Flow, name: str) -> Step:
 def _inputs(flow: Flow, name: str) -> dict[str, Step]:
     """What a model's order and training both stand on: its tokens, its tokenizer, what it begins from."""
     model, tokenizer = flow.declaration.models[name], flow.declaration.tokenizer_of(name)
-    inputs = {corpus: flow.tokens(f"{corpus}.{tokenizer}") for corpus in reads(flow.declaration, name)}
+    inputs = {corpus: token_step(flow, name, corpus) for corpus in reads(flow.declaration, name)}
     own = tokenizer in flow.declaration.tokenizers
     inputs["tokenizer"] = flow.tokenizer(tokenizer) if own else flow.base(tokenizer)
     if model.base is not None:
@@ -156,7 +163,8 @@ def _phases(flow: Flow, name: str, context: int, tokens: int) -> list[Phase]:
                 round(tokens * stage.share / whole),
                 shares_of(flow.declaration, name, stage),
                 stage.context or context,
-                stage.packing or model.packing or "split",
+                # A conversation is no use without its beginning.
+                stage.packing or model.packing or ("whole" if model.method == "tune" else "split"),
                 stage.reading or model.reading,
                 Mixture(**mix.model_dump()) if mix else None,
             )

@@ -41,7 +41,6 @@ class Adapter:
 
     rank: int
     alpha: float
-    dropout: float
     targets: tuple[str, ...] | None
 
 

@@ -25,12 +25,14 @@ from hemicycle.errors import HemicycleError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.tokens import Batch, Order, load_tokenizer, marks, prefetch
 from hemicycle.train.account import Account
+from hemicycle.train.adapter import add_adapter, merge, save_adapter
 from hemicycle.train.base import carry_over, load_base
 from hemicycle.train.checkpoint import Checkpoints
 from hemicycle.train.chips import Peak, device_peak, measured_matmul_rate, mfu
 from hemicycle.train.energy import Meter, visible_gpus
 from hemicycle.train.export import copy_tokenizer, whole_state, write_checkpoint, write_model
 from hemicycle.train.job import Job
+from hemicycle.train.launch.watchdog import Heartbeat
 from hemicycle.train.learner import Learner
 from hemicycle.train.log import Log, RunState
 from hemicycle.train.machine import accelerators
@@ -95,7 +97,8 @@ class Training:
     def _model(self) -> Any:
         job = self.job
         if job.base is not None:
-            return load_base(job)
+            model = load_base(job)
+            return add_adapter(model, job.adapter, job.run.seed) if job.adapter else model
         begin, end = marks(job.tokenizer, load_tokenizer(job.tokenizer))
         make = build_model if self.ranks.leads else empty_model
         return make(job.shape, begin, end, job.run.seed)
@@ -152,7 +155,8 @@ class Training:
         sampler = Sampler(self.learner, self.job.tokenizer, order)
         batches = prefetch(order, self.first, order.steps, ranks.rank, ranks.count)
         saved = time.monotonic()
-        with self.progress.start("train", order.tokens_before(order.steps), "tokens") as bar:
+        heart = Heartbeat(self.job.scratch, ranks.rank)
+        with heart, self.progress.start("train", order.tokens_before(order.steps), "tokens") as bar:
             bar.advance(order.tokens_before(self.first))
             for step in range(self.first, order.steps):
                 began = time.monotonic()
@@ -167,6 +171,7 @@ class Training:
                     self.checkpoints.wait()
                     raise Stopped(step, order.steps)
                 nats_G, tokens_G = self._step(step, batch, int(learnt))
+                heart.beat(step)
                 sampler.sample(step, log)
                 if log and speed:
                     seconds = time.monotonic() - began
@@ -250,6 +255,9 @@ class Training:
         joules, lacking = self.ranks.sum([measured or 0.0, bool(self.meter) and measured is None])
         if log is None:
             return {}
+        if job.adapter:
+            save_adapter(model, job.adapter, state, job.out / "adapter")
+            state = merge(model, job.adapter, state)
         write_model(job.out, model, state)
         if job.base is not None:
             carry_over(job.base, job.tokenizer, job.out)
