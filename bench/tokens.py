@@ -29,7 +29,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from corpus import made_corpus
 from hemicycle.curate import CORPUS
 from hemicycle.documents import write_parquet
-from hemicycle.tokens import Order, make_plan, tokenize, train_tokenizer
+from hemicycle.tokens import Order, Phase, make_plan, tokenize, train_tokenizer
 from hemicycle.tokens.encoder import byte_level
 from hemicycle.tokens.pattern import PATTERN
 from hemicycle.tokens.tokenizer import Sample
@@ -163,10 +163,9 @@ def _as_corpus(file: Path, folder: Path) -> None:
 def _batches(folder: Path) -> None:
     """How fast the tokens are read back as batches."""
     (folder / "plan").mkdir()
-    plan = make_plan(
-        {"c": folder / "tokens"}, {"c": 1.0}, folder / "plan", context=256, batch_rows=8, steps=200, seed=1
-    )
-    order = Order(folder / "plan", {"c": folder / "tokens"})
+    tokens, phases = {"c": folder / "tokens"}, [Phase("main", 200 * 2048, {"c": 1.0}, 256)]
+    plan = make_plan(tokens, phases, folder / "plan", batch_tokens=2048, seed=1)
+    order = Order(folder / "plan", tokens)
     cpu, _ = _spent(lambda: [order.batch(step) for step in range(order.steps)])
     speed = plan["tokens"] / cpu / 1e6
     print(f"{plan['tokens']:,} tokens read in {order.steps} batches: {speed:.1f} M/s of CPU")

@@ -52,7 +52,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     ids = rng.integers(0, given.vocab, (shape.batch_rows, given.context))
     places = np.broadcast_to(np.arange(given.context), ids.shape).copy()
-    batch = Batch(ids, np.roll(ids, -1, 1), np.zeros(ids.shape, np.int32), places)
+    batch = Batch(ids, np.roll(ids, -1, 1), np.zeros(ids.shape, np.int32), places, np.zeros_like(ids))
 
     ours_model = build_model(shape, 0, 1, seed=1)
     cache = Path("build/bench-compiled").absolute()

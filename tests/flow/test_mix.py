@@ -15,4 +15,4 @@ def test_a_declared_mix_is_what_the_model_reads(copy):
     file.write_text(plain + '\n[models.petit.mix]\nby = "language"\nshares = { fr = 1 }\n')
     hemicycle("train", "--project", copy)
     plans = [json.loads(p.read_text()) for p in sorted((copy / "build" / "order").glob("*/plan.json"))]
-    assert sorted(str(plan["strata"][0]["label"]) for plan in plans) == ["None", "fr"]
+    assert sorted(str(plan["phases"][0]["strata"][0]["label"]) for plan in plans) == ["None", "fr"]

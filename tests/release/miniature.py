@@ -25,7 +25,7 @@ from hemicycle.release import make_release
 from hemicycle.rights.admit import ADMITTED, REFUSED
 from hemicycle.rights.decide import SCHEMA as RIGHTS
 from hemicycle.store import digest_files
-from hemicycle.tokens.order import EXPOSURE
+from hemicycle.tokens.exposure import EXPOSURE
 
 HOSTILE = (
     "Séance | <script>alert(1)</script> [clic](https://evil.example) `rm`\n\n# Titre\n---\nlicense: mit\n"

@@ -1,161 +1,214 @@
-"""The order is a function of the plan: nothing lost, nothing doubled, every document accounted for."""
+"""The order is a function of the plan: the same at any step, on any ranks, with every token accounted for."""
+
+import shutil
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hemicycle.errors import InputError
-from hemicycle.tokens import Order, exposure, make_plan, order, read_shard
+from hemicycle.errors import IntegrityError
+from hemicycle.tokens import Order, Phase, make_plan, prefetch, read_shard
+from hemicycle.tokens.answers import ANSWERS
+from tests.tokens.replay import document_texts, row_pieces
 
-CONTEXT, ROWS = 16, 4
+PACKINGS = ("split", "best-fit", "whole")
+PARTS = ("tokens_BT", "targets_BT", "documents_BT", "positions_BT", "groups_BT")
 
 
-def plan(folder, tokens, steps=20, shares=None, seed=1):
+def plan(folder, tokens, packing="split", seed=1, warm_up=0.0):
+    """Ten steps of four rows of 16 tokens, then five of two rows of 40."""
     folder.mkdir(exist_ok=True)
-    shares = shares or dict.fromkeys(tokens, 1.0)
-    figures = make_plan(tokens, shares, folder, context=CONTEXT, batch_rows=ROWS, steps=steps, seed=seed)
-    return folder, figures
+    shares = dict.fromkeys(tokens, 1.0)
+    phases = [
+        Phase("main", 10 * 4 * 16, shares, 16, packing),
+        Phase("long", 5 * 2 * 40, shares, 40, packing),
+    ]
+    make_plan(tokens, phases, folder, batch_tokens=80, seed=seed, warm_up=warm_up)
+    return Order(folder, tokens)
 
 
-def test_one_epoch_reads_every_row_once(tokens, tmp_path):
-    _, figures = plan(tmp_path / "p", {"c": tokens}, steps=1)
-    steps = figures["rows"] // ROWS
-    folder, _ = plan(tmp_path / "q", {"c": tokens}, steps=steps)
-    opened = Order(folder, {"c": tokens})
-    read = np.concatenate([opened.rows(s) for s in range(steps)])
-    assert len(np.unique(read)) == len(read) == steps * ROWS
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_a_batch_holds_the_texts_of_its_documents_and_targets_are_the_next_tokens(tokens, tmp_path, packing):
+    order = plan(tmp_path / "p", {"c": tokens}, packing)
+    texts = document_texts({"c": tokens})
+    about = {
+        d["id"]: (d["source"], d["language"]) for d in pq.read_table(tokens / "documents.parquet").to_pylist()
+    }
+    for step in range(order.steps):
+        batch, context = order.batch(step), order.phase(step).context
+        for i, row in enumerate(order.rows(step).tolist()):
+            at, learnt = 0, 0
+            for number, (corpus, name, first, count) in enumerate(row_pieces(order, row)):
+                inputs = min(count, context - at)
+                here = slice(at, at + inputs)
+                text = texts[corpus, name][first : first + count]
+                assert batch.tokens_BT[i, here].tolist() == text[:inputs]
+                assert batch.targets_BT[i, here].tolist() == [*text[1:], -100][:inputs]
+                assert (batch.documents_BT[i, here] == number).all()
+                assert batch.positions_BT[i, here].tolist() == list(range(inputs))
+                assert {order.groups[g] for g in batch.groups_BT[i, here]} <= {about[name]}
+                at += count
+                learnt += count - 1
+            # What is behind the documents teaches nothing and belongs to none of them.
+            assert (batch.targets_BT[i, at:] == -100).all()
+            assert (batch.tokens_BT[i, at:] == 0).all()
+            assert not set(batch.documents_BT[i, at:].tolist()) & set(batch.documents_BT[i, :at].tolist())
+            assert learnt == (batch.targets_BT[i] != -100).sum()
 
 
-def test_no_row_is_read_again_before_all_were_read(tokens, tmp_path):
-    folder, figures = plan(tmp_path / "p", {"c": tokens}, steps=200)
-    opened = Order(folder, {"c": tokens})
-    read = np.concatenate([opened.rows(s) for s in range(200)])
-    for start in range(0, len(read) - figures["rows"], figures["rows"]):
-        assert len(np.unique(read[start : start + figures["rows"]])) == figures["rows"]
+@settings(max_examples=25, deadline=None)
+@given(
+    packing=st.sampled_from(PACKINGS),
+    ranks=st.integers(1, 7),
+    seed=st.integers(0, 9),
+    warm_up=st.sampled_from([0.0, 0.7]),
+)
+def test_ranks_together_read_the_batch_of_one_and_each_as_many_rows(
+    tokens, tmp_path_factory, packing, ranks, seed, warm_up
+):
+    folder = tmp_path_factory.mktemp("p")
+    whole = plan(folder, {"c": tokens}, packing, seed, warm_up)
+    # Each rank opens the plan for itself, and begins where a run was killed.
+    opened = [Order(folder, {"c": tokens}) for _ in range(ranks)]
+    for step in range(whole.steps // 2, whole.steps):
+        one, parts = whole.batch(step), [o.batch(step, r, ranks) for r, o in enumerate(opened)]
+        rows = len(one.tokens_BT)
+        assert {len(p.tokens_BT) for p in parts} == {-(-rows // ranks)}
+        for name in PARTS:
+            for i in range(rows):
+                assert np.array_equal(getattr(parts[i % ranks], name)[i // ranks], getattr(one, name)[i])
+        learnt = sum(int((p.targets_BT != -100).sum()) for p in parts)
+        assert learnt == int((one.targets_BT != -100).sum()) == whole.learnt(step)
+        for empty in (
+            p.targets_BT[-1] for r, p in enumerate(parts) if r + ranks * (-(-rows // ranks) - 1) >= rows
+        ):
+            assert (empty == -100).all()
 
 
-def test_a_batch_is_the_same_whenever_it_is_asked_for_and_targets_are_the_next_token(tokens, tmp_path):
-    folder, _ = plan(tmp_path / "p", {"c": tokens})
-    opened, again = Order(folder, {"c": tokens}), Order(folder, {"c": tokens})
-    for step in (19, 0, 7):
-        one, two = opened.batch(step), again.batch(step)
-        for name in ("tokens_BT", "targets_BT", "documents_BT", "positions_BT"):
-            assert np.array_equal(getattr(one, name), getattr(two, name))
-        inner = one.targets_BT[:, :-1] != -100
-        assert np.array_equal(one.targets_BT[:, :-1][inner], one.tokens_BT[:, 1:][inner])
+def test_a_batch_is_the_same_whenever_it_is_asked_for_and_read_ahead(tokens, tmp_path):
+    one, two = plan(tmp_path / "p", {"c": tokens}), Order(tmp_path / "p", {"c": tokens})
+    backwards = {step: one.batch(step) for step in reversed(range(one.steps))}
+    ahead = list(prefetch(two, 3, two.steps, rank=0, ranks=1))
+    assert len(ahead) == two.steps - 3
+    for step, batch in enumerate(ahead, 3):
+        for name in PARTS:
+            assert np.array_equal(getattr(batch, name), getattr(backwards[step], name))
 
 
-def test_the_first_token_of_a_document_is_never_a_target_of_the_one_before(tokens, tmp_path):
-    folder, _ = plan(tmp_path / "p", {"c": tokens}, steps=60)
-    opened = Order(folder, {"c": tokens})
-    seen = 0
-    for step in range(60):
-        batch = opened.batch(step)
-        change = batch.documents_BT[:, 1:] != batch.documents_BT[:, :-1]
-        seen += int(change.sum())
-        assert (batch.targets_BT[:, :-1][change] == -100).all()
-        assert (batch.positions_BT[:, 1:][change] == 0).all()
-        assert (batch.positions_BT[:, 0] == 0).all()
-    assert seen, "no row held two documents"
+def test_reading_ahead_may_be_given_up(tokens, tmp_path):
+    batches = prefetch(plan(tmp_path / "p", {"c": tokens}), 0, 15)
+    next(batches)
+    batches.close()
+    with pytest.raises(StopIteration):
+        next(batches)
 
 
 def test_seeds_differ_and_one_seed_repeats(tokens, tmp_path):
     orders = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        folder, _ = plan(tmp_path / name, {"c": tokens}, seed=seed)
-        orders.append((folder / "order.npy").read_bytes())
-    assert orders[0] == orders[1] != orders[2]
+        plan(tmp_path / name, {"c": tokens}, "best-fit", seed)
+        orders.append({p.name: p.read_bytes() for p in (tmp_path / name).iterdir()})
+    assert orders[0] == orders[1]
+    assert {name for name in orders[0] if orders[0][name] != orders[2][name]} == {"order.npy", "plan.json"}
 
 
-@settings(max_examples=30, deadline=None)
-@given(share=st.floats(0.05, 0.95), steps=st.integers(1, 60))
-def test_a_mix_keeps_its_shares_to_the_row(tokens, tmp_path_factory, share, steps):
-    mixed = {"c": tokens, "d": tokens}
-    folder, figures = plan(tmp_path_factory.mktemp("p") / "p", mixed, steps, {"c": share, "d": 1 - share})
-    opened = Order(folder, mixed)
-    read = np.concatenate([opened.rows(s) for s in range(steps)])
-    of_c = int((read < figures["rows"] // 2).sum())
-    assert abs(of_c - share * steps * ROWS) <= 1
-
-
-@pytest.mark.parametrize("at_once", [1, 3 * ROWS, 10**6])
-def test_exposure_is_what_replaying_the_batches_shows(tokens, tmp_path, monkeypatch, at_once):
-    monkeypatch.setattr(order, "ROWS_AT_ONCE", at_once)
-    folder, _ = plan(tmp_path / "p", {"c": tokens}, steps=9)
-    opened = Order(folder, {"c": tokens})
-    table = pq.read_table(tokens / "documents.parquet").to_pylist()
-    replayed = {}
-    for step in range(9):
-        for row in opened.rows(step):
-            _, spans = opened.spans(int(row))
-            # The last token of a row is only a target.
-            spans[-1] = (*spans[-1][:2], spans[-1][2] - 1)
-            for document in table:
-                first, last = document["first"], document["first"] + document["tokens"]
-                overlap = sum(
-                    max(0, min(last, end) - max(first, start))
-                    for shard, start, end in spans
-                    if shard == document["shard"]
-                )
-                if overlap > 0:
-                    entry = replayed.setdefault(document["id"], [step, step, 0, 0])
-                    entry[1] = step
-                    entry[2] += 1
-                    entry[3] += overlap
-    computed = {
-        r["document"]: [r["first_step"], r["last_step"], r["rows"], r["tokens"]]
-        for r in exposure(folder, {"c": tokens}).to_pylist()
-    }
-    assert computed == replayed
-    assert sum(v[3] for v in replayed.values()) == 9 * ROWS * CONTEXT
-
-
-@settings(max_examples=20, deadline=None)
-@given(
-    share=st.floats(0.05, 0.95),
-    steps=st.integers(1, 80),
-    seed=st.integers(0, 99),
-    at_once=st.integers(1, 400),
-)
-def test_exposure_does_not_depend_on_how_many_rows_are_looked_at_together(
-    tokens, tmp_path_factory, share, steps, seed, at_once
-):
-    mixed = {"c": tokens, "d": tokens}
-    folder, _ = plan(tmp_path_factory.mktemp("p") / "p", mixed, steps, {"c": share, "d": 1 - share}, seed)
-    whole = exposure(folder, mixed)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(order, "ROWS_AT_ONCE", at_once)
-        assert exposure(folder, mixed).equals(whole)
+def test_places_are_counted_over_phases_and_a_step_knows_its_phase(tokens, tmp_path):
+    order = plan(tmp_path / "p", {"c": tokens})
+    assert [order.phase(s).name for s in (0, 7, 8, order.steps - 1)] == ["main", "main", "long", "long"]
+    assert order.steps == 8 + 5, "a full batch is 80 tokens: five rows of 16, two of 40"
+    assert [order.tokens_before(s) for s in (0, 1, 8, 9, 13)] == [0, 80, 640, 720, 1040]
+    assert [(p.first_step, p.steps, p.context) for p in order.phases] == [(0, 8, 16), (8, 5, 40)]
+    for outside in (-1, 13):
+        with pytest.raises(IndexError, match="outside the plan's 13"):
+            order.batch(outside)
 
 
 def test_a_changed_token_changes_the_batch_that_holds_it_and_no_other(tokens, tmp_path):
-    shard = read_shard(tokens / "tokens-00000")
-    assert len(shard.tokens) > 1_000
-    folder, _ = plan(tmp_path / "p", {"c": tokens}, steps=10)
-    batches = [Order(folder, {"c": tokens}).batch(s).tokens_BT.copy() for s in range(10)]
-    import shutil
-
+    assert len(read_shard(tokens / "tokens-00000").tokens) > 1_000
+    order = plan(tmp_path / "p", {"c": tokens})
+    batches = [order.batch(s).tokens_BT for s in range(8)]
     other = tmp_path / "tokens"
     shutil.copytree(tokens, other)
     raw = bytearray((other / "tokens-00000.bin").read_bytes())
     raw[2 * 500] ^= 1
     (other / "tokens-00000.bin").write_bytes(raw)
-    changed = [Order(folder, {"c": other}).batch(s).tokens_BT for s in range(10)]
-    different = sum(int((a != b).sum()) for a, b in zip(batches, changed, strict=True))
-    assert different <= 1
+    changed = [Order(tmp_path / "p", {"c": other}).batch(s).tokens_BT for s in range(8)]
+    assert sum(int((a != b).sum()) for a, b in zip(batches, changed, strict=True)) <= 1
 
 
-def test_a_corpus_smaller_than_one_row_is_refused(tokens, tmp_path):
-    with pytest.raises(InputError, match="not one row"):
-        make_plan({"c": tokens}, {"c": 1.0}, tmp_path, context=100_000, batch_rows=1, steps=1, seed=1)
+@pytest.mark.parametrize("file", ["order.npy", "segments.npy", "pieces.npy", "bounds.npy", "documents.npy"])
+def test_a_plan_that_is_cut_off_is_not_read(tokens, tmp_path, file):
+    plan(tmp_path / "p", {"c": tokens}, "whole")
+    path = tmp_path / "p" / file
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(IntegrityError, match="cut off"):
+        Order(tmp_path / "p", {"c": tokens})
 
 
-def test_a_plan_with_more_rows_than_can_be_numbered_is_refused(tokens, tmp_path, monkeypatch):
-    _, figures = plan(tmp_path / "p", {"c": tokens})
-    monkeypatch.setattr(order, "ROWS_BOUND", figures["rows"] + 1)
-    plan(tmp_path / "q", {"c": tokens})
-    monkeypatch.setattr(order, "ROWS_BOUND", figures["rows"])
-    with pytest.raises(InputError, match=f"a plan numbers fewer than {figures['rows']}"):
-        plan(tmp_path / "r", {"c": tokens})
+def test_other_tokens_than_those_of_the_plan_are_not_read(tokens, tmp_path):
+    plan(tmp_path / "p", {"c": tokens})
+    with pytest.raises(IntegrityError, match="for corpora"):
+        Order(tmp_path / "p", {"d": tokens})
+    other = tmp_path / "tokens"
+    shutil.copytree(tokens, other)
+    for suffix in ("idx", "bin"):
+        (other / f"tokens-00002.{suffix}").unlink()
+    with pytest.raises(IntegrityError, match="the shards of corpus c are not those"):
+        Order(tmp_path / "p", {"c": other})
+    (other / "tokens-00000.bin").unlink()
+    with pytest.raises(IntegrityError, match="missing"):
+        Order(tmp_path / "p", {"c": other})
+
+
+def answered(tokens, folder, spans):
+    shutil.copytree(tokens, folder)
+    pq.write_table(
+        pa.table(dict(zip(ANSWERS.names, spans, strict=True)), ANSWERS), folder / "answers.parquet"
+    )
+    return folder
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_of_answers_every_token_is_learnt_and_nothing_else(tokens, tmp_path, packing):
+    documents = pq.read_table(tokens / "documents.parquet").to_pylist()
+    # Of each document but the first its sixth to tenth token, and its last.
+    spans = [
+        (d["shard"], d["first"] + at, n) for d in documents[1:] for at, n in ((5, 5), (d["tokens"] - 1, 1))
+    ]
+    folder = answered(tokens, tmp_path / "t", list(zip(*spans[::-1], strict=True)))
+    order = plan(tmp_path / "p", {"c": folder, "d": tokens}, packing)
+    learnt = 0
+    for step in range(order.steps):
+        batch = order.batch(step)
+        assert order.learnt(step) == (batch.targets_BT != -100).sum()
+        for i, row in enumerate(order.rows(step).tolist()):
+            at = 0
+            for corpus, name, first, count in row_pieces(order, row):
+                length = next(d["tokens"] for d in documents if d["id"] == name)
+                for place in range(at, min(at + count - 1, batch.targets_BT.shape[1])):
+                    target = first + place - at + 1
+                    expected = corpus == "d" or (
+                        name != documents[0]["id"] and (5 <= target < 10 or target == length - 1)
+                    )
+                    assert (batch.targets_BT[i, place] != -100) == expected
+                    learnt += expected and corpus == "c"
+                at += count
+    assert learnt
+
+
+@pytest.mark.parametrize(
+    ("spans", "problem"),
+    [
+        (([9], [0], [1]), "a shard that is not there"),
+        (([0], [0], [10**6]), "leave their shard"),
+        (([0, 0], [3, 0], [2, 4]), "overlap"),
+    ],
+)
+def test_answers_that_are_nowhere_are_refused(tokens, tmp_path, spans, problem):
+    plan(tmp_path / "p", {"c": tokens})
+    folder = answered(tokens, tmp_path / "t", spans)
+    with pytest.raises(IntegrityError, match=problem):
+        Order(tmp_path / "p", {"c": folder})

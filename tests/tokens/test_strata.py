@@ -11,8 +11,9 @@ from hemicycle.curate import CORPUS
 from hemicycle.documents import write_parquet
 from hemicycle.errors import InputError
 from hemicycle.project import Declaration, Mix
-from hemicycle.tokens import Mixture, Order, exposure, make_plan, shortfalls, tokenize
+from hemicycle.tokens import Mixture, Order, Phase, exposure, make_plan, shortfalls, tokenize
 from hemicycle.tokens.strata import fill
+from tests.tokens.replay import as_exposure, replayed_exposure, row_pieces
 
 CONTEXT, ROWS = 16, 4
 
@@ -51,23 +52,22 @@ def mixed(tokenizer, tmp_path_factory):
     return folder / "tokens"
 
 
-def plan(folder, tokens, by, shares, steps=5, epochs=1000.0, seed=1):
+def plan(folder, tokens, by, shares, steps=5, epochs=1000.0, seed=1, packing="split"):
+    """The one phase of a plan."""
     folder.mkdir(exist_ok=True)
-    mix = Mixture(by, shares, epochs)
-    return make_plan(
-        {"c": tokens}, {"c": 1.0}, folder, context=CONTEXT, batch_rows=ROWS, steps=steps, seed=seed, mix=mix
+    phase = Phase(
+        "main", steps * ROWS * CONTEXT, {"c": 1.0}, CONTEXT, packing, mix=Mixture(by, shares, epochs)
     )
+    made = make_plan({"c": tokens}, [phase], folder, batch_tokens=ROWS * CONTEXT, seed=seed)
+    return made["phases"][0]
 
 
 def labels_read(folder, tokens, column):
     """Of each row that is read, the values of a column over the documents it holds."""
-    opened, table = Order(folder, {"c": tokens}), pq.read_table(tokens / "documents.parquet").to_pylist()
-    for row in opened.sequence.tolist():
-        held = set()
-        for shard, start, end in opened.spans(row)[1]:
-            inside = (d for d in table if d["shard"] == shard)
-            held |= {d[column] for d in inside if d["first"] < end and start < d["first"] + d["tokens"]}
-        yield held
+    order = Order(folder, {"c": tokens})
+    values = {d["id"]: d[column] for d in pq.read_table(tokens / "documents.parquet").to_pylist()}
+    for row in order.sequence.tolist():
+        yield {values[name] for _, name, _, _ in row_pieces(order, row)}
 
 
 def test_fill_gives_each_its_share_and_the_others_what_one_cannot_take():
@@ -135,7 +135,7 @@ def test_what_the_mix_leaves_out_is_named_with_its_documents(mixed, tmp_path):
         "outside": 15,
         "unstated": 7,
     }
-    assert shortfalls(figures) == ["of corpus c the mix leaves out outside, unstated"]
+    assert shortfalls({"phases": [figures]}) == ["of corpus c the mix leaves out outside, unstated"]
 
 
 def test_a_stratum_at_its_limit_gives_what_it_has_and_the_plan_says_so(mixed, tmp_path):
@@ -146,7 +146,7 @@ def test_a_stratum_at_its_limit_gives_what_it_has_and_the_plan_says_so(mixed, tm
     a, b = figures["strata"]
     assert (b["read"], b["epochs"]) == (b["rows"], 1.0)
     assert a["read"] == 5 * ROWS - b["rows"]
-    [said] = shortfalls(figures)
+    [said] = shortfalls({"phases": [figures]})
     assert said.startswith("“b” of corpus c gives")
     assert "not 90.0%" in said
 
@@ -180,49 +180,25 @@ def test_a_source_that_was_not_obtained_gives_its_share_to_the_others(mixed, tmp
     steps=st.integers(1, 60),
     seed=st.integers(0, 99),
     by=st.sampled_from(["source", "right", "language"]),
+    packing=st.sampled_from(["split", "best-fit", "whole"]),
 )
-def test_exposure_of_a_mix_adds_up_and_batches_hold_whole_stretches(
-    mixed, tmp_path_factory, share, steps, seed, by
+def test_a_mix_keeps_its_shares_to_the_row_and_exposure_adds_up(
+    mixed, tmp_path_factory, share, steps, seed, by, packing
 ):
     folder = tmp_path_factory.mktemp("p")
     names = {"source": ("a", "b"), "right": ("CC0-1.0", "term-over"), "language": ("fr", "br")}[by]
-    figures = plan(folder, mixed, by, dict(zip(names, (share, 1 - share), strict=True)), steps, seed=seed)
+    figures = plan(
+        folder,
+        mixed,
+        by,
+        dict(zip(names, (share, 1 - share), strict=True)),
+        steps,
+        seed=seed,
+        packing=packing,
+    )
     assert all(abs(line["read"] - line["asked"] * steps * ROWS) <= 1 for line in figures["strata"])
-    table = exposure(folder, {"c": mixed}).to_pylist()
-    assert sum(row["tokens"] for row in table) == steps * ROWS * CONTEXT
-    opened = Order(folder, {"c": mixed})
-    documents = {d["id"]: d for d in pq.read_table(mixed / "documents.parquet").to_pylist()}
-    replayed = {}
-    for step in range(steps):
-        for row in opened.rows(step).tolist():
-            spans = opened.spans(row)[1]
-            spans[-1] = (*spans[-1][:2], spans[-1][2] - 1)
-            for name, d in documents.items():
-                overlap = sum(
-                    max(0, min(d["first"] + d["tokens"], end) - max(d["first"], start))
-                    for shard, start, end in spans
-                    if shard == d["shard"]
-                )
-                if overlap:
-                    entry = replayed.setdefault(name, [step, step, 0, 0])
-                    entry[1:] = [step, entry[2] + 1, entry[3] + overlap]
-    assert {
-        r["document"]: [r["first_step"], r["last_step"], r["rows"], r["tokens"]] for r in table
-    } == replayed
-
-
-def test_ranks_that_take_slices_see_the_batches_of_one(mixed, tmp_path):
-    plan(tmp_path, mixed, "right", {"CC0-1.0": 1, "term-over": 1}, steps=6)
-    whole = [Order(tmp_path, {"c": mixed}).batch(step) for step in range(6)]
-    for ranks in (1, 2, 4):
-        # Each rank opens the plan for itself, and begins where a run was killed.
-        for rank in range(ranks):
-            opened = Order(tmp_path, {"c": mixed})
-            for step in range(3, 6):
-                batch = opened.batch(step)
-                for name in ("tokens_BT", "targets_BT", "documents_BT", "positions_BT"):
-                    mine = getattr(batch, name)[rank::ranks]
-                    assert np.array_equal(mine, getattr(whole[step], name)[rank::ranks])
+    order = Order(folder, {"c": mixed})
+    assert as_exposure(exposure(folder, {"c": mixed})) == replayed_exposure(order)
 
 
 def test_documents_that_do_not_stand_together_do_not_see_one_another(mixed, tmp_path):

@@ -17,6 +17,9 @@ from hemicycle.flow.bases import rights_of
 from hemicycle.steps import Outcome
 from hemicycle.train import few_steps
 
+#: Stages whose figures `status --json` gives.
+TOLD = ("corpus", "tokens", "dialogues", "model", "before-after", "evaluation", "release")
+
 #: Reasons for a refusal that a source's card may mend, and how.
 IN_THE_CARD = {
     "no-licence": "If they have one, write licence, attested_by and evidence under",
@@ -128,7 +131,7 @@ def summary(session: Session, outcomes: list[Outcome]) -> dict[str, Any]:
     """The same as JSON."""
     figures: dict[str, dict[str, Any]] = {}
     for outcome in outcomes:
-        if outcome.statement and outcome.step.stage in ("corpus", "tokens", "model", "evaluation", "release"):
+        if outcome.statement and outcome.step.stage in TOLD:
             figures.setdefault(outcome.step.stage, {})[outcome.step.name] = outcome.statement.figures
     rows = sources_table(session, outcomes)
     granted = granted_and_in(session, outcomes, rows)
@@ -207,10 +210,14 @@ def print_overrides(row: Mapping[str, Any]) -> None:
 
 def print_evaluation(outcome: Outcome) -> None:
     """Bits per byte of models and baselines, with intervals."""
+    assert outcome.folder is not None
+    print_results(json.loads((outcome.folder / "results.json").read_text("utf-8")))
+
+
+def print_results(results: Mapping[str, Any]) -> None:
+    """A comparison as a table, its differences as sentences, and what was forgotten."""
     from hemicycle.evaluate import forgetting_table, sentences, table
 
-    assert outcome.folder is not None
-    results = json.loads((outcome.folder / "results.json").read_text("utf-8"))
     head, *rows = table(results, "en")
     print_table(["bits per byte", *head[1:]], rows)
     for sentence in sentences(results, "en"):
@@ -241,7 +248,7 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
             f"{cell(t['documents'])} documents, {cell(t['characters'])} characters; "
             f"{cell(t['held_out'])} held out, {cell(t['dropped'])} dropped"
         )
-    for outcome in by_stage.get("tokens", []):
+    for outcome in [*by_stage.get("tokens", []), *by_stage.get("dialogues", [])]:
         f = _figures(outcome)
         click.echo(
             f"{cell(f['tokens'])} tokens, {cell(f['bytes_per_token'])} bytes each ({outcome.step.name})"
@@ -256,6 +263,9 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
         budget = session.project.declaration.models[outcome.step.name].budget
         if doubt := few_steps(outcome.step.name, budget, f["steps"]):
             click.echo(click.style(f"  {doubt}", fg="yellow"))
+    for outcome in by_stage.get("before-after", []):
+        _title(f"Before and after tuning {outcome.step.name}")
+        print_evaluation(outcome)
     for outcome in by_stage.get("evaluation", []):
         _title(f"Evaluation {outcome.step.name}")
         print_evaluation(outcome)

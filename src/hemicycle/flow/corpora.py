@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hemicycle.digests import sha256_file
 from hemicycle.errors import RightsError
-from hemicycle.flow.stages import USES, VERSIONS, once
+from hemicycle.flow.stages import USES, VERSIONS, once, tables
 from hemicycle.flow.texts import normalisation, words_digest
 from hemicycle.ledger.lineage import standing_on
 from hemicycle.steps import Resolving, Step, Unresolved, Work
@@ -204,3 +204,24 @@ def tokens(flow: Flow, name: str) -> Step:
 
     inputs = {"corpus": flow.corpus(corpus), "tokenizer": flow.tokenizer(tokenizer)}
     return Step("tokens", name, VERSIONS["tokens"], {}, build, inputs)
+
+
+@once
+def dialogues(flow: Flow, name: str) -> Step:
+    """Tokens of one corpus for tuning, its conversations in the chat template; `name` as in `tokens`."""
+    corpus, tokenizer = name.split(".")
+
+    def build(work: Work) -> dict[str, Any]:
+        from hemicycle.tokens import tokenize_dialogues
+
+        corpus, tokenizer = work.inputs["corpus"], work.inputs["tokenizer"]
+        return tokenize_dialogues(corpus, tokenizer, work.out, progress=work.progress)
+
+    inputs = {"corpus": flow.corpus(corpus), "tokenizer": flow.tokenizer(tokenizer)}
+    return Step("dialogues", name, VERSIONS["dialogues"], {"plain": tables("tune")}, build, inputs)
+
+
+def token_step(flow: Flow, model: str, corpus: str) -> Step:
+    """The tokens of a corpus as a model reads them: one that is tuned learns of conversations the answers."""
+    name = f"{corpus}.{flow.declaration.tokenizer_of(model)}"
+    return flow.dialogues(name) if flow.declaration.models[model].method == "tune" else flow.tokens(name)

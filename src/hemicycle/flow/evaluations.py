@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hemicycle.errors import DeclarationError
 from hemicycle.flow.stages import VERSIONS, once, with_role
+from hemicycle.project.declaration import Evaluation
 from hemicycle.steps import Resolving, Step, Work
 from hemicycle.store import artefact_digest, digest_files
 
@@ -15,8 +16,18 @@ if TYPE_CHECKING:
 
 @once
 def evaluation(flow: Flow, name: str) -> Step:
+    return _measuring(flow, "evaluation", name, flow.declaration.evaluations[name])
+
+
+@once
+def before_after(flow: Flow, name: str) -> Step:
+    """What a tuning did: a tuned model beside what it was made from, without being asked for."""
+    return _measuring(flow, "before-after", name, Evaluation(models=[name]))
+
+
+def _measuring(flow: Flow, stage: str, name: str, evaluation: Evaluation) -> Step:
     """Models are measured on what they and their ancestors hold out, and so are those ancestors."""
-    d, evaluation = flow.declaration, flow.declaration.evaluations[name]
+    d = flow.declaration
     measured = list(dict.fromkeys(one for m in evaluation.models for one in d.ancestors(m)))
     began = {m: base for m in measured if m in d.models and (base := d.models[m].base) is not None}
     read = sorted({c for m in evaluation.models for c in d.corpora_behind(m)})
@@ -54,9 +65,9 @@ def evaluation(flow: Flow, name: str) -> Step:
     inputs |= {f"tokenizer {c}": flow.corpus(c) for c in sorted(learnt_on - set(read))}
     inputs |= {f"unread {c}": flow.corpus(c) for c in unread}
     return Step(
-        "evaluation",
+        stage,
         name,
-        VERSIONS["evaluation"],
+        VERSIONS[stage],
         {"began": began},
         build,
         inputs,

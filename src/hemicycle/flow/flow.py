@@ -41,15 +41,16 @@ class Flow:
     cleared, annotated = sources.cleared, sources.annotated
     base = bases.base
     admitted, corpus, index, roots = corpora.admitted, corpora.corpus, corpora.index, corpora.roots
-    tokenizer, tokens = corpora.tokenizer, corpora.tokens
+    tokenizer, tokens, dialogues = corpora.tokenizer, corpora.tokens, corpora.dialogues
     order, model = models.order, models.model
-    evaluation = evaluations.evaluation
+    evaluation, before_after = evaluations.evaluation, evaluations.before_after
     release = releases.release
 
     def all_steps(self) -> list[Step]:
         """Everything the project declares, inputs first."""
         d = self.declaration
         ends = [self.evaluation(n) for n in d.evaluations] + [self.release(n) for n in d.releases]
+        ends += [self.before_after(n) for n, m in d.models.items() if m.method == "tune"]
         ends += [self.model(n) for n in d.models] + [self.tokenizer(n) for n in d.tokenizers]
         ends += [self.index(index_name(self, m)) for m in d.models]
         # Sources come first in the order of the work, so that what is refused is known early.

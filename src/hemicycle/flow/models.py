@@ -2,59 +2,69 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hemicycle.digests import sha256_json
+from hemicycle.flow.corpora import token_step
+from hemicycle.flow.reading import reads, shares_of
 from hemicycle.flow.stages import VERSIONS, once
-from hemicycle.project import Model
+from hemicycle.ledger import Statement
+from hemicycle.project import Stage
 from hemicycle.steps import Resolving, Step, Unresolved, Work
 
 if TYPE_CHECKING:
     from hemicycle.flow.flow import Flow
+    from hemicycle.tokens import Phase
+    from hemicycle.train import Recipe, Shape
 
 
 @once
 def order(flow: Flow, name: str) -> Step:
     """The plan of a model's run: which rows at which step."""
-    from hemicycle.train import derive_shape
-
     model = flow.declaration.models[name]
-    assert model.architecture is not None
-    assert model.tokenizer is not None
 
     def build(work: Work) -> dict[str, Any]:
-        from hemicycle.tokens import Mixture, make_plan, shortfalls
+        from hemicycle.tokens import make_plan, shortfalls
 
-        shape = derive_shape(model, work.statements["tokenizer"].figures["vocabulary"])
-        tokens = {c: f for c, f in work.inputs.items() if c in model.corpora}
+        shape, recipe = _shape(flow, name, work.statements), _recipe(flow, name, work.statements)
+        tokens = work.resolved["steps"] * recipe.rows(shape.context) * shape.context
         plan = make_plan(
-            tokens,
-            model.corpora,
+            _tokens(flow, name, work),
+            _phases(flow, name, shape.context, tokens),
             work.out,
-            context=shape.context,
-            batch_rows=shape.batch_rows,
-            steps=work.resolved["steps"],
+            batch_tokens=recipe.batch_tokens,
+            warm_up=recipe.batch_warm_up,
             seed=model.seed,
-            mix=Mixture(**model.mix.model_dump()) if model.mix else None,
         )
         for sentence in shortfalls(plan):
             work.progress.say(f"model {name}: {sentence}")
         return plan
 
-    declared = {
-        "shares": model.corpora,
-        "mix": model.mix.model_dump() if model.mix else None,
-        "context": model.architecture.context,
-        "batch_tokens": model.batch_tokens,
-        "seed": model.seed,
+    read = {
+        "corpora",
+        "replay",
+        "mix",
+        "packing",
+        "reading",
+        "stages",
+        "context",
+        "batch_tokens",
+        "batch_warm_up",
+        "seed",
     }
+    declared = model.model_dump(mode="json", include=read)
+    declared["architecture"] = model.architecture.model_dump() if model.architecture else None
     return Step(
         "order",
         name,
         VERSIONS["order"],
         declared,
         build,
-        {**_token_inputs(flow, model), "tokenizer": flow.tokenizer(model.tokenizer)},
+        _inputs(flow, name),
         resolve=lambda at: {"steps": _resolve_run(flow, name, at)["steps"]},
     )
 
@@ -62,27 +72,42 @@ def order(flow: Flow, name: str) -> Step:
 @once
 def model(flow: Flow, name: str) -> Step:
     model = flow.declaration.models[name]
-    assert model.architecture is not None
-    assert model.tokenizer is not None
 
     def build(work: Work) -> dict[str, Any]:
-        from hemicycle.train import Run, derive_shape
+        from hemicycle.train import Adapter, Job, Run
         from hemicycle.train.loop import train
+        from hemicycle.train.stopping import heeding_interrupts, never
 
-        return train(
-            work.inputs["order"],
-            {c: f for c, f in work.inputs.items() if c in model.corpora},
-            work.inputs["tokenizer"],
-            work.out,
-            work.scratch,
-            shape=derive_shape(model, work.statements["tokenizer"].figures["vocabulary"]),
-            run=Run(**work.resolved),
+        lora = model.lora
+        targets = tuple(lora.targets) if lora and lora.targets else None
+        job = Job(
             name=name,
+            plan=work.inputs["order"],
+            tokens=_tokens(flow, name, work),
+            tokenizer=work.inputs["tokenizer"],
+            out=work.out,
+            scratch=work.scratch,
+            log=flow.store.cache / "train" / name,
+            shape=_shape(flow, name, work.statements),
+            recipe=_recipe(flow, name, work.statements),
+            run=Run(**work.resolved),
+            base=work.inputs.get("base"),
+            adapter=Adapter(lora.rank, lora.alpha, targets) if lora else None,
             cache=flow.store.cache / "compiled",
-            progress=work.progress,
+            recompute=model.training.recompute,
+            keep=model.training.keep,
         )
+        with heeding_interrupts(never) as stop:
+            figures = train(job, work.progress, stop)
+        if model.method == "tune":
+            from hemicycle.tune.export import export_chat
 
-    declared = {"method": model.method, "architecture": model.architecture.model_dump()}
+            ends = {end for corpus in job.tokens for end in work.statements[corpus].figures["ends"]}
+            export_chat(work.out, job.tokens.values(), ends)
+        return figures
+
+    learns = {"method", "architecture", "context", "training", "lora"}
+    declared = model.model_dump(mode="json", include=learns)
 
     def resolve(at: Resolving) -> dict[str, Any]:
         run = _resolve_run(flow, name, at)
@@ -94,38 +119,81 @@ def model(flow: Flow, name: str) -> Step:
         flow.gate.require("run", name, covers, {**declared, **run, "budget": budget})
         return run
 
-    inputs = {
-        **_token_inputs(flow, model),
-        "tokenizer": flow.tokenizer(model.tokenizer),
-        "order": flow.order(name),
-    }
     return Step(
         "model",
         name,
         VERSIONS["model"],
         declared,
         build,
-        inputs,
+        {**_inputs(flow, name), "order": flow.order(name)},
         resolve=resolve,
         rebuildable=False,
     )
 
 
-def _token_inputs(flow: Flow, model: Model) -> dict[str, Step]:
-    return {corpus: flow.tokens(f"{corpus}.{model.tokenizer}") for corpus in model.read}
+def _inputs(flow: Flow, name: str) -> dict[str, Step]:
+    """What a model's order and training both stand on: its tokens, its tokenizer, what it begins from."""
+    model, tokenizer = flow.declaration.models[name], flow.declaration.tokenizer_of(name)
+    inputs = {corpus: token_step(flow, name, corpus) for corpus in reads(flow.declaration, name)}
+    own = tokenizer in flow.declaration.tokenizers
+    inputs["tokenizer"] = flow.tokenizer(tokenizer) if own else flow.base(tokenizer)
+    if model.base is not None:
+        inputs["base"] = (flow.model if model.base in flow.declaration.models else flow.base)(model.base)
+    return inputs
+
+
+def _tokens(flow: Flow, name: str, work: Work) -> dict[str, Path]:
+    """Corpus → its tokens, of all that a model reads."""
+    return {corpus: work.inputs[corpus] for corpus in reads(flow.declaration, name)}
+
+
+def _phases(flow: Flow, name: str, context: int, tokens: int) -> list[Phase]:
+    """The declared stages, or the whole run as one, with what they leave to the model filled in."""
+    from hemicycle.tokens import Mixture, Phase
+
+    model = flow.declaration.models[name]
+    stages = model.stages or [Stage(name="main", share=1)]
+    whole = math.fsum(stage.share for stage in stages)
+    phases = []
+    for stage in stages:
+        mix = stage.mix or model.mix
+        phases.append(
+            Phase(
+                stage.name,
+                round(tokens * stage.share / whole),
+                shares_of(flow.declaration, name, stage),
+                stage.context or context,
+                # A conversation is no use without its beginning.
+                stage.packing or model.packing or ("whole" if model.method == "tune" else "split"),
+                stage.reading or model.reading,
+                Mixture(**mix.model_dump()) if mix else None,
+            )
+        )
+    return phases
+
+
+def _shape(flow: Flow, name: str, statements: Mapping[str, Statement]) -> Shape:
+    """The shape of a model: as declared, or that of what it begins from."""
+    from hemicycle.train import Shape, derive_shape, grown
+
+    model, vocabulary = flow.declaration.models[name], statements["tokenizer"].figures["vocabulary"]
+    if model.architecture is not None:
+        return derive_shape(model.architecture, vocabulary)
+    return grown(Shape(**statements["base"].figures["shape"]), tokens=vocabulary, context=model.context)
+
+
+def _recipe(flow: Flow, name: str, statements: Mapping[str, Statement]) -> Recipe:
+    from hemicycle.train import derive_recipe
+
+    return derive_recipe(flow.declaration.models[name], _shape(flow, name, statements))
 
 
 def _resolve_run(flow: Flow, name: str, at: Resolving) -> dict[str, Any]:
     """Steps and arithmetic of a model's run, from the lock or by measuring."""
-    from hemicycle.train import derive_shape
-
     model = flow.declaration.models[name]
-    assert model.architecture is not None
-    assert model.tokenizer is not None
-    vocabulary = at.statements["tokenizer"].figures["vocabulary"]
-    shape = derive_shape(model, vocabulary)
+    shape, recipe = _shape(flow, name, at.statements), _recipe(flow, name, at.statements)
     subject = sha256_json(
-        [model.model_dump(include={"architecture", "budget", "batch_tokens", "seed"}), vocabulary]
+        [model.budget.model_dump(), model.training.precision, model.seed, asdict(shape), asdict(recipe)]
     )
     locked = at.lock.get("model", name)
     if locked is None or locked.get("of") != subject:
@@ -134,7 +202,14 @@ def _resolve_run(flow: Flow, name: str, at: Resolving) -> dict[str, Any]:
         from hemicycle.train import few_steps, resolve_run
 
         run = resolve_run(
-            shape, model.budget, model.seed, cache=flow.store.cache / "compiled", progress=at.progress
+            shape,
+            recipe,
+            model.budget,
+            model.seed,
+            precision=model.training.precision,
+            recompute=model.training.recompute,
+            cache=flow.store.cache / "compiled",
+            progress=at.progress,
         )
         if doubt := few_steps(name, model.budget, run.steps):
             at.progress.say(doubt)

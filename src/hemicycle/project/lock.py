@@ -70,6 +70,7 @@ class _LockedModel(Declared):
     precision: Literal["bf16", "fp32"]
     compiled: bool
     threads: int = Field(ge=1)
+    micro_tokens: int = Field(ge=1)
 
 
 class _LockFile(Declared):

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 #: In an evaluation's rows, the source that stands for all of them.
 TOTAL = "*"
+#: And the one that stands for the answers of held-out conversations.
+ANSWERS = "?"
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ class CorpusFacts:
 
 @dataclass(frozen=True)
 class Score:
-    """Bits per byte of one series on the held-out text of one source (or `TOTAL`)."""
+    """Bits per byte of one series on the held-out text of one source (or `TOTAL`, `ANSWERS`)."""
 
     series: str
     kind: str
@@ -193,11 +195,12 @@ class Change:
 
 @dataclass(frozen=True)
 class EvaluationFacts:
-    """One evaluation: every series on all sources, the released model on each source, and what it gained and
-    forgot by what it began from."""
+    """One evaluation: every series on all sources, models on answers, the released model on each source, and
+    what it gained and forgot by what it began from."""
 
     name: str
     totals: tuple[Score, ...]
+    answers: tuple[Score, ...]
     by_source: tuple[Score, ...]
     changes: tuple[Change, ...]
     notes: Mapping[str, tuple[str, ...]]

@@ -22,6 +22,7 @@ from hemicycle.ledger import Ledger, Statement
 from hemicycle.project import Card, Declaration
 from hemicycle.release.coverage import USES
 from hemicycle.release.facts import (
+    ANSWERS,
     TOTAL,
     BaseFacts,
     Change,
@@ -384,10 +385,11 @@ def _evaluation_facts(name: str, folder: Path, model: str) -> EvaluationFacts:
         notes = {language: tuple(results["notes"][language]) for language in ("en", "fr")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"the results cannot be read ({error!r})", place=str(path)) from None
-    by_source = [s for s in scores if s.series == model and s.source != TOTAL]
+    by_source = [s for s in scores if s.series == model and s.source not in (TOTAL, ANSWERS)]
     return EvaluationFacts(
         name=name,
         totals=tuple(s for s in scores if s.source == TOTAL),
+        answers=tuple(s for s in scores if s.source == ANSWERS),
         by_source=tuple(by_source if len(by_source) > 1 else []),
         changes=changes,
         notes=notes,

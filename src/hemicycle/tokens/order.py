@@ -1,19 +1,22 @@
-"""The order: which rows a model reads at which step, as a plan and a function on it.
+"""The order: a plan as a function. `Order.batch(step)` needs nothing but the plan and the tokens.
 
-A row is `context + 1` consecutive tokens of one stratum: a corpus, or a part of it that a mix names
-(`strata`). The documents of a stratum stand end to end and rows are cut from them, so a document may span
-several rows and a row may hold several documents. The plan stores where the documents of each stratum stand,
-and a permutation of all rows over all epochs, because a shuffle by a library may change with its version
-while stored numbers do not. `Order.batch(step)` is a slice of it: exact at any step, on any number of
-workers, with nothing to resume.
+It is exact at any step and on any number of workers, and has nothing to resume. The trap it avoids is a
+loader with a state: that goes with the number of workers and with what was read ahead, and after a kill
+nobody can say which documents a step had.
+
+Shapes: B rows, T = context.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import math
+import mmap
+from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,403 +24,303 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from hemicycle.documents import write_parquet
-from hemicycle.errors import InputError, IntegrityError
-from hemicycle.tokens.megatron import Shard, read_shard
-from hemicycle.tokens.strata import Mixture, Stratum, check_labels, fill, stratify, whole
-from hemicycle.tokens.tokenize import shard_name
+from hemicycle.errors import IntegrityError
+from hemicycle.tokens.answers import Answers
+from hemicycle.tokens.catalogue import Catalogue
+from hemicycle.tokens.megatron import Shard, read_shard, shard_name, shard_tokens
+from hemicycle.tokens.rows import Integers, Rows, Spans, read_array
 
-#: A plan has fewer rows than this: their numbers are stored in 32 bits.
-ROWS_BOUND = 2**32
-#: Rows of the plan that `exposure` looks at together.
-ROWS_AT_ONCE = 1_000_000
+#: Shards that are open at once: each takes a file handle, of which a process has about a thousand.
+OPEN_SHARDS = 256
 
-SEGMENTS = pa.schema(
-    [("stratum", pa.int32()), ("shard", pa.int32()), ("start", pa.int64()), ("tokens", pa.int64())]
-)
-EXPOSURE = pa.schema(
+#: Batches that are read ahead.
+AHEAD = 3
+
+#: row: of the step, counted from 0. first: token of the document, counted from 0.
+DOCUMENTS_AT = pa.schema(
     [
+        ("row", pa.int64()),
         ("document", pa.string()),
         ("source", pa.string()),
-        ("first_step", pa.int64()),
-        ("last_step", pa.int64()),
-        ("rows", pa.int64()),
+        ("corpus", pa.string()),
+        ("first", pa.int64()),
         ("tokens", pa.int64()),
     ]
 )
 
 
-def make_plan(
-    tokens: Mapping[str, Path],
-    shares: Mapping[str, float],
-    out: Path,
-    *,
-    context: int,
-    batch_rows: int,
-    steps: int,
-    seed: int,
-    mix: Mixture | None = None,
-) -> dict[str, Any]:
-    """Write `segments.parquet`, `order.npy` and `plan.json`.
-
-    Args:
-        tokens: corpus → its tokens artefact.
-        shares: corpus → its share of the rows; they are taken relative to their sum.
-        context: tokens the model sees at once; a row has one more, the last target.
-        batch_rows: rows of a step.
-        mix: shares inside each corpus, and how often a stratum may be read; None: a corpus is one stratum,
-            read as often as it takes.
-
-    Each stratum gives its share of ``steps * batch_rows`` rows, in whole shuffled epochs and a part of one;
-    then the strata are shuffled together. What a stratum cannot give within the epochs of the mix, others of
-    its corpus make up, and where they cannot, other corpora.
-
-    Returns the plan, with a line a stratum: what it was asked for and what it gives.
-
-    Raises:
-        InputError: a corpus has not even one row, all have more than a plan can number, the mix names what
-            is not there, or all strata together cannot fill the plan within its epochs.
-    """
-    names = sorted(tokens)
-    parts, unused = _strata(tokens, mix)
-    rows = {name: [_row_count(s, context) for s in parts[name]] for name in names}
-    if (every := sum(map(sum, rows.values()))) >= ROWS_BOUND:
-        raise InputError(
-            f"the corpora have {every} rows of {context} tokens; a plan numbers fewer than {ROWS_BOUND}",
-            place=", ".join(str(tokens[name]) for name in names),
-            remedy="Declare a larger context, or fewer sources.",
-        )
-    for name in names:
-        if not sum(rows[name]):
-            raise InputError(
-                f"corpus “{name}” has fewer than {context + 1} tokens"
-                f"{' of what the mix names' if mix else ''}: not one row of this context",
-                place=str(tokens[name]),
-                remedy="Declare a smaller context, or add text.",
-            )
-    total = steps * batch_rows
-    wanted = _share_out(total, shares, rows, parts, mix)
-    asked = _asked(shares, parts, mix)
-    generator = np.random.Generator(np.random.Philox(seed))
-    strata = [
-        (name, *each) for name in names for each in zip(parts[name], rows[name], wanted[name], strict=True)
-    ]
-    chosen, told, first = [], [], 0
-    for name, stratum, count, read in strata:
-        passes = [generator.permutation(count) for _ in range(math.ceil(read / count) if read else 0)]
-        chosen.append(np.concatenate([*passes, np.zeros(0, np.int64)])[:read] + first)
-        share = asked[name, stratum.label]
-        told.append(_line(name, stratum, first, count, read, total, share))
-        first += count
-    order = np.concatenate(chosen)
-    # One stratum keeps its epochs apart: every row is read once before any is read again.
-    if len(chosen) > 1:
-        order = order[_interleave([len(c) for c in chosen], generator)]
-    write_parquet(out / "segments.parquet", SEGMENTS, _segments([stratum for _, stratum, *_ in strata]))
-    np.save(out / "order.npy", order.astype(np.uint32))
-    plan = {
-        "context": context,
-        "batch_rows": batch_rows,
-        "steps": steps,
-        "seed": seed,
-        "corpora": names,
-        "rows": first,
-        "epochs": {name: round(sum(wanted[name]) / sum(rows[name]), 4) for name in names},
-        "strata": told,
-        "unused": unused,
-    }
-    (out / "plan.json").write_text(json.dumps(plan, indent=1, sort_keys=True), "utf-8")
-    return {**plan, "tokens": steps * batch_rows * context}
-
-
-def _strata(
-    tokens: Mapping[str, Path], mix: Mixture | None
-) -> tuple[dict[str, list[Stratum]], dict[str, dict[str, dict[str, int]]]]:
-    if mix is None:
-        return {name: [whole(folder)] for name, folder in tokens.items()}, {}
-    split = {name: stratify(folder, mix) for name, folder in sorted(tokens.items())}
-    found = {label for strata, unused in split.values() for label in (*(s.label for s in strata), *unused)}
-    check_labels(mix.by, mix.shares, {str(label) for label in found}, ", ".join(split))
-    return {name: s for name, (s, _) in split.items()}, {name: u for name, (_, u) in split.items() if u}
-
-
-def _share_out(
-    total: int,
-    shares: Mapping[str, float],
-    rows: Mapping[str, list[int]],
-    parts: Mapping[str, list[Stratum]],
-    mix: Mixture | None,
-) -> dict[str, list[int]]:
-    """Rows that each stratum of each corpus gives."""
-    names = sorted(rows)
-    limits = {n: [math.floor(mix.epochs * r) if mix else total * min(r, 1) for r in rows[n]] for n in names}
-    most = sum(map(sum, limits.values()))
-    if mix is not None and most < total:
-        raise InputError(
-            f"the run reads {total} rows, and what the mix names has {most} in {mix.epochs:g} epochs",
-            place=", ".join(names),
-            remedy="Declare more `epochs` in the mix, a smaller budget, or more text.",
-        )
-    given = fill(total, [shares[n] for n in names], [sum(limits[n]) for n in names])
-    return {
-        n: fill(count, [mix.shares[str(s.label)] if mix else 1.0 for s in parts[n]], limits[n])
-        for n, count in zip(names, given, strict=True)
-    }
-
-
-def _asked(
-    shares: Mapping[str, float], parts: Mapping[str, list[Stratum]], mix: Mixture | None
-) -> dict[tuple[str, str | None], float]:
-    """Corpus and label → the share of all rows that the declaration asks for."""
-    asked: dict[tuple[str, str | None], float] = {}
-    for name, strata in parts.items():
-        inside = {s.label: mix.shares[str(s.label)] if mix else 1.0 for s in strata}
-        whole_share = shares[name] / math.fsum(shares.values())
-        asked |= {
-            (name, label): whole_share * part / math.fsum(inside.values()) for label, part in inside.items()
-        }
-    return asked
-
-
-def _line(
-    corpus: str, stratum: Stratum, first: int, rows: int, read: int, total: int, asked: float
-) -> dict[str, Any]:
-    return {
-        "corpus": corpus,
-        "label": stratum.label,
-        "documents": stratum.documents,
-        "tokens": stratum.length,
-        "first_row": first,
-        "rows": rows,
-        "read": read,
-        "asked": round(asked, 6),
-        "share": round(read / total, 6),
-        "epochs": round(read / rows, 4) if rows else 0.0,
-    }
-
-
-def _segments(strata: list[Stratum]) -> Iterator[pa.Table]:
-    for number, s in enumerate(strata):
-        if s.documents:
-            columns = [np.full(len(s.start), number, np.int32), s.shard, s.start, s.tokens]
-            yield pa.table(dict(zip(SEGMENTS.names, columns, strict=True)))
-
-
-def _interleave(counts: list[int], generator: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Positions that mix sequences of the given lengths at random while each keeps its own order."""
-    labels = generator.permutation(np.repeat(np.arange(len(counts)), counts))
-    positions = np.empty(len(labels), np.int64)
-    start = 0
-    for label, count in enumerate(counts):
-        positions[labels == label] = np.arange(start, start + count)
-        start += count
-    return positions
-
-
-def _row_count(stratum: Stratum, context: int) -> int:
-    """Leftover tokens at the end of a stratum make no row."""
-    return max(0, (stratum.length - 1) // context)
-
-
-def _shards(folder: Path) -> list[Shard]:
-    count = len(list(folder.glob("tokens-*.bin")))
-    return [read_shard(folder / shard_name(n)) for n in range(count)]
-
-
 @dataclass(frozen=True)
 class Batch:
-    """The rows of one step. B rows, T = context.
+    """The rows of one step, or those of a rank. B rows, T = context.
 
     Attributes:
-        tokens_BT: input ids, int64.
-        targets_BT: the next token, int64; -100 where the next token is of another document.
-        documents_BT: number of the document inside the row, counted from 0, int32.
+        tokens_BT: input ids, int64; 0 where there is padding.
+        targets_BT: the next token, int64; -100 where nothing is learnt: where the next token is of another
+            document, or none, or is no answer.
+        documents_BT: number of the document inside the row, counted from 0, int32; padding has one of its
+            own.
         positions_BT: place of the token in its document's stretch of this row, int64.
+        groups_BT: source and language of the document, as a place in `Order.groups`, int64; 0 for padding.
     """
 
     tokens_BT: npt.NDArray[np.int64]
     targets_BT: npt.NDArray[np.int64]
     documents_BT: npt.NDArray[np.int32]
     positions_BT: npt.NDArray[np.int64]
+    groups_BT: npt.NDArray[np.int64]
+
+    @property
+    def learnt(self) -> int:
+        """How many targets it has."""
+        return int(np.count_nonzero(self.targets_BT >= 0))
+
+
+@dataclass(frozen=True)
+class Span:
+    """A phase of a plan, with the steps it takes: from `first_step` on, `steps` of them."""
+
+    name: str
+    context: int
+    packing: str
+    reading: str
+    first_step: int
+    steps: int
 
 
 class Order:
     """A plan opened on the tokens it was made for.
 
     Attributes:
+        steps: of the whole run.
         sequence: row numbers in the order they are read, uint32, a map of the file.
-        strata: as in the plan; rows of one have consecutive numbers from its `first_row` on.
+        table: where the tokens of each row stand.
+        groups: source and language of documents, for `Batch.groups_BT`.
+        phases: in their order.
+
+    Raises:
+        IntegrityError: the plan is cut off, or is for other tokens.
     """
 
     def __init__(self, plan: Path, tokens: Mapping[str, Path]) -> None:
         self.plan: dict[str, Any] = json.loads((plan / "plan.json").read_text("utf-8"))
-        self.context: int = self.plan["context"]
-        self.batch_rows: int = self.plan["batch_rows"]
-        self.steps: int = self.plan["steps"]
-        self.strata: list[dict[str, Any]] = self.plan["strata"]
         if sorted(tokens) != self.plan["corpora"]:
             raise IntegrityError(f"the plan is for corpora {self.plan['corpora']}", place=str(plan))
-        self.sequence: npt.NDArray[np.uint32] = np.load(plan / "order.npy", mmap_mode="r")
-        if len(self.sequence) != self.steps * self.batch_rows:
-            raise IntegrityError("the order is cut off", place=str(plan / "order.npy"))
-        self._first_rows = np.array([s["first_row"] for s in self.strata], np.int64)
-        segments = pq.read_table(plan / "segments.parquet")
-        self._shard, self._start, lengths = (
-            segments[name].to_numpy() for name in ("shard", "start", "tokens")
-        )
-        # Segments of all strata stand in one line of tokens, strata one after another.
-        self._ends: npt.NDArray[np.int64] = np.cumsum(lengths)
-        held = np.array([s["tokens"] for s in self.strata], np.int64)
-        self._begins: npt.NDArray[np.int64] = np.cumsum(held) - held
-        self._tokens = {name: _shards(folder) for name, folder in tokens.items()}
-        self._before = {
-            name: np.cumsum([0, *(len(shard.starts) - 1 for shard in shards)]).tolist()
-            for name, shards in self._tokens.items()
-        }
+        self.tokens = {name: tokens[name] for name in sorted(tokens)}
+        for name, folder in self.tokens.items():
+            if shard_tokens(folder) != self.plan["shards"][name]:
+                raise IntegrityError(
+                    f"the shards of corpus {name} are not those that the plan was made for",
+                    place=str(folder),
+                    remedy="Restore them from a copy, or run `hemicycle train` to make what is missing.",
+                )
+        self.steps: int = self.plan["steps"]
+        self.groups: list[tuple[str, str | None]] = [(s, lang) for s, lang in self.plan["groups"]]
+        self.sequence: npt.NDArray[np.uint32] = read_array(plan / "order.npy")
+        self.table = Rows.open(plan, self.plan["cuttings"])
+        self._group_D = read_array(plan / "groups.npy")
+        self._place_blocks()
+        if len(self.sequence) != self._place_K[-1] or len(self._group_D) + 1 != len(self.table.documents):
+            raise IntegrityError("the order is cut off", place=str(plan))
+        self._answers = Answers(self.tokens, self.plan["shards"])
+        shards = [(name, n) for name, sizes in self.plan["shards"].items() for n in range(len(sizes))]
+        self._shards = sorted(shards)
+        self._shard_base = np.cumsum([0, *(self.plan["shards"][name][n] for name, n in self._shards)])
+        self._shard = functools.lru_cache(OPEN_SHARDS)(self._open_shard)
 
-    def rows(self, step: int) -> npt.NDArray[np.uint32]:
-        """Row numbers of a step, counted from 0. Raises IndexError outside the plan."""
+    @functools.cached_property
+    def catalogue(self) -> Catalogue:
+        """Ids and sources of the documents."""
+        return Catalogue(self.tokens)
+
+    def _place_blocks(self) -> None:
+        """Blocks as arrays (K): first step, first place in the sequence and tokens before, with a last one
+        for the end."""
+        blocks, contexts = self.plan["blocks"], [phase["context"] for phase in self.plan["phases"]]
+        self._rows_K: list[int] = [block["rows"] for block in blocks]
+        self._phase_K: list[int] = [block["phase"] for block in blocks]
+        rows = [block["rows"] * block["steps"] for block in blocks]
+        self._step_K = np.cumsum([0, *(block["steps"] for block in blocks)])
+        self._place_K = np.cumsum([0, *rows])
+        tokens = [n * contexts[phase] for n, phase in zip(rows, self._phase_K, strict=True)]
+        self._before_K = np.cumsum([0, *tokens])
+        self.phases: list[Span] = []
+        first = 0
+        for phase in self.plan["phases"]:
+            about = {name: phase[name] for name in ("name", "context", "packing", "reading", "steps")}
+            self.phases.append(Span(**about, first_step=first))
+            first += phase["steps"]
+
+    def _block(self, step: int) -> int:
         if not 0 <= step < self.steps:
             raise IndexError(f"step {step} is outside the plan's {self.steps}")
-        return np.asarray(self.sequence[step * self.batch_rows : (step + 1) * self.batch_rows])
+        return int(np.searchsorted(self._step_K, step, side="right")) - 1
 
-    def spans(self, row: int) -> tuple[str, list[tuple[int, int, int]]]:
-        """Of which corpus the tokens of a row are, and where they stand: (shard, first, last + 1)."""
-        stratum = int(np.searchsorted(self._first_rows, row, side="right")) - 1
-        at = int(self._begins[stratum]) + (row - int(self._first_rows[stratum])) * self.context
-        left, spans = self.context + 1, []
-        segment = int(np.searchsorted(self._ends, at, side="right"))
-        while left:
-            before = int(self._ends[segment - 1]) if segment else 0
-            take = min(left, int(self._ends[segment]) - at)
-            start = int(self._start[segment]) + at - before
-            spans.append((int(self._shard[segment]), start, start + take))
-            left, at, segment = left - take, at + take, segment + 1
-        return self.strata[stratum]["corpus"], spans
+    def phase(self, step: int) -> Span:
+        """The phase that a step is in. Raises IndexError outside the plan."""
+        return self.phases[self._phase_K[self._block(step)]]
 
-    def batch(self, step: int) -> Batch:
-        """What the model reads at `step`: a pure function of plan and tokens."""
-        width = self.context + 1
+    def tokens_before(self, step: int) -> int:
+        """Places of all rows before a step, padding included; of the whole run for `step` = `steps`."""
+        if step == self.steps:
+            return int(self._before_K[-1])
+        block = self._block(step)
+        within = (step - int(self._step_K[block])) * self._rows_K[block]
+        return int(self._before_K[block]) + within * self.phases[self._phase_K[block]].context
+
+    def rows(self, step: int) -> npt.NDArray[np.uint32]:
+        """Row numbers of a step. Raises IndexError outside the plan."""
+        block = self._block(step)
+        count = self._rows_K[block]
+        at = int(self._place_K[block]) + (step - int(self._step_K[block])) * count
+        return self.sequence[at : at + count]
+
+    def read_at(self, places: Integers) -> tuple[Integers, Integers]:
+        """The step that reads each place of the sequence, and the row of the step, counted from 0."""
+        block = np.searchsorted(self._place_K, places, side="right") - 1
+        rows = np.array(self._rows_K)[block]
+        within = places - self._place_K[block]
+        return self._step_K[block] + within // rows, within % rows
+
+    def batch(self, step: int, rank: int = 0, ranks: int = 1) -> Batch:
+        """What the model reads at `step`; of several ranks, every `ranks`-th row from `rank` on.
+
+        Rows without anything to learn are added until every rank has equally many.
+        """
         rows = self.rows(step)
-        ids = np.empty((len(rows), width), np.int64)
-        documents = np.empty((len(rows), width), np.int64)
-        for i, row in enumerate(rows.tolist()):
-            corpus, spans = self.spans(row)
-            at = 0
-            for number, start, end in spans:
-                shard = self._tokens[corpus][number]
-                here = slice(at, at + end - start)
-                ids[i, here] = shard.tokens[start:end]
-                documents[i, here] = self._before[corpus][number] + _document_at(shard, start, end)
-                at = here.stop
-        same = documents[:, 1:] == documents[:, :-1]
-        targets = np.where(same, ids[:, 1:], -100)
-        first_of_document = np.concatenate([np.ones((len(rows), 1), bool), ~same[:, :-1]], axis=1)
-        inner = np.cumsum(first_of_document, axis=1) - 1
-        places = np.arange(self.context)
-        begun = np.maximum.accumulate(np.where(first_of_document, places, 0), axis=1)
-        return Batch(ids[:, :-1].copy(), targets, inner.astype(np.int32), places - begun)
+        count, width = math.ceil(len(rows) / ranks), self.phase(step).context + 1
+        spans = self.table.spans(rows[rank::ranks])
+        stretches, document = self.table.stretches(spans)
+        ids = np.zeros((count, width), np.int64)
+        self._read(spans, ids)
+        rest, at = _with_rests(stretches, count, width)
+        lengths = rest.tokens
 
-    def segments(self, stratum: int) -> tuple[npt.NDArray[np.int64], ...]:
-        """Shard and start of the segments of a stratum, and their places in its stream: begins and ends."""
-        begin = self._begins[stratum]
-        ends = self._ends - begin
-        which = slice(*np.searchsorted(ends, [1, self.strata[stratum]["tokens"] + 1]).tolist())
-        starts = np.concatenate([[0], ends[which]])[:-1]
-        return self._shard[which], self._start[which], starts, ends[which]
+        def spread(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            return np.repeat(values, lengths).reshape(count, width)
+
+        group = np.zeros(len(lengths), np.int64)
+        group[at] = self._group_D[document]
+        first_of_row = np.searchsorted(rest.row, rest.row)
+        documents = spread((np.arange(len(lengths)) - first_of_row).astype(np.int32))
+        learnt = self._learnt(rest, at, stretches, documents)
+        return Batch(
+            ids[:, :-1].copy(),
+            np.where(learnt, ids[:, 1:], -100),
+            documents[:, :-1].copy(),
+            np.arange(width - 1) - spread(rest.column)[:, :-1],
+            spread(group)[:, :-1].copy(),
+        )
+
+    def _learnt(
+        self, rest: Spans, at: Integers, stretches: Spans, documents: npt.NDArray[np.int32]
+    ) -> npt.NDArray[np.bool_]:
+        """Whether the token after each place is a target, B x T."""
+        some = np.zeros(len(rest.tokens), bool)
+        some[at] = True
+        learnt = np.repeat(some, rest.tokens).reshape(documents.shape)[:, 1:]
+        learnt &= documents[:, 1:] == documents[:, :-1]
+        if not self._answers.whole:
+            address = np.zeros(len(rest.tokens), np.int64)
+            address[at] = stretches.address - stretches.column
+            each = np.repeat(address, rest.tokens).reshape(documents.shape) + np.arange(documents.shape[1])
+            learnt &= self._answers.holds(each[:, 1:])
+        return learnt
+
+    def learnt(self, step: int) -> int:
+        """How many targets the whole batch of a step has; no token is read to know it."""
+        stretches, _ = self.table.stretches(self.table.spans(self.rows(step)))
+        begin, end = stretches.address + 1, stretches.address + stretches.tokens
+        return int(self._answers.count(begin, end).sum())
+
+    def documents_at(self, step: int) -> pa.Table:
+        """What the whole batch of a step reads of each document, as `DOCUMENTS_AT`, row by row.
+
+        A document may stand in several rows. Tokens are those that the model sees.
+        """
+        seen, document = self.table.inputs(self.rows(step))
+        about = self.catalogue.about(document)
+        return pa.table(
+            {
+                "row": seen.row,
+                "document": about["id"],
+                "source": about["source"],
+                "corpus": about["corpus"],
+                "first": seen.address - self.table.documents[document],
+                "tokens": seen.tokens,
+            },
+            schema=DOCUMENTS_AT,
+        )
+
+    def digest(self, step: int) -> str:
+        """SHA-256 of the whole batch of a step: ids and targets, as 32 bits, and which stretch of which
+        document stands where. It is the same on any ranks, and knows nothing of how the plan is stored."""
+        batch = self.batch(step)
+        hashed = hashlib.sha256()
+        for ids in (batch.tokens_BT, batch.targets_BT):
+            hashed.update(ids.astype("<i4").tobytes())
+        for stretch in self.documents_at(step).to_pylist():
+            hashed.update(json.dumps(list(stretch.values()), ensure_ascii=False).encode("utf-8"))
+        return hashed.hexdigest()
+
+    def _read(self, spans: Spans, ids: npt.NDArray[np.int64]) -> None:
+        """Put the tokens of spans into rows, in the order in which they stand on disk."""
+        flat, width = ids.reshape(-1), ids.shape[1]
+        for shard, begin, end, place in self._pieces(spans, width):
+            flat[place : place + end - begin] = self._shard(shard).tokens[begin:end]
+
+    def _pieces(self, spans: Spans, width: int) -> list[tuple[int, int, int, int]]:
+        """Number of the shard, first token there and last + 1, and place in the batch, of each span."""
+        spans, shard = spans.part(np.argsort(spans.address, kind="stable")).apart(self._shard_base)
+        begin = spans.address - self._shard_base[shard]
+        place = spans.row * width + spans.column
+        columns = (shard, begin, begin + spans.tokens, place)
+        return list(zip(*(column.tolist() for column in columns), strict=True))
+
+    def _open_shard(self, number: int) -> Shard:
+        name, within = self._shards[number]
+        return read_shard(self.tokens[name] / shard_name(within))
+
+    def read_ahead(self, step: int, rank: int = 0, ranks: int = 1) -> None:
+        """Ask the system to have the tokens of a step in memory soon."""
+        spans = self.table.spans(self.rows(step)[rank::ranks])
+        for number, begin, end, _ in self._pieces(spans, 0):
+            shard = self._shard(number)
+            if shard.map is not None and hasattr(mmap, "MADV_WILLNEED"):
+                size = shard.tokens.itemsize
+                page = begin * size // mmap.PAGESIZE * mmap.PAGESIZE
+                shard.map.madvise(mmap.MADV_WILLNEED, page, end * size - page)
 
 
-def _document_at(shard: Shard, start: int, end: int) -> npt.NDArray[np.int64]:
-    """Number (in the shard) of the document that holds each token position."""
-    found: npt.NDArray[np.int64] = np.searchsorted(shard.starts, np.arange(start, end), side="right") - 1
-    return found
+def _with_rests(stretches: Spans, rows: int, width: int) -> tuple[Spans, Integers]:
+    """Stretches with what is left of each row behind them, and where the stretches themselves stand now.
 
-
-def exposure(plan: Path, tokens: Mapping[str, Path]) -> pa.Table:
-    """Per document: first and last step that read it, rows and tokens read, over the whole plan.
-
-    Computed from the plan alone; no training is needed to know what a model will have read. Documents
-    that the plan never reaches are absent. Memory is that of the plan's distinct rows and of the documents of
-    one corpus, however many epochs are planned.
+    A full row has a rest of no token, which is nowhere in the end.
     """
-    order = Order(plan, tokens)
-    first_R, last_R, times_R = _read_rows(order)
-    return pa.concat_tables(
-        _exposed(order, name, tokens[name], first_R, last_R, times_R) for name in order.plan["corpora"]
-    )
+    counts = np.bincount(stretches.row, minlength=rows)
+    at = np.arange(len(stretches.row)) + stretches.row
+    rests = np.cumsum(counts) + np.arange(rows)
+    held = np.bincount(stretches.row, stretches.tokens, minlength=rows).astype(np.int64)
+    row, column, tokens = (np.empty(len(at) + rows, np.int64) for _ in range(3))
+    row[at], column[at], tokens[at] = stretches.row, stretches.column, stretches.tokens
+    row[rests], column[rests], tokens[rests] = np.arange(rows), held, width - held
+    return Spans(row, column, tokens, tokens), at
 
 
-def _read_rows(order: Order) -> tuple[npt.NDArray[np.int64], ...]:
-    """First and last step that read each row (of R), and how often it is read."""
-    count = order.plan["rows"]
-    first_R, last_R = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
-    times_R = np.zeros(count, np.int64)
-    for at in range(0, len(order.sequence), ROWS_AT_ONCE):
-        rows = np.asarray(order.sequence[at : at + ROWS_AT_ONCE])
-        steps = np.arange(at, at + len(rows)) // order.batch_rows
-        np.minimum.at(first_R, rows, steps)
-        np.maximum.at(last_R, rows, steps)
-        times_R += np.bincount(rows, minlength=count)
-    return first_R, last_R, times_R
+def prefetch(order: Order, first: int, last: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
+    """The batches of steps `first` to `last` - 1, a few of them read ahead by one thread."""
+    with ThreadPoolExecutor(1, "batches") as pool:
 
+        def read(step: int) -> Batch:
+            if step + 1 < last:
+                order.read_ahead(step + 1, rank, ranks)
+            return order.batch(step, rank, ranks)
 
-def _exposed(
-    order: Order,
-    corpus: str,
-    folder: Path,
-    first_R: npt.NDArray[np.int64],
-    last_R: npt.NDArray[np.int64],
-    times_R: npt.NDArray[np.int64],
-) -> pa.Table:
-    """The documents of a corpus that are read: each is in one stratum, and there in consecutive rows."""
-    table = pq.read_table(folder / "documents.parquet", columns=["id", "source", "shard", "first", "tokens"])
-    shard_D, start_D, length_D = (table[n].to_numpy().astype(np.int64) for n in ("shard", "first", "tokens"))
-    columns = {
-        name: np.zeros(len(start_D), np.int64) for name in ("first_step", "last_step", "rows", "tokens")
-    }
-    for number, stratum in enumerate(order.strata):
-        if stratum["corpus"] != corpus or not stratum["read"]:
-            continue
-        document, begin = _documents(order, number, shard_D, start_D, length_D)
-        own = slice(stratum["first_row"], stratum["first_row"] + stratum["rows"])
-        context, last = order.context, stratum["rows"] * order.context
-        end = np.minimum(begin + length_D[document], last)
-        # What lies behind the last row is in no row.
-        inside = begin < end
-        document, begin, end = document[inside], begin[inside], end[inside]
-        rows = np.column_stack([begin // context, (end - 1) // context + 1]).ravel()
-        pad = functools.partial(np.append, values=0)
-        times = np.concatenate([[0], np.cumsum(times_R[own])])
-        read = pad(times_R[own])
-        columns["rows"][document] = times[rows[1::2]] - times[rows[::2]]
-        columns["first_step"][document] = np.minimum.reduceat(pad(first_R[own]), rows)[::2]
-        columns["last_step"][document] = np.maximum.reduceat(pad(last_R[own]), rows)[::2]
-        # Tokens read before a place of the stream: those of whole rows, and of the row it lies in.
-        before = [
-            times[at // context] * context + read[at // context] * (at % context) for at in (begin, end)
-        ]
-        columns["tokens"][document] = before[1] - before[0]
-    seen = pa.array(columns["rows"] > 0)
-    exposed = pa.table({"document": table["id"], "source": table["source"], **columns}, schema=EXPOSURE)
-    return exposed.filter(seen)
-
-
-def _documents(
-    order: Order,
-    stratum: int,
-    shard_D: npt.NDArray[np.int64],
-    start_D: npt.NDArray[np.int64],
-    length_D: npt.NDArray[np.int64],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Numbers of the documents of a stratum and where each begins in its stream."""
-    shard, start, begins, ends = order.segments(stratum)
-    # The shards of a corpus end to end, each with room for the longest.
-    room = int((start_D + length_D).max(initial=0)) + 1
-    places, firsts = shard_D * room + start_D, shard * room + start
-    at = np.searchsorted(places, firsts)
-    counts = np.searchsorted(places, firsts + ends - begins) - at
-    within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
-    document = np.repeat(at, counts) + within
-    return document, np.repeat(begins - start, counts) + start_D[document]
+        waiting: deque[Future[Batch]] = deque()
+        try:
+            for step in range(first, last):
+                while len(waiting) < AHEAD and step + len(waiting) < last:
+                    waiting.append(pool.submit(read, step + len(waiting)))
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -1,7 +1,7 @@
 """Strata: the documents of a corpus by source, language, period or right, and how many rows each gives.
 
-A stratum is read as one stream: its documents end to end, in the order of the tokens. Rows are cut from that
-stream, so a row never holds documents of two strata, and a share of rows is a share of tokens.
+A row never holds documents of two strata, and each stratum has rows of its own, so a share of rows is a share
+of what is read.
 
 The trap is repetition. A small stratum with a large share is read again and again; past some four times, text
 that was read before teaches little that is new (Muennighoff et al. 2023, arXiv 2305.16264). So a mix has a
@@ -12,7 +12,7 @@ says so.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,7 @@ import numpy.typing as npt
 import polars as pl
 
 from hemicycle.errors import InputError, did_you_mean, visible
+from hemicycle.tokens.megatron import shard_tokens
 
 By = Literal["source", "language", "period", "right"]
 
@@ -51,41 +52,78 @@ class Mixture:
 
 @dataclass(frozen=True, eq=False)
 class Stratum:
-    """What is read of a corpus as one stream. Segments are whole documents that stand next to one another.
+    """What is read of a corpus as one stream: its documents in the order of the tokens.
 
     Attributes:
         label: None for the whole corpus.
-        shard, start, tokens: of each segment.
+        revocable: whether its documents are those of revocable sources; the others are a stratum of their
+            own. False where the plan does not tell them apart.
+        numbers: of its documents, as in `documents.parquet`.
+        begins: address of each document in its corpus, whose shards stand end to end.
+        tokens: of each document.
     """
 
     label: str | None
-    documents: int
-    shard: Places
-    start: Places
+    revocable: bool
+    numbers: Places
+    begins: Places
     tokens: Places
 
     @property
     def length(self) -> int:
         return int(self.tokens.sum())
 
+    def segments(self) -> tuple[Places, Places]:
+        """Address and length of each run of documents that stand next to one another."""
+        if not len(self.begins):
+            return self.begins, self.tokens
+        apart = self.begins[1:] != self.begins[:-1] + self.tokens[:-1]
+        at = np.concatenate([[0], np.flatnonzero(apart) + 1])
+        return self.begins[at], np.add.reduceat(self.tokens, at)
 
-def whole(folder: Path) -> Stratum:
-    """All documents of a tokens artefact."""
-    table = pl.read_parquet(folder / "documents.parquet", columns=["shard", "first", "tokens"])
-    return _stratum(None, table, np.arange(table.height))
+
+def read_documents(folder: Path, columns: Collection[str] = ()) -> pl.DataFrame:
+    """What `documents.parquet` says of the documents that have tokens: number, `begin`, tokens, `columns`.
+
+    `begin` is the address of a document's first token in its corpus.
+    """
+    table = pl.read_parquet(
+        folder / "documents.parquet", columns=["document", "shard", "first", "tokens", *columns]
+    )
+    bases = np.cumsum([0, *shard_tokens(folder)])
+    begins = pl.Series("begin", bases[table["shard"].to_numpy()] + table["first"].to_numpy())
+    return table.select("document", begins, "tokens", *columns).filter(pl.col("tokens") > 0)
 
 
-def stratify(folder: Path, mix: Mixture) -> tuple[list[Stratum], dict[str, dict[str, int]]]:
+def stratify(
+    folder: Path, mix: Mixture | None, revocable: Collection[str] = ()
+) -> tuple[list[Stratum], dict[str, dict[str, int]]]:
     """The strata of a tokens artefact that a mix names and that have documents, in the order of the mix, and
-    documents and tokens of the labels that it leaves out."""
-    column = "date" if mix.by == "period" else mix.by
-    table = pl.read_parquet(folder / "documents.parquet", columns=["shard", "first", "tokens", column])
-    table = table.select("shard", "first", "tokens", _label(mix).alias("label"))
+    documents and tokens of the labels that it leaves out. Without a mix there is one stratum.
+
+    Documents of the `revocable` sources are strata of their own.
+    """
+    column = None if mix is None else "date" if mix.by == "period" else mix.by
+    columns = sorted({*([column] if column else ()), *(["source"] if revocable else ())})
+    table = read_documents(folder, columns)
+    table = table.select(
+        "document",
+        "begin",
+        "tokens",
+        (_label(mix) if mix else pl.lit(None, pl.String)).alias("label"),
+        (pl.col("source").is_in(list(revocable)) if revocable else pl.lit(False)).alias("revocable"),
+    )
     strata = []
-    for label in mix.shares:
-        rows = (table["label"] == label).arg_true().cast(pl.Int64).to_numpy()
-        if len(rows):
-            strata.append(_stratum(label, table, rows))
+    for label in mix.shares if mix else (None,):
+        of_label = table.filter(pl.col("label").eq_missing(pl.lit(label, pl.String)))
+        for lapses in (False, True):
+            part = of_label.filter(pl.col("revocable") == lapses)
+            if part.height:
+                strata.append(
+                    Stratum(label, lapses, *(part[n].to_numpy() for n in ("document", "begin", "tokens")))
+                )
+    if mix is None:
+        return strata, {}
     left = table.filter(~pl.col("label").is_in(list(mix.shares)))
     sums = left.group_by("label").agg(pl.len().alias("documents"), pl.col("tokens").sum()).sort("label")
     unused = {label: {"documents": n, "tokens": tokens} for label, n, tokens in sums.iter_rows()}
@@ -105,17 +143,6 @@ def _label(mix: Mixture) -> pl.Expr:
     else:
         label = pl.col(mix.by)
     return label.fill_null(UNSTATED)
-
-
-def _stratum(label: str | None, table: pl.DataFrame, rows: Places) -> Stratum:
-    shard, first, tokens = (
-        table[name].cast(pl.Int64).to_numpy()[rows] for name in ("shard", "first", "tokens")
-    )
-    begins = np.ones(len(rows), bool)
-    begins[1:] = (np.diff(rows) != 1) | (np.diff(shard) != 0)
-    at = np.flatnonzero(begins)
-    sums = np.add.reduceat(tokens, at) if len(at) else tokens
-    return Stratum(label, len(rows), shard[at], first[at], sums)
 
 
 def check_labels(by: By, named: Mapping[str, float], found: set[str], place: str) -> None:
@@ -168,15 +195,18 @@ def shortfalls(plan: Mapping[str, Any]) -> list[str]:
     """What of a mix was not as it was asked for: a sentence for each stratum that had too little, and one for
     the labels that are not read at all."""
     said = []
-    for line in plan["strata"]:
-        # Shares are those of whole rows: less than a row is no shortfall.
-        if line["share"] + 1 / (plan["steps"] * plan["batch_rows"]) < line["asked"]:
+    for phase in plan["phases"]:
+        of = f"in phase {phase['name']} " if len(plan["phases"]) > 1 else ""
+        for line in phase["strata"]:
+            # Shares are those of whole rows: less than a row is no shortfall.
+            if line["share"] + 1 / phase["rows"] < line["asked"]:
+                said.append(
+                    f"{of}“{line['label']}” of corpus {line['corpus']} gives {line['share']:.1%} of the rows "
+                    f"and not {line['asked']:.1%}: it is read {line['epochs']:g} times; the others make it up"
+                )
+        for corpus, labels in phase["unused"].items():
             said.append(
-                f"“{line['label']}” of corpus {line['corpus']} gives {line['share']:.1%} of the rows and not "
-                f"{line['asked']:.1%}: it was read {line['epochs']:g} times; the others make it up"
+                f"{of}of corpus {corpus} the mix leaves out "
+                f"{', '.join(map(visible, sorted(labels)[:MOST_NAMED]))}"
             )
-    for corpus, labels in plan["unused"].items():
-        said.append(
-            f"of corpus {corpus} the mix leaves out {', '.join(map(visible, sorted(labels)[:MOST_NAMED]))}"
-        )
     return said

@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 from hemicycle.documents import corpus_shards, parquet_writer, read_batches
 from hemicycle.progress import QUIET, Progress
 from hemicycle.tokens.encoder import Encode, Ids, encoder_of, load_tokenizer
-from hemicycle.tokens.megatron import ShardWriter, token_type
+from hemicycle.tokens.megatron import ShardWriter, shard_name, token_type
 from hemicycle.tokens.pattern import part
 from hemicycle.tokens.tokenizer import marks
 
@@ -57,10 +57,6 @@ DOCUMENTS = pa.schema(
 )
 
 Integers = npt.NDArray[np.int64]
-
-
-def shard_name(number: int) -> str:
-    return f"tokens-{number:05d}"
 
 
 def tokenize(
