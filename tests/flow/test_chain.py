@@ -164,6 +164,22 @@ def test_at_rate_zero_a_base_comes_out_as_it_went_in(family, tokenizer, tmp_path
     )
 
 
+def test_a_stage_with_a_longer_context_extends_the_base_and_that_is_stated(tokenizer, tmp_path):
+    folder = based(tmp_path, tokenizer, "llama", "MIT")
+    file = folder / "hemicycle.toml"
+    stages = '[{ name = "main", share = 1.0, context = 32 }, { name = "long", share = 1.0, context = 256 }]'
+    file.write_text(file.read_text().replace("batch_tokens", f"stages = {stages}\nbatch_tokens"))
+    session = Session(folder)
+    out = session.pipeline().run([session.flow.model("petit")])[-1].folder
+    config = json.loads((out / "config.json").read_text())
+    assert config["max_position_embeddings"] == 256
+    assert config["rope_parameters"]["rope_type"] == "yarn"
+    told = json.loads((out / "training.json").read_text())
+    assert told["began"]["context"] == [64, 256]
+    assert told["began"]["rope_parameters"]["factor"] == 4.0
+    assert [phase["context"] for phase in told["plan"]["phases"]] == [32, 256]
+
+
 @pytest.mark.slow
 def test_a_base_under_a_rail_blocks_an_apache_release_and_says_so_before_training(tokenizer, tmp_path):
     folder = based(tmp_path, tokenizer, "bloom", RAIL, evaluated=True)
