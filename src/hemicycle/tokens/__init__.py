@@ -8,9 +8,10 @@ function. No iterator has a state to lose.
 
 from hemicycle.tokens.dialogues import DialogueEncoder, tokenize_dialogues
 from hemicycle.tokens.encoder import load_tokenizer
-from hemicycle.tokens.exposure import EXPOSURE, exposure
+from hemicycle.tokens.exposure import EXPOSURE, exposure, readings
 from hemicycle.tokens.extend import extend_tokenizer
 from hemicycle.tokens.fertility import fertility
+from hemicycle.tokens.foreign import export_tokens, import_tokens
 from hemicycle.tokens.megatron import Shard, ShardWriter, read_shard
 from hemicycle.tokens.order import Batch, Order, Span, prefetch
 from hemicycle.tokens.plan import make_plan
@@ -31,14 +32,17 @@ __all__ = [
     "Shard",
     "ShardWriter",
     "Span",
+    "export_tokens",
     "exposure",
     "extend_tokenizer",
     "fertility",
+    "import_tokens",
     "load_tokenizer",
     "make_plan",
     "marks",
     "prefetch",
     "read_shard",
+    "readings",
     "shortfalls",
     "tokenize",
     "tokenize_dialogues",

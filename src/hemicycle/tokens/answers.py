@@ -43,7 +43,7 @@ class Answers:
         for name, folder in tokens.items():
             size = sum(shards[name])
             if (folder / NAME).is_file():
-                begin, end = _read(folder / NAME, np.array(shards[name], np.int64))
+                begin, end = read_spans(folder / NAME, shards[name])
             else:
                 begin, end = np.array([0]), np.array([size])
             begins.append(begin + base)
@@ -69,14 +69,19 @@ class Answers:
         return self._before[span] - np.maximum(self._ends[span - 1] - address, 0)
 
 
-def _read(path: Path, sizes: Integers) -> tuple[Integers, Integers]:
+def read_spans(path: Path, shards: list[int]) -> tuple[Integers, Integers]:
+    """Begins and ends of the spans, ascending, as addresses in their corpus. `shards`: tokens of each.
+
+    Raises IntegrityError as `Answers` does.
+    """
+    sizes = np.array(shards, np.int64)
     table = pq.read_table(path, schema=ANSWERS)
     shard, first, tokens = (table[name].to_numpy().astype(np.int64) for name in ANSWERS.names)
     if len(shard) and (shard.min() < 0 or shard.max() >= len(sizes)):
         raise IntegrityError("spans are of a shard that is not there", place=str(path))
     if (first < 0).any() or (tokens < 0).any() or (first + tokens > sizes[shard]).any():
         raise IntegrityError("spans leave their shard", place=str(path))
-    begin = np.cumsum([0, *sizes.tolist()])[shard] + first
+    begin = np.cumsum([0, *shards])[shard] + first
     order = np.argsort(begin, kind="stable")
     begin, tokens = begin[order], tokens[order]
     begin, tokens = begin[tokens > 0], tokens[tokens > 0]

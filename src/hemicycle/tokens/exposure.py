@@ -26,6 +26,11 @@ EXPOSURE = pa.schema(
     ]
 )
 
+#: row: of the step, counted from 0. first: token of the document, counted from 0.
+READINGS = pa.schema(
+    [("step", pa.int64()), ("row", pa.int64()), ("first", pa.int64()), ("tokens", pa.int64())]
+)
+
 
 def exposure(plan: Path, tokens: Mapping[str, Path]) -> pa.Table:
     """Per document: first and last step that read it, rows and tokens read, over the whole plan.
@@ -59,6 +64,20 @@ def exposure(plan: Path, tokens: Mapping[str, Path]) -> pa.Table:
     return pa.concat_tables(tables)
 
 
+def readings(order: Order, document: int) -> pa.Table:
+    """Every reading of a document, given by its number, as `READINGS`, in the order of the steps."""
+    rows = order.table.holding(document)
+    found = [np.zeros(0, np.int64)]
+    for at in range(0, len(order.sequence), ROWS_AT_ONCE):
+        found.append(np.flatnonzero(np.isin(order.sequence[at : at + ROWS_AT_ONCE], rows)) + at)
+    places = np.concatenate(found)
+    seen, documents = order.table.inputs(order.sequence[places])
+    seen = seen.part(documents == document)
+    step, row = order.read_at(places[seen.row])
+    first = seen.address - order.table.documents[document]
+    return pa.table({"step": step, "row": row, "first": first, "tokens": seen.tokens}, schema=READINGS)
+
+
 def _read_rows(order: Order) -> tuple[Integers, Integers, Integers]:
     """First and last step that read each row (of R), and how often it is read."""
     count = order.table.count
@@ -66,7 +85,7 @@ def _read_rows(order: Order) -> tuple[Integers, Integers, Integers]:
     times_R = np.zeros(count, np.int64)
     for at in range(0, len(order.sequence), ROWS_AT_ONCE):
         rows = order.sequence[at : at + ROWS_AT_ONCE]
-        steps = order.steps_of(np.arange(at, at + len(rows)))
+        steps, _ = order.read_at(np.arange(at, at + len(rows)))
         np.minimum.at(first_R, rows, steps)
         np.maximum.at(last_R, rows, steps)
         np.add.at(times_R, rows, 1)

@@ -10,6 +10,7 @@ Shapes: B rows, T = context.
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import math
 import mmap
@@ -22,9 +23,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from hemicycle.errors import IntegrityError
 from hemicycle.tokens.answers import Answers
+from hemicycle.tokens.catalogue import Catalogue
 from hemicycle.tokens.megatron import Shard, read_shard, shard_name, shard_tokens
 from hemicycle.tokens.rows import Integers, Rows, Spans, read_array
 
@@ -33,6 +36,18 @@ OPEN_SHARDS = 256
 
 #: Batches that are read ahead.
 AHEAD = 3
+
+#: row: of the step, counted from 0. first: token of the document, counted from 0.
+DOCUMENTS_AT = pa.schema(
+    [
+        ("row", pa.int64()),
+        ("document", pa.string()),
+        ("source", pa.string()),
+        ("corpus", pa.string()),
+        ("first", pa.int64()),
+        ("tokens", pa.int64()),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -113,6 +128,11 @@ class Order:
         self._shard_base = np.cumsum([0, *(self.plan["shards"][name][n] for name, n in self._shards)])
         self._shard = functools.lru_cache(OPEN_SHARDS)(self._open_shard)
 
+    @functools.cached_property
+    def catalogue(self) -> Catalogue:
+        """Ids and sources of the documents."""
+        return Catalogue(self.tokens)
+
     def _place_blocks(self) -> None:
         """Blocks as arrays (K): first step, first place in the sequence and tokens before, with a last one
         for the end."""
@@ -155,12 +175,12 @@ class Order:
         at = int(self._place_K[block]) + (step - int(self._step_K[block])) * count
         return self.sequence[at : at + count]
 
-    def steps_of(self, places: Integers) -> Integers:
-        """The step that reads each place of the sequence."""
+    def read_at(self, places: Integers) -> tuple[Integers, Integers]:
+        """The step that reads each place of the sequence, and the row of the step, counted from 0."""
         block = np.searchsorted(self._place_K, places, side="right") - 1
-        within = (places - self._place_K[block]) // np.array(self._rows_K)[block]
-        steps: Integers = self._step_K[block] + within
-        return steps
+        rows = np.array(self._rows_K)[block]
+        within = places - self._place_K[block]
+        return self._step_K[block] + within // rows, within % rows
 
     def batch(self, step: int, rank: int = 0, ranks: int = 1) -> Batch:
         """What the model reads at `step`; of several ranks, every `ranks`-th row from `rank` on.
@@ -212,6 +232,36 @@ class Order:
         stretches, _ = self.table.stretches(self.table.spans(self.rows(step)))
         begin, end = stretches.address + 1, stretches.address + stretches.tokens
         return int(self._answers.count(begin, end).sum())
+
+    def documents_at(self, step: int) -> pa.Table:
+        """What the whole batch of a step reads of each document, as `DOCUMENTS_AT`, row by row.
+
+        A document may stand in several rows. Tokens are those that the model sees.
+        """
+        seen, document = self.table.inputs(self.rows(step))
+        about = self.catalogue.about(document)
+        return pa.table(
+            {
+                "row": seen.row,
+                "document": about["id"],
+                "source": about["source"],
+                "corpus": about["corpus"],
+                "first": seen.address - self.table.documents[document],
+                "tokens": seen.tokens,
+            },
+            schema=DOCUMENTS_AT,
+        )
+
+    def digest(self, step: int) -> str:
+        """SHA-256 of the whole batch of a step: ids and targets, as 32 bits, and which stretch of which
+        document stands where. It is the same on any ranks, and knows nothing of how the plan is stored."""
+        batch = self.batch(step)
+        hashed = hashlib.sha256()
+        for ids in (batch.tokens_BT, batch.targets_BT):
+            hashed.update(ids.astype("<i4").tobytes())
+        for stretch in self.documents_at(step).to_pylist():
+            hashed.update(json.dumps(list(stretch.values()), ensure_ascii=False).encode("utf-8"))
+        return hashed.hexdigest()
 
     def _read(self, spans: Spans, ids: npt.NDArray[np.int64]) -> None:
         """Put the tokens of spans into rows, in the order in which they stand on disk."""

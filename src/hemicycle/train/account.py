@@ -121,7 +121,10 @@ class Account:
         write_parquet(out / "groups.parquet", GROUPS, [self._groups()])
         read = exposure(job.plan, job.tokens)
         write_parquet(out / "exposure.parquet", read.schema, [read])
-        draw_loss(self.loss.tolist(), tokens.tolist(), out / "loss.png")
+        rates = table["rate_factor"]
+        draw_loss(
+            self.loss.tolist(), tokens.tolist(), out / "loss.png", rate_factor=rates, skipped=self.skipped
+        )
         # What the model saw; padding, which it computes too, is only among the places.
         seen, flop = sum(read["tokens"].to_pylist()), self.flop()
         facts = {

@@ -32,6 +32,7 @@ from hemicycle.train.chips import Peak, device_peak, measured_matmul_rate, mfu
 from hemicycle.train.energy import Meter, visible_gpus
 from hemicycle.train.export import copy_tokenizer, whole_state, write_checkpoint, write_model
 from hemicycle.train.job import Job
+from hemicycle.train.launch.watchdog import Heartbeat
 from hemicycle.train.learner import Learner
 from hemicycle.train.log import Log, RunState
 from hemicycle.train.machine import accelerators
@@ -154,7 +155,8 @@ class Training:
         sampler = Sampler(self.learner, self.job.tokenizer, order)
         batches = prefetch(order, self.first, order.steps, ranks.rank, ranks.count)
         saved = time.monotonic()
-        with self.progress.start("train", order.tokens_before(order.steps), "tokens") as bar:
+        heart = Heartbeat(self.job.scratch, ranks.rank)
+        with heart, self.progress.start("train", order.tokens_before(order.steps), "tokens") as bar:
             bar.advance(order.tokens_before(self.first))
             for step in range(self.first, order.steps):
                 began = time.monotonic()
@@ -169,6 +171,7 @@ class Training:
                     self.checkpoints.wait()
                     raise Stopped(step, order.steps)
                 nats_G, tokens_G = self._step(step, batch, int(learnt))
+                heart.beat(step)
                 sampler.sample(step, log)
                 if log and speed:
                     seconds = time.monotonic() - began
