@@ -19,6 +19,7 @@ PINNED = Path(__file__).with_name("stages.json")
 CODE = {
     "raw": ["sources/collect.py", "sources/local.py", "sources/download.py", "sources/apt.py"],
     "documents": ["documents.py", "sources", "rights/optout"],
+    "base": ["train/fetch.py", "train/base.py"],
     "optout": ["sources/recheck.py", "sources/fetch_site.py", "rights/optout"],
     "rights": ["rights", "rights/optout"],
     "admitted": ["rights/admit.py", "gate.py", "governance/standing.py"],
@@ -26,6 +27,13 @@ CODE = {
     "annotated": ["curate"],
     "corpus": ["curate"],
     "tokenizer": ["tokens/tokenizer.py", "tokens/encoder.py", "tokens/pattern.py", "tokens/extend.py"],
+    "dialogues": [
+        "tokens/dialogues.py",
+        "tokens/tokenize.py",
+        "tokens/encoder.py",
+        "tokens/megatron.py",
+        "tune",
+    ],
     "tokens": ["tokens/tokenize.py", "tokens/encoder.py", "tokens/pattern.py", "tokens/megatron.py"],
     "order": [
         "tokens/plan.py",
@@ -36,9 +44,10 @@ CODE = {
         "tokens/rows.py",
     ],
     "model": ["train"],
+    "before-after": ["evaluate", "tune"],
     "index": ["trace/index.py", "trace/shards.py", "trace/words.py"],
     "roots": ["ledger/roots.py", "ledger/merkle.py", "trace/words.py"],
-    "evaluation": ["evaluate"],
+    "evaluation": ["evaluate", "tune"],
     "release": ["release"],
 }
 

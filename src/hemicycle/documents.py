@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +23,12 @@ from hemicycle.digests import sha256_text
 from hemicycle.errors import InputError
 
 #: What a document may be. A reader or a card says which; rules of curation may differ by kind.
-Kind = Literal["debate", "law", "fiction", "press", "manual", "speech", "encyclopedia", "web", "other"]
+Kind = Literal[
+    "debate", "law", "fiction", "press", "manual", "speech", "encyclopedia", "web", "conversation", "other"
+]
+
+#: Who may speak in a conversation that a model is tuned on; the part of a turn says it as `role`.
+ROLES = ("system", "user", "assistant")
 
 #: Flag of a contributor whose years two places give differently. No rule of terms knows it, so it holds the
 #: document until somebody has looked.
@@ -99,7 +104,7 @@ class Part:
         anchor: the publisher's own key for it (a turn's id, a section's id), usable in a citation.
         kind: turn, stage (a stage direction), heading, chapter, section, paragraph.
         speaker: name of who speaks, as printed.
-        role: ``chair`` or what the publisher says (minister, rapporteur).
+        role: ``chair`` or what the publisher says (minister, rapporteur); in a conversation one of `ROLES`.
         time: seconds from the start of the recording.
         title: of the section the part stands in; inherited from the nearest enclosing one.
     """
@@ -231,6 +236,12 @@ def _leaves(field: pa.Field, path: str) -> Iterator[str]:
         yield from _leaves(field.type.value_field, f"{path}.list.element")
     else:
         yield path
+
+
+def answers_questions(roles: Sequence[str]) -> bool:
+    """Whether these are, after a system's turn or none, question and answer in turn, to the last answer."""
+    said = list(roles[1:] if roles[:1] == ["system"] else roles)
+    return bool(said) and said == ["user", "assistant"] * (len(said) // 2)
 
 
 def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

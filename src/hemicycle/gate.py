@@ -216,13 +216,14 @@ class Gate:
     def behind(
         self,
         release: str,
-        model: Statement,
+        models: Sequence[Statement],
         rights: Mapping[str, Statement],
         lifts: Callable[[str, Sequence[Lift]], bool],
     ) -> list[Standing]:
         """The decisions that a release of a model rests on, in the order of their entry.
 
         Args:
+            models: the model, then those of the project that it was made from.
             lifts: whether some document of a source goes on because this is lifted of it. An override that
                 once did, and does no more, is nothing a release rests on.
         """
@@ -231,10 +232,8 @@ class Gate:
         clearances = self.clearances(rights).values()
         clearing = {found.decision for found in clearances}
         overriding = {file for found in clearances for file in found.overrides}
-        decided = {
-            ("run", model.subject.name, model.inputs["order"]["digest"]),
-            ("release", release, model.digest),
-        }
+        decided = {("run", model.subject.name, model.inputs["order"]["digest"]) for model in models}
+        decided.add(("release", release, models[0].digest))
 
         def counts(one: Standing) -> bool:
             d = one.decision

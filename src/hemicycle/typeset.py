@@ -9,6 +9,7 @@ Markdown; `yaml_line` the one where it becomes front matter.
 from __future__ import annotations
 
 import json
+import math
 import re
 import unicodedata
 from datetime import date
@@ -121,6 +122,17 @@ def format_percent(share: float, language: Language) -> str:
     """A share of one as a percentage with one decimal."""
     shown = format_number(100 * float(share), language, decimals=1)
     return f"{shown}{NARROW}%" if language == "fr" else f"{shown}%"
+
+
+def format_quantity(value: float | None, unit: str, language: Language) -> str:
+    """A measure with its unit, in three digits: ``1.23 kWh``, ``403 GFLOP/s``, ``12.8 Go``."""
+    if value is None:
+        return "–"
+    power = min(max(0, math.floor(math.log10(abs(value)) / 3 + 1e-9)), 6) if value else 0
+    scaled = value / 1000**power
+    decimals = 2 - math.floor(math.log10(abs(scaled))) if scaled else 0
+    shown = format_number(scaled, language, decimals=min(max(decimals, 0), 2))
+    return f"{shown}\u00a0{['', 'k', 'M', 'G', 'T', 'P', 'E'][power]}{unit}"
 
 
 def format_duration(seconds: float, language: Language) -> str:

@@ -359,3 +359,39 @@ def test_personal_data_is_masked_in_titles_too(tmp_path):
     assert b"wanadoo" not in b"".join(str(r).encode() for r in rows(out, "kept", "a"))
     (row,) = (r for r in rows(out, "kept", "a") if r["id"] == "a:1")
     assert "nom@exemple.invalid" in row["title"] == row["parts"][0]["title"]
+
+
+def conversation(name, *turns):
+    """A conversation as its reader makes it of (role, text)."""
+    parts, at = [], 0
+    for role, text in turns:
+        parts.append(Part(at, at + len(text), kind="turn", role=role))
+        at += len(text) + 2
+    text = "\n\n".join(text for _, text in turns)
+    return Document(name, text, parts=tuple(parts), language="fr", kind="conversation")
+
+
+def test_a_conversation_may_be_short_and_differ_from_others_in_a_figure_alone(tmp_path):
+    asked = "Combien de voix l'amendement numéro {} a-t-il obtenues lors du scrutin public de la séance ?"
+    items = [
+        conversation(str(n), ("user", asked.format(n)), ("assistant", f"Il en a obtenu {7 * n}."))
+        for n in range(10, 20)
+    ]
+    items += [conversation("bref", ("user", "3 + 4 ?"), ("assistant", "7."))]
+    rules = [rule for rules in load_sets(["by-kind"]) for rule in rules.rules]
+    _, figures = build(tmp_path, {"dialogues": items}, rules=rules)
+    assert figures["sources"]["dialogues"]["documents"] == len(items)
+
+
+def test_what_every_system_is_told_makes_no_two_conversations_copies(tmp_path):
+    told = ("system", prose(0, 600))
+    items = [
+        conversation(str(n), told, ("user", prose(n, 20)), ("assistant", prose(1000 + n, 20)))
+        for n in range(1, 6)
+    ]
+    again = conversation(
+        "again", ("system", prose(99, 200)), ("user", prose(1, 20)), ("assistant", prose(1001, 20))
+    )
+    _, figures = build(tmp_path, {"dialogues": [*items, again]}, rules=[])
+    assert figures["sources"]["dialogues"]["documents"] == 5
+    assert set(figures["sources"]["dialogues"]["why"]) == {"near-duplicate-of"}

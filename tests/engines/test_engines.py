@@ -79,7 +79,7 @@ def scheduler(tmp_path, monkeypatch):
     command(folder, "scancel", f"echo $1 >> {folder}/cancelled")
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
-    monkeypatch.setattr("hemicycle.engines.slurm._PATIENCE", (0.01, 0.01))
+    monkeypatch.setattr("hemicycle.engines.sbatch._PATIENCE", (0.01, 0.01))
     return Slurm(Site(scheduler="slurm", account="abc@cpu"))
 
 
@@ -212,7 +212,7 @@ def test_an_interrupt_cancels_the_array_and_keeps_its_number(scheduler, tmp_path
         raise KeyboardInterrupt
 
     # Not `time.sleep` itself: a subprocess that is waited for sleeps too.
-    monkeypatch.setattr("hemicycle.engines.slurm.time", SimpleNamespace(sleep=interrupt))
+    monkeypatch.setattr("hemicycle.engines.sbatch.time", SimpleNamespace(sleep=interrupt))
     with pytest.raises(KeyboardInterrupt):
         run(scheduler, "double", tmp_path)
     assert (tmp_path / "bin" / "cancelled").read_text() == "4711\n"

@@ -154,11 +154,11 @@ def test_signatures_without_a_decision_for_their_source_do_not_make_a_release(pr
     (rights,) = [s for s in session.ledger.current().values() if s.subject.stage == "rights"]
     inputs = {"order": {"artefact": "order/petit", "digest": "0" * 64}}
     model = Statement(Subject("model", "petit", "k"), (), False, {}, inputs, {}, {})
-    found = check_released(session.ledger, session.flow.gate.approvals, "v0", model, {"sittings": rights})
+    found = check_released(session.ledger, session.flow.gate.approvals, "v0", [model], {"sittings": rights})
     assert [f.file for f in found] == ["run-petit", "release-v0"]
     figures = {**rights.figures, "verdicts_digest": "f" * 64}
     other = Statement(rights.subject, (), True, rights.declaration, {}, figures, {})
-    found = check_released(session.ledger, session.flow.gate.approvals, "v0", model, {"sittings": other})
+    found = check_released(session.ledger, session.flow.gate.approvals, "v0", [model], {"sittings": other})
     assert [f.file for f in found] == ["run-petit", "release-v0", "clear-sittings"]
 
 

@@ -176,5 +176,5 @@ def behind(project):
     def lifts(source, lifted):
         return lets_through(source, rights.folder, [admitted.folder / "admitted.parquet"], USES, lifted)
 
-    told = session.flow.gate.behind("v0", model, {"sittings": rights.statement}, lifts)
+    told = session.flow.gate.behind("v0", [model], {"sittings": rights.statement}, lifts)
     return [one.entry.file for one in told if one.decision.kind == "override"]

@@ -330,7 +330,7 @@ def test_a_release_s_clearance_must_name_the_attester_of_the_card_as_its_author(
     content = {"file": later.name, "sha256": sha256_bytes(later.read_bytes())}
     desk.ledger.enter("decision", content | {"entered": (NOW + timedelta(days=4)).isoformat()})
     model = statement("model", inputs={"order": {"digest": "c" * 64}})
-    found = check_released(desk.ledger, desk.approvals, "v0", model, {"romans": rights})
+    found = check_released(desk.ledger, desk.approvals, "v0", [model], {"romans": rights})
     assert ("clear-romans" in {f.file for f in found}) == (author is not None)
 
 

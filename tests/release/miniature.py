@@ -58,7 +58,7 @@ class Miniature:
         """Enter an artefact whose files already stand in its folder; `inputs`: role → stage/name."""
         folder = self.folders[f"{stage}/{name}"]
         statement = Statement(
-            Subject(stage, name, sha256_text(f"{stage} {name}")),
+            Subject(stage, name, sha256_text(f"{stage} {name} {sorted(inputs.values())}")),
             tuple(digest_files(folder)),
             True,
             {"declared": declared or {}, "resolved": {}},
@@ -306,7 +306,7 @@ def _make_model(mini: Miniature, fill_model: Callable[[Path], None]) -> None:
     mini.record("order", "petit", inputs, {"steps": STEPS})
     folder = mini.folder("model", "petit")
     fill_model(folder)
-    shape = {"layers": 2, "width": 16, "heads": 2, "context": CONTEXT, "vocabulary": 300}
+    shape = {"family": "llama", "layers": 2, "width": 16, "heads": 2, "context": CONTEXT, "vocabulary": 300}
     tokens = CONTEXT * STEPS * ROWS
     (folder / "training.json").write_text(json.dumps({"shape": shape, "tokens": tokens}))
     read = [
@@ -336,7 +336,8 @@ def _make_model(mini: Miniature, fill_model: Callable[[Path], None]) -> None:
     scores += [("petit", "model", s, 2.345, 2.301, 2.391) for s in ("manuals", "sittings")]
     names = ("name", "kind", "source", "bits_per_byte", "low", "high")
     notes = {"en": ["1,000 blocks of 5 | documents."], "fr": ["1\u202f000 blocs de 5 | documents."]}
-    results = {"rows": [dict(zip(names, s, strict=True)) for s in scores], "notes": notes}
+    rows = [dict(zip(names, s, strict=True)) for s in scores]
+    results = {"rows": rows, "notes": notes, "forgetting": []}
     (folder / "results.json").write_text(json.dumps(results))
     (folder / "comparison.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     mini.record("evaluation", "base", {"model petit": "model/petit", "corpus debats": "corpus/debats"}, {})

@@ -269,7 +269,7 @@ def test_a_document_read_in_two_corpora_is_one_row(miniature: Miniature, tmp_pat
     write(tmp_path / "exposure.parquet", EXPOSURE, rows)
     corpus = miniature.folders["corpus/debats"]
     rights = {"sittings": miniature.folders["rights/sittings"]}
-    covered = cover(tmp_path / "exposure.parquet", {"a": corpus, "b": corpus}, rights, ["FR"])
+    covered = cover({"petit": tmp_path / "exposure.parquet"}, {"a": corpus, "b": corpus}, rights, ["FR"])
     found = list(covered.select("id", "first_step", "last_step", "tokens").iter_rows())
     assert found == [("sittings:1.xml", 1, 9, 42), ("sittings:2.xml", 0, 0, 7)]
 
@@ -279,7 +279,7 @@ def test_a_document_that_was_held_out_cannot_have_been_read(miniature: Miniature
     write(tmp_path / "exposure.parquet", EXPOSURE, [{**row, "rows": 1, "tokens": 5}])
     corpora = {"debats": miniature.folders["corpus/debats"]}
     with pytest.raises(IntegrityError, match="do not hold for training"):
-        cover(tmp_path / "exposure.parquet", corpora, {}, ["FR"])
+        cover({"petit": tmp_path / "exposure.parquet"}, corpora, {}, ["FR"])
 
 
 def test_figures_that_contradict_each_other_stop_the_release(miniature: Miniature, tmp_path: Path):

@@ -18,7 +18,7 @@ ROOM = Path(hemicycle.rights.__file__).parent
 def test_every_code_that_the_rules_give_has_both_sentences_and_no_sentence_is_left_over():
     source = "".join(
         (ROOM / f"{name}.py").read_text("utf-8")
-        for name in ("licences", "layers", "term", "finding", "admit", "policy")
+        for name in ("licences", "layers", "term", "finding", "admit", "policy", "bases")
     )
     source += "".join(f'"{rule.reason}"' for rule in release_rules()) + '"release-unversioned"'
     given = {code for code in re.findall(r'"([a-z]+(?:-[a-z]+)+)"', source)} - {
@@ -29,7 +29,8 @@ def test_every_code_that_the_rules_give_has_both_sentences_and_no_sentence_is_le
     standing = (ROOM.parent / "governance" / "standing.py").read_text("utf-8")
     given |= set(re.findall(r'"(clearance-[a-z]+)"', standing))
     classes = (
-        "non-commercial no-derivatives use-restricted share-alike share-alike-database copyleft-document"
+        "non-commercial no-derivatives use-restricted share-alike share-alike-database copyleft-document "
+        "base-model"
     )
     assert given - set(classes.split()) == set(explanations())
 

@@ -301,3 +301,12 @@ def test_everything_that_can_be_used_has_a_name(serve: ServeFixture, visit: Visi
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map((node) => node.id)")
     assert len(ids) == len(set(ids))
     assert page.locator("h1").count() == 1
+
+
+def test_a_model_begun_from_an_unknown_text_says_so_beside_its_sources(
+    serve: ServeFixture, visit: Visit
+) -> None:
+    page = visit(serve(Scripted(QUOTE), tracer=TextTracer(), about={**ABOUT, "upstream": "bloom"}))
+    assert "parti de «\u00a0bloom\u00a0»" in page.locator("#upstream").inner_text()
+    page = visit(serve(Scripted(QUOTE), tracer=TextTracer(), about=ABOUT))
+    assert not page.locator("#upstream").is_visible()

@@ -1,10 +1,14 @@
 """The tokenizer loses nothing and cannot be fooled by its own marks."""
 
+import json
+import shutil
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hemicycle.digests import sha256_file
-from hemicycle.tokens import BEGIN, END, load_tokenizer, train_tokenizer
+from hemicycle.tokens import BEGIN, END, load_tokenizer, marks, train_tokenizer
 
 
 def test_any_text_comes_back_as_it_was(tokenizer):
@@ -47,3 +51,21 @@ def test_elisions_are_cut_after_the_apostrophe(tokenizer):
     for apostrophe in "'’":
         pieces = encoder.pre_tokenizer.pre_tokenize_str(f"de l{apostrophe}eau")
         assert [span for _, span in pieces] == [(0, 2), (2, 5), (5, 8)]
+
+
+@pytest.mark.parametrize(
+    ("tokenizer_says", "model_says", "framed_by"),
+    [
+        ({"bos_token": None, "eos_token": END}, {}, (1, 1)),  # Qwen
+        ({"model_max_length": 1024}, {"bos_token_id": 1, "eos_token_id": 1}, (1, 1)),  # GPT-2
+        ({}, {"bos_token_id": 0, "eos_token_id": [1, 9]}, (0, 1)),
+        ({"bos_token": {"content": BEGIN}, "eos_token": END}, {"eos_token_id": 7}, (0, 1)),
+    ],
+)
+def test_a_model_s_tokenizer_frames_documents_as_the_model_is_used_to(
+    tokenizer_says, model_says, framed_by, tokenizer, tmp_path
+):
+    shutil.copyfile(tokenizer / "tokenizer.json", tmp_path / "tokenizer.json")
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(tokenizer_says))
+    (tmp_path / "config.json").write_text(json.dumps(model_says))
+    assert marks(tmp_path, load_tokenizer(tmp_path)) == framed_by

@@ -177,7 +177,7 @@ def test_rights_clearance_and_exposure_are_joined(tmp_path, index, corpus):
         index,
         [corpus],
         rights={"debates": tmp_path / "rights"},
-        exposure=tmp_path,
+        exposure={"petit": tmp_path},
         clearance={"debates": Clearance(attribution="Assemblée", attested_by="J. Dupont", licence="MIT")},
     )
     result = tracer.trace(f"{PLANTED}. {NOVEL}").to_json()

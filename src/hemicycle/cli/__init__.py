@@ -32,6 +32,8 @@ VERBS = {
     "tokenize": "Train the tokenizers and tokenise the corpora.",
     "tokens": "Say which documents a step reads, and which steps a document; import and export.",
     "train": "Train the models.",
+    "tune": "Tune models on conversations or a trade's text; compare before and after.",
+    "watch": "Show how trainings go: a page of curves; TensorBoard and MLflow.",
     "evaluate": "Measure the models on held-out documents, beside baselines.",
     "trace": "Find a text's matches in what a model was trained on, with their rights.",
     "serve": "Serve a model with an OpenAI-compatible API and a page that shows sources.",

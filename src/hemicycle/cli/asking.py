@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hemicycle.cli.session import Session
 from hemicycle.errors import DeclarationError, HemicycleError, did_you_mean
-from hemicycle.flow.models import index_name
+from hemicycle.flow.corpora import index_name
 from hemicycle.ledger import Statement
 from hemicycle.steps import Outcome, Step
 
@@ -51,11 +51,10 @@ def open_model(session: Session, name: str | None) -> Asked:
     from hemicycle.trace import Clearance, Tracer, open_index
 
     name = declared_model(session, name)
-    models = session.project.declaration.models
-    flow = session.flow
-    corpora = sorted(models[name].corpora)
-    sources = sorted({s for c in corpora for s in session.project.declaration.corpora[c].sources})
-    steps: dict[str, Step] = {"model": flow.model(name), "index": flow.index(index_name(models[name]))}
+    flow, declaration = session.flow, session.project.declaration
+    corpora, sources = declaration.corpora_behind(name), declaration.sources_behind(name)
+    steps: dict[str, Step] = {"model": flow.model(name), "index": flow.index(index_name(flow, name))}
+    steps |= {f"model {m}": flow.model(m) for m in declaration.models_behind(name)}
     steps |= {f"corpus {c}": flow.corpus(c) for c in corpora}
     pipeline = session.pipeline()
     standing = {o.step: o for o in pipeline.look([*steps.values(), *map(flow.rights, sources)])}
@@ -77,13 +76,16 @@ def open_model(session: Session, name: str | None) -> Asked:
     }
     folders = {role: folder for role, (_, folder) in outcomes.items()}
     texts = [folders[f"corpus {c}"] for c in corpora]
-    tracer = Tracer(open_index(folders["index"]), texts, rights, folders["model"], clearance)
-    project = session.project.declaration.project
+    exposure = {m: folders[f"model {m}"] for m in declaration.models_behind(name)}
+    base = declaration.base_of(name)
+    tracer = Tracer(open_index(folders["index"]), texts, rights, exposure, clearance, upstream=base)
+    project = declaration.project
     about = {
         "title": f"{project.name} · {name}",
         "model_digest": outcomes["model"][0].digest,
         "index_digest": outcomes["index"][0].digest,
         "licence": project.license,
+        "upstream": base,
         "governance": {
             "en": "solo: one person's key stands behind this; nobody else has reviewed it",
             "fr": "solo : une seule personne en répond par sa clé ; personne d’autre ne l’a relu",

@@ -24,9 +24,11 @@ from hemicycle.cli.session import (
 )
 from hemicycle.cli.signing import signing_options, take_signature
 from hemicycle.cli.summary import (
+    bases_table,
     decided_against,
     list_documents,
     missing_hint,
+    print_bases,
     print_overrides,
     print_sources,
     sources_table,
@@ -86,11 +88,14 @@ def show(
     if documents:
         list_documents(session, outcomes, rows)
     granted = granted_and_in(session, outcomes, rows)
+    bases = bases_table(session) if not sources else []
     if as_json:
-        print_json({"steps": outcomes_json(outcomes), "sources": rows, "granted": granted})
+        told = {"sources": rows, "bases": bases, "granted": granted}
+        print_json({"steps": outcomes_json(outcomes), **told})
     elif not how.dry_run:
         print_sources(rows)
         print_granted(granted)
+        print_bases(bases)
         missing_hint(session, outcomes)
     finish(outcomes)
     if any(map(decided_against, rows)) and not any(row.get("admitted") for row in rows):

@@ -36,7 +36,8 @@ def command(
     how: How,
     as_json: bool,
 ) -> None:
-    """Bring the files of SOURCES (all, if none is named) in, with digests, and read them as documents.
+    """Bring the files of SOURCES (all, if none is named) in, with digests, and read them as documents; and
+    those of the models that others begin from.
 
     \b
     Examples:
@@ -61,7 +62,7 @@ def _print_collected(outcomes: list[Outcome]) -> None:
     by_step = {(o.step.stage, o.step.name): o for o in outcomes}
     rows: list[list[Any]] = []
     without = []
-    for name in sorted({o.step.name for o in outcomes}):
+    for name in sorted({o.step.name for o in outcomes if o.step.stage == "documents"}):
         raw, read = by_step[("raw", name)], by_step[("documents", name)]
         if read.statement and raw.statement:
             got, figures = raw.statement.figures, read.statement.figures
@@ -72,3 +73,19 @@ def _print_collected(outcomes: list[Outcome]) -> None:
     print_table(["source", "files", "bytes", "documents", "characters"], rows)
     for name, reason in without:
         click.echo(f"  {name}: {cell(reason)}")
+    _print_bases([o for o in outcomes if o.step.stage == "base"])
+
+
+def _print_bases(outcomes: list[Outcome]) -> None:
+    """Models that others begin from."""
+    if not outcomes:
+        return
+    told = ("family", "files", "bytes", "licence")
+    figures = [(o.step.name, o.statement.figures if o.statement else {}) for o in outcomes]
+    print_table(
+        ["base", "family", "files", "bytes", "licence declared", "parameters"],
+        [[name, *(f.get(key) for key in told), f.get("shape", {}).get("parameters")] for name, f in figures],
+    )
+    for outcome in outcomes:
+        if not outcome.statement:
+            click.echo(f"  {outcome.step.name}: {cell(outcome.reason)}")

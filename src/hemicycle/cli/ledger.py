@@ -90,9 +90,11 @@ def lineage(artefact: str, folder: Path, as_json: bool) -> None:
     for ancestor in found:
         subject = ancestor.statement.subject
         role = f"{ancestor.role}: " if ancestor.role and ancestor.role != subject.stage else ""
+        unknown = ancestor.statement.figures.get("upstream") == "unknown"
         click.echo(
             f"{'  ' * ancestor.depth}{role}{subject.stage} {subject.name}  "
             f"{click.style(ancestor.statement.digest[:12], dim=True)}"
+            f"{'  upstream-unknown: what it was trained on is not known' if unknown else ''}"
         )
 
 

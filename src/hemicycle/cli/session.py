@@ -16,6 +16,7 @@ import click
 from hemicycle.engines import Engine, Local
 from hemicycle.errors import DeclarationError, InputError, IntegrityError
 from hemicycle.flow import Flow
+from hemicycle.flow.bases import foreseen
 from hemicycle.governance.complaint_entry import admit_steps
 from hemicycle.governance.complaint_files import FOLDER as COMPLAINTS
 from hemicycle.governance.complaint_files import sweep
@@ -296,6 +297,8 @@ def build(
     every_byte: bool = False,
 ) -> list[Outcome]:
     """Run the steps, or only look at them; a dry run is printed here, where the verb prints no JSON."""
+    for sentence in foreseen(session.flow, [s.name for s in steps if s.stage == "model"]):
+        click.echo(click.style(sentence, fg="yellow"), err=True)
     pipeline = session.pipeline(how, every_byte=every_byte)
     if not how.dry_run:
         return pipeline.run(steps, force=force)

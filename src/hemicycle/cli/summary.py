@@ -13,8 +13,12 @@ import click
 from hemicycle.cli.decided import granted_and_in, override_json, override_sentence, print_granted
 from hemicycle.cli.session import Session
 from hemicycle.cli.tables import cell, print_table, relative
+from hemicycle.flow.bases import rights_of
 from hemicycle.steps import Outcome
 from hemicycle.train import few_steps
+
+#: Stages whose figures `status --json` gives.
+TOLD = ("corpus", "tokens", "dialogues", "model", "before-after", "evaluation", "release")
 
 #: Reasons for a refusal that a source's card may mend, and how.
 IN_THE_CARD = {
@@ -127,10 +131,11 @@ def summary(session: Session, outcomes: list[Outcome]) -> dict[str, Any]:
     """The same as JSON."""
     figures: dict[str, dict[str, Any]] = {}
     for outcome in outcomes:
-        if outcome.statement and outcome.step.stage in ("corpus", "tokens", "model", "evaluation", "release"):
+        if outcome.statement and outcome.step.stage in TOLD:
             figures.setdefault(outcome.step.stage, {})[outcome.step.name] = outcome.statement.figures
     rows = sources_table(session, outcomes)
-    return {"sources": rows, "granted": granted_and_in(session, outcomes, rows), "figures": figures}
+    granted = granted_and_in(session, outcomes, rows)
+    return {"sources": rows, "bases": bases_table(session), "granted": granted, "figures": figures}
 
 
 def print_sources(rows: list[dict[str, Any]]) -> None:
@@ -167,6 +172,37 @@ def print_sources(rows: list[dict[str, Any]]) -> None:
             print_table(head, [[document[column] for column in head] for document in row["listed"]])
 
 
+def bases_table(session: Session) -> list[dict[str, Any]]:
+    """One row a declared base: its licence, what that lets go out, and which models begin from it."""
+    declaration = session.project.declaration
+    rows = []
+    for name in declaration.bases:
+        judged = rights_of(session.flow, name)
+        rows.append(
+            {
+                "base": name,
+                "licence": judged.licence,
+                "stated_licence": judged.stated,
+                "verdict": judged.verdict,
+                "line": judged.line(declaration.project.license),
+                "why": judged.sentences(),
+                "upstream": "unknown",
+                "models": [m for m in declaration.models if declaration.base_of(m) == name],
+            }
+        )
+    return rows
+
+
+def print_bases(rows: list[dict[str, Any]]) -> None:
+    """The rows of `bases_table`, with what keeps a release from being made."""
+    for row in rows:
+        click.echo(cell(row["line"]))
+        for sentence in row["why"]:
+            click.echo(f"  {row['base']}: {cell(sentence)}")
+        models = ", ".join(row["models"]) or "no model"
+        click.echo(f"  {row['base']}: what it was trained on is not known; {models} begins from it")
+
+
 def print_overrides(row: Mapping[str, Any]) -> None:
     for override in row.get("overrides", ()):
         click.echo(f"  {row['source']}: {cell(override_sentence(override))}")
@@ -174,14 +210,21 @@ def print_overrides(row: Mapping[str, Any]) -> None:
 
 def print_evaluation(outcome: Outcome) -> None:
     """Bits per byte of models and baselines, with intervals."""
-    from hemicycle.evaluate import sentences, table
-
     assert outcome.folder is not None
-    results = json.loads((outcome.folder / "results.json").read_text("utf-8"))
+    print_results(json.loads((outcome.folder / "results.json").read_text("utf-8")))
+
+
+def print_results(results: Mapping[str, Any]) -> None:
+    """A comparison as a table, its differences as sentences, and what was forgotten."""
+    from hemicycle.evaluate import forgetting_table, sentences, table
+
     head, *rows = table(results, "en")
     print_table(["bits per byte", *head[1:]], rows)
     for sentence in sentences(results, "en"):
         click.echo(f"  {sentence}")
+    if lines := forgetting_table(results, "en"):
+        click.echo()
+        print_table(lines[0], lines[1:])
 
 
 def print_summary(session: Session, outcomes: list[Outcome]) -> None:
@@ -195,6 +238,9 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
     print_sources(rows)
     print_granted(granted_and_in(session, outcomes, rows))
     missing_hint(session, outcomes)
+    if bases := bases_table(session):
+        _title("Bases")
+        print_bases(bases)
     for outcome in by_stage.get("corpus", []):
         t = _figures(outcome)["totals"]
         _title(f"Corpus {outcome.step.name}")
@@ -202,7 +248,7 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
             f"{cell(t['documents'])} documents, {cell(t['characters'])} characters; "
             f"{cell(t['held_out'])} held out, {cell(t['dropped'])} dropped"
         )
-    for outcome in by_stage.get("tokens", []):
+    for outcome in [*by_stage.get("tokens", []), *by_stage.get("dialogues", [])]:
         f = _figures(outcome)
         click.echo(
             f"{cell(f['tokens'])} tokens, {cell(f['bytes_per_token'])} bytes each ({outcome.step.name})"
@@ -217,6 +263,9 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
         budget = session.project.declaration.models[outcome.step.name].budget
         if doubt := few_steps(outcome.step.name, budget, f["steps"]):
             click.echo(click.style(f"  {doubt}", fg="yellow"))
+    for outcome in by_stage.get("before-after", []):
+        _title(f"Before and after tuning {outcome.step.name}")
+        print_evaluation(outcome)
     for outcome in by_stage.get("evaluation", []):
         _title(f"Evaluation {outcome.step.name}")
         print_evaluation(outcome)

@@ -139,7 +139,7 @@ def command(
     session = Session(folder)
     steps = session.flow.up_to("tokenize", names)
     outcomes = build(session, steps, how, as_json=as_json)
-    made = [o.statement for o in outcomes if o.statement and o.step.stage == "tokens"]
+    made = [o.statement for o in outcomes if o.statement and o.step.stage in ("tokens", "dialogues")]
     measured = measure(session, outcomes, compared) if (wanted or compared) and not how.dry_run else {}
     if as_json:
         told = {"tokens": {s.subject.name: s.figures for s in made}, "fertility": measured}

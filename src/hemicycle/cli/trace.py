@@ -68,15 +68,15 @@ def command(
         return
     if prompt is not None:
         click.echo(f"{click.style(cell(prompt), dim=True)}{lines(asked_text)}\n")
-    print_trace(result)
+    print_trace(result, asked.name)
 
 
 #: Documents shown of each span; --json has them all.
 SHOWN = 3
 
 
-def print_trace(result: dict[str, Any]) -> None:
-    """Spans and their documents, for people."""
+def print_trace(result: dict[str, Any], model: str) -> None:
+    """Spans and their documents, for people; `model` is the one asked about."""
     for span in result["spans"]:
         click.echo(click.style(f"“{cell(' '.join(span['text'].split()))}”", bold=True))
         more = f", {SHOWN} of them shown" if len(span["documents"]) > SHOWN else ""
@@ -85,7 +85,8 @@ def print_trace(result: dict[str, Any]) -> None:
             place = f" · {document['section']}" if document["section"] else ""
             click.echo(f"  {cell(document['title'] or document['id'])}{cell(place)}  [{document['source']}]")
             right = document["right"] or {}
-            steps = f" · read at steps {document['first_step']}–{document['last_step']}"
+            by = f" by {document['read_by']}" if document["read_by"] != model else ""
+            steps = f" · read{by} at steps {document['first_step']}–{document['last_step']}"
             click.echo(
                 click.style(
                     f"    {cell(document['licence'] or 'no licence')} · {right.get('verdict', 'unknown')}"
@@ -101,6 +102,10 @@ def print_trace(result: dict[str, Any]) -> None:
         f"{result['min_words']} words or more ({shown} shown{common}). "
         "Verbatim only; a match is not a cause."
     )
+    if base := result["upstream_unknown"]:
+        click.echo(
+            f"{model} began as {cell(base)}, whose training text is not known: nothing of it is found."
+        )
 
 
 def _read(file: Path) -> str:

@@ -73,13 +73,14 @@ def annotate(batch: pa.Table, repeated: Mapping[str, Hashes] | None = None) -> p
         **_masked(batch),
         "boilerplate_passages": passages,
     }
+    compared = _compared(words, measured[1], stripped, batch["kind"])
     made = {
         "text": column,
         "parts": stripped["parts"],
         "clean_digest": pa.array(map(sha256_bytes, _slices(data, offsets)), pa.string()),
         "languages": runs,
         "signals": _struct(signals),
-        near.COLUMN: near.to_arrow(near.signatures(_compared(words, batch["kind"]), words.offsets)),
+        near.COLUMN: near.to_arrow(near.signatures(compared, words.offsets)),
     }
     return as_rows(batch, made, ANNOTATED)
 
@@ -94,13 +95,29 @@ def _masked(batch: pa.Table) -> dict[str, pa.Array]:
     return {f"personal_{kind}": counts.field(kind).cast(pa.float64()) for kind in KINDS}
 
 
-def _compared(words: Words, kinds: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
-    """The words by which near copies are found: figures do not count, but in law they are the matter."""
-    law = np.array([kind == "law" for kind in kinds.to_pylist()], bool)
-    if not law.any():
-        return words.folded
-    exact = np.repeat(law, np.diff(words.offsets)) & (words.folded > 0)
-    return np.where(exact, words.exact, words.folded)
+#: Kinds in which figures are the matter: of articles of law, of questions and their answers.
+_EXACT = ("law", "conversation")
+
+
+def _compared(
+    words: Words, offsets: Places, texts: pa.Table, kinds: pa.ChunkedArray
+) -> npt.NDArray[np.uint64]:
+    """The words by which near copies are found: figures do not count but where they are the matter; nor does
+    what a system is told first, which is the same in thousands of conversations.
+
+    `offsets`: of the texts in the bytes that the words were found in.
+    """
+    named = kinds.to_pylist()
+    exact = np.repeat(np.array([kind in _EXACT for kind in named], bool), np.diff(words.offsets))
+    compared = np.where(exact & (words.folded > 0), words.exact, words.folded)
+    for row in [row for row, kind in enumerate(named) if kind == "conversation"]:
+        text, own = texts["text"][row].as_py(), slice(words.offsets[row], words.offsets[row + 1])
+        starts = words.starts[own] - offsets[row]
+        for part in texts["parts"][row].as_py() or ():
+            if part["role"] == "system":
+                first, last = (len(text[: part[end]].encode("utf-8")) for end in ("start", "end"))
+                compared[own][(starts >= first) & (starts < last)] = 0
+    return compared
 
 
 def set_aside(batch: pa.Table) -> pa.Table:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,15 +108,26 @@ class LanguageModel:
         vocabulary: int,
         autocast: bool = False,
         place: str = "",
+        generate: Callable[[Integers, int, frozenset[int]], list[int]] | None = None,
     ) -> None:
         """`forward` takes token ids (batch, length) and how many of the last logits are wanted.
 
-        It gives logits (batch, at least as many as wanted, vocabulary).
+        It gives logits (batch, at least as many as wanted, vocabulary). `generate` is `answer` without its
+        bound.
         """
         if context < 2:
             raise InputError(f"the model says its context is {context} tokens", place=place)
         self._forward, self._encoder, self._autocast, self._place = forward, encoder, autocast, place
         self.context, self.vocabulary, self.begin = context, vocabulary, encoder.begin
+        self._generate = generate
+
+    def answer(self, ids: Integers, most: int, ends: frozenset[int]) -> list[int]:
+        """The likeliest token after the last, again and again, until one of `ends` (left out), `most` or the
+        end of the context."""
+        assert self._generate is not None
+        return (
+            self._generate(ids, min(most, self.context - ids.size), ends) if ids.size < self.context else []
+        )
 
     def score(
         self, texts: Iterable[str], on_bytes: Callable[[int], None] = lambda _: None
@@ -125,60 +137,83 @@ class LanguageModel:
         Raises:
             InputError: the tokenizer gives numbers the model does not have, or the model gives no numbers.
         """
-        waiting: list[_Text] = []
-        for text in texts:
-            waiting.append(self._prepare(text))
-            if sum(len(one.windows) for one in waiting) >= WAITING:
-                yield from self._finish(waiting, on_bytes)
-                waiting = []
-        yield from self._finish(waiting, on_bytes)
+        begin = [] if self.begin is None else [self.begin]
+        waiting: deque[Encoded] = deque()
 
-    def _prepare(self, text: str) -> _Text:
-        encoded = self._encoder.encode(text)
-        highest = int(encoded.ids.max(initial=-1))
+        def sequences() -> Iterator[tuple[Integers, Integers]]:
+            for text in texts:
+                encoded = self._encoder.encode(text)
+                waiting.append(encoded)
+                marks = np.array(begin, np.int64)
+                yield np.concatenate([marks, encoded.ids]), np.concatenate([0 * marks, encoded.sizes])
+
+        for nats in self._score(sequences(), on_bytes):
+            one = waiting.popleft()
+            yield Scored(nats[len(begin) :], one.starts, one.sizes, one.altered)
+
+    def score_tokens(
+        self, sequences: Iterable[Integers], on_tokens: Callable[[int], None] = lambda _: None
+    ) -> Iterator[Floats]:
+        """Nats of every token of sequences that need no mark before them; of the first, a blind guess.
+
+        Raises InputError as `score` does.
+        """
+        yield from self._score(((ids, np.ones(ids.size, np.int64)) for ids in sequences), on_tokens)
+
+    def _score(
+        self, sequences: Iterable[tuple[Integers, Integers]], on_done: Callable[[int], None]
+    ) -> Iterator[Floats]:
+        """Nats of each item of sequences that come with how much of the work each item is."""
+        waiting: list[_Sequence] = []
+        for ids, work in sequences:
+            waiting.append(self._prepare(ids, work))
+            if sum(len(one.windows) for one in waiting) >= WAITING:
+                yield from self._finish(waiting, on_done)
+                waiting = []
+        yield from self._finish(waiting, on_done)
+
+    def _prepare(self, ids: Integers, work: Integers) -> _Sequence:
+        highest = int(ids.max(initial=-1))
         if highest >= self.vocabulary:
             raise InputError(
                 f"the tokenizer gives token {highest}, and the model has {self.vocabulary} tokens",
                 place=self._place,
                 remedy="The tokenizer and the weights do not belong together.",
             )
-        begin = [] if self.begin is None else [self.begin]
-        sequence = np.concatenate([np.array(begin, np.int64), encoded.ids])
-        nats = np.full(sequence.size, math.log(self.vocabulary))
-        return _Text(encoded, sequence, nats, tuple(windows(sequence.size, self.context)))
+        nats = np.full(ids.size, math.log(self.vocabulary))
+        return _Sequence(ids, work, nats, tuple(windows(ids.size, self.context)))
 
-    def _finish(self, texts: Sequence[_Text], on_bytes: Callable[[int], None]) -> Iterator[Scored]:
-        jobs = [(one, window) for one in texts for window in one.windows]
+    def _finish(self, sequences: Sequence[_Sequence], on_done: Callable[[int], None]) -> Iterator[Floats]:
+        jobs = [(one, window) for one in sequences for window in one.windows]
         jobs.sort(key=lambda job: (job[1].start - job[1].stop, job[1].first - job[1].start))
         at = 0
         while at < len(jobs):
             longest = jobs[at][1].stop - jobs[at][1].start
             batch = jobs[at : at + max(1, LOGITS_AT_ONCE // (longest * self.vocabulary))]
             self._score_batch(batch, longest)
-            on_bytes(sum(one.bytes_of(window) for one, window in batch))
+            on_done(sum(int(one.work[window.first : window.stop + 1].sum()) for one, window in batch))
             at += len(batch)
-        for one in texts:
-            nats = one.nats[one.sequence.size - one.encoded.ids.size :]
-            if not np.isfinite(nats).all():
+        for one in sequences:
+            if not np.isfinite(one.nats).all():
                 raise InputError(
                     "the model gives no number (NaN or infinity) for the probability of a token",
                     place=self._place,
                     remedy="Its training went astray or its weights are damaged: use an earlier checkpoint.",
                 )
-            yield Scored(nats, one.encoded.starts, one.encoded.sizes, one.encoded.altered)
+            yield one.nats
 
-    def _score_batch(self, batch: Sequence[tuple[_Text, Window]], longest: int) -> None:
+    def _score_batch(self, batch: Sequence[tuple[_Sequence, Window]], longest: int) -> None:
         import torch
 
         ids_BL = np.zeros((len(batch), longest), np.int64)
         for row, (one, window) in enumerate(batch):
-            ids_BL[row, : window.stop - window.start] = one.sequence[window.start : window.stop]
+            ids_BL[row, : window.stop - window.start] = one.ids[window.start : window.stop]
         skipped = min(window.first - 1 - window.start for _, window in batch)
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self._autocast):
             logits_BLV = self._forward(torch.from_numpy(ids_BL), longest - skipped)
         skipped = longest - logits_BLV.shape[1]
         for logits_LV, (one, window) in zip(logits_BLV, batch, strict=True):
-            wanted = torch.from_numpy(one.sequence[window.first : window.stop + 1])
+            wanted = torch.from_numpy(one.ids[window.first : window.stop + 1])
             before = window.start + skipped
             used_LV = logits_LV[window.first - 1 - before : window.stop - before].float()
             nats = torch.nn.functional.cross_entropy(used_LV, wanted, reduction="none")
@@ -186,17 +221,13 @@ class LanguageModel:
 
 
 @dataclass(frozen=True)
-class _Text:
-    """A text on its way: `nats` is filled in window by window, and starts out as a blind guess."""
+class _Sequence:
+    """Tokens on their way: `nats` is filled in window by window, and starts out as a blind guess."""
 
-    encoded: Encoded
-    sequence: Integers
+    ids: Integers
+    work: Integers
     nats: Floats
     windows: tuple[Window, ...]
-
-    def bytes_of(self, window: Window) -> int:
-        marks = self.sequence.size - self.encoded.ids.size
-        return int(self.encoded.sizes[max(0, window.first - marks) : window.stop + 1 - marks].sum())
 
 
 def load(folder: Path, *, autocast: bool = False) -> LanguageModel:
@@ -261,6 +292,16 @@ def load(folder: Path, *, autocast: bool = False) -> LanguageModel:
         logits_BLV: torch.Tensor = model(input_ids=ids_BL, use_cache=False, **more).logits
         return logits_BLV
 
+    def generate(ids: Integers, most: int, ends: frozenset[int]) -> list[int]:
+        given = torch.from_numpy(ids)[None]
+        settings: Any = transformers.GenerationConfig
+        how = settings(
+            max_new_tokens=most, do_sample=False, eos_token_id=sorted(ends), pad_token_id=min(ends)
+        )
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            out = model.generate(given, attention_mask=torch.ones_like(given), generation_config=how)
+        return [number for number in out[0, ids.size :].tolist() if number not in ends]
+
     text_config = model.config.get_text_config()
     return LanguageModel(
         forward,
@@ -269,4 +310,5 @@ def load(folder: Path, *, autocast: bool = False) -> LanguageModel:
         vocabulary=int(text_config.vocab_size),
         autocast=autocast,
         place=str(folder),
+        generate=generate,
     )

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from hemicycle.errors import DeclarationError
-from hemicycle.evaluate.wording import MOST_SOURCES, TOTAL
+from hemicycle.evaluate.wording import ANSWERS, TOTAL, scopes
 
-INK, MODEL, COMPARED, BASELINE = "#1f2933", "#1f4e79", "#c05a1c", "#b8c0c8"
-COLOURS = {"model": MODEL, "compared": COMPARED, "baseline": BASELINE}
+INK, MODEL, BASE, COMPARED, BASELINE = "#1f2933", "#1f4e79", "#7ba0c0", "#c05a1c", "#b8c0c8"
+COLOURS = {"model": MODEL, "base": BASE, "compared": COMPARED, "baseline": BASELINE}
 PANELS_ABREAST = 3
 
 
 def draw(results: Mapping[str, Any], path: Path) -> None:
-    """Write a PNG: all sources first, then the largest sources; a shorter bar is a better model."""
+    """Write a PNG with a panel a scope (“? →”: answers); a shorter bar is a better model."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -31,24 +31,22 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
         ) from None
     rows = results["rows"]
     names = list(dict.fromkeys(row["name"] for row in rows))
-    sizes = {row["source"]: row["bytes"] for row in rows if row["source"] != TOTAL}
-    largest = sorted(sizes, key=lambda source: (-sizes[source], source))[:MOST_SOURCES]
-    scopes = [TOTAL, *(largest if len(sizes) > 1 else [])]
-    abreast = min(PANELS_ABREAST, len(scopes))
-    deep = math.ceil(len(scopes) / abreast)
+    shown = scopes(rows)
+    abreast = min(PANELS_ABREAST, len(shown))
+    deep = math.ceil(len(shown) / abreast)
     figure = Figure(
         figsize=(2.6 + 3.2 * abreast, (0.9 + 0.34 * len(names)) * deep), layout="constrained", dpi=144
     )
     FigureCanvasAgg(figure)
     axes = figure.subplots(deep, abreast, sharex=True, sharey=True, squeeze=False)
-    longest = max(row["high"] or row["bits_per_byte"] for row in rows if row["source"] in scopes)
-    for panel, scope in zip(axes.flat, scopes, strict=False):
+    longest = max(row["high"] or row["bits_per_byte"] for row in rows if row["source"] in shown)
+    for panel, scope in zip(axes.flat, shown, strict=False):
         _panel(panel, names, [row for row in rows if row["source"] == scope], gap=0.015 * longest)
         panel.set_xlim(0, 1.22 * longest)
         kilobytes = next(row["bytes"] for row in rows if row["source"] == scope) / 1000
-        title = "Σ" if scope == TOTAL else scope
+        title = {TOTAL: "Σ", ANSWERS: "? →"}.get(scope, scope)
         panel.set_title(f"{title}  ({kilobytes:.0f} kB)", loc="left", fontsize=9, color=INK)
-    for panel in axes.flat[len(scopes) :]:
+    for panel in axes.flat[len(shown) :]:
         panel.set_axis_off()
     figure.supxlabel("bits / byte · bits / octet   (↓)", fontsize=9, color=INK)
     figure.savefig(path, metadata={"Software": None})
@@ -57,7 +55,9 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
 def _panel(panel: Any, names: list[str], rows: list[dict[str, Any]], gap: float) -> None:
     by_name = {row["name"]: row for row in rows}
     for height, name in enumerate(names):
-        row = by_name[name]
+        row = by_name.get(name)
+        if row is None:
+            continue
         value, low, high = row["bits_per_byte"], row["low"], row["high"]
         panel.barh(height, value, height=0.68, color=COLOURS[row["kind"]])
         if low is not None:

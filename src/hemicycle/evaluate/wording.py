@@ -6,11 +6,13 @@ Plain data in, plain data out; nothing is computed here, so no sentence can cont
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 #: The scope over all sources. A star, because a source may be called anything a name can be, “total” too.
 TOTAL = "*"
+#: The scope of the answers of held-out conversations: no name of a source either.
+ANSWERS = "?"
 #: Columns of the table past the total; the largest sources are shown.
 MOST_SOURCES = 6
 
@@ -22,6 +24,20 @@ _NOTES: dict[str, dict[Language, str]] = {
         "about {block} characters. Lower is better.",
         "fr": "Bits par octet du texte tenu à l’écart : {documents} documents, {bytes} octets, {blocks} "
         "blocs d’environ {block} caractères. Le plus bas est le meilleur.",
+    },
+    "answers": {
+        "en": "Answers: {answers} answers of {conversations} held-out conversations, {bytes} bytes. Bits are "
+        "those of an answer given all that stands before it, in the model’s own chat template, or in the "
+        "plain one where it has none.",
+        "fr": "Réponses : {answers} réponses de {conversations} conversations tenues à l’écart, {bytes} "
+        "octets. Les bits sont ceux d’une réponse, tout ce qui la précède étant donné, dans le gabarit de "
+        "dialogue du modèle, ou dans le gabarit simple s’il n’en a pas.",
+    },
+    "not_taken": {
+        "en": "{n} held-out conversations were left out: the template or the tokenizer of a model does not "
+        "take them.",
+        "fr": "{n} conversations tenues à l’écart ont été laissées de côté : le gabarit ou le découpage d’un "
+        "modèle ne les accepte pas.",
     },
     "interval": {
         "en": "Intervals of 95 % by bootstrap over documents where there are at least {enough}, else over "
@@ -89,7 +105,20 @@ def name_in(name: str, language: Language) -> str:
 
 
 def scope_in(source: str, language: Language) -> str:
-    return source if source != TOTAL else {"fr": "ensemble", "en": "all"}[language]
+    said: dict[str, dict[Language, str]] = {
+        TOTAL: {"fr": "ensemble", "en": "all"},
+        ANSWERS: {"fr": "réponses", "en": "answers"},
+    }
+    return said[source][language] if source in said else source
+
+
+def scopes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is shown of the rows: all sources, the answers, and the largest sources one by one."""
+    sizes = {row["source"]: row["bytes"] for row in rows}
+    sources = [scope for scope in sizes if scope not in (TOTAL, ANSWERS)]
+    largest = sorted(sources, key=lambda source: (-sizes[source], source))[:MOST_SOURCES]
+    whole = [scope for scope in (TOTAL, ANSWERS) if scope in sizes]
+    return [*whole, *(largest if len(sources) > 1 else [])]
 
 
 def figure(value: float, language: Language, decimals: int = 2) -> str:
@@ -106,18 +135,41 @@ def interval(value: float, low: float | None, high: float | None, language: Lang
 
 
 def table(results: Mapping[str, Any], language: Language) -> list[list[str]]:
-    """A heading, then one line a model or baseline: name, all sources, and the largest sources one by one."""
+    """A heading, then one line a model or baseline: its name, and what it has in each of the `scopes`."""
     rows = results["rows"]
     names = list(dict.fromkeys(row["name"] for row in rows))
     cells = {(row["name"], row["source"]): row for row in rows}
-    sizes = {row["source"]: row["bytes"] for row in rows if row["source"] != TOTAL}
-    largest = sorted(sizes, key=lambda source: (-sizes[source], source))[:MOST_SOURCES]
-    scopes = [TOTAL, *(largest if len(sizes) > 1 else [])]
-    lines = [["", *(scope_in(scope, language) for scope in scopes)]]
+    shown = scopes(rows)
+    lines = [["", *(scope_in(scope, language) for scope in shown)]]
     for name in names:
-        found = [cells[name, scope] for scope in scopes]
-        shown = [interval(row["bits_per_byte"], row["low"], row["high"], language) for row in found]
-        lines.append([name_in(name, language), *shown])
+        found = [cells.get((name, scope)) for scope in shown]
+        said = [interval(r["bits_per_byte"], r["low"], r["high"], language) if r else "" for r in found]
+        lines.append([name_in(name, language), *said])
+    return lines
+
+
+def forgetting_table(results: Mapping[str, Any], language: Language) -> list[list[str]]:
+    """A heading, then one line a model and corpus: bits per byte of what it began from, its own, and what
+    that comes to. Empty where no model began from another."""
+    if not results["forgetting"]:
+        return []
+    heads: dict[Language, list[str]] = {
+        "en": ["model", "began from", "held-out text of", "before", "after", "difference", ""],
+        "fr": ["modèle", "parti de", "texte tenu à l’écart de", "avant", "après", "différence", ""],
+    }
+    words: dict[Language, list[str]] = {
+        "en": ["gained", "forgotten", "no difference shown", "too little text to tell"],
+        "fr": ["gagné", "oublié", "aucune différence établie", "trop peu de texte pour le dire"],
+    }
+    gained, forgotten, equal, untold = words[language]
+    lines = [heads[language]]
+    for row in results["forgetting"]:
+        verdict = untold if row["differs"] is None else equal
+        if row["differs"]:
+            verdict = gained if row["difference"] < 0 else forgotten
+        shown = interval(row["difference"], row["low"], row["high"], language)
+        figures = [figure(row["before"], language), figure(row["after"], language), shown]
+        lines.append([row["model"], row["base"], row["corpus"], *figures, verdict])
     return lines
 
 
@@ -153,32 +205,28 @@ def sentences(results: Mapping[str, Any], language: Language) -> list[str]:
 def notes(results: Mapping[str, Any], language: Language) -> list[str]:
     """What a reader must know beside the figures; cautions about single models come last."""
     held, method, ngram = results["held_out"], results["method"], results["ngram"]
-    said = [
-        _say(
-            "measure",
-            language,
-            documents=held["documents"],
-            bytes=held["bytes"],
-            blocks=held["blocks"],
-            block=method["block_characters"],
-        ),
-        _say(
-            "interval",
-            language,
-            enough=method["documents_for_document_bootstrap"],
-            fewest=method["fewest_units"],
-        ),
-        _say("ngram", language, counted=ngram["training_characters_counted"]),
-    ]
-    if ngram["training_characters_counted"] < ngram["training_characters"]:
+    said = []
+    if held["documents"]:
+        shown = {"documents": held["documents"], "bytes": held["bytes"], "blocks": held["blocks"]}
+        said.append(_say("measure", language, **shown, block=method["block_characters"]))
+    if held["answers"]:
+        shown = {"answers": held["answers"], "conversations": held["conversations"]}
+        said.append(_say("answers", language, **shown, bytes=held["answer_bytes"]))
+    if held["conversations_not_taken"]:
+        said.append(_say("not_taken", language, n=held["conversations_not_taken"]))
+    enough, fewest = method["documents_for_document_bootstrap"], method["fewest_units"]
+    said.append(_say("interval", language, enough=enough, fewest=fewest))
+    if held["documents"]:
         counted, offered = ngram["training_characters_counted"], ngram["training_characters"]
-        said.append(_say("sampled", language, counted=counted, offered=offered))
-    said.append(_say("xz", language))
+        said.append(_say("ngram", language, counted=counted))
+        if counted < offered:
+            said.append(_say("sampled", language, counted=counted, offered=offered))
+        said.append(_say("xz", language))
     if held["trained_elsewhere"]:
         said.append(_say("elsewhere", language, n=held["trained_elsewhere"]))
     for name, model in results["models"].items():
         read = model["held_out_documents_read_in_training"]
-        if model["kind"] == "compared":
+        if model["kind"] == "compared" or _upstream(results, name):
             said.append(_say("unknown", language, name=name))
         elif read is None:
             said.append(_say("unaccounted", language, name=name))
@@ -189,6 +237,14 @@ def notes(results: Mapping[str, Any], language: Language) -> list[str]:
         if not model["begins_with_a_mark"]:
             said.append(_say("blind", language, name=name))
     return said
+
+
+def _upstream(results: Mapping[str, Any], name: str) -> bool:
+    """Whether a model is a base that gives no account of what it read, or began as one."""
+    models, at = results["models"], name
+    while models[at]["began_from"] is not None:
+        at = models[at]["began_from"]
+    return bool(models[at]["kind"] == "base" and models[at]["held_out_documents_read_in_training"] is None)
 
 
 def _say(key: str, language: Language, **values: int | str) -> str:

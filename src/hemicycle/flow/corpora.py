@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hemicycle.digests import sha256_file
 from hemicycle.errors import RightsError
-from hemicycle.flow.stages import USES, VERSIONS, once
+from hemicycle.flow.stages import USES, VERSIONS, once, tables
 from hemicycle.flow.texts import normalisation, words_digest
 from hemicycle.ledger.lineage import standing_on
 from hemicycle.steps import Resolving, Step, Unresolved, Work
@@ -97,6 +97,12 @@ def corpus(flow: Flow, name: str) -> Step:
     )
 
 
+def index_name(flow: Flow, model: str) -> str:
+    """The name of the index of what a model reads, and of what it was made from read. Models that read the
+    same corpora share it."""
+    return "+".join(flow.declaration.corpora_behind(model))
+
+
 @once
 def index(flow: Flow, name: str) -> Step:
     """The index of what a model reads; `name` is that of its corpora, sorted, joined by ``+``."""
@@ -144,8 +150,16 @@ def roots(flow: Flow, name: str) -> Step:
 
 @once
 def tokenizer(flow: Flow, name: str) -> Step:
+    """A declared tokenizer; by the name of a base, the files of that base, its tokenizer among them."""
+    if name in flow.declaration.bases:
+        return flow.base(name)
     tokenizer = flow.declaration.tokenizers[name]
-    base = (flow.project.folder / tokenizer.extends).resolve() if tokenizer.extends is not None else None
+    inputs = {"corpus": flow.corpus(tokenizer.corpus)}
+    base = None
+    if tokenizer.extends in flow.declaration.bases:
+        inputs["base"] = flow.base(tokenizer.extends)
+    elif tokenizer.extends is not None:
+        base = (flow.project.folder / tokenizer.extends).resolve()
 
     def resolve(at: Resolving) -> dict[str, Any]:
         from hemicycle.tokens.extend import base_files
@@ -160,10 +174,10 @@ def tokenizer(flow: Flow, name: str) -> Step:
             return train_tokenizer(
                 corpus, work.out, vocab=tokenizer.vocab, sources=sources, progress=work.progress
             )
-        assert base is not None
+        extended = base or work.inputs["base"]
         assert tokenizer.add is not None
         return extend_tokenizer(
-            corpus, base, work.out, add=tokenizer.add, sources=sources, progress=work.progress
+            corpus, extended, work.out, add=tokenizer.add, sources=sources, progress=work.progress
         )
 
     # Where the base lies may tell of a home; what counts is its files, and those are resolved.
@@ -173,7 +187,7 @@ def tokenizer(flow: Flow, name: str) -> Step:
         VERSIONS["tokenizer"],
         tokenizer.model_dump(include={"vocab", "sources", "add"}, exclude_none=True),
         build,
-        {"corpus": flow.corpus(tokenizer.corpus)},
+        inputs,
         resolve=resolve if base else None,
     )
 
@@ -190,3 +204,24 @@ def tokens(flow: Flow, name: str) -> Step:
 
     inputs = {"corpus": flow.corpus(corpus), "tokenizer": flow.tokenizer(tokenizer)}
     return Step("tokens", name, VERSIONS["tokens"], {}, build, inputs)
+
+
+@once
+def dialogues(flow: Flow, name: str) -> Step:
+    """Tokens of one corpus for tuning, its conversations in the chat template; `name` as in `tokens`."""
+    corpus, tokenizer = name.split(".")
+
+    def build(work: Work) -> dict[str, Any]:
+        from hemicycle.tokens import tokenize_dialogues
+
+        corpus, tokenizer = work.inputs["corpus"], work.inputs["tokenizer"]
+        return tokenize_dialogues(corpus, tokenizer, work.out, progress=work.progress)
+
+    inputs = {"corpus": flow.corpus(corpus), "tokenizer": flow.tokenizer(tokenizer)}
+    return Step("dialogues", name, VERSIONS["dialogues"], {"plain": tables("tune")}, build, inputs)
+
+
+def token_step(flow: Flow, model: str, corpus: str) -> Step:
+    """The tokens of a corpus as a model reads them: one that is tuned learns of conversations the answers."""
+    name = f"{corpus}.{flow.declaration.tokenizer_of(model)}"
+    return flow.dialogues(name) if flow.declaration.models[model].method == "tune" else flow.tokens(name)

@@ -9,8 +9,8 @@ from typing import Any
 
 from hemicycle.digests import sha256_file
 from hemicycle.errors import UnknownNameError, did_you_mean
-from hemicycle.flow import corpora, models, releases, sources
-from hemicycle.flow.models import index_name
+from hemicycle.flow import bases, corpora, evaluations, models, releases, sources
+from hemicycle.flow.corpora import index_name
 from hemicycle.flow.stages import NAMED, USES, VERBS
 from hemicycle.gate import Gate
 from hemicycle.governance.overrides import Override, overrides
@@ -39,19 +39,22 @@ class Flow:
 
     raw, documents, optout, rights = sources.raw, sources.documents, sources.optout, sources.rights
     cleared, annotated = sources.cleared, sources.annotated
+    base = bases.base
     admitted, corpus, index, roots = corpora.admitted, corpora.corpus, corpora.index, corpora.roots
-    tokenizer, tokens = corpora.tokenizer, corpora.tokens
-    order, model, evaluation = models.order, models.model, models.evaluation
+    tokenizer, tokens, dialogues = corpora.tokenizer, corpora.tokens, corpora.dialogues
+    order, model = models.order, models.model
+    evaluation, before_after = evaluations.evaluation, evaluations.before_after
     release = releases.release
 
     def all_steps(self) -> list[Step]:
         """Everything the project declares, inputs first."""
         d = self.declaration
         ends = [self.evaluation(n) for n in d.evaluations] + [self.release(n) for n in d.releases]
+        ends += [self.before_after(n) for n, m in d.models.items() if m.method == "tune"]
         ends += [self.model(n) for n in d.models] + [self.tokenizer(n) for n in d.tokenizers]
-        ends += [self.index(index_name(m)) for m in d.models.values()]
+        ends += [self.index(index_name(self, m)) for m in d.models]
         # Sources come first in the order of the work, so that what is refused is known early.
-        sources = [self.rights(n) for n in self.project.cards]
+        sources = [self.rights(n) for n in self.project.cards] + [self.base(n) for n in d.bases]
         # A root must be in the ledger before anybody asks what it answers.
         corpora = [step for n in d.corpora for step in (self.corpus(n), self.roots(n))]
         return in_order(sources + corpora + ends)

@@ -1,66 +1,70 @@
-"""The steps of a model: the order it reads in, the model itself, and how it is measured."""
+"""The steps of a model: the order it reads in, and the model itself."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hemicycle.digests import sha256_json
-from hemicycle.errors import DeclarationError
+from hemicycle.flow.corpora import token_step
+from hemicycle.flow.reading import reads, shares_of
 from hemicycle.flow.stages import VERSIONS, once
-from hemicycle.project import Model, Stage
+from hemicycle.ledger import Statement
+from hemicycle.project import Stage
 from hemicycle.steps import Resolving, Step, Unresolved, Work
-from hemicycle.store import artefact_digest, digest_files
 
 if TYPE_CHECKING:
     from hemicycle.flow.flow import Flow
     from hemicycle.tokens import Phase
+    from hemicycle.train import Recipe, Shape
 
 
 @once
 def order(flow: Flow, name: str) -> Step:
     """The plan of a model's run: which rows at which step."""
-    from hemicycle.train import derive_shape
-
     model = flow.declaration.models[name]
-    assert model.architecture is not None
-    assert model.tokenizer is not None
 
     def build(work: Work) -> dict[str, Any]:
         from hemicycle.tokens import make_plan, shortfalls
 
-        shape = derive_shape(model, work.statements["tokenizer"].figures["vocabulary"])
-        batch_tokens = shape.batch_rows * shape.context
+        shape, recipe = _shape(flow, name, work.statements), _recipe(flow, name, work.statements)
+        tokens = work.resolved["steps"] * recipe.rows(shape.context) * shape.context
         plan = make_plan(
-            {c: f for c, f in work.inputs.items() if c in model.read},
-            _phases(model, shape.context, work.resolved["steps"] * batch_tokens),
+            _tokens(flow, name, work),
+            _phases(flow, name, _context(flow, name, work.statements), tokens),
             work.out,
-            batch_tokens=batch_tokens,
-            warm_up=model.batch_warm_up,
+            batch_tokens=recipe.batch_tokens,
+            warm_up=recipe.batch_warm_up,
             seed=model.seed,
         )
         for sentence in shortfalls(plan):
             work.progress.say(f"model {name}: {sentence}")
         return plan
 
-    declared = {
-        "shares": model.corpora,
-        "mix": model.mix.model_dump() if model.mix else None,
-        "context": model.architecture.context,
-        "packing": model.packing,
-        "reading": model.reading,
-        "stages": [stage.model_dump() for stage in model.stages],
-        "batch_tokens": model.batch_tokens,
-        "batch_warm_up": model.batch_warm_up,
-        "seed": model.seed,
+    read = {
+        "corpora",
+        "replay",
+        "mix",
+        "packing",
+        "reading",
+        "stages",
+        "context",
+        "batch_tokens",
+        "batch_warm_up",
+        "seed",
     }
+    declared = model.model_dump(mode="json", include=read)
+    declared["architecture"] = model.architecture.model_dump() if model.architecture else None
     return Step(
         "order",
         name,
         VERSIONS["order"],
         declared,
         build,
-        {**_token_inputs(flow, model), "tokenizer": flow.tokenizer(model.tokenizer)},
+        _inputs(flow, name),
         resolve=lambda at: {"steps": _resolve_run(flow, name, at)["steps"]},
     )
 
@@ -68,27 +72,42 @@ def order(flow: Flow, name: str) -> Step:
 @once
 def model(flow: Flow, name: str) -> Step:
     model = flow.declaration.models[name]
-    assert model.architecture is not None
-    assert model.tokenizer is not None
 
     def build(work: Work) -> dict[str, Any]:
-        from hemicycle.train import Run, derive_shape
+        from hemicycle.train import Adapter, Job, Run
         from hemicycle.train.loop import train
+        from hemicycle.train.stopping import heeding_interrupts, never
 
-        return train(
-            work.inputs["order"],
-            {c: f for c, f in work.inputs.items() if c in model.corpora},
-            work.inputs["tokenizer"],
-            work.out,
-            work.scratch,
-            shape=derive_shape(model, work.statements["tokenizer"].figures["vocabulary"]),
-            run=Run(**work.resolved),
+        lora = model.lora
+        targets = tuple(lora.targets) if lora and lora.targets else None
+        job = Job(
             name=name,
+            plan=work.inputs["order"],
+            tokens=_tokens(flow, name, work),
+            tokenizer=work.inputs["tokenizer"],
+            out=work.out,
+            scratch=work.scratch,
+            log=flow.store.cache / "train" / name,
+            shape=_shape(flow, name, work.statements),
+            recipe=_recipe(flow, name, work.statements),
+            run=Run(**work.resolved),
+            base=work.inputs.get("base"),
+            adapter=Adapter(lora.rank, lora.alpha, targets) if lora else None,
             cache=flow.store.cache / "compiled",
-            progress=work.progress,
+            recompute=model.training.recompute,
+            keep=model.training.keep,
         )
+        with heeding_interrupts(never) as stop:
+            figures = train(job, work.progress, stop)
+        if model.method == "tune":
+            from hemicycle.tune.export import export_chat
 
-    declared = {"method": model.method, "architecture": model.architecture.model_dump()}
+            ends = {end for corpus in job.tokens for end in work.statements[corpus].figures["ends"]}
+            export_chat(work.out, job.tokens.values(), ends)
+        return figures
+
+    learns = {"method", "architecture", "context", "training", "lora"}
+    declared = model.model_dump(mode="json", include=learns)
 
     def resolve(at: Resolving) -> dict[str, Any]:
         run = _resolve_run(flow, name, at)
@@ -100,68 +119,39 @@ def model(flow: Flow, name: str) -> Step:
         flow.gate.require("run", name, covers, {**declared, **run, "budget": budget})
         return run
 
-    inputs = {
-        **_token_inputs(flow, model),
-        "tokenizer": flow.tokenizer(model.tokenizer),
-        "order": flow.order(name),
-    }
     return Step(
         "model",
         name,
         VERSIONS["model"],
         declared,
         build,
-        inputs,
+        {**_inputs(flow, name), "order": flow.order(name)},
         resolve=resolve,
         rebuildable=False,
     )
 
 
-@once
-def evaluation(flow: Flow, name: str) -> Step:
-    evaluation = flow.declaration.evaluations[name]
-    corpora = sorted({c for m in evaluation.models for c in flow.declaration.models[m].corpora})
-    learnt_on = sorted({_tokenizer_corpus(flow, m) for m in evaluation.models} - set(corpora))
-    compared = [(flow.project.folder / c).resolve() for c in evaluation.compare]
-
-    def resolve(at: Resolving) -> dict[str, Any]:
-        for folder in compared:
-            if not (folder / "config.json").is_file():
-                raise DeclarationError(
-                    "this is not a model's folder: it has no config.json", place=str(folder)
-                )
-        return {"compare": [[f.name, artefact_digest(digest_files(f))] for f in compared]}
-
-    def build(work: Work) -> dict[str, Any]:
-        from hemicycle.evaluate import evaluate
-
-        return evaluate(
-            {m: work.inputs[f"model {m}"] for m in evaluation.models},
-            {c: work.inputs[f"corpus {c}"] for c in corpora},
-            work.out,
-            compare=compared,
-            tokenizer_corpora={c: work.inputs[f"tokenizer {c}"] for c in learnt_on},
-            progress=work.progress,
-        )
-
-    inputs = {f"model {m}": flow.model(m) for m in evaluation.models}
-    inputs |= {f"corpus {c}": flow.corpus(c) for c in corpora}
-    inputs |= {f"tokenizer {c}": flow.corpus(c) for c in learnt_on}
-    return Step(
-        "evaluation",
-        name,
-        VERSIONS["evaluation"],
-        {},
-        build,
-        inputs,
-        resolve=resolve if compared else None,
-    )
+def _inputs(flow: Flow, name: str) -> dict[str, Step]:
+    """What a model's order and training both stand on: its tokens, its tokenizer, what it begins from."""
+    model, tokenizer = flow.declaration.models[name], flow.declaration.tokenizer_of(name)
+    inputs = {corpus: token_step(flow, name, corpus) for corpus in reads(flow.declaration, name)}
+    own = tokenizer in flow.declaration.tokenizers
+    inputs["tokenizer"] = flow.tokenizer(tokenizer) if own else flow.base(tokenizer)
+    if model.base is not None:
+        inputs["base"] = (flow.model if model.base in flow.declaration.models else flow.base)(model.base)
+    return inputs
 
 
-def _phases(model: Model, context: int, tokens: int) -> list[Phase]:
+def _tokens(flow: Flow, name: str, work: Work) -> dict[str, Path]:
+    """Corpus → its tokens, of all that a model reads."""
+    return {corpus: work.inputs[corpus] for corpus in reads(flow.declaration, name)}
+
+
+def _phases(flow: Flow, name: str, context: int, tokens: int) -> list[Phase]:
     """The declared stages, or the whole run as one, with what they leave to the model filled in."""
     from hemicycle.tokens import Mixture, Phase
 
+    model = flow.declaration.models[name]
     stages = model.stages or [Stage(name="main", share=1)]
     whole = math.fsum(stage.share for stage in stages)
     phases = []
@@ -171,9 +161,10 @@ def _phases(model: Model, context: int, tokens: int) -> list[Phase]:
             Phase(
                 stage.name,
                 round(tokens * stage.share / whole),
-                stage.corpora or model.corpora,
+                shares_of(flow.declaration, name, stage),
                 stage.context or context,
-                stage.packing or model.packing or "split",
+                # A conversation is no use without its beginning.
+                stage.packing or model.packing or ("whole" if model.method == "tune" else "split"),
                 stage.reading or model.reading,
                 Mixture(**mix.model_dump()) if mix else None,
             )
@@ -181,21 +172,37 @@ def _phases(model: Model, context: int, tokens: int) -> list[Phase]:
     return phases
 
 
-def _token_inputs(flow: Flow, model: Model) -> dict[str, Step]:
-    return {corpus: flow.tokens(f"{corpus}.{model.tokenizer}") for corpus in model.read}
+def _context(flow: Flow, name: str, statements: Mapping[str, Statement]) -> int:
+    """The context of every stage that declares none."""
+    model = flow.declaration.models[name]
+    if model.architecture is not None:
+        return model.architecture.context
+    return model.context or int(statements["base"].figures["shape"]["context"])
+
+
+def _shape(flow: Flow, name: str, statements: Mapping[str, Statement]) -> Shape:
+    """The shape of a model: as declared, or that of what it begins from; its context is the longest of a stage."""
+    from hemicycle.train import Shape, derive_shape, grown
+
+    model, vocabulary = flow.declaration.models[name], statements["tokenizer"].figures["vocabulary"]
+    longest = max([_context(flow, name, statements), *(stage.context or 0 for stage in model.stages)])
+    if model.architecture is not None:
+        return derive_shape(model.architecture.model_copy(update={"context": longest}), vocabulary)
+    return grown(Shape(**statements["base"].figures["shape"]), tokens=vocabulary, context=longest)
+
+
+def _recipe(flow: Flow, name: str, statements: Mapping[str, Statement]) -> Recipe:
+    from hemicycle.train import derive_recipe
+
+    return derive_recipe(flow.declaration.models[name], _shape(flow, name, statements))
 
 
 def _resolve_run(flow: Flow, name: str, at: Resolving) -> dict[str, Any]:
     """Steps and arithmetic of a model's run, from the lock or by measuring."""
-    from hemicycle.train import derive_shape
-
     model = flow.declaration.models[name]
-    assert model.architecture is not None
-    assert model.tokenizer is not None
-    vocabulary = at.statements["tokenizer"].figures["vocabulary"]
-    shape = derive_shape(model, vocabulary)
+    shape, recipe = _shape(flow, name, at.statements), _recipe(flow, name, at.statements)
     subject = sha256_json(
-        [model.model_dump(include={"architecture", "budget", "batch_tokens", "seed"}), vocabulary]
+        [model.budget.model_dump(), model.training.precision, model.seed, asdict(shape), asdict(recipe)]
     )
     locked = at.lock.get("model", name)
     if locked is None or locked.get("of") != subject:
@@ -204,19 +211,17 @@ def _resolve_run(flow: Flow, name: str, at: Resolving) -> dict[str, Any]:
         from hemicycle.train import few_steps, resolve_run
 
         run = resolve_run(
-            shape, model.budget, model.seed, cache=flow.store.cache / "compiled", progress=at.progress
+            shape,
+            recipe,
+            model.budget,
+            model.seed,
+            precision=model.training.precision,
+            recompute=model.training.recompute,
+            cache=flow.store.cache / "compiled",
+            progress=at.progress,
         )
         if doubt := few_steps(name, model.budget, run.steps):
             at.progress.say(doubt)
         locked = {"of": subject, **run.to_json()}
         at.lock.set("model", name, locked)
     return {k: v for k, v in locked.items() if k != "of"}
-
-
-def _tokenizer_corpus(flow: Flow, model: str) -> str:
-    return flow.declaration.tokenizers[flow.declaration.tokenizer_of(model)].corpus
-
-
-def index_name(model: Model) -> str:
-    """The name of the index of what a model reads. Models that read the same corpora share it."""
-    return "+".join(sorted(model.corpora))

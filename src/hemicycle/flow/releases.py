@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hemicycle.digests import sha256_json
 from hemicycle.errors import RightsError
+from hemicycle.flow.bases import rights_of
 from hemicycle.flow.stages import USES, VERSIONS, once, tables, with_role
 from hemicycle.governance import Standing
 from hemicycle.governance.decisions import seen
@@ -20,22 +21,25 @@ if TYPE_CHECKING:
 
 @once
 def release(flow: Flow, name: str) -> Step:
+    """The release of a model: what it was made from counts with it, back to the first model or to a base."""
     release = flow.declaration.releases[name]
-    model = flow.declaration.models[release.model]
-    sources = sorted({s for c in model.corpora for s in flow.declaration.corpora[c].sources})
+    before = flow.declaration.models_behind(release.model)[1:]
+    base = flow.declaration.base_of(release.model)
+    corpora = flow.declaration.corpora_behind(release.model)
+    sources = flow.declaration.sources_behind(release.model)
     evaluations = [n for n, e in flow.declaration.evaluations.items() if release.model in e.models]
 
     def build(work: Work) -> dict[str, Any]:
         from hemicycle.release import make_release
         from hemicycle.rights.lifting import lets_through
 
-        _check_licence(flow, work)
+        _check_licence(flow, work, base)
         rights = with_role(work.inputs, "rights")
         refused = with_role(work.inputs, "admitted")
         admitted = [folder / "admitted.parquet" for folder in refused.values()]
         behind = flow.gate.behind(
             name,
-            work.statements["model"],
+            [work.statements["model"], *(work.statements[f"model {m}"] for m in before)],
             with_role(work.statements, "rights"),
             lambda source, lifted: lets_through(source, rights[source], admitted, USES, lifted),
         )
@@ -45,6 +49,8 @@ def release(flow: Flow, name: str) -> Step:
             declaration=flow.declaration,
             cards=flow.project.cards,
             model=work.inputs["model"],
+            before={m: work.inputs[f"model {m}"] for m in before},
+            base=work.inputs[f"base {base}"] if base is not None else None,
             statements=_lineage(flow, work.statements["model"], work.statements.values()),
             corpora=with_role(work.inputs, "corpus"),
             rights=rights,
@@ -57,12 +63,14 @@ def release(flow: Flow, name: str) -> Step:
         )
 
     inputs: dict[str, Step] = {"model": flow.model(release.model)}
-    inputs |= {f"corpus {c}": flow.corpus(c) for c in model.corpora}
-    inputs |= {f"admitted {c}": flow.admitted(c) for c in model.corpora}
+    inputs |= {f"model {m}": flow.model(m) for m in before}
+    inputs |= {f"base {base}": flow.base(base)} if base is not None else {}
+    inputs |= {f"corpus {c}": flow.corpus(c) for c in corpora}
+    inputs |= {f"admitted {c}": flow.admitted(c) for c in corpora}
     inputs |= {f"evaluation {e}": flow.evaluation(e) for e in evaluations}
     inputs |= {f"rights {s}": flow.rights(s) for s in sources}
     # Nothing of it is published but the statement: with it, the root stands in the release's own ledger.
-    inputs |= {f"roots {c}": flow.roots(c) for c in model.corpora}
+    inputs |= {f"roots {c}": flow.roots(c) for c in corpora}
     project = flow.declaration.project
     declared = {
         "release": release.model_dump(),
@@ -71,6 +79,7 @@ def release(flow: Flow, name: str) -> Step:
             s: flow.project.cards[s].model_dump(mode="json", exclude={"path", "digests", "names_model"})
             for s in sources
         },
+        "base": flow.declaration.bases[base].model_dump(exclude={"path"}) if base is not None else None,
         "tables": tables("release"),
     }
     may_lack = frozenset(r for r in inputs if r.startswith(("rights ", "evaluation ")))
@@ -78,7 +87,7 @@ def release(flow: Flow, name: str) -> Step:
     def resolve(at: Resolving) -> dict[str, Any]:
         verdicts = {s: seen(r) for s, r in with_role(at.statements, "rights").items()}
         measured = {e: s.digest for e, s in with_role(at.statements, "evaluation").items()}
-        said = {key: declared[key] for key in ("release", "project", "cards")}
+        said = {key: declared[key] for key in ("release", "project", "cards", "base")}
         covers = {
             "model": at.statements["model"].digest,
             "release": sha256_json([said, verdicts, measured]),
@@ -119,8 +128,17 @@ def _told(flow: Flow, decisions: list[Standing]) -> tuple[DecisionFacts, ...]:
     )
 
 
-def _check_licence(flow: Flow, work: Work) -> None:
+def _check_licence(flow: Flow, work: Work, base: str | None) -> None:
     """Refuse a licence of the weights that does not follow from what they were made of."""
+    if base is not None:
+        judged = rights_of(flow, base, work.statements[f"base {base}"].figures["stated_licence"])
+        if why := judged.sentences():
+            raise RightsError(
+                " ".join(why),
+                place=flow.project.place("bases", base),
+                remedy="Begin from another base; declare the license that this one asks for; or, where only "
+                "evidence is missing, have somebody read its licence and put their name to `attested_by`.",
+            )
     from hemicycle.rights.aggregate import follows
     from hemicycle.rights.parts import parts_of
 

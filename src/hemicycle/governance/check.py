@@ -11,7 +11,7 @@ those that a line gives.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -131,16 +131,17 @@ class _Walk:
 
 
 def check_released(
-    ledger: Ledger, folder: Path, release: str, model: Statement, rights: Mapping[str, Statement]
+    ledger: Ledger, folder: Path, release: str, models: Sequence[Statement], rights: Mapping[str, Statement]
 ) -> list[Refusal]:
     """Whatever a release's decisions do not hold of what they must: themselves, that the sources were cleared
-    as their rights are stated, that the model's run was decided, and that this release of it was.
+    as their rights are stated, that each model's run was decided, and that this release of the first was.
 
     Waiting times have passed by the last entry: a release is decided once its model is there, and a model is
     there once its sources were cleared. A statement of rights says who attested the card, so a clearance must
     name them; it does not say who the publisher is, and whether a clearance names them is not checked.
 
     Args:
+        models: the model, then those of the project that it was made from.
         rights: source that was read → the last statement about its rights.
     """
     findings = check_decisions(ledger, folder)
@@ -152,11 +153,8 @@ def check_released(
         return [Refusal(GOVERNANCE, "governance is declared, and the journal names no file of people")]
     told = standings(read_entries(lines, folder), load_rules(people.rules), now)
     standing = [one.decision for one in told if one.state == "standing"]
-    plan, digest = model.inputs["order"]["digest"], model.digest
-    for kind, name, key, value in (
-        ("run", model.subject.name, "plan", plan),
-        ("release", release, "model", digest),
-    ):
+    needed = [("run", model.subject.name, "plan", model.inputs["order"]["digest"]) for model in models]
+    for kind, name, key, value in [*needed, ("release", release, "model", models[0].digest)]:
         if not any((d.kind, d.subject, d.covers.get(key)) == (kind, name, value) for d in standing):
             findings.append(Refusal(f"{kind}-{name}", "no decision that stands says so"))
     for source, statement in rights.items():

@@ -37,7 +37,7 @@ class Tokenizer(Declared):
 
     Attributes:
         sources: those of the corpus to learn from, such as the ones proven to stay; all where None.
-        extends: the folder of the tokenizer to extend, beside the project.
+        extends: a declared base, or the folder of a tokenizer beside the project.
     """
 
     corpus: Name
@@ -56,9 +56,14 @@ class Tokenizer(Declared):
 
 
 class Evaluation(Declared):
-    """Measure models on the held-out documents; `compare` adds model folders from elsewhere."""
+    """Measure models on the held-out documents, beside what they began from.
+
+    `compare` adds model folders from elsewhere; `corpora` adds corpora to measure on that no model read, as
+    to see what a model forgot of text like that of its base.
+    """
 
     models: list[Name] = Field(min_length=1)
+    corpora: list[Name] = []
     compare: list[PathText] = []
 
 
@@ -127,9 +132,14 @@ class Declaration(Declared):
         for name, model in self.models.items():
             self._check_base(name, model)
             self._check_reading(name, model)
+        for name, model in self.models.items():
+            self._check_tokenizer(name, model)
+            self._check_replay(name, model)
         for name, evaluation in self.evaluations.items():
             for model_name in evaluation.models:
                 known("models", model_name, self.models, "evaluations", name, "models")
+            for corpus in evaluation.corpora:
+                known("corpora", corpus, self.corpora, "evaluations", name, "corpora")
         for name, release in self.releases.items():
             known("models", release.model, self.models, "releases", name, "model")
         return self
@@ -160,12 +170,53 @@ class Declaration(Declared):
                 for source in mix.shares:
                     known("sources", source, sources, "models", name, "mix", "shares")
 
+    def _check_replay(self, name: str, model: Model) -> None:
+        """Raise where a mix would tell apart what is replayed: it speaks of the model's own corpora."""
+        if not model.replay or model.base is None:
+            return
+        for one in (name, *self.models_behind(model.base)):
+            if self.models[one].mix or any(stage.mix for stage in self.models[one].stages):
+                raise UnknownReferenceError(
+                    f"“{one}” has a mix, and what is replayed cannot follow it; leave `replay` out and give "
+                    f"corpora of “{model.base}” a share in `corpora`",
+                    ("models", name, "replay"),
+                )
+
+    def _check_tokenizer(self, name: str, model: Model) -> None:
+        """Raise unless the tokenizer of a model is that of what it begins from, or extends some other."""
+        if model.base is None or model.tokenizer is None:
+            return
+        extends = self.tokenizers[model.tokenizer].extends
+        if extends is None and model.tokenizer != self.tokenizer_of(model.base):
+            raise UnknownReferenceError(
+                f"the weights of “{model.base}” mean nothing to the tokenizer “{model.tokenizer}”, which "
+                "does not extend theirs; leave `tokenizer` out to keep that one",
+                ("models", name, "tokenizer"),
+            )
+
     def ancestors(self, name: str) -> list[str]:
         """A model, what it begins from, and so on down to a declared base or a model made from nothing."""
         chain = [name]
         while (model := self.models.get(chain[-1])) and model.base and model.base not in chain[1:]:
             chain.append(model.base)
         return chain
+
+    def models_behind(self, name: str) -> list[str]:
+        """A model and the models of this project that it was made from, itself first."""
+        return [one for one in self.ancestors(name) if one in self.models]
+
+    def base_of(self, name: str) -> str | None:
+        """The declared base at the end of a model's ancestors; None where all began from nothing."""
+        last = self.ancestors(name)[-1]
+        return last if last in self.bases else None
+
+    def corpora_behind(self, name: str) -> list[str]:
+        """Every corpus that a model or one it was made from read, sorted: its weights hold all of them."""
+        return sorted({corpus for one in self.models_behind(name) for corpus in self.models[one].read})
+
+    def sources_behind(self, name: str) -> list[str]:
+        """Every source of `corpora_behind`, sorted."""
+        return sorted({source for c in self.corpora_behind(name) for source in self.corpora[c].sources})
 
     def tokenizer_of(self, name: str) -> str:
         """The tokenizer of a model: its own, or that of what it begins from; a base's bears its name."""

@@ -58,6 +58,11 @@ class _LockedNames(Declared):
     model: _LockedNamesModel
 
 
+class _LockedBase(Declared):
+    declared: str
+    digest: str
+
+
 class _LockedModel(Declared):
     of: str
     steps: int = Field(ge=1)
@@ -65,6 +70,7 @@ class _LockedModel(Declared):
     precision: Literal["bf16", "fp32"]
     compiled: bool
     threads: int = Field(ge=1)
+    micro_tokens: int = Field(ge=1)
 
 
 class _LockFile(Declared):
@@ -72,6 +78,7 @@ class _LockFile(Declared):
     rights: dict[str, _LockedRights] = {}
     optout: dict[str, _LockedOptOut] = {}
     names: dict[str, _LockedNames] = {}
+    base: dict[str, _LockedBase] = {}
     model: dict[str, _LockedModel] = {}
 
 

@@ -116,7 +116,6 @@ class Lora(Declared):
 
     rank: int = Field(default=16, ge=1, le=4096)
     alpha: float = Field(default=32.0, gt=0)
-    dropout: float = Field(default=0.0, ge=0, lt=1)
     targets: list[str] | None = Field(default=None, min_length=1)
 
 
@@ -201,6 +200,8 @@ class Model(Declared):
             raise ValueError("a model with `from` has its base's architecture; `context` may be changed")
         if self.base is None and (self.context or self.replay or self.lora):
             raise ValueError("context, replay and lora are for a model with `from`")
+        if self.lora and self.training.optimiser == "muon":
+            raise ValueError("adapters are learnt by AdamW; leave the optimiser out")
         if self.base is None and self.tokenizer is None:
             raise ValueError("needs a tokenizer: only a model with `from` has one already")
         names = [stage.name for stage in self.stages]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hemicycle.errors import DeclarationError, did_you_mean
 from hemicycle.project.card import Card
-from hemicycle.project.declaration import Declaration, ProjectTable
+from hemicycle.project.declaration import Declaration
 from hemicycle.project.toml import load_toml, place_of
 
 DECLARATION = "hemicycle.toml"
@@ -59,7 +59,7 @@ def find_project(start: Path) -> Path:
 def load_project(folder: Path) -> Project:
     """Read and check the declaration and every card that a corpus names."""
     declaration = load_toml(folder / DECLARATION, Declaration)
-    _check_law(folder / DECLARATION, declaration.project)
+    _check_law(folder / DECLARATION, declaration)
     cards: dict[str, Card] = {}
     cards_folder = folder / "sources"
     for corpus_name, corpus in declaration.corpora.items():
@@ -77,12 +77,13 @@ def load_project(folder: Path) -> Project:
     return Project(folder, declaration, cards)
 
 
-def _check_law(path: Path, project: ProjectTable) -> None:
-    """Refuse a country that the rights room has no rule for, and a licence of the weights that is none."""
+def _check_law(path: Path, declaration: Declaration) -> None:
+    """Refuse a country that the rights room has no rule for, and a licence of weights that is none."""
     from hemicycle.rights.licences import check_expression
     from hemicycle.rights.policy import find_policy
     from hemicycle.rights.term_rules import jurisdictions, rules_for
 
+    project = declaration.project
     known = sorted(code for code, found in jurisdictions().items() if found.rules)
     for country in project.jurisdictions:
         if not rules_for(country):
@@ -92,11 +93,11 @@ def _check_law(path: Path, project: ProjectTable) -> None:
                 remedy=f"Known jurisdictions: {', '.join(known)}.",
             )
     find_policy(project.policy, path.parent)
-    problem = check_expression(project.license)
-    if problem:
-        raise DeclarationError(
-            problem.what, place=place_of(path, ("project", "license")), remedy=problem.remedy
-        )
+    stated: dict[tuple[str, ...], str] = {("project", "license"): project.license}
+    stated |= {("bases", n, "licence"): base.licence for n, base in declaration.bases.items() if base.licence}
+    for keys, expression in stated.items():
+        if problem := check_expression(expression):
+            raise DeclarationError(problem.what, place=place_of(path, keys), remedy=problem.remedy)
 
 
 def load_card(path: Path) -> Card:

@@ -34,6 +34,17 @@ MOST_REFUSALS = 30
 #: A page lists so many licences of one source; the rest is counted. `documents.parquet` holds them all.
 MOST_LICENCES = 40
 
+#: Families of architecture by the names they are known under; others keep that of their class.
+FAMILIES = {
+    "llama": "Llama",
+    "mistral": "Mistral",
+    "qwen3": "Qwen 3",
+    "olmo2": "OLMo 2",
+    "gemma3": "Gemma 3",
+    "gpt2": "GPT-2",
+    "bloom": "BLOOM",
+}
+
 #: Licences that the Hugging Face Hub knows by an identifier of its own.
 _HUB_LICENCES = (
     "apache-2.0 mit bsd-2-clause bsd-3-clause cc0-1.0 cc-by-4.0 cc-by-sa-4.0 etalab-2.0 eupl-1.2 mpl-2.0 "
@@ -83,6 +94,7 @@ def _environment(language: Language, plain: bool) -> jinja2.Environment:
         "series": lambda name: _series_name(name, language),
         "rule": lambda name, digest: _rule(name, digest, language),
         "why": lambda code: _why(code, language),
+        "family": lambda name: FAMILIES.get(name, name),
         "asks": lambda code: _duty(code, "asks", language),
         "here": lambda code: _duty(code, "here", language),
         "relied": ready(_relied),
@@ -110,7 +122,10 @@ def front_matter(facts: Facts) -> Markup:
     lines.append(typeset.yaml_line("language", languages))
     lines.append(typeset.yaml_line("library_name", "transformers"))
     lines.append(typeset.yaml_line("pipeline_tag", "text-generation"))
-    lines.append(typeset.yaml_line("tags", ["hemicycle", "provenance", "open-data", "pretrained"]))
+    unknown = ["upstream-unknown"] if facts.base else []
+    lines.append(typeset.yaml_line("tags", ["hemicycle", "provenance", "open-data", "pretrained", *unknown]))
+    if facts.base and facts.base.hub:
+        lines.append(typeset.yaml_line("base_model", facts.base.hub))
     hubs = sorted({source.hub for source in facts.sources if source.hub and source.documents})
     if hubs:
         lines.append(typeset.yaml_line("datasets", hubs))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ def check_release(folder: Path, *, progress: Progress = QUIET) -> tuple[list[Fin
         findings += covered
         facts |= counted
         if not findings:
-            findings += _check_decisions(folder, manifest, model, statements)
+            findings += _check_decisions(folder, manifest, _models(model, ancestors), statements)
     facts |= {
         "name": manifest.name,
         "project": manifest.project,
@@ -228,7 +228,7 @@ def _ancestors(model: Statement, statements: Iterable[Statement]) -> tuple[list[
         reached[identity] = statement
         place = f"ledger/statements/{statement.file_name}"
         inputs = statement.inputs if isinstance(statement.inputs, dict) else {}
-        if not inputs and statement.subject.stage != "raw":
+        if not inputs and statement.subject.stage not in ("raw", "base"):
             findings.append(Finding(place, "the lineage ends here, and these are no collected files"))
         for role, entry in sorted(inputs.items()):
             named = entry if isinstance(entry, dict) else {}
@@ -240,26 +240,27 @@ def _ancestors(model: Statement, statements: Iterable[Statement]) -> tuple[list[
     return list(reached.values()), findings
 
 
+def _models(model: Statement, ancestors: Iterable[Statement]) -> dict[str, Statement]:
+    """The account of what a model read, as the release holds it → the model: the released one first, then
+    those of the project that it was made from."""
+    before = [s for s in ancestors if s.subject.stage == "model" and s is not model]
+    return {"exposure.parquet": model} | {f"before/{s.subject.name}/exposure.parquet": s for s in before}
+
+
 def _check_coverage(
-    folder: Path, sound: Collection[str], model: Statement, ancestors: Iterable[Statement]
+    folder: Path, sound: Collection[str], model: Statement, ancestors: Collection[Statement]
 ) -> tuple[list[Finding], dict[str, Any]]:
     """Every document that was read must have its row, its right and its source, and nothing more."""
-    read_file, rights_file = "exposure.parquet", "documents.parquet"
-    if read_file not in sound or rights_file not in sound:
-        missing = [f for f in (read_file, rights_file) if f not in sound]
+    models, rights_file = _models(model, ancestors), "documents.parquet"
+    missing = [file for file in (*models, rights_file) if file not in sound]
+    if missing:
         return [Finding(f, "what was read cannot be compared with rights") for f in missing], {}
     try:
-        read = _table(folder / read_file, ["document", "source", "first_step", "last_step", "tokens"])
-        rows = _table(
-            folder / rights_file, ["id", "source", "verdict", "basis", "first_step", "last_step", "tokens"]
-        )
-        exposed = (
-            read.rename({"document": "id"})
-            .group_by("id", "source")
-            .agg(pl.min("first_step"), pl.max("last_step"), pl.sum("tokens"))
-        )
-        steps = ["id", "source", "first_step", "last_step", "tokens"]
-        unnamed = exposed.join(rows.select("id", "source"), on=["id", "source"], how="anti")
+        read = {file: _exposed(folder / file, one.subject.name) for file, one in models.items()}
+        exposed = pl.concat(read.values())
+        steps = ["model", "id", "source", "first_step", "last_step", "tokens"]
+        rows = _table(folder / rights_file, [*steps, "verdict", "basis"])
+        unnamed = exposed.join(rows, on=["model", "id", "source"], how="anti")
         other = rows.join(exposed, on=steps, how="anti")
         granted = (pl.col("verdict") == "allow") & ~pl.col("basis").is_in(["", "none"])
         ungranted = rows.filter(~granted.fill_null(False))
@@ -274,23 +275,40 @@ def _check_coverage(
         )
         if frame.height
     ]
-    if rows.select("id", "source").is_duplicated().any():
+    if rows.select("model", "id", "source").is_duplicated().any():
         findings.append(Finding(rights_file, "it holds a document twice"))
     raw = {s.subject.name for s in ancestors if s.subject.stage == "raw"}
     findings += [
         Finding(rights_file, f"the lineage of the model does not lead to the source {source!r}")
         for source in sorted(set(rows["source"].drop_nulls()) - raw)
     ]
-    tokens = int(read["tokens"].sum())
-    if model.figures.get("tokens") != tokens:
-        findings.append(Finding(read_file, "its tokens are not as many as the ledger states for the model"))
-    return findings, {"documents": rows.height, "tokens": tokens}
+    for file, one in models.items():
+        if one.figures.get("tokens") != int(read[file]["tokens"].sum()):
+            findings.append(Finding(file, "its tokens are not as many as the ledger states for the model"))
+        if file != "exposure.parquet" and not _is_of(folder / file, one):
+            findings.append(Finding(file, "it is not the account that the ledger states for that model"))
+    documents = rows.select("id", "source").n_unique()
+    told = {"documents": documents, "tokens": int(exposed["tokens"].sum())}
+    bases = sorted(s.subject.name for s in ancestors if s.subject.stage == "base")
+    return findings, told | ({"upstream-unknown": ", ".join(bases)} if bases else {})
+
+
+def _exposed(path: Path, model: str) -> pl.DataFrame:
+    """What a model read by its own account; a document that stands in two corpora was read in both."""
+    read = _table(path, ["document", "source", "first_step", "last_step", "tokens"])
+    grouped = read.rename({"document": "id"}).group_by("id", "source")
+    exposed = grouped.agg(pl.min("first_step"), pl.max("last_step"), pl.sum("tokens"))
+    return exposed.with_columns(pl.lit(model).alias("model"))
+
+
+def _is_of(file: Path, statement: Statement) -> bool:
+    return any(f.path == file.name and f.sha256 == sha256_file(file) for f in statement.files)
 
 
 def _check_decisions(
     folder: Path,
     manifest: Manifest,
-    model: Statement,
+    models: Mapping[str, Statement],
     statements: Iterable[Statement],
 ) -> list[Finding]:
     """The decisions that the folder carries, by its own file of people, once all else holds."""
@@ -298,10 +316,10 @@ def _check_decisions(
 
     ledger, approvals = Ledger(folder / "ledger"), folder / "approvals"
     rights = {s.subject.name: s for s in statements if s.subject.stage == "rights"}
-    read = sorted(set(_table(folder / "exposure.parquet", ["source"])["source"]))
+    read = sorted({s for file in models for s in _table(folder / file, ["source"])["source"]})
     try:
         refusals = (
-            check_released(ledger, approvals, manifest.name, model, {s: rights[s] for s in read})
+            check_released(ledger, approvals, manifest.name, [*models.values()], {s: rights[s] for s in read})
             if manifest.governance == "declared"
             else check_decisions(ledger, approvals)
         )

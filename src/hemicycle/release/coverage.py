@@ -18,9 +18,11 @@ from hemicycle.errors import IntegrityError, RightsError
 #: A release of weights needs both rights, everywhere the project is released.
 USES = ("train", "weights")
 
-#: `documents.parquet` of a release. `licence` is null where the authors' term alone was relied on.
+#: `documents.parquet` of a release: a row for every document and model that read it. `licence` is null where
+#: the authors' term alone was relied on.
 DOCUMENTS = pa.schema(
     [
+        ("model", pa.string()),
         ("id", pa.string()),
         ("source", pa.string()),
         ("title", pa.string()),
@@ -52,22 +54,31 @@ _ROWS_A_GROUP = 100_000
 
 
 def cover(
-    exposure: Path, corpora: Mapping[str, Path], rights: Mapping[str, Path], jurisdictions: Iterable[str]
+    exposures: Mapping[str, Path],
+    corpora: Mapping[str, Path],
+    rights: Mapping[str, Path],
+    jurisdictions: Iterable[str],
 ) -> pl.DataFrame:
-    """Join exposure, corpora and rights into one row a document, sorted by source and id.
+    """Join exposure, corpora and rights into one row a document and model, sorted by model, source and id.
+
+    Args:
+        exposures: the model and those it was made from → its `exposure.parquet`.
 
     Raises:
         IntegrityError: a document was read that no corpus holds for training.
         RightsError: a document was read that is not allowed for every jurisdiction and use.
     """
-    read = _read_in_training(exposure)
+    read = pl.concat(
+        _read_in_training(path).with_columns(pl.lit(model).alias("model"))
+        for model, path in sorted(exposures.items())
+    )
     known = _in_training(corpora)
     joined = read.join(known, on=["id", "source"], how="left")
     strangers = joined.filter(pl.col("digest").is_null())
     if strangers.height:
         raise IntegrityError(
             f"the model read {strangers['id'][0]!r}, which its corpora do not hold for training",
-            place=str(exposure),
+            place=str(exposures[strangers["model"][0]]),
             remedy="Train the model again on the corpora as they stand.",
         )
     needed = sorted(set(jurisdictions))
@@ -82,7 +93,7 @@ def cover(
             place=f"source {sources}",
             remedy="`hemicycle clear` says why; once it is settled, train again and release.",
         )
-    return covered.select(DOCUMENTS.names).sort("source", "id")
+    return covered.select(DOCUMENTS.names).sort("model", "source", "id")
 
 
 def _read_in_training(exposure: Path) -> pl.DataFrame:

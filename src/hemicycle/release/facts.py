@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 #: In an evaluation's rows, the source that stands for all of them.
 TOTAL = "*"
+#: And the one that stands for the answers of held-out conversations.
+ANSWERS = "?"
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class ModelFacts:
 
     name: str
     digest: str
+    family: str
     parameters: int
     layers: int
     width: int
@@ -34,6 +37,29 @@ class ModelFacts:
     tokens: int
     bits_per_token: float
     flop: int
+
+
+@dataclass(frozen=True)
+class BaseFacts:
+    """The model from elsewhere that all began with. What it was trained on is not known.
+
+    Attributes:
+        hub, revision: where it came from, and the commit; None where it came from a folder.
+        stated_licence: as its README writes it.
+        files: its licence and notices, as they stand in the release.
+    """
+
+    name: str
+    digest: str
+    family: str
+    parameters: int
+    hub: str | None
+    revision: str | None
+    licence: str | None
+    stated_licence: str | None
+    attested_by: str | None
+    evidence: tuple[str, ...]
+    files: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -138,7 +164,7 @@ class CorpusFacts:
 
 @dataclass(frozen=True)
 class Score:
-    """Bits per byte of one series on the held-out text of one source (or `TOTAL`)."""
+    """Bits per byte of one series on the held-out text of one source (or `TOTAL`, `ANSWERS`)."""
 
     series: str
     kind: str
@@ -149,12 +175,34 @@ class Score:
 
 
 @dataclass(frozen=True)
+class Change:
+    """Bits per byte on the held-out text of a corpus, of what the model began from and of the model.
+
+    Attributes:
+        value: after less before; positive is forgotten. Equal to nought as far as is shown where `differs` is
+            not true.
+    """
+
+    base: str
+    corpus: str
+    before: float
+    after: float
+    value: float
+    low: float | None
+    high: float | None
+    differs: bool | None
+
+
+@dataclass(frozen=True)
 class EvaluationFacts:
-    """One evaluation: every series on all sources, and the released model on each source."""
+    """One evaluation: every series on all sources, models on answers, the released model on each source, and
+    what it gained and forgot by what it began from."""
 
     name: str
     totals: tuple[Score, ...]
+    answers: tuple[Score, ...]
     by_source: tuple[Score, ...]
+    changes: tuple[Change, ...]
     notes: Mapping[str, tuple[str, ...]]
     picture: bool
 
@@ -191,7 +239,12 @@ class Duty:
 
 @dataclass(frozen=True)
 class Facts:
-    """One release."""
+    """One release.
+
+    Attributes:
+        before: models of the project that the model was made from, the nearest first.
+        documents: that any of these models read, each once.
+    """
 
     name: str
     title: str
@@ -205,6 +258,8 @@ class Facts:
     head: str
     journal_lines: int
     model: ModelFacts
+    before: tuple[ModelFacts, ...]
+    base: BaseFacts | None
     documents: int
     sources: tuple[SourceFacts, ...]
     corpora: tuple[CorpusFacts, ...]
@@ -221,5 +276,5 @@ class Facts:
 
     @property
     def tokens(self) -> int:
-        """Tokens read; equal to the sum over sources and over licences."""
-        return self.model.tokens
+        """Tokens read, by the model and by those before it; equal to the sum over sources and licences."""
+        return sum(model.tokens for model in (self.model, *self.before))

@@ -22,7 +22,10 @@ from hemicycle.ledger import Ledger, Statement
 from hemicycle.project import Card, Declaration
 from hemicycle.release.coverage import USES
 from hemicycle.release.facts import (
+    ANSWERS,
     TOTAL,
+    BaseFacts,
+    Change,
     CorpusFacts,
     CorpusSource,
     DecisionFacts,
@@ -43,12 +46,13 @@ def gather_facts(
     name: str,
     declaration: Declaration,
     cards: Mapping[str, Card],
-    model: Path,
+    models: Mapping[str, Path],
     statements: Mapping[str, Statement],
     corpora: Mapping[str, Path],
     rights: Mapping[str, Path],
     refused: Mapping[str, Path],
     evaluations: Mapping[str, Path],
+    licence_files: tuple[str, ...],
     covered: pl.DataFrame,
     held_back: pl.DataFrame,
     ledger: Ledger,
@@ -57,6 +61,8 @@ def gather_facts(
     """Compute the facts of a release.
 
     Args:
+        models: the released model, then those of the project that it was made from.
+        licence_files: of the base, as they stand in the release.
         covered: the table of documents read (`coverage.cover`).
         held_back: the table of documents refused (`coverage.refusals`).
         decisions: those that the release rests on; none where the project is solo.
@@ -64,13 +70,11 @@ def gather_facts(
     Raises IntegrityError where a figure is missing, or where two artefacts contradict each other.
     """
     release = declaration.releases[name]
-    declared_model = declaration.models[release.model]
-    model_facts = _model_facts(release.model, _statement(statements, "model", release.model), model)
-    read = int(covered["tokens"].sum())
-    _agree("tokens read", model_facts.tokens, f"model {release.model}", read, "exposure.parquet")
-    tokens = {
-        corpus: _statement(statements, "tokens", f"{corpus}.{declared_model.tokenizer}") for corpus in corpora
-    }
+    model, *before = (_model_facts(m, _statement(statements, "model", m), path) for m, path in models.items())
+    for one in (model, *before):
+        read = int(covered.filter(pl.col("model") == one.name)["tokens"].sum())
+        _agree("tokens read", one.tokens, f"model {one.name}", read, "exposure.parquet")
+    tokens = {corpus: _tokens(corpus, models, declaration, statements) for corpus in corpora}
     corpus_facts = tuple(
         _corpus_facts(
             corpus,
@@ -102,8 +106,10 @@ def gather_facts(
         fingerprint=ledger.public_key.fingerprint,
         head=lines[-1].digest,
         journal_lines=len(lines),
-        model=model_facts,
-        documents=covered.height,
+        model=model,
+        before=tuple(before),
+        base=_base_facts(declaration, release.model, statements, licence_files),
+        documents=_distinct(covered),
         sources=sources,
         corpora=corpus_facts,
         licences=_licence_shares(covered),
@@ -113,6 +119,41 @@ def gather_facts(
         ),
         decisions=decisions,
     )
+
+
+def _tokens(
+    corpus: str, models: Mapping[str, Path], declaration: Declaration, statements: Mapping[str, Statement]
+) -> Statement:
+    """A corpus in the tokens of the last model that read it."""
+    reader = next(model for model in models if corpus in declaration.models[model].read)
+    return _statement(statements, "tokens", f"{corpus}.{declaration.tokenizer_of(reader)}")
+
+
+def _base_facts(
+    declaration: Declaration, model: str, statements: Mapping[str, Statement], files: tuple[str, ...]
+) -> BaseFacts | None:
+    name = declaration.base_of(model)
+    if name is None:
+        return None
+    statement, declared = _statement(statements, "base", name), declaration.bases[name]
+    return BaseFacts(
+        name=name,
+        digest=statement.digest,
+        family=_figure(statement, "family"),
+        parameters=_figure(statement, "shape", "parameters"),
+        hub=declared.hf.partition("@")[0] if declared.hf else None,
+        revision=_figure(statement, "revision"),
+        licence=declared.licence,
+        stated_licence=_figure(statement, "stated_licence"),
+        attested_by=declared.attested_by,
+        evidence=tuple(declared.evidence),
+        files=files,
+    )
+
+
+def _distinct(covered: pl.DataFrame) -> int:
+    """Documents, each once, however many models read it."""
+    return covered.select("source", "id").n_unique()
 
 
 def _statement(statements: Mapping[str, Statement], stage: str, name: str) -> Statement:
@@ -151,6 +192,8 @@ def _model_facts(name: str, statement: Statement, folder: Path) -> ModelFacts:
         facts = ModelFacts(
             name=name,
             digest=statement.digest,
+            # Models made before there were several families do not say.
+            family=shape.get("family", "llama"),
             parameters=_figure(statement, "parameters"),
             layers=shape["layers"],
             width=shape["width"],
@@ -262,7 +305,7 @@ def _source_facts(
         found=_figure(_statement(statements, "documents", name), "documents"),
         verdicts=_verdicts(table, declaration.project.jurisdictions),
         trained=sum(s.tokens for corpus in corpora for s in corpus.sources if s.source == name),
-        documents=mine.height,
+        documents=_distinct(mine),
         tokens=int(mine["tokens"].sum()),
         licences=_licence_shares(mine),
         language=card.language,
@@ -298,7 +341,7 @@ def _verdicts(table: pl.LazyFrame, jurisdictions: list[str]) -> tuple[Jurisdicti
 def _licence_shares(covered: pl.DataFrame) -> tuple[LicenceShare, ...]:
     grouped = covered.group_by("licence", "basis").agg(
         pl.col("obligations").explode().drop_nulls().unique().sort(),
-        pl.len().alias("documents"),
+        pl.struct("source", "id").n_unique().alias("documents"),
         pl.sum("tokens"),
     )
     ordered = grouped.sort(pl.col("tokens") * -1, "licence", "basis", nulls_last=True)
@@ -310,10 +353,11 @@ def _licence_shares(covered: pl.DataFrame) -> tuple[LicenceShare, ...]:
 
 def _duties(covered: pl.DataFrame) -> tuple[Duty, ...]:
     """Every obligation of what was read, the most frequent first."""
-    each = covered.select("licence", "tokens", "obligations").explode("obligations").drop_nulls("obligations")
+    columns = ["source", "id", "licence", "tokens", "obligations"]
+    each = covered.select(columns).explode("obligations").drop_nulls("obligations")
     grouped = each.group_by("obligations").agg(
         pl.col("licence").drop_nulls().unique().sort().alias("licences"),
-        pl.len().alias("documents"),
+        pl.struct("source", "id").n_unique().alias("documents"),
         pl.sum("tokens"),
     )
     ordered = grouped.sort(pl.col("documents") * -1, "obligations")
@@ -330,14 +374,24 @@ def _evaluation_facts(name: str, folder: Path, model: str) -> EvaluationFacts:
             Score(row["name"], row["kind"], row["source"], row["bits_per_byte"], row["low"], row["high"])
             for row in results["rows"]
         ]
+        changes = tuple(
+            Change(
+                *(row[key] for key in ("base", "corpus", "before", "after")),
+                *(row[key] for key in ("difference", "low", "high", "differs")),
+            )
+            for row in results["forgetting"]
+            if row["model"] == model
+        )
         notes = {language: tuple(results["notes"][language]) for language in ("en", "fr")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"the results cannot be read ({error!r})", place=str(path)) from None
-    by_source = [s for s in scores if s.series == model and s.source != TOTAL]
+    by_source = [s for s in scores if s.series == model and s.source not in (TOTAL, ANSWERS)]
     return EvaluationFacts(
         name=name,
         totals=tuple(s for s in scores if s.source == TOTAL),
+        answers=tuple(s for s in scores if s.source == ANSWERS),
         by_source=tuple(by_source if len(by_source) > 1 else []),
+        changes=changes,
         notes=notes,
         picture=(folder / "comparison.png").is_file(),
     )

@@ -28,6 +28,10 @@ from hemicycle.store import digest_files, list_files
 
 #: What of an evaluation goes into a release.
 _OF_EVALUATION = ("results.json", "comparison.png")
+#: What of a model that the released one was made from.
+_OF_ANCESTOR = ("exposure.parquet", "training.json")
+#: What of a base: its licence, and the notices that go wherever the weights go.
+_OF_BASE = ("LICENSE*", "LICENCE*", "license*", "NOTICE*")
 
 
 def make_release(
@@ -43,6 +47,8 @@ def make_release(
     refused: Mapping[str, Path],
     evaluations: Mapping[str, Path],
     ledger: Ledger,
+    before: Mapping[str, Path] = {},
+    base: Path | None = None,
     approvals: Path | None = None,
     decisions: tuple[DecisionFacts, ...] = (),
     progress: Progress = QUIET,
@@ -52,6 +58,8 @@ def make_release(
     Args:
         cards: source → card, for every source of the model's corpora.
         model: folder of the model artefact.
+        before: models of the project that it was made from, the nearest first → folder.
+        base: folder of the base that all began with, if there is one.
         statements: ``stage/name`` → statement, for the model and all it stands on.
         corpora, refused: corpus → folder of the corpus, of what its gate let through and held back.
         rights: source → folder of its rights.
@@ -64,18 +72,21 @@ def make_release(
         IntegrityError: artefacts, statements and ledger do not agree.
     """
     jurisdictions = declaration.project.jurisdictions
-    covered = cover(model / "exposure.parquet", corpora, rights, jurisdictions)
+    models = {declaration.releases[name].model: model, **before}
+    exposures = {m: folder / "exposure.parquet" for m, folder in models.items()}
+    covered = cover(exposures, corpora, rights, jurisdictions)
     held_back = refusals(refused)
     facts = gather_facts(
         name=name,
         declaration=declaration,
         cards=cards,
-        model=model,
+        models=models,
         statements=statements,
         corpora=corpora,
         rights=rights,
         refused=refused,
         evaluations=evaluations,
+        licence_files=tuple(f"base/{file}" for file in _licence_files(base)),
         covered=covered,
         held_back=held_back,
         ledger=ledger,
@@ -85,6 +96,12 @@ def make_release(
     with progress.start(f"release {name}", size, "B") as bar:
         for file in list_files(model):
             _copy(model / file, out / file, bar)
+        for ancestor, folder in before.items():
+            for file in _OF_ANCESTOR:
+                _copy(folder / file, out / "before" / ancestor / file, bar)
+        for file in _licence_files(base):
+            assert base is not None
+            _copy(base / file, out / "base" / file, bar)
         write_table(_new(out / "documents.parquet"), DOCUMENTS, covered)
         write_table(_new(out / "refused.parquet"), REFUSED, held_back)
         for evaluation, folder in sorted(evaluations.items()):
@@ -127,6 +144,10 @@ def make_release(
         "head": facts.head,
         "fingerprint": facts.fingerprint,
     }
+
+
+def _licence_files(base: Path | None) -> list[str]:
+    return sorted({file.name for pattern in _OF_BASE for file in base.glob(pattern)}) if base else []
 
 
 def _new(path: Path) -> Path:

@@ -53,7 +53,8 @@ def create_app(
         engine: the model.
         tracer: the index of its training text; without one the page says that there is none.
         about: what `GET /v1/project` and the page say of the project: `title`, `model_digest`,
-            `index_digest`, `licence`, `governance`, `sources` (a list of tables with `title`, and
+            `index_digest`, `licence`, `governance`, `upstream` (the base whose training text is not known),
+            `sources` (a list of tables with `title`, and
             `publisher`, `licence`; its `name` is the one that traces give), `examples` (prompts to try).
             All are optional; a text may be a table `{fr, en}`.
         token: bearer token that clients must send; the page asks for it. Visible ASCII.

@@ -37,6 +37,7 @@ READERS = {
     "jsonl": "hemicycle.sources.jsonl",
     "parquet": "hemicycle.sources.parquet",
     "huggingface": "hemicycle.sources.huggingface",
+    "conversations": "hemicycle.sources.conversations",
     "gutenberg": "hemicycle.sources.gutenberg",
     "wikipedia": "hemicycle.sources.wikimedia",
     "wikisource": "hemicycle.sources.wikisource",

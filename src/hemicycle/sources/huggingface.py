@@ -110,7 +110,7 @@ def documents_of_file(path: Path, origin: str, card: Card) -> Iterator[Document]
     Raises InputError for a file that no reader knows.
     """
     name, suffix = path.name.lower(), path.suffix.lower()
-    if name.startswith(".") or any(part.startswith(".") for part in origin.split("/")):
+    if is_companion(origin):
         return None
     if suffix == ".parquet":
         return parquet.documents_of_file(path, origin, card)
@@ -118,13 +118,18 @@ def documents_of_file(path: Path, origin: str, card: Card) -> Iterator[Document]
         return jsonl.documents_of_file(path, origin, card)
     if name.endswith((".csv", ".csv.gz", ".csv.zst")):
         return _csv_documents(path, origin, card)
-    if suffix in COMPANIONS or name in COMPANION_NAMES:
-        return None
     raise InputError(
         f"no reader knows {suffix} files of a dataset",
         place=origin,
         remedy="Convert it to Parquet or JSON Lines, or leave it out with `exclude` in the card.",
     )
+
+
+def is_companion(origin: str) -> bool:
+    """Whether a file, by its path inside the dataset, accompanies the data and is none."""
+    *_, name = parts = origin.lower().split("/")
+    hidden = any(part.startswith(".") for part in parts)
+    return hidden or name in COMPANION_NAMES or Path(name).suffix in COMPANIONS
 
 
 def _csv_documents(path: Path, origin: str, card: Card) -> Iterator[Document]:

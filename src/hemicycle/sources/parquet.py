@@ -7,7 +7,7 @@ A corpus that Hemicycle wrote is taken back whole: ids, origins, parts, authors 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -42,22 +42,33 @@ def read(folder: Path, card: Card) -> Iterator[Document]:
 
 
 def documents_of_file(path: Path, origin: str, card: Card) -> Iterator[Document]:
-    row_number = 0
-    for batch in _batches(path, origin, card):
-        for row in _rows(batch, origin, row_number):
-            row_number += 1
-            yield document_of_row(
-                row, card, origin=origin, anchor=f"R{row_number}", place=f"{origin}, row {row_number}"
-            )
+    for number, row in rows_of_file(path, origin, lambda schema: _columns(schema, origin, card)):
+        place = f"{origin}, row {number}"
+        yield document_of_row(row, card, origin=origin, anchor=f"R{number}", place=place)
 
 
-def _batches(path: Path, origin: str, card: Card) -> Iterator[pa.RecordBatch]:
+def rows_of_file(
+    path: Path, origin: str, choose: Callable[[pa.Schema], list[str]]
+) -> Iterator[tuple[int, dict[str, object]]]:
+    """Yield (number from 1, values of the columns that `choose` wants), a few rows in memory at a time.
+
+    Raises:
+        InputError: for a damaged file, or a value that cannot be read, with its row.
+    """
+    number = 0
+    for batch in _batches(path, origin, choose):
+        for row in _rows(batch, origin, number):
+            number += 1
+            yield number, row
+
+
+def _batches(path: Path, origin: str, choose: Callable[[pa.Schema], list[str]]) -> Iterator[pa.RecordBatch]:
     """Small batches of the columns that are used, in the order of the file."""
     try:
         with pq.ParquetFile(
             path, buffer_size=2**20, pre_buffer=False, page_checksum_verification=True
         ) as file:
-            columns = _columns(file.schema_arrow, origin, card)
+            columns = choose(file.schema_arrow)
             rows = 0
             for batch in file.iter_batches(batch_size=ROWS_A_BATCH, columns=columns, use_threads=False):
                 rows += batch.num_rows

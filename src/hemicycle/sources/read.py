@@ -50,6 +50,13 @@ def read_source(
         raise InputError(error.what, place=place, remedy=error.remedy) from None
     except (ValueError, UnicodeEncodeError) as error:
         raise InputError(str(error), place=f"source {name}") from None
+    said = [
+        f"{number} {what.removeprefix('left_out_').replace('_', ' ')}"
+        for what, number in counts.items()
+        if what.startswith("left_out_")
+    ]
+    if said:
+        progress.say(f"source {name}: left out {', '.join(said)}")
     if used := tools(card):
         counts["tools"] = used
     if not counts["documents"]:

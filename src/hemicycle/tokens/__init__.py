@@ -6,6 +6,7 @@ says how well tokenizers fit a text. `tokenize` writes Megatron shards with the 
 function. No iterator has a state to lose.
 """
 
+from hemicycle.tokens.dialogues import DialogueEncoder, tokenize_dialogues
 from hemicycle.tokens.encoder import load_tokenizer
 from hemicycle.tokens.exposure import EXPOSURE, exposure, readings
 from hemicycle.tokens.extend import extend_tokenizer
@@ -24,6 +25,7 @@ __all__ = [
     "END",
     "EXPOSURE",
     "Batch",
+    "DialogueEncoder",
     "Layout",
     "Mixture",
     "Order",
@@ -44,5 +46,6 @@ __all__ = [
     "readings",
     "shortfalls",
     "tokenize",
+    "tokenize_dialogues",
     "train_tokenizer",
 ]

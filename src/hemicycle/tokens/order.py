@@ -70,6 +70,11 @@ class Batch:
     positions_BT: npt.NDArray[np.int64]
     groups_BT: npt.NDArray[np.int64]
 
+    @property
+    def learnt(self) -> int:
+        """How many targets it has."""
+        return int(np.count_nonzero(self.targets_BT >= 0))
+
 
 @dataclass(frozen=True)
 class Span:

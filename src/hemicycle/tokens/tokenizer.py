@@ -218,23 +218,32 @@ def write_tokenizer(tokenizer: Tokenizer, out: Path, *, begin: str, end: str) ->
 def marks(folder: Path, tokenizer: Tokenizer) -> tuple[int, int]:
     """The ids that frame a document: those of the two marks that `tokenizer_config.json` names.
 
-    Raises InputError where it names none, or the vocabulary lacks them.
+    Where it names one, that mark does both, as GPT-2's and Qwen's does; where it names none, those by number
+    in the `config.json` of a model that the tokenizer lies beside.
+
+    Raises InputError where none is named, or the vocabulary lacks them.
     """
     path = folder / "tokenizer_config.json"
     try:
-        config = json.loads(path.read_bytes())
-        named = [config["bos_token"], config["eos_token"]]
+        stated = json.loads(path.read_bytes()) if path.is_file() else {}
+        named = [stated.get(f"{mark}_token") for mark in ("bos", "eos")]
         named = [mark["content"] if isinstance(mark, dict) else mark for mark in named]
-        begin, end = (tokenizer.token_to_id(mark) for mark in named)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        begin = end = None
-    if begin is None or end is None:
+        found = [tokenizer.token_to_id(mark) for mark in named if mark is not None]
+        if not found:
+            model = json.loads((folder / "config.json").read_bytes())
+            numbers = [model.get(f"{mark}_token_id") for mark in ("bos", "eos")]
+            numbers = [number[0] if isinstance(number, list) else number for number in numbers]
+            found = [number for number in numbers if number is not None and tokenizer.id_to_token(number)]
+    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        found = []
+    known = [number for number in found if isinstance(number, int)]
+    if not known or len(known) < len(found):
         raise InputError(
             "the tokenizer names no marks that begin and end a document",
             place=str(path),
             remedy="Name a bos_token and an eos_token of its vocabulary there.",
         )
-    return begin, end
+    return known[0], known[-1]
 
 
 def bytes_per_token(tokenizer: Tokenizer, texts: Collection[str]) -> float:

@@ -52,7 +52,9 @@ class TracedDocument:
             the match is ``excerpt[needle_start:needle_end]``.
         licence: as stated for the document, else as its source's card states it.
         right: of training on it; None where no rights were asked for.
-        first_step, last_step: of the model asked about; None where it has not read the document.
+        read_by: the model whose steps these are: the one asked about, or the last of those it was made from
+            that read the document; None where none did.
+        first_step, last_step: of that model.
         score: resemblance of the surroundings to the text asked about.
     """
 
@@ -73,6 +75,7 @@ class TracedDocument:
     right: Right | None
     obligations: tuple[str, ...]
     clearance: Clearance | None
+    read_by: str | None
     first_step: int | None
     last_step: int | None
     score: float
@@ -100,6 +103,8 @@ class Trace:
         coverage: share of the text's words inside any span found, shown or not.
         spans_found: how many were found, shown or not.
         index: digest of the index.
+        upstream_unknown: the base that the model began as, of whose training text nothing is known: a match
+            in that is not found.
     """
 
     spans: tuple[TracedSpan, ...]
@@ -109,6 +114,7 @@ class Trace:
     min_words: int
     index: str
     normalisation: int
+    upstream_unknown: str | None = None
     note: str = NOTE
 
     def to_json(self) -> dict[str, Any]:
@@ -123,8 +129,10 @@ class Tracer:
         corpora: those the index was built from, in the same order.
         rights: by source, its rights artefact; None leaves rights out of the answers. A document of which
             the tables say nothing is shown as denied.
-        exposure: a model's folder or its ``exposure.parquet``.
+        exposure: a model, and those it was made from, the nearest first → its folder or its
+            ``exposure.parquet``.
         clearance: by source, what its card says.
+        upstream: the base they all began as, if there is one.
 
     Raises:
         InputError: a table of rights or exposure cannot be read.
@@ -135,13 +143,15 @@ class Tracer:
         index: Index,
         corpora: Sequence[Path],
         rights: Mapping[str, Path] | None = None,
-        exposure: Path | None = None,
+        exposure: Mapping[str, Path] | None = None,
         clearance: Mapping[str, Clearance] | None = None,
+        upstream: str | None = None,
     ) -> None:
         self.index = index
         self._texts = Texts(index, corpora)
         self._rights = None if rights is None else Rights(index, rights)
-        self._exposure = None if exposure is None else Exposure(index, exposure)
+        self._exposure = [Exposure(index, model, path) for model, path in (exposure or {}).items()]
+        self._upstream = upstream
         self._clearance = dict(clearance or {})
         self._log_p = log_probabilities(index)
         self._ids = index.documents["id"]
@@ -202,6 +212,7 @@ class Tracer:
             min_words=min_words,
             index=self.index.digest,
             normalisation=self.index.normalisation,
+            upstream_unknown=self._upstream,
         )
 
     def _scores(
@@ -221,7 +232,7 @@ class Tracer:
         part = text.part_at(start, end) or {}
         clearance = self._clearance.get(source)
         right = self._rights.of(number) if self._rights else None
-        steps = self._exposure.of(number) if self._exposure else None
+        steps = next((found for one in self._exposure if (found := one.of(number))), None)
         return TracedDocument(
             id=self._ids[number].as_py(),
             source=source,
@@ -240,6 +251,7 @@ class Tracer:
             right=right,
             obligations=right.obligations if right else (),
             clearance=clearance,
+            read_by=steps.model if steps else None,
             first_step=steps.first if steps else None,
             last_step=steps.last if steps else None,
             score=score,
@@ -252,7 +264,7 @@ def trace(
     corpora: Sequence[Path],
     *,
     rights: Mapping[str, Path] | None = None,
-    exposure: Path | None = None,
+    exposure: Mapping[str, Path] | None = None,
     clearance: Mapping[str, Clearance] | None = None,
     min_words: int = 8,
     max_count: int | None = 10,

@@ -101,8 +101,9 @@ class Rights:
 
 
 class Steps(NamedTuple):
-    """First and last optimiser step that read a document."""
+    """First and last optimiser step of a model that read a document."""
 
+    model: str
     first: int
     last: int
 
@@ -110,7 +111,8 @@ class Steps(NamedTuple):
 class Exposure:
     """Which steps of a model read which document, from the model's ``exposure.parquet`` (or its folder)."""
 
-    def __init__(self, index: Index, path: Path) -> None:
+    def __init__(self, index: Index, model: str, path: Path) -> None:
+        self._model = model
         rows = _read(_inside(path, "exposure.parquet"), ["document", "first_step", "last_step"])
         order, numbers = _by_document(index, rows["document"])
         none = np.iinfo(np.int64).max
@@ -123,7 +125,7 @@ class Exposure:
         """None where the model has not read the document (yet)."""
         if self._last[document] < 0:
             return None
-        return Steps(int(self._first[document]), int(self._last[document]))
+        return Steps(self._model, int(self._first[document]), int(self._last[document]))
 
 
 def _by_document(index: Index, ids: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -6,6 +6,19 @@ torch, so that a look at a project stays quick.
 """
 
 from hemicycle.train.budget import few_steps, resolve_run
-from hemicycle.train.settings import Run, Shape, derive_shape
+from hemicycle.train.job import Adapter, Job, Run
+from hemicycle.train.recipe import Recipe, derive_recipe
+from hemicycle.train.shape import Shape, derive_shape, grown
 
-__all__ = ["Run", "Shape", "derive_shape", "few_steps", "resolve_run"]
+__all__ = [
+    "Adapter",
+    "Job",
+    "Recipe",
+    "Run",
+    "Shape",
+    "derive_recipe",
+    "derive_shape",
+    "few_steps",
+    "grown",
+    "resolve_run",
+]

@@ -13,12 +13,16 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from hemicycle.progress import QUIET, Progress
 from hemicycle.project import Budget
-from hemicycle.train.settings import Run, Shape, has_compiler
+from hemicycle.train.job import Run
+from hemicycle.train.machine import accelerators, has_compiler, has_fast_bf16, threads
+from hemicycle.train.recipe import Recipe
+from hemicycle.train.shape import Shape
 
 #: Compiling costs half a minute; it pays from about this much arithmetic on.
 COMPILE_FROM_FLOP = 5e12
@@ -30,29 +34,41 @@ ROUNDS, ROUND_STEPS, ROUND_SECONDS, LAST_BEGINS = 4, 3, 1.0, 10.0
 RESERVE = 0.04
 #: Share that compiling and measuring may take at most: on a slow machine they would leave nothing to train.
 MOST_SPENT = 0.5
+#: Share of the free memory that activations may take.
+ACTIVATIONS = 0.4
 #: Below this many steps a schedule is hardly more than its warm-up, and a model learns next to nothing.
 FEW_STEPS = 100
 
 
 def resolve_run(
-    shape: Shape, budget: Budget, seed: int, *, cache: Path | None = None, progress: Progress = QUIET
+    shape: Shape,
+    recipe: Recipe,
+    budget: Budget,
+    seed: int,
+    *,
+    precision: Literal["bf16", "fp32"] | None = None,
+    recompute: bool = False,
+    cache: Path | None = None,
+    progress: Progress = QUIET,
 ) -> Run:
     """Find the number of steps and the arithmetic for a budget on this machine.
 
     The minutes include compiling and the measurement itself, up to half of them.
     """
-    threads = len(os.sched_getaffinity(0))
-    precision = "bf16" if _has_fast_bf16() else "fp32"
-    tokens_a_step = shape.batch_rows * shape.context
+    precision = precision or ("bf16" if has_fast_bf16() else "fp32")
+    micro_tokens = _micro_tokens(shape, recipe, recompute)
+
+    def run(steps: int, compiled: bool) -> Run:
+        return Run(steps, seed, precision, compiled, threads(), micro_tokens)
+
+    tokens_a_step = recipe.rows(shape.context) * shape.context
     if budget.tokens is not None:
-        flop = budget.tokens * shape.flop_per_token
-        steps = max(1, -(-budget.tokens // tokens_a_step))
-        return Run(steps, seed, precision, _compiles(flop), threads)
+        flop = budget.tokens * shape.flop_per_token()
+        return run(max(1, -(-budget.tokens // tokens_a_step)), _compiles(flop))
     assert budget.minutes is not None
     seconds = budget.minutes * 60
     # Two cores manage some 1e11 FLOP a second: enough to know whether compiling can pay.
     compiled = _compiles(seconds * 1e11)
-    run = Run(1, seed, precision, compiled, threads)
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     if load > cores:
         progress.say(
@@ -61,13 +77,36 @@ def resolve_run(
     with progress.start("measure", None) as bar:
         bar.note("compiling and timing a few steps")
         began = time.monotonic()
-        seconds_a_step = _time_steps(shape, run, cache)
+        seconds_a_step = _time_steps(shape, recipe, run(1, compiled), recompute, cache)
         spent = time.monotonic() - began
     # The training process traces and loads the compiled code again: about a third of the cold cost.
     again = spent / 3 if compiled else 0.0
     left = seconds * (1 - RESERVE) - min(spent + again, seconds * MOST_SPENT)
-    steps = max(1, int(left / seconds_a_step))
-    return Run(steps, seed, precision, compiled, threads)
+    return run(max(1, int(left / seconds_a_step)), compiled)
+
+
+def _micro_tokens(shape: Shape, recipe: Recipe, recompute: bool) -> int:
+    """Tokens that one process takes at once: whole rows, as many as memory holds, a full batch at most.
+
+    Activations of a layer are 34 bytes x width a token in 16 bits, without the table of scores, which no
+    attention used here keeps (Korthikanti et al. 2022, arXiv 2205.05198, equation 2); recomputed, they are
+    those of one layer and the borders of all.
+    """
+    token = shape.width * (34 + 2 * shape.layers if recompute else 34 * shape.layers)
+    fits = int(_free_memory() * ACTIVATIONS / token) // shape.context
+    return max(1, min(fits, recipe.rows(shape.context))) * shape.context
+
+
+def _free_memory() -> int:
+    """Bytes that are free on the accelerator, or for this process."""
+    if accelerators():
+        import torch
+
+        return torch.cuda.mem_get_info()[0]
+    for line in Path("/proc/meminfo").read_text("ascii").splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return 4 << 30
 
 
 def few_steps(name: str, budget: Budget, steps: int) -> str | None:
@@ -81,25 +120,39 @@ def few_steps(name: str, budget: Budget, steps: int) -> str | None:
     )
 
 
-def _time_steps(shape: Shape, run: Run, cache: Path | None) -> float:
+def _time_steps(shape: Shape, recipe: Recipe, run: Run, recompute: bool, cache: Path | None) -> float:
     """Seconds per step on random tokens, after warming up."""
     from hemicycle.tokens import Batch
-    from hemicycle.train.model import Learner, build_model
+    from hemicycle.train.learner import Learner
+    from hemicycle.train.loop import split
+    from hemicycle.train.model import build_model
     from hemicycle.train.optimiser import Optimiser
+    from hemicycle.train.ranks import Ranks
 
-    model = build_model(shape, 0, 1, run.seed)
-    learner, optimiser = Learner(model, run, cache), Optimiser(model, shape)
-    ids = np.random.default_rng(0).integers(0, shape.vocabulary, (shape.batch_rows, shape.context))
-    places = np.broadcast_to(np.arange(shape.context), ids.shape).copy()
-    batch = Batch(ids, ids, np.zeros(ids.shape, np.int32), places, np.zeros_like(ids))
+    ranks = Ranks.join("cuda" if accelerators() else "cpu")
+    try:
+        learner = Learner(
+            build_model(shape, 0, 1, run.seed), run, device=ranks.device, recompute=recompute, cache=cache
+        )
+        ranks.shard(learner, bf16=run.precision == "bf16")
+        optimiser = Optimiser(learner.model, recipe)
+        rows = recipe.rows(shape.context)
+        ids = np.random.default_rng(0).integers(0, shape.vocabulary, (rows, shape.context))
+        places = np.broadcast_to(np.arange(shape.context), ids.shape).copy()
+        batch = Batch(ids, ids, np.zeros(ids.shape, np.int32), places, np.zeros(ids.shape, np.int32))
 
-    def step() -> None:
-        learner.loss(batch).backward()  # type: ignore[no-untyped-call]
-        optimiser.step(0, 1)
+        def step() -> None:
+            for part in split(batch, run.micro_tokens):
+                total, _ = learner.loss(part)
+                (total / ids.size).backward()  # type: ignore[no-untyped-call]
+            optimiser.clip()
+            optimiser.step(1.0)
 
-    for _ in range(WARM_STEPS):
-        step()
-    return quietest_round(step)
+        for _ in range(WARM_STEPS):
+            step()
+        return quietest_round(step)
+    finally:
+        ranks.leave()
 
 
 def quietest_round(step: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> float:
@@ -117,13 +170,4 @@ def quietest_round(step: Callable[[], None], clock: Callable[[], float] = time.m
 
 
 def _compiles(flop: float) -> bool:
-    return flop >= COMPILE_FROM_FLOP and has_compiler()
-
-
-def _has_fast_bf16() -> bool:
-    """Whether the processor multiplies bfloat16 in hardware; elsewhere it is slower than fp32."""
-    try:
-        words = set(Path("/proc/cpuinfo").read_text("utf-8").split())
-    except OSError:
-        return False
-    return bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
+    return flop >= COMPILE_FROM_FLOP and (accelerators() > 0 or has_compiler())

@@ -21,6 +21,7 @@ class Run:
         precision: ``bf16`` (autocast; weights stay fp32) or ``fp32``.
         compiled: layers and loss go through torch.compile.
         threads: of one process on CPU; another number sums in another order.
+        micro_tokens: that one process takes at once; a batch of more is accumulated.
     """
 
     steps: int
@@ -28,6 +29,7 @@ class Run:
     precision: Literal["bf16", "fp32"]
     compiled: bool
     threads: int
+    micro_tokens: int = 16_384
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -39,7 +41,6 @@ class Adapter:
 
     rank: int
     alpha: float
-    dropout: float
     targets: tuple[str, ...] | None
 
 

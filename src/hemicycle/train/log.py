@@ -150,7 +150,7 @@ class Log:
         state: RunState,
         *,
         resume_step: int = 0,
-        groups: Sequence[tuple[str, str]] = (),
+        groups: Sequence[tuple[str, str | None]] = (),
         meter: Meters | None = None,
     ) -> None:
         self.folder, self.state = folder, state

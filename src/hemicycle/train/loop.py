@@ -1,154 +1,299 @@
-"""The loop: batch, loss, update; a checkpoint every half minute; a model folder at the end."""
+"""The loop: batch, loss, update; checkpoints beside it; a model folder at the end.
+
+It is one function of a job, called alike on every rank. What a step reads is a function of its number, so a
+resumed run goes on as if it had never stopped, on however many ranks; and what it decides (to leave a step
+out, to stop) follows from figures that all ranks share.
+
+Shapes: B rows, T tokens, G groups (source and language).
+"""
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
+import os
+import resource
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
 from typing import Any
 
-import pyarrow as pa
-from safetensors import SafetensorError
-from transformers.utils import logging as transformers_logging
+import numpy as np
+import numpy.typing as npt
+import torch
 
-from hemicycle.digests import sha256_file
-from hemicycle.documents import write_parquet
 from hemicycle.errors import HemicycleError
 from hemicycle.progress import QUIET, Progress
-from hemicycle.tokens import Order, exposure, load_tokenizer, marks
-from hemicycle.train import checkpoint
-from hemicycle.train.curve import draw_loss
-from hemicycle.train.model import Learner, build_model
+from hemicycle.tokens import Batch, Order, load_tokenizer, marks, prefetch
+from hemicycle.train.account import Account
+from hemicycle.train.adapter import add_adapter, merge, save_adapter
+from hemicycle.train.base import carry_over, load_base
+from hemicycle.train.checkpoint import Checkpoints
+from hemicycle.train.chips import Peak, device_peak, measured_matmul_rate, mfu
+from hemicycle.train.energy import Meter, visible_gpus
+from hemicycle.train.export import copy_tokenizer, whole_state, write_checkpoint, write_model
+from hemicycle.train.job import Job
+from hemicycle.train.launch.watchdog import Heartbeat
+from hemicycle.train.learner import Learner
+from hemicycle.train.log import Log, RunState
+from hemicycle.train.machine import accelerators
+from hemicycle.train.model import build_model, empty_model
 from hemicycle.train.optimiser import Optimiser
-from hemicycle.train.settings import Run, Shape, rate_factor
+from hemicycle.train.ranks import Ranks
+from hemicycle.train.sample import Sampler
+from hemicycle.train.show import Speedometer
+from hemicycle.train.spikes import check_course, check_finite, is_spike
+from hemicycle.train.stopping import Stopped, never
 
-CHECKPOINT_SECONDS = 30.0
-
-FIGURES = pa.schema(
-    [
-        ("step", pa.int64()),
-        ("loss", pa.float64()),
-        ("gradient_norm", pa.float64()),
-        ("rate_factor", pa.float64()),
-        ("tokens", pa.int64()),
-    ]
-)
+#: Seconds between checkpoints, and the share of the time that they may make training stand still.
+CHECKPOINT_SECONDS, CHECKPOINT_SHARE = 30.0, 0.02
 
 
-def train(
-    plan: Path,
-    tokens: Mapping[str, Path],
-    tokenizer: Path,
-    out: Path,
-    scratch: Path,
-    *,
-    shape: Shape,
-    run: Run,
-    name: str = "",
-    cache: Path | None = None,
-    progress: Progress = QUIET,
-) -> dict[str, Any]:
-    """Train over the whole plan, resuming from `scratch`, and write a model folder to `out`.
+def train(job: Job, progress: Progress = QUIET, stop: Callable[[], bool] = never) -> dict[str, Any]:
+    """Train over the whole plan, resuming from the job's scratch, and write a model folder.
 
-    `name` is what the model is called when a resumption is told.
+    Returns figures for the statement, on rank 0; nothing on others.
 
-    Returns figures for the statement. Raises HemicycleError on a loss that is not a number, before the
-    update that would spread it; the last checkpoint stays.
+    Raises:
+        HemicycleError: a loss that is not a number, before the update that would spread it, or a run that
+            diverges; the last checkpoint stays.
+        Stopped: `stop` said so on some rank; a checkpoint holds all that was done.
     """
-    order = Order(plan, tokens)
-    begin, end = marks(tokenizer, load_tokenizer(tokenizer))
-    model = build_model(shape, begin, end, run.seed)
-    optimiser = Optimiser(model, shape)
-    figures: dict[str, list[float]] = {"loss": [], "gradient_norm": []}
-    first = 0
-    resumed = checkpoint.load_latest(scratch)
-    if resumed is not None:
-        first, state = resumed
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        figures = state["figures"]
-        progress.say(f"resuming model {name} at step {first} of {order.steps}")
-    learner = Learner(model, run, cache)
-    tokens_a_step = order.tokens_before(1)
-
-    def save(step: int) -> None:
-        state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "figures": figures}
-        checkpoint.save(scratch, step, state)
-
-    began = saved = time.monotonic()
-    done = first
+    ranks = Ranks.join("cuda" if accelerators() else "cpu")
     try:
-        with progress.start("train", order.steps * tokens_a_step, "tokens") as bar:
-            bar.advance(first * tokens_a_step)
-            for step in range(first, order.steps):
-                loss = learner.loss(order.batch(step))
-                value = float(loss.detach())
-                if not math.isfinite(value):
-                    raise HemicycleError(
-                        f"the loss is {value} at step {step}",
-                        remedy="That step was not applied; look at the documents of its batch.",
-                    )
-                loss.backward()  # type: ignore[no-untyped-call]
-                figures["gradient_norm"].append(optimiser.step(step, order.steps))
-                figures["loss"].append(value)
-                done = step + 1
-                bar.advance(tokens_a_step)
-                bar.note(f"loss {value:.3f}")
-                if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                    save(done)
+        return Training(job, ranks, progress).run(stop)
+    finally:
+        ranks.leave()
+
+
+class Training:
+    """One training under way."""
+
+    def __init__(self, job: Job, ranks: Ranks, progress: Progress) -> None:
+        self.job, self.ranks, self.progress = job, ranks, progress
+        self.order = Order(job.plan, job.tokens)
+        self.learner = Learner(
+            self._model(),
+            job.run,
+            device=ranks.device,
+            z_loss=job.recipe.z_loss,
+            recompute=job.recompute,
+            cache=job.cache,
+        )
+        ranks.shard(self.learner, bf16=job.run.precision == "bf16")
+        self.optimiser = Optimiser(self.learner.model, job.recipe)
+        self.account, self.first = Account(job, self.order), 0
+        steps = self.order.steps
+        self.kept = frozenset(round(steps * (i + 1) / (job.keep + 1)) for i in range(job.keep))
+        self.checkpoints = Checkpoints(job.scratch, ranks, self.kept)
+        found = self.checkpoints.load_latest(self.learner.model, self.optimiser)
+        if found is not None:
+            self.first, arrays = found
+            self.account.take(arrays)
+            if ranks.leads:
+                progress.say(f"resuming model {job.name} at step {self.first} of {steps}")
+        # Each machine measures its own.
+        self.meter = Meter(visible_gpus()) if int(os.environ.get("LOCAL_RANK", 0)) == 0 else None
+
+    def _model(self) -> Any:
+        job = self.job
+        if job.base is not None:
+            model = load_base(job)
+            return add_adapter(model, job.adapter, job.run.seed) if job.adapter else model
+        begin, end = marks(job.tokenizer, load_tokenizer(job.tokenizer))
+        make = build_model if self.ranks.leads else empty_model
+        return make(job.shape, begin, end, job.run.seed)
+
+    def run(self, stop: Callable[[], bool]) -> dict[str, Any]:
+        log = self._log() if self.ranks.leads else None
+        began = time.monotonic()
+        try:
+            self._steps(stop, log)
+            self.checkpoints.wait()
+            figures = self._finish(time.monotonic() - began, log)
+        except (KeyboardInterrupt, Stopped):
+            if log:
+                log.close("interrupted")
+            raise
+        except BaseException as error:
+            if log:
+                log.close("failed", error.what if isinstance(error, HemicycleError) else str(error))
+            raise
+        finally:
+            self.checkpoints.close()
+        if log:
+            log.close("finished")
+        return figures
+
+    def _log(self) -> Log:
+        job, ranks = self.job, self.ranks
+        device = torch.device(ranks.device)
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else "processor"
+        peak = device_peak(name) or Peak(
+            f"products of matrices in {job.run.precision}, measured here",
+            measured_matmul_rate(device, self.learner.dtype, 0.3),
+            "measured",
+        )
+        state = RunState(
+            name=job.name,
+            state="running",
+            steps=self.order.steps,
+            parameters=job.shape.parameters,
+            flop_per_token=job.shape.flop_per_token(),
+            ranks=ranks.count,
+            device=name,
+            # Ranks on one processor share it.
+            peak=peak.flops * (ranks.count if device.type == "cuda" else 1),
+            peak_of=peak.chip,
+            precision=job.run.precision,
+            compiled=job.run.compiled,
+        )
+        return Log(job.log, state, resume_step=self.first, groups=self.order.groups, meter=self.meter)
+
+    def _steps(self, stop: Callable[[], bool], log: Log | None) -> None:
+        order, account, ranks = self.order, self.account, self.ranks
+        speed = Speedometer(log.state.flop_per_token, log.state.peak) if log else None
+        sampler = Sampler(self.learner, self.job.tokenizer, order)
+        batches = prefetch(order, self.first, order.steps, ranks.rank, ranks.count)
+        saved = time.monotonic()
+        heart = Heartbeat(self.job.scratch, ranks.rank)
+        with heart, self.progress.start("train", order.tokens_before(order.steps), "tokens") as bar:
+            bar.advance(order.tokens_before(self.first))
+            for step in range(self.first, order.steps):
+                began = time.monotonic()
+                batch = next(batches)
+                waited = time.monotonic() - began
+                due = ranks.leads and began - saved > self._patience()
+                learnt, asked, save = ranks.sum([batch.learnt, stop(), due])
+                if step > self.first and (step in self.kept or save or asked):
+                    self._save(step, log)
                     saved = time.monotonic()
-    except KeyboardInterrupt:
-        if done > first and len(figures["loss"]) == done:
-            save(done)
-        raise
-    seconds = time.monotonic() - began
-    _write_model(out, model, tokenizer)
-    table = {
-        "step": list(range(order.steps)),
-        **figures,
-        "rate_factor": [rate_factor(s, order.steps) for s in range(order.steps)],
-        "tokens": [(s + 1) * tokens_a_step for s in range(order.steps)],
-    }
-    write_parquet(out / "figures.parquet", FIGURES, [pa.table(table, schema=FIGURES)])
-    read = exposure(plan, tokens)
-    write_parquet(out / "exposure.parquet", read.schema, [read])
-    draw_loss(figures["loss"], tokens_a_step, out / "loss.png")
-    total = order.steps * tokens_a_step
-    facts = {
-        "shape": asdict(shape),
-        "run": run.to_json(),
-        "plan": {"order_sha256": sha256_file(plan / "order.npy"), **order.plan},
-        "tokens": total,
-        "flop": total * shape.flop_per_token,
-    }
-    (out / "training.json").write_text(json.dumps(facts, indent=1, sort_keys=True), "utf-8")
-    last = figures["loss"][-max(1, len(figures["loss"]) // 20) :]
-    return {
-        "parameters": shape.parameters,
-        "steps": order.steps,
-        "tokens": total,
-        "epochs": order.plan["epochs"],
-        "flop": facts["flop"],
-        "training_loss": round(math.fsum(last) / len(last), 4),
-        "documents_read": read.num_rows,
-        "tokens_per_second": round((order.steps - first) * tokens_a_step / seconds, 1) if seconds else None,
-        "resumed_at_step": first,
-    }
+                if asked:
+                    self.checkpoints.wait()
+                    raise Stopped(step, order.steps)
+                nats_G, tokens_G = self._step(step, batch, int(learnt))
+                heart.beat(step)
+                sampler.sample(step, log)
+                if log and speed:
+                    seconds = time.monotonic() - began
+                    self._tell(log, step, seconds, waited, nats_G, tokens_G)
+                    speed.flop_per_token = log.state.flop_per_token
+                    loss, skipped = float(account.loss[step]), bool(account.skipped[step])
+                    speed.step(account.tokens(step), seconds, loss, skipped=skipped)
+                    bar.advance(account.tokens(step))
+                    bar.note(speed.note())
+
+    def _patience(self) -> float:
+        return max(CHECKPOINT_SECONDS, self.checkpoints.cost / CHECKPOINT_SHARE)
+
+    def _save(self, step: int, log: Log | None) -> None:
+        if log:
+            log.flush()
+        self.checkpoints.save(step, self.learner.model, self.optimiser, self.account.to_arrays())
+
+    def _step(
+        self, step: int, batch: Batch, learnt: int
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Follow the gradient of the mean loss over the learnt tokens of all ranks.
+
+        Returns the sums of nats and learnt tokens by group (G), of all ranks.
+        """
+        recipe, account, ranks = self.job.recipe, self.account, self.ranks
+        groups = len(self.order.groups)
+        sums: npt.NDArray[np.float64] = np.zeros((2, groups))
+        for part in split(batch, self.job.run.micro_tokens):
+            total, nats_BT = self.learner.loss(part)
+            # Sharding takes the mean over ranks; what is wanted is the sum.
+            (total * (ranks.count / max(learnt, 1))).backward()  # type: ignore[no-untyped-call]
+            ids = part.groups_BT.ravel()
+            sums[0] += np.bincount(ids, nats_BT.detach().double().cpu().numpy().ravel(), groups)
+            sums[1] += np.bincount(ids, part.targets_BT.ravel() >= 0, groups)
+        nats_G, tokens_G = np.array(ranks.sum(sums.ravel().tolist())).reshape(2, groups)
+        loss = math.fsum(nats_G) / max(learnt, 1)
+        check_finite(loss, None, step)
+        norm = self.optimiser.clip()
+        check_finite(loss, norm, step)
+        skipped = recipe.skip_spikes and is_spike(loss, norm, *account.before(step))
+        if skipped:
+            self.optimiser.clear()
+        else:
+            self.optimiser.step(account.rate_factor(step))
+        account.add(step, loss, norm, learnt, skipped, nats_G, tokens_G)
+        done = slice(0, step + 1)
+        check_course(account.loss[done], account.skipped[done], step, self.job.shape.vocabulary)
+        return nats_G, tokens_G
+
+    def _tell(
+        self,
+        log: Log,
+        step: int,
+        seconds: float,
+        waited: float,
+        nats_G: npt.NDArray[np.float64],
+        tokens_G: npt.NDArray[np.float64],
+    ) -> None:
+        account = self.account
+        log.state.flop_per_token = self.job.shape.flop_per_token(self.order.phase(step).context)
+        log.groups(step, np.arange(len(nats_G)), nats_G, tokens_G.astype(np.int64))
+        log.step(
+            step=step,
+            loss=float(account.loss[step]),
+            gradient_norm=float(account.gradient_norm[step]),
+            rate_factor=account.rate_factor(step),
+            tokens=account.tokens(step),
+            learnt=int(account.learnt[step]),
+            skipped=bool(account.skipped[step]),
+            seconds=seconds,
+            data_seconds=waited,
+            memory=_memory(self.ranks.device),
+        )
+
+    def _finish(self, seconds: float, log: Log | None) -> dict[str, Any]:
+        """Write the model's folder; returns figures for the statement. Rank 0 writes, all give their part."""
+        job, order, model = self.job, self.order, self.learner.model
+        state = whole_state(model, self.ranks)
+        measured = self.meter.joules() if self.meter else None
+        joules, lacking = self.ranks.sum([measured or 0.0, bool(self.meter) and measured is None])
+        if log is None:
+            return {}
+        if job.adapter:
+            save_adapter(model, job.adapter, state, job.out / "adapter")
+            state = merge(model, job.adapter, state)
+        write_model(job.out, model, state)
+        if job.base is not None:
+            carry_over(job.base, job.tokenizer, job.out)
+        else:
+            copy_tokenizer(job.tokenizer, job.out)
+        for step, folder in self.checkpoints.kept():
+            write_checkpoint(job.out / "checkpoints" / f"step-{step}", model, folder)
+        figures = self.account.write()
+        done = order.tokens_before(order.steps) - order.tokens_before(self.first)
+        speed = done / seconds if seconds else 0.0
+        share = mfu(speed, figures["flop"] / figures["places"], log.state.peak)
+        return {
+            **figures,
+            "tokens_per_second": round(speed, 1),
+            "mfu": round(share, 4) if share is not None else None,
+            "mfu_of": log.state.peak_of,
+            "joules": None if lacking else round(joules, 1),
+            "meter": log.state.meter,
+            "ranks": self.ranks.count,
+            "device": log.state.device,
+            "resumed_at_step": self.first,
+        }
 
 
-def _write_model(out: Path, model: Any, tokenizer: Path) -> None:
-    """Weights, configuration and tokenizer, as `from_pretrained` expects them."""
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    model.config.use_cache = True
-    model.generation_config.use_cache = True
-    try:
-        model.save_pretrained(out, safe_serialization=True)
-    except SafetensorError as error:
-        # The library wraps a full disk in an error of its own.
-        raise OSError(str(error)) from error
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copyfile(tokenizer / name, out / name)
+def split(batch: Batch, tokens: int) -> Iterator[Batch]:
+    """The rows of a batch in equal parts of at most so many tokens; one row at least."""
+    rows, context = batch.tokens_BT.shape
+    parts = -(-rows // max(1, tokens // context))
+    size = -(-rows // parts)
+    for at in range(0, rows, size):
+        own = slice(at, at + size)
+        yield replace(batch, **{each.name: getattr(batch, each.name)[own] for each in fields(batch)})
+
+
+def _memory(device: str) -> int:
+    """Peak bytes of the accelerator, or of this process."""
+    if device != "cpu":
+        return int(torch.cuda.max_memory_allocated(device))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,100 +1,117 @@
-"""The model under training: a `transformers` class, the mask of packed documents, and the loss.
+"""The model under training: a class of `transformers`, made from nothing or loaded.
 
-A row holds stretches of several documents. Each must be blind to the others, or a text would leak into
-answers traced to its neighbour: the mask is built here and always passed, because the class would
-otherwise guess the packing from positions, and guess differently when compiled.
-
-Shapes: B rows, T tokens, D width, V vocabulary.
+Nothing in it is random after its first weights: dropout is off, as in all large pretrainings of today, so a
+step is a function of weights and batch, and a resumed run ends in the same bits.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import torch
-import torch.nn.functional as F
-from transformers import LlamaConfig, LlamaForCausalLM
+import transformers
+from transformers import AutoModelForCausalLM, PretrainedConfig
+from transformers.initialization import no_init_weights
 
-from hemicycle.errors import HemicycleError
-from hemicycle.tokens import Batch
-from hemicycle.train.settings import Run, Shape, has_compiler
+from hemicycle.train import attention
+from hemicycle.train.shape import Shape
+
+_auto: Any = AutoModelForCausalLM
+
+#: Settings of the families that are not sizes. `sliding_window`: a model made here sees its whole context.
+_FAMILIES: dict[str, tuple[type[PretrainedConfig], dict[str, Any]]] = {
+    "llama": (transformers.LlamaConfig, {}),
+    "mistral": (transformers.MistralConfig, {"sliding_window": None}),
+    "qwen3": (transformers.Qwen3Config, {"use_sliding_window": False}),
+    "olmo2": (transformers.Olmo2Config, {}),
+    "gemma3": (transformers.Gemma3TextConfig, {}),
+    "gpt2": (transformers.GPT2Config, {}),
+    "bloom": (transformers.BloomConfig, {}),
+}
+
+#: Every way in which a configuration spells dropout.
+_DROPOUTS = (
+    "attention_dropout",
+    "attn_pdrop",
+    "embd_pdrop",
+    "resid_pdrop",
+    "hidden_dropout",
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "embd_dropout",
+    "summary_first_dropout",
+    "classifier_dropout",
+)
 
 
-def build_model(shape: Shape, begin: int, end: int, seed: int) -> LlamaForCausalLM:
+def configure(shape: Shape, begin: int, end: int) -> PretrainedConfig:
+    """The configuration of a fresh model. `begin` and `end` are the ids of a document's marks."""
+    kind, more = _FAMILIES[shape.family]
+    marks = {"bos_token_id": begin, "eos_token_id": end, "pad_token_id": end}
+    common = {"vocab_size": shape.vocabulary, "tie_word_embeddings": shape.tied, **marks, **more}
+    head = shape.width // shape.heads
+    sizes: dict[str, Any]
+    if shape.family == "gpt2":
+        sizes = {
+            "n_embd": shape.width,
+            "n_layer": shape.layers,
+            "n_head": shape.heads,
+            "n_inner": shape.feed_forward,
+            "n_positions": shape.context,
+        }
+    elif shape.family == "bloom":
+        sizes = {"hidden_size": shape.width, "n_layer": shape.layers, "n_head": shape.heads}
+    else:
+        sizes = {
+            "hidden_size": shape.width,
+            "intermediate_size": shape.feed_forward,
+            "num_hidden_layers": shape.layers,
+            "num_attention_heads": shape.heads,
+            "num_key_value_heads": shape.kv_heads,
+            "head_dim": head,
+            "max_position_embeddings": shape.context,
+        }
+    if shape.family == "gemma3":
+        sizes |= {"query_pre_attn_scalar": head, "layer_types": ["full_attention"] * shape.layers}
+    return kind(**common, **sizes)
+
+
+def build_model(shape: Shape, begin: int, end: int, seed: int) -> Any:
     """A fresh model; equal seeds give equal weights."""
     torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=shape.vocabulary,
-        hidden_size=shape.width,
-        intermediate_size=shape.feed_forward,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.kv_heads,
-        max_position_embeddings=shape.context,
-        tie_word_embeddings=shape.tied,
-        bos_token_id=begin,
-        eos_token_id=end,
-        pad_token_id=end,
-        use_cache=False,
-    )
-    config._attn_implementation = "sdpa"
-    model: LlamaForCausalLM = LlamaForCausalLM(config)
+    return _auto.from_config(configure(shape, begin, end), dtype=torch.float32)
+
+
+def empty_model(shape: Shape, begin: int, end: int, seed: int) -> Any:
+    """A model whose weights are yet to come: its memory is taken only when they do."""
+    with no_init_weights():
+        model = _auto.from_config(configure(shape, begin, end), dtype=torch.float32)
+    model.tie_weights()
+    return model
+
+
+def make_ready(model: Any, device: str) -> Any:
+    """Set a model up for training on a kind of device: its attention, no dropout, no cache."""
+    config = model.config
+    for name in _DROPOUTS:
+        if getattr(config, name, None):
+            setattr(config, name, 0.0)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        if hasattr(module, "attention_dropout") and isinstance(module.attention_dropout, float):
+            module.attention_dropout = 0.0
+    config.use_cache = False
+    model.set_attn_implementation(attention.implementation(config, device))
+    if config.model_type == "bloom":
+        for block in model.transformer.h:
+            block.self_attention.hidden_dropout = block.mlp.hidden_dropout = 0.0
+        attention.fuse_bloom(model.transformer)
     model.train()
     return model
 
 
-def document_mask(documents_BT: torch.Tensor) -> torch.Tensor:
-    """Which token may see which: the same document, not later. Returns bool, B x 1 x T x T."""
-    same = documents_BT[:, :, None] == documents_BT[:, None, :]
-    past = torch.ones(same.shape[1:], dtype=torch.bool).tril()
-    return (same & past)[:, None]
-
-
-def summed_loss(hidden_BTD: torch.Tensor, head_VD: torch.Tensor, targets_BT: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy summed over valid targets, in nats. Head and loss together compile to one graph."""
-    logits_NV = F.linear(hidden_BTD, head_VD).flatten(0, 1).float()
-    return F.cross_entropy(logits_NV, targets_BT.flatten(), ignore_index=-100, reduction="sum")
-
-
-class Learner:
-    """A model with its loss, ready for steps.
-
-    Raises HemicycleError where the run is a compiled one and this machine has no compiler.
-    """
-
-    def __init__(self, model: LlamaForCausalLM, run: Run, cache: Path | None) -> None:
-        self.model = model
-        self._autocast = run.precision == "bf16"
-        self._loss: Callable[..., torch.Tensor] = summed_loss
-        torch.set_num_threads(run.threads)
-        if run.compiled:
-            _require_compiler()
-            if cache is not None:
-                os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(cache)
-            for layer in model.model.layers:
-                layer.compile(dynamic=False)
-            self._loss = torch.compile(summed_loss, dynamic=False)
-
-    def loss(self, batch: Batch) -> torch.Tensor:
-        """Mean nats per valid target of the batch."""
-        tokens_BT = torch.from_numpy(batch.tokens_BT)
-        targets_BT = torch.from_numpy(batch.targets_BT)
-        mask = document_mask(torch.from_numpy(batch.documents_BT))
-        positions_BT = torch.from_numpy(batch.positions_BT)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._autocast):
-            hidden_BTD = self.model.model(
-                input_ids=tokens_BT, attention_mask=mask, position_ids=positions_BT, use_cache=False
-            ).last_hidden_state
-            total = self._loss(hidden_BTD, self.model.lm_head.weight, targets_BT)
-        return total / (targets_BT != -100).sum()
-
-
-def _require_compiler() -> None:
-    if not has_compiler():
-        raise HemicycleError(
-            "`compiled = true` came from another machine: this one has no C++ compiler",
-            place="hemicycle.lock, table [model.NAME]",
-            remedy="Install g++, or delete that table of the lock to have the run resolved anew here.",
-        )
+def layers_of(model: Any) -> torch.nn.ModuleList:
+    """The blocks of a model: its longest list of modules of one class."""
+    lists = [m for m in model.modules() if isinstance(m, torch.nn.ModuleList)]
+    return max(lists, key=lambda found: sum(p.numel() for p in found.parameters()))

@@ -1,56 +1,67 @@
-"""The optimiser: Muon for the matrices inside layers, AdamW for embeddings, head and norms.
+"""The optimiser: Muon for the matrices inside layers, AdamW for embeddings, head and norms; or AdamW alone.
 
 Muon (Jordan et al. 2024) orthogonalises each matrix's momentum; it is defined for matrices only. With
 ``match_rms_adamw`` (Liu et al. 2025, arXiv 2502.16982) its updates have AdamW's size, so one schedule
-serves both.
+serves both. Weights decay where they are matrices inside layers: norms, biases and embeddings do not.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
-from hemicycle.train.settings import Shape, rate_factor
+from hemicycle.train.model import layers_of
+from hemicycle.train.recipe import Recipe
 
-CLIP = 1.0
+BETAS = (0.9, 0.95)
 
 
 class Optimiser:
-    """Both optimisers as one."""
+    """One or two optimisers as one. `parts` are torch's, for checkpoints."""
 
-    def __init__(self, model: torch.nn.Module, shape: Shape) -> None:
-        matrices: list[torch.nn.Parameter] = []
-        others: list[torch.nn.Parameter] = []
-        for name, parameter in model.named_parameters():
-            inside = ".layers." in name and parameter.ndim == 2
-            (matrices if inside else others).append(parameter)
+    def __init__(self, model: torch.nn.Module, recipe: Recipe) -> None:
+        inside = {id(p) for p in layers_of(model).parameters() if p.ndim == 2}
+        learnt = [p for p in model.parameters() if p.requires_grad]
+        matrices = [p for p in learnt if id(p) in inside]
+        others = [p for p in learnt if id(p) not in inside]
         self._parameters = matrices + others
-        self._muon = torch.optim.Muon(
-            matrices,
-            lr=shape.muon_rate,
-            momentum=0.95,
-            nesterov=True,
-            weight_decay=0.1,
-            adjust_lr_fn="match_rms_adamw",
-        )
-        self._adam = torch.optim.AdamW(
-            others, lr=shape.adam_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True
-        )
-        self._peaks = [(self._muon, shape.muon_rate), (self._adam, shape.adam_rate)]
+        self._clip = recipe.clip
+        self.parts: list[torch.optim.Optimizer] = []
+        if recipe.optimiser == "muon" and matrices:
+            self.parts.append(
+                torch.optim.Muon(
+                    matrices,
+                    lr=recipe.matrix_rate,
+                    momentum=0.95,
+                    nesterov=True,
+                    weight_decay=recipe.weight_decay,
+                    adjust_lr_fn="match_rms_adamw",
+                )
+            )
+            groups = [{"params": others, "weight_decay": 0.0}]
+        else:
+            groups = [
+                {"params": matrices, "weight_decay": recipe.weight_decay},
+                {"params": others, "weight_decay": 0.0},
+            ]
+        groups = [group for group in groups if group["params"]]
+        if groups:
+            self.parts.append(torch.optim.AdamW(groups, lr=recipe.rate, betas=BETAS, fused=True))
+        self._peaks = [part.param_groups[0]["lr"] for part in self.parts]
 
-    def step(self, step: int, steps: int) -> float:
-        """Clip, update, clear the gradients; returns the gradient's norm before clipping."""
-        norm = float(torch.nn.utils.clip_grad_norm_(self._parameters, CLIP))
-        for optimiser, peak in self._peaks:
-            optimiser.param_groups[0]["lr"] = peak * rate_factor(step, steps)
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-        return norm
+    def clip(self) -> float:
+        """Scale the gradients down to the recipe's norm; returns their norm before, over all ranks."""
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._clip)
+        return float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"muon": self._muon.state_dict(), "adam": self._adam.state_dict()}
+    def step(self, factor: float) -> None:
+        """Update at a share of the peak rates, and clear the gradients."""
+        for part, peak in zip(self.parts, self._peaks, strict=True):
+            for group in part.param_groups:
+                group["lr"] = peak * factor
+            part.step()
+        self.clear()
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._muon.load_state_dict(state["muon"])
-        self._adam.load_state_dict(state["adam"])
+    def clear(self) -> None:
+        """Forget the gradients: the step is left out."""
+        for part in self.parts:
+            part.zero_grad(set_to_none=True)

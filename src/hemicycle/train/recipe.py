@@ -16,6 +16,9 @@ from hemicycle.train.shape import Shape
 #: The width at which the rates of this file were measured.
 MEASURED_WIDTH = 256
 
+#: Rate of low-rank adapters at every width: that of Hu et al. 2021 (arXiv 2106.09685), tables 11 and 12.
+ADAPTER_RATE = 2e-4
+
 #: Tokens of a batch where none is declared, for small models; larger ones take more.
 SMALLEST_BATCH = 2_048
 
@@ -45,6 +48,10 @@ class Recipe:
     batch_tokens: int
     batch_warm_up: float
 
+    def rows(self, context: int) -> int:
+        """Rows of a full batch."""
+        return max(1, self.batch_tokens // context)
+
     def rate_factor(self, step: int, steps: int) -> float:
         """Share of the peak rate at a step: warm-up, then as the schedule says, down to `final`."""
         warm_up = max(1, round(self.warm_up * steps))
@@ -67,9 +74,10 @@ def derive_recipe(model: Model, shape: Shape) -> Recipe:
     narrower = min(1.0, math.sqrt(MEASURED_WIDTH / shape.width))
     # What has learnt already is warmed up again to a part of the rate it would begin with.
     rate = (3e-3 if optimiser == "muon" or shape.width > MEASURED_WIDTH else 4e-3) * (1 if fresh else 0.1)
+    derived = ADAPTER_RATE if model.lora else rate * narrower
     return Recipe(
         optimiser=optimiser,
-        rate=t.rate if t.rate is not None else rate * narrower,
+        rate=t.rate if t.rate is not None else derived,
         matrix_rate=t.matrix_rate if t.matrix_rate is not None else 6e-3 * narrower * (1 if fresh else 0.1),
         schedule=t.schedule or ("wsd" if fresh else "cosine"),
         warm_up=t.warm_up if t.warm_up is not None else 0.02,

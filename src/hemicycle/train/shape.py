@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hemicycle.project import Architecture
 
@@ -71,6 +71,21 @@ def derive_shape(architecture: Architecture, vocabulary: int) -> Shape:
         tied=tied,
         parameters=inside + embedding * (1 if tied else 2) + _small(a, kv_heads, feed_forward),
         matrices=inside + embedding,
+    )
+
+
+def grown(shape: Shape, *, tokens: int | None = None, context: int | None = None) -> Shape:
+    """The shape of a model that begins from one of `shape`, with a tokenizer of `tokens` tokens.
+
+    A shorter context is that of the rows it goes on with: what it can see does not shrink by it.
+    """
+    more = max(0, (tokens or 0) - shape.vocabulary) * shape.width
+    return replace(
+        shape,
+        vocabulary=max(shape.vocabulary, tokens or 0),
+        context=context or shape.context,
+        parameters=shape.parameters + more * (1 if shape.tied else 2),
+        matrices=shape.matrices + more,
     )
 
 

@@ -470,7 +470,9 @@ function card(turn, span, d) {
   row("clearance", clearance?.attested_by || say("clearance_none"));
   row("attribution", clearance?.attribution);
   const steps = { first: d.first_step?.toLocaleString(state.language), last: d.last_step?.toLocaleString(state.language) };
-  row("read", d.first_step === null || d.first_step === undefined ? say("unknown") : say(d.first_step === d.last_step ? "step" : "steps", steps));
+  // A document that only an earlier model read is read by that one, and named with it.
+  const earlier = d.read_by && d.read_by !== state.project?.model.id ? ` · ${d.read_by}` : "";
+  row("read", d.first_step === null || d.first_step === undefined ? say("unknown") : say(d.first_step === d.last_step ? "step" : "steps", steps) + earlier);
   const link = /^https?:\/\//.test(d.url ?? "")
     ? words("a", "open", { href: d.url, target: "_blank", rel: "noopener noreferrer" })
     : null;
@@ -537,6 +539,8 @@ function drawProject() {
   $("badge").textContent = "solo";
   $("badge").hidden = !solo;
   $("about-open").classList.toggle("with-badge", solo);
+  $("upstream").hidden = !p.upstream;
+  $("upstream").textContent = p.upstream ? say("upstream", { base: told(p.upstream) }) : "";
   $("message-label").textContent = say(`write_${kind()}`);
   $("message").placeholder = say(`write_${kind()}`);
   $("welcome-text").textContent = say(`welcome_${kind()}`);

@@ -1,0 +1,43 @@
+"""What a model reads, corpus by corpus: its own shares, and what it repeats of what its base read.
+
+A model that goes on with other text forgets the text before. A small share of that text among the new keeps
+most of it: Ibrahim et al. 2024 (arXiv 2403.08763) match a training on all text at once with 5 % of it where
+the new text is in the same language, and with 25 % where it is in another. What is repeated is what the base
+itself read, in its proportions, what it repeated of its own base among it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from hemicycle.project import Declaration, Stage
+
+
+def shares_of(declaration: Declaration, name: str, stage: Stage | None = None) -> dict[str, float]:
+    """Corpus → its share of the rows of a stage of a model, replay included; they sum to one."""
+    model = declaration.models[name]
+    own = _relative((stage.corpora if stage is not None else None) or model.corpora)
+    if model.base is None or not model.replay:
+        return own
+    again = reads(declaration, model.base)
+    return {
+        corpus: (1 - model.replay) * own.get(corpus, 0.0) + model.replay * again.get(corpus, 0.0)
+        for corpus in sorted({*own, *again})
+    }
+
+
+def reads(declaration: Declaration, name: str) -> dict[str, float]:
+    """Corpus → its share of all rows that a model reads, over its stages; they sum to one."""
+    stages = declaration.models[name].stages or [Stage(name="main", share=1.0)]
+    total = math.fsum(stage.share for stage in stages)
+    found: dict[str, float] = {}
+    for stage in stages:
+        for corpus, share in shares_of(declaration, name, stage).items():
+            found[corpus] = found.get(corpus, 0.0) + share * stage.share / total
+    return dict(sorted(found.items()))
+
+
+def _relative(shares: Mapping[str, float]) -> dict[str, float]:
+    total = math.fsum(shares.values())
+    return {corpus: share / total for corpus, share in sorted(shares.items())}

@@ -1,0 +1,74 @@
+"""The model's folder: weights, configuration and tokenizer as `from_pretrained` expects them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from transformers.utils import logging as transformers_logging
+
+from hemicycle.train.ranks import Ranks
+
+#: What else a tokenizer's folder may have, and a model's needs.
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+)
+
+
+def whole_state(model: Any, ranks: Ranks) -> dict[str, torch.Tensor]:
+    """All weights on the processor of rank 0, by name; empty on other ranks. All ranks must call it."""
+    if ranks.count == 1 and ranks.device == "cpu":
+        state: dict[str, torch.Tensor] = model.state_dict()
+        return state
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    state = get_model_state_dict(model, options=options)  # type: ignore[assignment]
+    return state
+
+
+def write_model(out: Path, model: Any, state: dict[str, torch.Tensor]) -> None:
+    """Weights and configuration. Raises OSError where the disk is full."""
+    model.config.use_cache = True
+    if model.generation_config is not None:
+        model.generation_config.use_cache = True
+    _save(out, model, state)
+
+
+def copy_tokenizer(tokenizer: Path, out: Path) -> None:
+    for name in TOKENIZER_FILES:
+        if (tokenizer / name).is_file():
+            shutil.copyfile(tokenizer / name, out / name)
+
+
+def write_checkpoint(out: Path, model: Any, checkpoint: Path) -> None:
+    """A sharded checkpoint as a model's folder, with the optimiser's state beside: ``optimiser.safetensors``,
+    named by weight and what it is of it, such as ``model.norm.weight/exp_avg``."""
+    with tempfile.TemporaryDirectory(dir=checkpoint.parent) as aside:
+        dcp_to_torch_save(checkpoint, Path(aside) / "whole.pt")
+        whole = torch.load(Path(aside) / "whole.pt", map_location="cpu", weights_only=True, mmap=True)
+        _save(out, model, whole["model"])
+        states = whole["optimiser"]["state"]
+        tensors = {f"{name}/{what}": t.contiguous() for name, s in states.items() for what, t in s.items()}
+        save_file(tensors, out / "optimiser.safetensors")
+
+
+def _save(out: Path, model: Any, state: dict[str, torch.Tensor]) -> None:
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    for tied, kept in (model._tied_weights_keys or {}).items() if model.config.tie_word_embeddings else ():
+        # The library tells by its memory that a weight is another one's.
+        if kept in state:
+            state[tied] = state[kept]
+    try:
+        model.save_pretrained(out, state_dict=state, safe_serialization=True)
+    except SafetensorError as error:
+        # It wraps a full disk in an error of its own.
+        raise OSError(str(error)) from error
