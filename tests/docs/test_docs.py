@@ -19,7 +19,10 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from hemicycle import project as declared
+from hemicycle.project import Declared, load_card
+from hemicycle.project import card as cards
+from hemicycle.project import declaration as declared
+from hemicycle.project import model as models
 from hemicycle.cli import VERBS
 from hemicycle.curate.rules import load_sets
 from hemicycle.governance import load_rules
@@ -53,18 +56,22 @@ MODELS: dict[str, type[BaseModel]] = {
     "`[project]`": declared.ProjectTable,
     "`[corpora.NAME]`": declared.Corpus,
     "`[tokenizers.NAME]`": declared.Tokenizer,
-    "`[models.NAME]`": declared.Model,
-    "`architecture`": declared.Architecture,
-    "`budget`": declared.Budget,
+    "`[bases.NAME]`": models.Base,
+    "`[models.NAME]`": models.Model,
+    "`architecture`": models.Architecture,
+    "`budget`": models.Budget,
+    "`stages`": models.Stage,
+    "`training`": models.Training,
+    "`lora`": models.Lora,
     "`[evaluations.NAME]`": declared.Evaluation,
     "`[releases.NAME]`": declared.Release,
-    "Source cards": declared.Card,
-    "`[rights]`": declared.CardRights,
+    "Source cards": cards.Card,
+    "`[rights]`": cards.CardRights,
     "`store_limit`": declared.StoreLimit,
-    "`mix`": declared.Mix,
-    "`[rights.terms]`": declared.Terms,
-    "`[rights.offered]`": declared.Offer,
-    "`[[rights.generators]]`": declared.Generator,
+    "`mix`": models.Mix,
+    "`[rights.terms]`": cards.Terms,
+    "`[rights.offered]`": cards.Offer,
+    "`[[rights.generators]]`": cards.Generator,
 }
 
 
@@ -154,13 +161,13 @@ def test_every_verb_has_a_page_in_four_parts(verb: str) -> None:
 
 def test_every_key_of_the_declaration_is_described_with_its_default() -> None:
     described = tables((DOCS / "project.md").read_text("utf-8"))
-    every = {m for m in vars(declared).values() if isinstance(m, type) and issubclass(m, BaseModel)}
-    own = {m for m in every if m.__module__ == declared.__name__ and not m.__name__.startswith("_")}
-    assert own - {declared.Declared} == set(MODELS.values())
+    rooms = (cards, declared, models)
+    every = {m for room in rooms for m in vars(room).values() if isinstance(m, type)}
+    assert {m for m in every if issubclass(m, Declared)} - {Declared} == set(MODELS.values())
     for heading, model in MODELS.items():
-        keys = described[heading]
-        assert set(keys) == set(model.model_fields), heading
-        for key, field in model.model_fields.items():
+        keys, fields = described[heading], {f.alias or key: f for key, f in model.model_fields.items()}
+        assert set(keys) == set(fields), heading
+        for key, field in fields.items():
             assert keys[key][0] == default_as_toml(field), f"{heading}: the default of {key}"
 
 
@@ -194,7 +201,7 @@ def test_every_toml_in_the_pages_is_valid(page: Path, tmp_path: Path) -> None:
         elif what == "card" or "/sources/" in what:
             card = tmp_path / "card.toml"
             card.write_text(block.text, "utf-8")
-            declared.load_card(card)
+            load_card(card)
         elif what == "rules" or what.startswith("file=rules/"):
             rules = tmp_path / "rules.toml"
             rules.write_text(block.text, "utf-8")
@@ -208,9 +215,9 @@ def test_every_toml_in_the_pages_is_valid(page: Path, tmp_path: Path) -> None:
         else:
             assert what == "fragment", f"line {block.line}: {what}"
             for table, names in tomllib.loads(block.text).items():
+                known = base.setdefault(table, {})
                 for key, value in names.items():
-                    merged = {**base[table].get(key, {}), **value} if isinstance(value, dict) else value
-                    base[table][key] = merged
+                    known[key] = {**known.get(key, {}), **value} if isinstance(value, dict) else value
             declared.Declaration.model_validate(base)
 
 
