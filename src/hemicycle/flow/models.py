@@ -34,7 +34,7 @@ def order(flow: Flow, name: str) -> Step:
         tokens = work.resolved["steps"] * recipe.rows(shape.context) * shape.context
         plan = make_plan(
             _tokens(flow, name, work),
-            _phases(flow, name, shape.context, tokens),
+            _phases(flow, name, _context(flow, name, work.statements), tokens),
             work.out,
             batch_tokens=recipe.batch_tokens,
             warm_up=recipe.batch_warm_up,
@@ -169,14 +169,23 @@ def _phases(flow: Flow, name: str, context: int, tokens: int) -> list[Phase]:
     return phases
 
 
+def _context(flow: Flow, name: str, statements: Mapping[str, Statement]) -> int:
+    """The context of every stage that declares none."""
+    model = flow.declaration.models[name]
+    if model.architecture is not None:
+        return model.architecture.context
+    return model.context or int(statements["base"].figures["shape"]["context"])
+
+
 def _shape(flow: Flow, name: str, statements: Mapping[str, Statement]) -> Shape:
-    """The shape of a model: as declared, or that of what it begins from."""
+    """The shape of a model: as declared, or that of what it begins from; its context is the longest of a stage."""
     from hemicycle.train import Shape, derive_shape, grown
 
     model, vocabulary = flow.declaration.models[name], statements["tokenizer"].figures["vocabulary"]
+    longest = max([_context(flow, name, statements), *(stage.context or 0 for stage in model.stages)])
     if model.architecture is not None:
-        return derive_shape(model.architecture, vocabulary)
-    return grown(Shape(**statements["base"].figures["shape"]), tokens=vocabulary, context=model.context)
+        return derive_shape(model.architecture.model_copy(update={"context": longest}), vocabulary)
+    return grown(Shape(**statements["base"].figures["shape"]), tokens=vocabulary, context=longest)
 
 
 def _recipe(flow: Flow, name: str, statements: Mapping[str, Statement]) -> Recipe:
