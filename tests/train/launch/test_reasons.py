@@ -43,7 +43,7 @@ def test_what_a_library_raises_is_a_sentence(error, what, again, tmp_path):
     assert failure.remedy
     assert failure.again == again
     said = failure.error(50)
-    assert said.what.startswith(f"rank 3 on node {socket.gethostname()} failed after step 57: ")
+    assert said.what.startswith(f"rank 3 on node {socket.gethostname()} failed at step 57: ")
     assert said.place == (error.filename if isinstance(error, OSError) else str(tmp_path / "rank-3.log"))
     assert "\n" not in said.sentence
 
