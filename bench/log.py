@@ -1,7 +1,7 @@
-"""The share of a training's time that its log takes: the issue allows 1 %.
+"""The share of a training's time that its log takes; the bound is 1 %.
 
-Steps of 0.3 s that do nothing but sleep are logged as the loop logs them, with the flushes that fall due, into
-a log whose last part is nearly full: the longest that it is ever written again.
+Steps of 0.3 s that do nothing but sleep are logged as the loop logs them, with the flushes that fall due,
+into a log whose last part is nearly full: the longest that it is ever written again.
 
     python bench/log.py [--seconds 60 --groups 200 --folder build/bench-log]
 """

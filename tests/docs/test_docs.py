@@ -219,9 +219,9 @@ def test_every_toml_in_the_pages_is_valid(page: Path, tmp_path: Path) -> None:
         else:
             assert what == "fragment", f"line {block.line}: {what}"
             for table, names in tomllib.loads(block.text).items():
+                known = base.setdefault(table, {})
                 for key, value in names.items():
-                    merged = {**base[table].get(key, {}), **value} if isinstance(value, dict) else value
-                    base[table][key] = merged
+                    known[key] = {**known.get(key, {}), **value} if isinstance(value, dict) else value
             declared.Declaration.model_validate(base)
 
 

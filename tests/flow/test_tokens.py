@@ -1,4 +1,4 @@
-"""The order answers for a built project: what a step reads, what reads a document, and how full its rows are."""
+"""The order of a built project answers: what a step reads, which steps read a document, how full rows are."""
 
 import json
 

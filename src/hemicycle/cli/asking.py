@@ -28,7 +28,7 @@ class Asked:
 
 
 def declared_model(session: Session, name: str | None) -> str:
-    """A name of a model, the last one declared where None is given. Raises DeclarationError if there is none."""
+    """A model's name; of None, the last one declared. Raises DeclarationError where there is none."""
     models = session.project.declaration.models
     if not models:
         raise DeclarationError("the project declares no model", place=str(session.project.folder))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
+import numpy as np
 
 from hemicycle.cli.session import Session, json_option, print_json, progress, project_option
 from hemicycle.cli.tables import cell, print_table, relative
@@ -80,7 +81,8 @@ def _step(name: str, order: Order, step: int, as_json: bool) -> None:
     _more(len(read))
     click.echo(
         f"step {cell(step)} of {cell(order.steps)}, phase {about['phase']}: {cell(about['rows'])} rows, "
-        f"{cell(about['documents'])} documents, {cell(about['tokens'])} tokens, {cell(about['learnt'])} learnt"
+        f"{cell(about['documents'])} documents, {cell(about['tokens'])} tokens, "
+        f"{cell(about['learnt'])} learnt"
     )
 
 
@@ -88,7 +90,7 @@ def _document(name: str, order: Order, document: str, as_json: bool) -> None:
     from hemicycle.tokens import readings
 
     numbers = order.catalogue.find(document)
-    about = [order.catalogue.about([n]).to_pylist()[0] for n in numbers]
+    about = order.catalogue.about(np.array(numbers)).to_pylist()
     read = [
         {**reading, "corpus": one["corpus"], "phase": order.phase(reading["step"]).name}
         for n, one in zip(numbers, about, strict=True)
@@ -137,15 +139,14 @@ def show(model: str | None, folder: Path, as_json: bool) -> None:
     name, order = _open(folder, model)
     plan = order.plan
     if as_json:
-        told = {key: plan[key] for key in ("seed", "steps", "tokens", "epochs", "phases", "cuttings", "blocks")}
-        print_json({"model": name, **told})
+        told = ("seed", "steps", "tokens", "epochs", "phases", "cuttings", "blocks")
+        print_json({"model": name, **{key: plan[key] for key in told}})
         return
     head = ("phase", "context", "packing", "reading", "steps", "rows a step", "tokens", "padding", "cut")
     print_table(head, [_phase(plan, number) for number in range(len(plan["phases"]))])
     click.echo()
-    head = ("phase", "corpus", "stratum", "documents", "tokens", "asked", "given", "epochs")
     print_table(
-        head,
+        ("phase", "corpus", "stratum", "documents", "tokens", "asked", "given", "epochs"),
         [
             [
                 phase["name"],
@@ -255,12 +256,11 @@ def export(tokens: str, layout: Literal["datatrove", "olmo"], out: Path, folder:
     from hemicycle.tokens import export_tokens
 
     session = Session(folder)
-    [step] = [s for s in session.flow.up_to("tokenize", (tokens,)) if s.stage == "tokens"] or [None]
-    if step is None:
+    steps = [s for s in session.flow.up_to("tokenize", (tokens,)) if s.stage == "tokens"]
+    if not steps:
         raise DeclarationError(f"“{tokens}” is a tokenizer: name CORPUS.TOKENIZER")
-    pipeline = session.pipeline()
-    standing = pipeline.look([step])
-    _, made = needed(next(o for o in standing if o.step == step), standing)
+    standing = session.pipeline().look(steps)
+    _, made = needed(next(o for o in standing if o.step in steps), standing)
     out.mkdir(parents=True, exist_ok=True)
     written = export_tokens(made, layout, out)
     if as_json:

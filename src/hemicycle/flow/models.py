@@ -178,7 +178,7 @@ def _context(flow: Flow, name: str, statements: Mapping[str, Statement]) -> int:
 
 
 def _shape(flow: Flow, name: str, statements: Mapping[str, Statement]) -> Shape:
-    """The shape of a model: as declared, or that of what it begins from; its context is the longest of a stage."""
+    """The shape of a model, as declared or as what it begins from; its longest stage sets its context."""
     from hemicycle.train import Shape, derive_shape, grown
 
     model, vocabulary = flow.declaration.models[name], statements["tokenizer"].figures["vocabulary"]
