@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hemicycle import __version__
 from hemicycle.digests import sha256_json
@@ -37,6 +37,9 @@ from hemicycle.project import Lock, StoreLimit
 from hemicycle.stamps import Stamps, stamp_of
 from hemicycle.steps import Outcome, Resolving, Step, Unresolved, Work, in_order
 from hemicycle.store import Store, digest_files, list_files, locked, sweep_asides, sync_tree, write_aside
+
+if TYPE_CHECKING:
+    from hemicycle.train.launch import Launcher
 
 #: Libraries whose version may show in an artefact's bytes; stated with each artefact.
 LIBRARIES = ("numpy", "polars", "pyarrow", "lxml", "tokenizers", "pydivsufsort", "torch", "transformers")
@@ -58,6 +61,7 @@ class Pipeline:
         offline: bool = False,
         keep_going: bool = False,
         engine: Engine | None = None,
+        launcher: Launcher | None = None,
         limit: StoreLimit | None = None,
         every_byte: bool = False,
         today: Callable[[], date] = lambda: datetime.now(UTC).date(),
@@ -67,7 +71,7 @@ class Pipeline:
     ) -> None:
         self.store, self.ledger, self.lock = store, ledger, lock
         self.progress, self.offline, self.keep_going = progress, offline, keep_going
-        self.engine = engine or Local()
+        self.engine, self.launcher = engine or Local(), launcher or _here()
         self.limit = limit or StoreLimit()
         self.every_byte, self.stamps = every_byte, Stamps(store.cache)
         self.today, self.report, self.on_wait, self.prepare = today, report, on_wait, prepare
@@ -269,7 +273,17 @@ class Pipeline:
         started, began = datetime.now(UTC), time.monotonic()
         for role, statement in statements.items():
             self.check(inputs[role], statement)
-        work = Work(content, scratch, inputs, statements, resolved, self.progress, self.offline, self.engine)
+        work = Work(
+            content,
+            scratch,
+            inputs,
+            statements,
+            resolved,
+            self.progress,
+            self.offline,
+            self.engine,
+            self.launcher,
+        )
         figures = step.build(work)
         sync_tree(content)
         read_from = self.stamps.now()
@@ -367,6 +381,13 @@ class Pipeline:
         names = {str(step) for step in stale}
         artefacts = [a for a in self.store.artefacts() if a not in needed]
         return artefacts + [s for s in self.store.staged() if _staged_step(s) not in names]
+
+
+def _here() -> Launcher:
+    # A room, and loaded only where something may be built.
+    from hemicycle.train.launch import Here
+
+    return Here()
 
 
 def _stopped(step: Step, error: HemicycleError) -> Outcome:

@@ -40,8 +40,8 @@ _Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 
 class Training(Declared):
-    """Where and how a site trains; account, partition, qos, constraint, setup and container are the site's own
-    where they are left out.
+    """Where and how a site trains; account, partition, qos, constraint, setup and container are the site's
+    own where they are left out.
 
     Attributes:
         nodes: of one training.

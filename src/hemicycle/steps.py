@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hemicycle.engines import Engine
 from hemicycle.errors import HemicycleError
 from hemicycle.ledger import Statement
 from hemicycle.progress import Progress
 from hemicycle.project import Lock
+
+if TYPE_CHECKING:
+    from hemicycle.train.launch import Launcher
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Work:
         statements: role → the statement about it.
         resolved: what `Step.resolve` found.
         engine: where the parts of a stage that can be cut run.
+        launcher: where a model is trained.
     """
 
     out: Path
@@ -36,6 +40,7 @@ class Work:
     progress: Progress
     offline: bool
     engine: Engine
+    launcher: Launcher
 
 
 @dataclass(frozen=True)

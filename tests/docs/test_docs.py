@@ -210,7 +210,7 @@ def test_every_toml_in_the_pages_is_valid(page: Path, tmp_path: Path) -> None:
             rules = tmp_path / "rules.toml"
             rules.write_text(block.text, "utf-8")
             load_sets(["./rules.toml"], tmp_path)
-        elif what == "sites":
+        elif what == "sites" or what.endswith("/sites.toml"):
             sites = tmp_path / "sites.toml"
             sites.write_text(block.text, "utf-8")
             load_sites(tmp_path)

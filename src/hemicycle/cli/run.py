@@ -30,7 +30,8 @@ def command(folder: Path, how: How, as_json: bool) -> None:
     What is up to date is left alone; what was interrupted goes on. Running again returns at once.
 
     --on slurm needs a sites.toml in the project: one table a computing centre, with scheduler, account,
-    partition, qos, constraint, time, memory, at_once, setup and container (docs/run.md says what each is).
+    partition, qos, constraint, time, memory, at_once, setup and container; and a table training inside it,
+    for models (docs/run.md says what each is).
 
     \b
     Examples:

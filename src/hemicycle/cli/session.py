@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -33,6 +33,10 @@ from hemicycle.stamps import Stamps
 from hemicycle.steps import Outcome, Step
 from hemicycle.store import Store
 
+if TYPE_CHECKING:
+    from hemicycle.train.launch import Launcher
+    from hemicycle.train.launch.slurm import OnSlurm
+
 #: A folder that must be there: from one that is not, the search would go up into some other project.
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -49,6 +53,8 @@ class How:
     on: Literal["local", "ray", "slurm"] = "local"
     workers: int | None = None
     site: str | None = None
+    ranks: int | None = None
+    nodes: int | None = None
 
     def engine(self, folder: Path) -> Engine:
         """Where the parts of data stages run. Raises DeclarationError where that is not to be had."""
@@ -67,6 +73,26 @@ class How:
 
             return Slurm(slurm_site(folder, self.site))
         return Local(self.workers)
+
+    def launcher(self, folder: Path, store: Store) -> Launcher:
+        """Where models are trained. Raises DeclarationError where that is not to be had."""
+        if self.on == "slurm":
+            return self.on_slurm(folder, store)
+        if self.nodes is not None:
+            raise DeclarationError(
+                f"--nodes {self.nodes} says how many nodes of Slurm train a model, and the work does not run "
+                "on Slurm",
+                remedy="Add `--on slurm`, or leave `--nodes` out.",
+            )
+        from hemicycle.train.launch import Here
+
+        return Here(self.ranks)
+
+    def on_slurm(self, folder: Path, store: Store) -> OnSlurm:
+        from hemicycle.sites import slurm_site
+        from hemicycle.train.launch.slurm import OnSlurm
+
+        return OnSlurm(slurm_site(folder, self.site), self.ranks, self.nodes, store.root)
 
 
 class Session:
@@ -88,6 +114,7 @@ class Session:
             offline=how.offline,
             keep_going=how.keep_going,
             engine=how.engine(self.project.folder),
+            launcher=how.launcher(self.project.folder, self.store),
             limit=self.project.declaration.project.store_limit,
             every_byte=every_byte,
             report=report if how.keep_going else _report_but_failures,
@@ -264,12 +291,20 @@ _WORK = (
         "--on",
         type=click.Choice(["local", "ray", "slurm"]),
         default="local",
-        help="Where the parts of data stages run.",
+        help="Where the parts of data stages run, and models are trained; with ray, those are trained here.",
     ),
     click.option(
         "--workers", type=click.IntRange(1), help="How many parts run at once here; by default one a core."
     ),
     click.option("--site", help="The site of sites.toml whose Slurm takes them, where it has several."),
+    click.option(
+        "--ranks",
+        type=click.IntRange(1),
+        help="Processes that train a model, on each node; by default one a graphics card, or one.",
+    ),
+    click.option(
+        "--nodes", type=click.IntRange(1), help="Nodes of Slurm that train a model; by default the site's."
+    ),
 )
 
 
@@ -309,4 +344,15 @@ def build(
                 click.echo(f"{outcome.state.replace('-', ' ')}: {outcome.step} ({outcome.reason})")
         if all(o.state == "fresh" for o in outcomes):
             click.echo("everything is up to date")
+        if how.on == "slurm":
+            _print_scripts(session, how, outcomes)
     return outcomes
+
+
+def _print_scripts(session: Session, how: How, outcomes: list[Outcome]) -> None:
+    """Print what would be submitted for each model that would be trained; only its key is not known yet."""
+    slurm = how.on_slurm(session.project.folder, session.store)
+    for outcome in outcomes:
+        if outcome.state == "would-run" and outcome.step.stage == "model":
+            script = slurm.script(outcome.step.name, session.store.staging("KEY") / "work")
+            click.echo(f"\nwould be submitted for {outcome.step}, with a digest in place of KEY:\n\n{script}")

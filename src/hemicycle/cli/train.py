@@ -41,5 +41,7 @@ command = stage_verb(
     Examples:
       hemicycle train
       hemicycle train petit --dry-run
+      hemicycle train petit --ranks 4
+      hemicycle train petit --on slurm --nodes 8
     """,
 )

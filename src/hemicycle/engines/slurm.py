@@ -1,8 +1,8 @@
 """The same tasks as a Slurm job array, one array element a task; nothing is needed but `sbatch`.
 
 The script and the list of tasks stay in the folder of results, so a person can read what was submitted and
-submit it again by hand. An array whose waiter was killed is waited for by the next run, before it submits what
-is still not done.
+submit it again by hand. An array whose waiter was killed is waited for by the next run, before it submits
+what is still not done.
 """
 
 from __future__ import annotations

@@ -79,8 +79,6 @@ def model(flow: Flow, name: str) -> Step:
 
     def build(work: Work) -> dict[str, Any]:
         from hemicycle.train import Adapter, Job, Run
-        from hemicycle.train.loop import train
-        from hemicycle.train.stopping import heeding_interrupts, never
 
         lora = model.lora
         targets = tuple(lora.targets) if lora and lora.targets else None
@@ -101,8 +99,7 @@ def model(flow: Flow, name: str) -> Step:
             recompute=model.training.recompute,
             keep=model.training.keep,
         )
-        with heeding_interrupts(never) as stop:
-            figures = train(job, work.progress, stop)
+        figures = work.launcher.run(job, work.progress)
         if model.method == "tune":
             from hemicycle.tune.export import export_chat
 

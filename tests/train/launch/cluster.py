@@ -1,4 +1,4 @@
-"""A cluster of one node, small enough for a test: `sbatch` and its kin on the PATH, a process that runs the jobs.
+"""A cluster of one node, small enough for a test: `sbatch` and its kin on the PATH, a process that runs jobs.
 
 It reads the options of a script as Slurm does, sends SIGUSR1 when asked, puts back what is requeued, keeps to
 dependencies, and forgets a job that has ended.

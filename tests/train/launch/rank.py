@@ -1,4 +1,4 @@
-"""A small real program in place of the loop: one all-reduce a step, checkpoints, and a fault where it is asked for.
+"""A small real program in place of the loop: an all-reduce a step, checkpoints, a fault where asked for.
 
 The job's name says what goes wrong, and on which rank: ``killed-1``, ``hang-0``.
 """

@@ -35,8 +35,8 @@ def test_progress_of_other_processes_is_shown_to_its_end(make_job, told, monkeyp
 @pytest.mark.parametrize(
     ("name", "what", "remedy"),
     [
-        ("killed-1", "rank 1 on node .* failed after step 11: it was killed (SIGKILL)", "no memory left"),
-        ("full-1", "rank 1 on node .* failed after step 11: there is no room left on the disk", "Make room"),
+        ("killed-1", "rank 1 on node .* failed at step 12: it was killed (SIGKILL)", "no memory left"),
+        ("full-1", "rank 1 on node .* failed at step 12: there is no room left on the disk", "Make room"),
         (
             "crash-1",
             "rank 1 on node .* the processes lost each other (NCCL) (SIGABRT): .* NCCL error",
@@ -54,7 +54,7 @@ def test_a_rank_that_dies_is_named_with_its_reason_in_one_line_and_the_checkpoin
     assert "\n" not in caught.value.sentence
     assert remedy in caught.value.remedy
     assert "The checkpoint of step 10 is kept" in caught.value.remedy
-    # The next run goes on from there, on another number of ranks too, to what one ends with that nothing befell.
+    # The next run goes on from there, on another number of ranks too, to what an undisturbed one ends with.
     assert Here(1).run(job, told) == {"total": total_of(30), "ranks": 1, "began": 10}
     assert told.said == [f"resuming model {name} at step 10 of 30"]
 

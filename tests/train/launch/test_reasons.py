@@ -23,6 +23,7 @@ from hemicycle.train.launch.reasons import of_death, of_error, reasons
             "no room left on the disk",
             False,
         ),
+        (OSError(errno.EIO, "could not be written: No space left on device", "/s"), "no room left", False),
         (OSError(errno.EDQUOT, "Disk quota exceeded", "/store/step-1"), "no room left on the disk", False),
         (FileNotFoundError(errno.ENOENT, "No such file", "/s/debats-00000.bin"), "reads is not there", False),
         (OSError(errno.ESTALE, "Stale file handle", "/store/step-1"), "disk could not be read", True),
@@ -42,7 +43,7 @@ def test_what_a_library_raises_is_a_sentence(error, what, again, tmp_path):
     assert failure.remedy
     assert failure.again == again
     said = failure.error(50)
-    assert said.what.startswith(f"rank 3 on node {socket.gethostname()} failed after step 57: ")
+    assert said.what.startswith(f"rank 3 on node {socket.gethostname()} failed at step 57: ")
     assert said.place == (error.filename if isinstance(error, OSError) else str(tmp_path / "rank-3.log"))
     assert "\n" not in said.sentence
 
@@ -77,8 +78,8 @@ def test_what_nobody_foresaw_is_named_with_the_log_of_its_traceback(tmp_path):
         ),
         (
             -signal.SIGABRT,
-            "a\nWatchdog caught collective operation timeout\n\nFatal Python error: Aborted\n",
-            "the processes lost each other (NCCL) (SIGABRT): a / Watchdog caught collective operation timeout",
+            "a\nWatchdog caught collective operation\n\nFatal Python error: Aborted\n",
+            "the processes lost each other (NCCL) (SIGABRT): a / Watchdog caught collective operation",
             True,
             False,
         ),

@@ -26,9 +26,11 @@ from hemicycle.train.launch.outcome import (
     take,
     write_job,
 )
+from hemicycle.train.launch.parent import PARENT
 from hemicycle.train.launch.reasons import described, reason_of
 from hemicycle.train.launch.relay import Shown
-from hemicycle.train.launch.parent import PARENT
+from hemicycle.train.machine import accelerators
+from hemicycle.train.stopping import heeding_interrupts, never
 
 #: Seconds between two looks at how the others are doing.
 _LOOK = 0.2
@@ -51,7 +53,7 @@ class Here:
                 place=str(mark),
                 remedy="Wait for it with `--on slurm`; or cancel it with `scancel`, and delete that file.",
             )
-        ranks = self.ranks or _cards() or 1
+        ranks = self.ranks or accelerators() or 1
         return _in_this_process(job, progress) if ranks == 1 else _in_others(job, ranks, progress)
 
 
@@ -60,7 +62,7 @@ def why_not(job: Job, code: int | None, log: Path) -> HemicycleError:
     kept = kept_step(job.scratch)
     for failure in failures(job.scratch):
         return failure.error(kept)
-    said = last_lines(log)
+    said = last_lines(log, 1)
     what = "was told to stop" if code == AGAIN else "ended without a result" + (f": {said}" if said else "")
     return HemicycleError(
         f"the training of {job.name} {what}", place=str(log), remedy=kept_words(kept) or "Run again."
@@ -71,7 +73,8 @@ def _in_this_process(job: Job, progress: Progress) -> dict[str, Any]:
     from hemicycle.train.loop import train
 
     try:
-        return train(job, progress)
+        with heeding_interrupts(never) as stop:
+            return train(job, progress, stop)
     except HemicycleError:
         raise
     except Exception as error:
@@ -90,23 +93,12 @@ def _in_others(job: Job, ranks: int, progress: Progress) -> dict[str, Any]:
     begin(job.scratch)
     (job.scratch / STOP).unlink(missing_ok=True)
     log = job.scratch / "node-0.log"
-    command = [
-        sys.executable,
-        "-m",
-        "hemicycle.train.launch.node",
-        str(write_job(job)),
-        "--ranks",
-        str(ranks),
-    ]
+    command = [sys.executable, "-m", "hemicycle.train.launch.node", str(write_job(job))]
+    command += ["--ranks", str(ranks)]
+    environment = {**os.environ, PARENT: str(os.getpid())}
     with log.open("wb") as out:
         # A session of its own: Ctrl-C of the terminal is for this process to pass on.
-        node = subprocess.Popen(
-            command,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-            env={**os.environ, PARENT: str(os.getpid())},
-        )
+        node = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True, env=environment)
     try:
         with Shown(job.scratch / PROGRESS, progress) as shown:
             while node.poll() is None:
@@ -124,12 +116,6 @@ def _in_others(job: Job, ranks: int, progress: Progress) -> dict[str, Any]:
     if done is None:
         raise why_not(job, node.returncode, log)
     return done
-
-
-def _cards() -> int:
-    import torch
-
-    return torch.cuda.device_count()
 
 
 def _leave(node: subprocess.Popen[bytes], scratch: Path, progress: Progress) -> None:

@@ -1,8 +1,8 @@
-"""The ranks of one node, under torchrun's own agent: ``python -m hemicycle.train.launch.node JOB.json --ranks N``.
+"""The ranks of one node, under torchrun's own agent: ``python -m hemicycle.train.launch.node JOB --ranks N``.
 
-The agents of all nodes meet, number their ranks, and start them. When one dies the agent ends the others of its
-node; this process then writes which it was and why. It ends with 0 where all is done, 75 where the ranks saved a
-checkpoint and left, and 1 otherwise. A signal that a machine is taken back makes them save and leave.
+The agents of all nodes meet, number their ranks, and start them. When one dies the agent ends the others of
+its node; this process then writes which it was and why. It ends with 0 where all is done, 75 where the ranks
+saved a checkpoint and left, and 1 otherwise. A signal that a machine is taken back makes them save and leave.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hemicycle.train.job import Job
 from hemicycle.train.launch.outcome import AGAIN, STOP, begin, write_failure
 from hemicycle.train.launch.parent import PARENT, die_with_parent
 from hemicycle.train.launch.reasons import of_death, of_error
-from hemicycle.train.launch.watchdog import Patience, Watch, read_pulse
+from hemicycle.train.launch.watchdog import Patience, Watch, step_under_way
 
 _RANK = "hemicycle.train.launch.worker"
 
@@ -90,8 +90,7 @@ def _tell(job: Job, codes: dict[int, int]) -> None:
     """Write why the ranks that left no word themselves have ended."""
     for rank, code in codes.items():
         if not (job.scratch / f"failed-{rank}.json").exists():
-            pulse = read_pulse(job.scratch / f"heartbeat-{rank}")
-            step = pulse.step if pulse is not None and pulse.step >= 0 else None
+            step = step_under_way(job.scratch, rank)
             write_failure(job.scratch, rank, of_death(code, job.scratch / f"rank-{rank}.log", rank, step))
 
 

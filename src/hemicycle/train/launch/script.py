@@ -1,7 +1,7 @@
 """The script of a training on Slurm: it starts one agent a node, and goes on by itself until all is done.
 
-A job that ran out of time, or whose node was taken back, has saved a checkpoint; it goes back into the queue, or
-submits its successor where the site forbids that. What another start would not mend, it does not start again.
+A job that ran out of time, or whose node was taken back, has saved a checkpoint; it goes back into the queue,
+or submits its successor where the site forbids that. It ends where another start would mend nothing.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ srun --kill-on-bad-exit=1 --cpus-per-task={cpus} \\
 while kill -0 $! 2>/dev/null; do wait $! || true; done
 
 if [ -e "$work/{result}" ]; then exit 0; fi
-if [ -n "$cancelled" ] || grep -qs '"again": false' "$work"/failed-*.json; then exit 1; fi
+if [ -n "$cancelled" ]; then echo "the job $SLURM_JOB_ID was cancelled" >&2; exit 1; fi
+if grep -qs '"again": false' "$work"/failed-*.json; then exit 1; fi
 {next}
 """
 
@@ -92,7 +93,7 @@ def training_script(
         "open-mode": "append",
         "output": sbatch.output(work / LOG),
     }
-    head = sbatch.head(options) + [f"#SBATCH --{'requeue' if training.requeue else 'no-requeue'}"]
+    head = [*sbatch.head(options), f"#SBATCH --{'requeue' if training.requeue else 'no-requeue'}"]
     arguments = ["-m", "hemicycle.train.launch.node", str(work / JOB)]
     arguments += ["--ranks", str(ranks or training.gpus or 1), "--nodes", str(nodes)]
     container = training.container or site.container

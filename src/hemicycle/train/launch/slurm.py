@@ -1,12 +1,13 @@
 """Training as a job of Slurm, or a chain of them; nothing is needed but `sbatch`.
 
-Script, log and account of the run stay in the scratch folder, so a person can read what was submitted and submit
-it again by hand. Who waits may be killed while the training goes on: the next run waits for it.
+Script, log and outcome stay in the scratch folder, so a person can read what was submitted and submit it
+again by hand. Who waits may be killed while the training goes on: the next run waits for it.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,25 @@ from hemicycle.progress import Progress
 from hemicycle.sites import Site
 from hemicycle.store import write_aside
 from hemicycle.train.job import Job
-from hemicycle.train.launch.outcome import MARK, PROGRESS, RESULT, begin, failures, take, write_job
 from hemicycle.train.launch.local import why_not
+from hemicycle.train.launch.outcome import MARK, PROGRESS, RESULT, begin, failures, take, write_job
 from hemicycle.train.launch.relay import Shown
 from hemicycle.train.launch.script import LOG, SCRIPT, training_script
 
 
 class OnSlurm:
-    """Trainings on one site. `ranks` of each node and `nodes`: other than the site's."""
+    """Trainings on one site.
 
-    def __init__(self, site: Site, ranks: int | None = None, nodes: int | None = None) -> None:
+    Args:
+        ranks: of each node, other than the site's; and so `nodes`.
+        store: folder in which most of what a training reads lies; a container is shown all of it.
+    """
+
+    def __init__(
+        self, site: Site, ranks: int | None = None, nodes: int | None = None, store: Path | None = None
+    ) -> None:
         self.site, self.ranks, self.nodes = site, ranks, nodes
+        self.seen = [store] if store else []
 
     def run(self, job: Job, progress: Progress) -> dict[str, Any]:
         mark = job.scratch / MARK
@@ -45,23 +54,25 @@ class OnSlurm:
             raise why_not(job, None, job.scratch / LOG)
         return done
 
-    def script(self, name: str, work: Path, seen: list[Path]) -> str:
-        """The text that would be submitted for a model; arguments as of `training_script`."""
-        return training_script(self.site, name, work, seen, self.ranks, self.nodes)
+    def script(self, name: str, work: Path, seen: Iterable[Path] = ()) -> str:
+        """The text that is submitted for a model; arguments as of `training_script`."""
+        return training_script(self.site, name, work, [*self.seen, *seen], self.ranks, self.nodes)
 
     def _submit(self, job: Job, mark: Path) -> None:
         begin(job.scratch)
         for left in ("starts", LOG):
             (job.scratch / left).unlink(missing_ok=True)
-        file = write_job(job)
+        write_job(job)
         seen = [path.parent for path in sbatch.paths(json.loads(job.to_json()))]
         script = job.scratch / SCRIPT
         write_aside(script, self.script(job.name, job.scratch, seen).encode("utf-8"))
         write_aside(mark, sbatch.submit(script).encode("utf-8"))
 
     def _attend(self, job: Job, mark: Path, progress: Progress) -> dict[str, Any] | None:
-        """Wait until the last job of the training has left the queue: it looks for its result itself at its end,
-        which must not be moved before."""
+        """Wait until the last job of the training has left the queue.
+
+        At its end it looks itself whether there is a result, which must not be moved before.
+        """
         with Shown(job.scratch / PROGRESS, progress) as shown:
             sbatch.attend(mark, lambda: (False, shown.look() or (job.scratch / RESULT).exists()))
         mark.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
 """A training that hangs is found and ended: a lost network or card mostly shows in no error, only in silence.
 
 Each rank's loop leaves a heartbeat at every step, in a file of its own. Whoever started the ranks of a node
-looks at these files, and where one stands still for too long, says so and kills those ranks. Times are those of
-the machine's monotonic clock, which only its own processes can compare.
+looks at these files, and where one stands still for too long, says so and kills those ranks. Times are those
+of the machine's monotonic clock, which only its own processes can compare.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Heartbeat:
 
 @dataclass(frozen=True)
 class Pulse:
-    """What a heartbeat says: who, whose child, which step ended last and when, and the median seconds of a step.
+    """What a heartbeat says: who, whose child, which step ended last and when, the median seconds of a step.
 
     Step -1: none has ended yet; pace None: none but the first.
     """
@@ -92,6 +92,12 @@ def read_pulse(path: Path) -> Pulse | None:
             pace=float(pace) if float(pace) >= 0 else None,
         )
     return None
+
+
+def step_under_way(scratch: Path, rank: int) -> int | None:
+    """The step that a rank is or was at; None where it has not ended any."""
+    pulse = read_pulse(scratch / f"heartbeat-{rank}")
+    return pulse.step + 1 if pulse is not None and pulse.step >= 0 else None
 
 
 @dataclass(frozen=True)
@@ -156,7 +162,7 @@ class Watch:
         return still
 
     def _own(self) -> list[Pulse]:
-        """The pulses of this process's children; the files of all others are read only until those are known."""
+        """The pulses of this process's children; files of others are read only until those are known."""
         own = (socket.gethostname(), os.getpid())
         files = self._files if len(self._files) == self.ranks else sorted(self.scratch.glob("heartbeat-*"))
         pulses = [p for p in map(read_pulse, files) if p is not None and (p.host, p.parent) == own]
@@ -175,7 +181,7 @@ class Watch:
         named = f"rank {behind[0]}" if len(behind) == 1 else f"ranks {_spans(behind)}"
         failure = Failure(
             f"{named} stood still for {seconds:.0f} s, "
-            + (f"after step {step}" if step >= 0 else "before the first step ended"),
+            + (f"at step {step + 1}" if step >= 0 else "before a first step ended"),
             str(self.scratch / f"rank-{behind[0]}.log"),
             "That log says where. If it is always on one node, name that in `exclude` of sites.toml.",
             again=True,

@@ -1,7 +1,7 @@
 """One rank of a training: ``python -m hemicycle.train.launch.worker JOB.json``.
 
-Which rank it is, of how many, is in the environment, as torchrun sets it; without, it is the only one. It ends
-with 0 and a result, with 75 where it was asked to stop and saved a checkpoint, or with 1 and the reason why.
+Which rank it is, of how many, is in the environment, as torchrun sets it; without, it is the only one. It
+ends with 0 and a result, with 75 where it was asked to stop and saved a checkpoint, or with 1 and the reason.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from hemicycle.train.launch.outcome import (
 from hemicycle.train.launch.parent import die_with_parent
 from hemicycle.train.launch.reasons import of_error
 from hemicycle.train.launch.relay import Written
-from hemicycle.train.launch.watchdog import read_pulse
+from hemicycle.train.launch.watchdog import step_under_way
 from hemicycle.train.stopping import Stopped
 
 #: Seconds between two looks for the file that asks to stop.
@@ -36,7 +36,7 @@ _LOOK = 1.0
 
 
 class Stop:
-    """Whether to save a checkpoint and leave: a signal came (SIGUSR1, SIGTERM or SIGINT), or the file is there."""
+    """Whether to save a checkpoint and leave: SIGUSR1, SIGTERM or SIGINT came, or the file is there."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -73,9 +73,9 @@ def run_rank(job: Job) -> int:
     except Stopped as stopped:
         print(stopped, file=sys.stderr, flush=True)
         return AGAIN
-    except Exception as error:
-        pulse = read_pulse(job.scratch / f"heartbeat-{rank}")
-        step = pulse.step if pulse is not None and pulse.step >= 0 else None
+    # Not all that torch raises of checkpoints is an Exception.
+    except BaseException as error:
+        step = step_under_way(job.scratch, rank)
         write_failure(job.scratch, rank, of_error(error, log, rank, step))
         with contextlib.suppress(OSError):
             traceback.print_exc()
