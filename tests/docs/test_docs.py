@@ -19,15 +19,13 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from hemicycle.project import Declared, load_card
-from hemicycle.project import card as cards
-from hemicycle.project import declaration as declared
-from hemicycle.project import model as models
+from hemicycle import project as declared
 from hemicycle.cli import VERBS
 from hemicycle.curate.rules import load_sets
 from hemicycle.governance import load_rules
 from hemicycle.governance.complaint_step import deadlines
 from hemicycle.governance.rules import KINDS
+from hemicycle.project import card, declaration, model
 from hemicycle.rights import layers, term_rules
 from hemicycle.rights.policy import load_policy
 from hemicycle.sites import load_sites
@@ -44,6 +42,7 @@ DOCS = ROOT / "docs"
 NOT_RUN = re.compile(
     r"git clone |cd hemicycle$|make( \w+)?$|hemicycle serve\b|pip install |curl |export HEMICYCLE_TOKEN=|"
     r"hemicycle run (my-project|hemicycle-fr)( --on (ray|slurm --site jean-zay))?$|ssh-keygen -lf |"
+    r"hemicycle watch(?!.* --(once|json|project))|ssh -L |"
     # In a project of one's own, with one's own key.
     r"hemicycle clear (sign|revoke|status|diff)(?!.*--project)"
 )
@@ -52,26 +51,26 @@ HELP = re.compile(r"(<!-- help: (hemicycle[a-z ]*?) -->\n```text\n)(.*?)(```\n)"
 
 #: Heading of `project.md` → the model whose keys stand in the table below it.
 MODELS: dict[str, type[BaseModel]] = {
-    "`hemicycle.toml`": declared.Declaration,
-    "`[project]`": declared.ProjectTable,
-    "`[corpora.NAME]`": declared.Corpus,
-    "`[tokenizers.NAME]`": declared.Tokenizer,
-    "`[bases.NAME]`": models.Base,
-    "`[models.NAME]`": models.Model,
-    "`architecture`": models.Architecture,
-    "`budget`": models.Budget,
-    "`stages`": models.Stage,
-    "`training`": models.Training,
-    "`lora`": models.Lora,
-    "`[evaluations.NAME]`": declared.Evaluation,
-    "`[releases.NAME]`": declared.Release,
-    "Source cards": cards.Card,
-    "`[rights]`": cards.CardRights,
-    "`store_limit`": declared.StoreLimit,
-    "`mix`": models.Mix,
-    "`[rights.terms]`": cards.Terms,
-    "`[rights.offered]`": cards.Offer,
-    "`[[rights.generators]]`": cards.Generator,
+    "`hemicycle.toml`": declaration.Declaration,
+    "`[project]`": declaration.ProjectTable,
+    "`store_limit`": declaration.StoreLimit,
+    "`[corpora.NAME]`": declaration.Corpus,
+    "`[tokenizers.NAME]`": declaration.Tokenizer,
+    "`[evaluations.NAME]`": declaration.Evaluation,
+    "`[releases.NAME]`": declaration.Release,
+    "`[bases.NAME]`": model.Base,
+    "`[models.NAME]`": model.Model,
+    "`architecture`": model.Architecture,
+    "`budget`": model.Budget,
+    "`mix`": model.Mix,
+    "`stages`": model.Stage,
+    "`training`": model.Training,
+    "`lora`": model.Lora,
+    "Source cards": card.Card,
+    "`[rights]`": card.CardRights,
+    "`[rights.terms]`": card.Terms,
+    "`[rights.offered]`": card.Offer,
+    "`[[rights.generators]]`": card.Generator,
 }
 
 
@@ -161,11 +160,16 @@ def test_every_verb_has_a_page_in_four_parts(verb: str) -> None:
 
 def test_every_key_of_the_declaration_is_described_with_its_default() -> None:
     described = tables((DOCS / "project.md").read_text("utf-8"))
-    rooms = (cards, declared, models)
-    every = {m for room in rooms for m in vars(room).values() if isinstance(m, type)}
-    assert {m for m in every if issubclass(m, Declared)} - {Declared} == set(MODELS.values())
-    for heading, model in MODELS.items():
-        keys, fields = described[heading], {f.alias or key: f for key, f in model.model_fields.items()}
+    own = {
+        table
+        for module in (declaration, model, card)
+        for table in vars(module).values()
+        if isinstance(table, type) and issubclass(table, BaseModel) and table.__module__ == module.__name__
+    }
+    assert own == set(MODELS.values())
+    for heading, table in MODELS.items():
+        keys = described[heading]
+        fields = {field.alias or key: field for key, field in table.model_fields.items()}
         assert set(keys) == set(fields), heading
         for key, field in fields.items():
             assert keys[key][0] == default_as_toml(field), f"{heading}: the default of {key}"
@@ -201,7 +205,7 @@ def test_every_toml_in_the_pages_is_valid(page: Path, tmp_path: Path) -> None:
         elif what == "card" or "/sources/" in what:
             card = tmp_path / "card.toml"
             card.write_text(block.text, "utf-8")
-            load_card(card)
+            declared.load_card(card)
         elif what == "rules" or what.startswith("file=rules/"):
             rules = tmp_path / "rules.toml"
             rules.write_text(block.text, "utf-8")

@@ -26,15 +26,14 @@ import pyarrow as pa
 from hemicycle.documents import corpus_shards, read_batches, write_parquet
 from hemicycle.errors import InputError
 from hemicycle.progress import QUIET, Progress
+from hemicycle.tokens.answers import ANSWERS
+from hemicycle.tokens.answers import NAME as ANSWERS_FILE
 from hemicycle.tokens.encoder import encoder_of, load_tokenizer
 from hemicycle.tokens.megatron import ShardWriter, shard_name, token_type
 from hemicycle.tokens.tokenize import DOCUMENTS, SHARD_TOKENS
 from hemicycle.tokens.tokenizer import marks
 from hemicycle.tune.template import TEMPLATE, Refused, load_template
 from hemicycle.tune.turns import Turn, turns_of
-
-ANSWERS = pa.schema([("shard", pa.int32()), ("first", pa.int64()), ("tokens", pa.int64())])
-ANSWERS_FILE = "answers.parquet"
 
 #: Why a conversation is left out.
 SPELLED, CUT, LOST = "spells out a mark", "is cut into other tokens alone", "lost a turn in curation"
