@@ -53,6 +53,12 @@ budget = { tokens = "8k" }
 batch_tokens = 512
 lora = { rank = 8, alpha = 16.0 }
 training = { rate = 2e-2 }
+
+[evaluations.base]
+models = ["repond", "adapte"]
+
+[releases.v0]
+model = "adapte"
 """
 
 # Three models are trained and six are measured.
@@ -171,3 +177,17 @@ def test_a_tuned_model_says_what_it_read_of_conversations(tuned):
     kept = pq.read_table(the_one(folder, "corpus/questions-*") / "kept" / "questions")
     trained = {r["id"] for r in kept.select(["id", "split"]).to_pylist() if r["split"] == "train"}
     assert set(read["document"].to_pylist()) <= trained
+
+
+def test_a_release_has_template_adapters_and_what_the_answers_cost(tuned):
+    folder, _ = tuned
+    hemicycle("release", "--project", folder)
+    release = folder / "releases" / "v0"
+    assert (release / "chat_template.jinja").is_file()
+    assert (release / "adapter" / "adapter_model.safetensors").is_file()
+    card = (release / "README.md").read_text("utf-8")
+    text, answers = (card.index(f"bits per byte of held-out {what}") for what in ("text", "answers"))
+    assert text < answers
+    assert "repond" in card[answers:]
+    assert "réponses tenues à l’écart" in (release / "README.fr.md").read_text("utf-8")
+    assert hemicycle("verify", release).returncode == 0
