@@ -191,3 +191,11 @@ def test_a_release_has_template_adapters_and_what_the_answers_cost(tuned):
     assert "repond" in card[answers:]
     assert "réponses tenues à l’écart" in (release / "README.fr.md").read_text("utf-8")
     assert hemicycle("verify", release).returncode == 0
+
+
+def test_what_a_tuned_model_reads_can_be_asked_like_any_tokens(tuned):
+    folder, _ = tuned
+    said = json.loads(hemicycle("tokens", "where", "repond", "--step", "0", "--project", folder, "--json").stdout)
+    assert "S2031O1N" in json.dumps(said)
+    table = hemicycle("tokenize", "questions.fr", "--project", folder).stdout
+    assert "questions" in table

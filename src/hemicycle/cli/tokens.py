@@ -12,6 +12,7 @@ import numpy as np
 from hemicycle.cli.session import Session, json_option, print_json, progress, project_option
 from hemicycle.cli.tables import cell, print_table, relative
 from hemicycle.errors import DeclarationError, InputError
+from hemicycle.flow import TOKENISED
 
 if TYPE_CHECKING:
     from hemicycle.tokens import Layout, Order
@@ -194,7 +195,7 @@ def _open(folder: Path, model: str | None) -> tuple[str, Order]:
     session = Session(folder)
     name = declared_model(session, model)
     plan = session.flow.order(name)
-    tokens = {role: step for role, step in plan.inputs.items() if step.stage == "tokens"}
+    tokens = {role: step for role, step in plan.inputs.items() if step.stage in TOKENISED}
     pipeline = session.pipeline()
     standing = {o.step: o for o in pipeline.look([plan, *tokens.values()])}
     statement, made = needed(standing[plan], standing.values())
@@ -256,7 +257,7 @@ def export(tokens: str, layout: Literal["datatrove", "olmo"], out: Path, folder:
     from hemicycle.tokens import export_tokens
 
     session = Session(folder)
-    steps = [s for s in session.flow.up_to("tokenize", (tokens,)) if s.stage == "tokens"]
+    steps = [s for s in session.flow.up_to("tokenize", (tokens,)) if s.stage in TOKENISED]
     if not steps:
         raise DeclarationError(f"“{tokens}” is a tokenizer: name CORPUS.TOKENIZER")
     standing = session.pipeline().look(steps)

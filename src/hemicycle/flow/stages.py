@@ -39,6 +39,9 @@ VERBS = {
     "release": "release",
 }
 
+#: Stages whose artefacts are tokens of a corpus: of its texts, or of its conversations for tuning.
+TOKENISED = ("tokens", "dialogues")
+
 #: Verb → what the names it takes are names of, and the stages of it that bear them. Other stages of a verb
 #: have names of another kind: a source is annotated on the way to a corpus, and is none.
 NAMED = {
