@@ -24,7 +24,7 @@ SMALLER = {
 SMALLER_DIALOGUE = {
     r"vocab = 2048": "vocab = 512",
     r"layers = 4, width = \d+, heads = \d+, context": "layers = 2, width = 32, heads = 2, context",
-    r'tokens = "200k"': 'tokens = "12k"',
+    r'tokens = "100k"': 'tokens = "12k"',
     r'tokens = "\d+k" }\n\Z': 'tokens = "12k" }\ntraining = { rate = 5e-3 }\n',
 }
 #: Stands in for the package, which a test cannot fetch; refused for the same reason.
