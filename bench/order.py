@@ -148,7 +148,8 @@ def main() -> None:
             print(
                 f"plan, {packing}: {given.documents / seconds / 1e3:.0f} k documents and "
                 f"{rows / seconds / 1e6:.2f} M rows a second, "
-                f"{memory * 2**20 / given.documents:.0f} bytes a document at most; padding {padding:.2%}, cut {cut:.1%}"
+                f"{memory * 2**20 / given.documents:.0f} bytes a document at most; "
+                f"padding {padding:.2%}, cut {cut:.1%}"
             )
             begun, memory = apart(opening, tokens, out)
             print(f"  open and first batch: {begun * 1e3:.0f} ms, {memory:.0f} MB")

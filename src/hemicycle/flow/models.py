@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hemicycle.digests import sha256_json
 from hemicycle.flow.corpora import token_step
-from hemicycle.flow.reading import reads, shares_of
+from hemicycle.flow.reading import reads, revocable_sources, shares_of
 from hemicycle.flow.stages import VERSIONS, once
 from hemicycle.ledger import Statement
 from hemicycle.project import Stage
@@ -31,14 +31,18 @@ def order(flow: Flow, name: str) -> Step:
         from hemicycle.tokens import make_plan, shortfalls
 
         shape, recipe = _shape(flow, name, work.statements), _recipe(flow, name, work.statements)
-        tokens = work.resolved["steps"] * recipe.rows(shape.context) * shape.context
+        total = work.resolved["steps"] * recipe.rows(shape.context) * shape.context
+        tokens = _tokens(flow, name, work)
+        phases = _phases(flow, name, _context(flow, name, work.statements), total)
+        proven_first = any(phase.reading == "proven-first" for phase in phases)
         plan = make_plan(
-            _tokens(flow, name, work),
-            _phases(flow, name, _context(flow, name, work.statements), tokens),
+            tokens,
+            phases,
             work.out,
             batch_tokens=recipe.batch_tokens,
             warm_up=recipe.batch_warm_up,
             seed=model.seed,
+            revocable=revocable_sources(tokens.values()) if proven_first else (),
         )
         for sentence in shortfalls(plan):
             work.progress.say(f"model {name}: {sentence}")

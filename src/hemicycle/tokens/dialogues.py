@@ -95,9 +95,9 @@ class DialogueEncoder:
     def _with_end(self, ids: Ids, first: int, last: int) -> int:
         """Where an answer ends: after its last mark, or that which follows at once; what a template writes
         behind it, such as a line end, nobody waits for."""
-        found = [place for place in range(first, last) if int(ids[place]) in self.special]
-        if found:
-            return found[-1] + 1
+        found = [place + 1 for place in range(first, last) if int(ids[place]) in self.special]
+        if found and not self.text(ids[found[-1] : last].tolist()).strip():
+            return found[-1]
         return last + (last < len(ids) and int(ids[last]) in self.special)
 
 
