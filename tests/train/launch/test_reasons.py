@@ -83,7 +83,7 @@ def test_what_nobody_foresaw_is_named_with_the_log_of_its_traceback(tmp_path):
             True,
             False,
         ),
-        (-signal.SIGTERM, "", "it was told to end (SIGTERM)", False, True),
+        (-signal.SIGTERM, "", "it was told to end (SIGTERM)", True, True),
         (3, "one\ntwo\nthree\nfour\n", "it ended with exit code 3: two / three / four", False, False),
     ],
 )
