@@ -195,7 +195,9 @@ def test_a_release_has_template_adapters_and_what_the_answers_cost(tuned):
 
 def test_what_a_tuned_model_reads_can_be_asked_like_any_tokens(tuned):
     folder, _ = tuned
-    said = json.loads(hemicycle("tokens", "where", "repond", "--step", "0", "--project", folder, "--json").stdout)
-    assert "S2031O1N" in json.dumps(said)
+    asked = ("tokens", "where", "repond", "--step", "0", "--project", folder, "--json")
+    told = json.loads(hemicycle(*asked).stdout)
+    assert {one["source"] for one in told["read"]} == {"questions"}
+    assert 0 < told["learnt"] < told["tokens"]
     table = hemicycle("tokenize", "questions.fr", "--project", folder).stdout
     assert "questions" in table
