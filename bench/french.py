@@ -151,11 +151,13 @@ def main() -> None:
         nats = sum(float(scored.nats.sum()) for scored in loaded.score(texts))
         ours, xz = nats / 0.6931471805599453 / size, compressors.xz_bits(texts) / size
         print(
-            f"corpus: {told['documents']} documents, {told['tokens']:,} tokens of {told['bytes_per_token']} bytes;"
+            f"corpus: {told['documents']} documents, {told['tokens']:,} tokens of "
+            f"{told['bytes_per_token']} bytes;"
         )
         print(f"held out: {len(texts)} documents, {size:,} bytes")
         print(
-            f"{shape.parameters / 1e6:.2f} M parameters, {run.steps} steps, {figures['tokens']:,} tokens, {run}"
+            f"{shape.parameters / 1e6:.2f} M parameters, {run.steps} steps, {figures['tokens']:,} tokens, "
+            f"{run}"
         )
         print(f"{took:.0f} s, of which {resolved:.0f} s to resolve; {figures['tokens_per_second']} tokens/s")
         print(f"bits per byte: {ours:.3f}; xz -9 {xz:.3f}; below xz by {xz - ours:.3f}")

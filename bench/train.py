@@ -1,33 +1,82 @@
-"""Training steps of our loop, beside a plain transformers loop and beside the machine's matmul rate.
+"""Training steps of our loop beside others', and beside the machine's rate of products of matrices.
 
-The peer is the shortest loop people write: `LlamaForCausalLM`, its own loss, AdamW, no compiling. Both run
-the same shape and tokens in turn; the share of the bf16 matmul rate is measured in the same run.
+An 11 M Llama, context 512, 2 048 tokens a step, bf16 where the processor has it, two threads, fused AdamW,
+clipped gradients, compiled. Each contestant is a process of its own, compiles, and then takes its turn at
+some steps, round after round, while the others wait; the rate of matrix products (1024-cubed, the best of
+many) is measured in the same rounds. What is shown is the median over rounds of the ratio within a round.
 
-    python bench/train.py [--compiled] [--layers 4 --width 192 --context 256 --vocab 4096]
+Ours is the whole loop: prefetched batches of a plan with a mask of documents, log, checkpoints.
+
+- by hand: a Llama and its loop of 100 lines (with_peers/train_nano.py), compiled by block as ours;
+- Trainer: Hugging Face's, with torch_compile, bf16 and fused AdamW, which are its quickest switches here;
+- litgpt 0.5.9: its model and loss, compiled whole, in an environment of its own.
+
+    python bench/train.py [--rounds 7] [--steps 8] [--without litgpt]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-import torch
+from peers import python_of
+from with_peers import turns
 
-from hemicycle.project import Model
-from hemicycle.tokens import Batch
-from hemicycle.train import Run, derive_shape
-from hemicycle.train.budget import _has_fast_bf16
-from hemicycle.train.model import Learner, build_model
-from hemicycle.train.optimiser import Optimiser
+LITGPT = ("litgpt==0.5.9", "torch==2.13.0")
+PEERS = Path(__file__).parent / "with_peers"
+#: 6 x (weights of matrices, head included) + 12 x layers x width x context, a token.
+FLOP = (
+    6
+    * (
+        turns.LAYERS * (4 * turns.WIDTH**2 + 3 * turns.WIDTH * turns.FEED_FORWARD)
+        + turns.VOCABULARY * turns.WIDTH
+    )
+    + 12 * turns.LAYERS * turns.WIDTH * turns.CONTEXT
+)
 
 
-def matmul_rate(dtype: torch.dtype) -> float:
-    """FLOP a second of a 1024-cube product: the best of many."""
-    a, b = torch.randn(1024, 1024).to(dtype), torch.randn(1024, 1024).to(dtype)
+class Contestant:
+    def __init__(self, name: str, python: Path, cache: str) -> None:
+        source = Path(__file__).resolve().parents[1] / "src"
+        self.process = subprocess.Popen(
+            [str(python), str(PEERS / f"train_{name}.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={
+                **os.environ,
+                "PYTHONPATH": f"{source}:{PEERS}",
+                "TORCHINDUCTOR_CACHE_DIR": f"{cache}/{name}",
+                "OMP_NUM_THREADS": str(turns.THREADS),
+            },
+        )
+
+    def hear(self) -> dict[str, float]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit(f"{self.process.args} ended with {self.process.wait()}")
+        return json.loads(line)
+
+    def take(self, steps: int) -> dict[str, float]:
+        assert self.process.stdin is not None
+        print(steps, file=self.process.stdin, flush=True)
+        return self.hear()
+
+
+def matmul_rate() -> float:
+    import torch
+
+    torch.set_num_threads(turns.THREADS)
+    a, b = torch.randn(1024, 1024).bfloat16(), torch.randn(1024, 1024).bfloat16()
     best = float("inf")
     for _ in range(30):
         begin = time.perf_counter()
@@ -37,60 +86,46 @@ def matmul_rate(dtype: torch.dtype) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--compiled", action="store_true")
-    for name, value in (("layers", 4), ("width", 192), ("heads", 3), ("context", 256), ("vocab", 4096)):
-        parser.add_argument(f"--{name}", type=int, default=value)
+    parser = argparse.ArgumentParser(description="Time training steps in turns.")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--without", nargs="*", default=[])
     given = parser.parse_args()
-    architecture = {k: getattr(given, k) for k in ("layers", "width", "heads", "context")}
-    model = Model.model_validate(
-        {"corpora": {"c": 1.0}, "tokenizer": "t", "architecture": architecture, "budget": {"tokens": 1}}
-    )
-    shape = derive_shape(model, given.vocab)
-    threads = len(os.sched_getaffinity(0))
-    precision = "bf16" if _has_fast_bf16() else "fp32"
-    rng = np.random.default_rng(0)
-    ids = rng.integers(0, given.vocab, (shape.batch_rows, given.context))
-    places = np.broadcast_to(np.arange(given.context), ids.shape).copy()
-    batch = Batch(ids, np.roll(ids, -1, 1), np.zeros(ids.shape, np.int32), places, np.zeros_like(ids))
-
-    ours_model = build_model(shape, 0, 1, seed=1)
-    cache = Path("build/bench-compiled").absolute()
-    learner = Learner(ours_model, Run(1, 1, precision, given.compiled, threads), cache)
-    optimiser = Optimiser(ours_model, shape)
-    plain_model = build_model(shape, 0, 1, seed=1)
-    plain_adam = torch.optim.AdamW(plain_model.parameters(), lr=3e-3)
-    tokens = torch.from_numpy(ids)
-
-    def ours() -> None:
-        learner.loss(batch).backward()  # type: ignore[no-untyped-call]
-        optimiser.step(0, 1)
-
-    def plain() -> None:
-        plain_model(input_ids=tokens, labels=tokens).loss.backward()
-        torch.nn.utils.clip_grad_norm_(plain_model.parameters(), 1.0)
-        plain_adam.step()
-        plain_adam.zero_grad()
-
-    for _ in range(3):
-        ours()
-        plain()
-    ours_s, plain_s = [], []
-    for _ in range(20):
-        begin = time.perf_counter()
-        ours()
-        middle = time.perf_counter()
-        plain()
-        ours_s.append(middle - begin)
-        plain_s.append(time.perf_counter() - middle)
-    step, other = statistics.median(ours_s), statistics.median(plain_s)
-    a_step = ids.size
-    rate = matmul_rate(torch.bfloat16 if precision == "bf16" else torch.float32)
+    names = [name for name in ("ours", "nano", "trainer", "litgpt") if name not in given.without]
+    pythons = {name: Path(sys.executable) for name in names}
+    if "litgpt" in names:
+        pythons["litgpt"] = python_of("litgpt", LITGPT)
+    with tempfile.TemporaryDirectory() as cache:
+        contestants = {}
+        for name in names:
+            begin = time.monotonic()
+            contestants[name] = Contestant(name, pythons[name], cache)
+            contestants[name].hear()
+            print(f"{name}: ready after {time.monotonic() - begin:.0f} s, cold compilation included")
+        took: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+        shares, rates = [], []
+        tokens = given.steps * turns.ROWS * turns.CONTEXT
+        for _ in range(given.rounds):
+            for name, one in contestants.items():
+                took[name].append(one.take(given.steps))
+            rates.append(matmul_rate())
+            shares.append(tokens * FLOP / took["ours"][-1]["wall"] / rates[-1])
+        for one in contestants.values():
+            one.process.kill()
+    for name in names:
+        ratios = [theirs["wall"] / own["wall"] for theirs, own in zip(took[name], took["ours"], strict=True)]
+        speed = tokens / statistics.median(t["wall"] for t in took[name])
+        spread = f"{min(ratios):.2f}-{max(ratios):.2f}"
+        print(
+            f"{name}: {speed:,.0f} tokens/s; ours is {statistics.median(ratios):.2f} times as fast ({spread})"
+        )
     print(
-        f"{shape.parameters / 1e6:.1f} M parameters, {precision}, {'compiled' if given.compiled else 'eager'}"
+        f"ours: {statistics.median(shares):.0%} of the matmul rate ({min(shares):.0%}-{max(shares):.0%}), "
+        f"which is {statistics.median(rates) / 1e9:.0f} GFLOP/s"
     )
-    print(f"plain transformers loop / ours: {other / step:.2f} times; ours {a_step / step:,.0f} tokens/s")
-    print(f"share of the matmul rate: {100 * a_step * shape.flop_per_token / step / rate:.0f} %")
+    wall = sum(t["wall"] for t in took["ours"])
+    for what in ("data", "log"):
+        print(f"ours: {sum(t[what] for t in took['ours']) / wall:.2%} of the step is {what}")
 
 
 if __name__ == "__main__":

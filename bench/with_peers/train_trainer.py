@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from typing import Any
 
 import torch
 import turns
@@ -13,7 +14,7 @@ class Waits(TrainerCallback):
     def __init__(self) -> None:
         self.turn = turns.Turns()
 
-    def on_step_begin(self, args, state, control, **_):  # noqa: ANN
+    def on_step_begin(self, args: object, state: Any, control: object, **_: object) -> None:
         if state.global_step >= 3:
             self.turn.wait()
 

@@ -27,11 +27,12 @@ class Turns:
         self._left = 0
         self._began = (0.0, 0.0)
 
-    def wait(self) -> None:
+    def wait(self, told: dict[str, float] | None = None) -> None:
+        """Count a step; at the end of a turn, say what it took and what is `told` of it."""
         if self._left == 0:
             if self._began[0]:
                 wall = time.perf_counter() - self._began[0]
-                self._say({"wall": wall, "cpu": time.process_time() - self._began[1]})
+                self._say({"wall": wall, "cpu": time.process_time() - self._began[1], **(told or {})})
             else:
                 self._say("ready")
             line = sys.stdin.readline()

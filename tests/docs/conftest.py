@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,13 @@ SMALLER = {
     r"sources = \[.*?\]": 'sources = ["sittings", "manpages-fr"]',
     r"layers = 4, width = \d+, heads = \d+, context = \d+": "layers = 4, width = 32, heads = 2, context = 64",
     r"minutes = 3": 'tokens = "8k"',
+}
+#: The same of the example that answers.
+SMALLER_DIALOGUE = {
+    r"vocab = 2048": "vocab = 512",
+    r"layers = 4, width = \d+, heads = \d+, context": "layers = 2, width = 32, heads = 2, context",
+    r'tokens = "100k"': 'tokens = "12k"',
+    r'tokens = "\d+k" }\n\Z': 'tokens = "12k" }\ntraining = { rate = 5e-3 }\n',
 }
 #: Stands in for the package, which a test cannot fetch; refused for the same reason.
 REFUSED = """
@@ -36,11 +44,22 @@ def plain_text(sitting: Path) -> str:
     return "\n".join(re.sub(r"<[^>]+>", "", p).strip() for p in paragraphs) + "\n"
 
 
+def smaller(declaration: str, changes: Mapping[str, str]) -> str:
+    for pattern, instead in changes.items():
+        declaration, found = re.subn(pattern, instead, declaration, count=1)
+        assert found, f"the example no longer declares {pattern!r}"
+    return declaration
+
+
+def make_small_dialogue(folder: Path) -> None:
+    example = EXAMPLE.parent / "petit-dialogue"
+    shutil.copytree(example, folder, ignore=shutil.ignore_patterns("build", "ledger", ".hemicycle", "*.lock"))
+    declaration = (example / "hemicycle.toml").read_text("utf-8")
+    (folder / "hemicycle.toml").write_text(smaller(declaration, SMALLER_DIALOGUE), "utf-8")
+
+
 def make_small(folder: Path) -> None:
-    declaration = (EXAMPLE / "hemicycle.toml").read_text("utf-8")
-    for pattern, smaller in SMALLER.items():
-        declaration, found = re.subn(pattern, smaller, declaration, count=1)
-        assert found, f"the demo no longer declares {pattern!r}"
+    declaration = smaller((EXAMPLE / "hemicycle.toml").read_text("utf-8"), SMALLER)
     (folder / "sources").mkdir(parents=True)
     (folder / "hemicycle.toml").write_text(declaration, "utf-8")
     shutil.copytree(EXAMPLE / "sittings", folder / "sittings")
@@ -56,6 +75,7 @@ def clearing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clearing")
     project = folder / "examples" / "petit-hemicycle"
     make_small(project)
+    make_small_dialogue(project.with_name("petit-dialogue"))
     texts = folder / "my-texts"
     texts.mkdir()
     for number, sitting in enumerate(sorted(project.glob("sittings/*.xml"))[:3], 1):

@@ -25,6 +25,7 @@ from hemicycle.curate.rules import load_sets
 from hemicycle.governance import load_rules
 from hemicycle.governance.complaint_step import deadlines
 from hemicycle.governance.rules import KINDS
+from hemicycle.project import card, declaration, model
 from hemicycle.rights import layers, term_rules
 from hemicycle.rights.policy import load_policy
 from hemicycle.sites import load_sites
@@ -41,6 +42,7 @@ DOCS = ROOT / "docs"
 NOT_RUN = re.compile(
     r"git clone |cd hemicycle$|make( \w+)?$|hemicycle serve\b|pip install |curl |export HEMICYCLE_TOKEN=|"
     r"hemicycle run (my-project|hemicycle-fr)( --on (ray|slurm --site jean-zay))?$|ssh-keygen -lf |"
+    r"hemicycle watch(?!.* --(once|json|project))|ssh -L |"
     # In a project of one's own, with one's own key.
     r"hemicycle clear (sign|revoke|status|diff)(?!.*--project)"
 )
@@ -49,22 +51,26 @@ HELP = re.compile(r"(<!-- help: (hemicycle[a-z ]*?) -->\n```text\n)(.*?)(```\n)"
 
 #: Heading of `project.md` → the model whose keys stand in the table below it.
 MODELS: dict[str, type[BaseModel]] = {
-    "`hemicycle.toml`": declared.Declaration,
-    "`[project]`": declared.ProjectTable,
-    "`[corpora.NAME]`": declared.Corpus,
-    "`[tokenizers.NAME]`": declared.Tokenizer,
-    "`[models.NAME]`": declared.Model,
-    "`architecture`": declared.Architecture,
-    "`budget`": declared.Budget,
-    "`[evaluations.NAME]`": declared.Evaluation,
-    "`[releases.NAME]`": declared.Release,
-    "Source cards": declared.Card,
-    "`[rights]`": declared.CardRights,
-    "`store_limit`": declared.StoreLimit,
-    "`mix`": declared.Mix,
-    "`[rights.terms]`": declared.Terms,
-    "`[rights.offered]`": declared.Offer,
-    "`[[rights.generators]]`": declared.Generator,
+    "`hemicycle.toml`": declaration.Declaration,
+    "`[project]`": declaration.ProjectTable,
+    "`store_limit`": declaration.StoreLimit,
+    "`[corpora.NAME]`": declaration.Corpus,
+    "`[tokenizers.NAME]`": declaration.Tokenizer,
+    "`[evaluations.NAME]`": declaration.Evaluation,
+    "`[releases.NAME]`": declaration.Release,
+    "`[bases.NAME]`": model.Base,
+    "`[models.NAME]`": model.Model,
+    "`architecture`": model.Architecture,
+    "`budget`": model.Budget,
+    "`mix`": model.Mix,
+    "`stages`": model.Stage,
+    "`training`": model.Training,
+    "`lora`": model.Lora,
+    "Source cards": card.Card,
+    "`[rights]`": card.CardRights,
+    "`[rights.terms]`": card.Terms,
+    "`[rights.offered]`": card.Offer,
+    "`[[rights.generators]]`": card.Generator,
 }
 
 
@@ -154,13 +160,18 @@ def test_every_verb_has_a_page_in_four_parts(verb: str) -> None:
 
 def test_every_key_of_the_declaration_is_described_with_its_default() -> None:
     described = tables((DOCS / "project.md").read_text("utf-8"))
-    every = {m for m in vars(declared).values() if isinstance(m, type) and issubclass(m, BaseModel)}
-    own = {m for m in every if m.__module__ == declared.__name__ and not m.__name__.startswith("_")}
-    assert own - {declared.Declared} == set(MODELS.values())
-    for heading, model in MODELS.items():
+    own = {
+        table
+        for module in (declaration, model, card)
+        for table in vars(module).values()
+        if isinstance(table, type) and issubclass(table, BaseModel) and table.__module__ == module.__name__
+    }
+    assert own == set(MODELS.values())
+    for heading, table in MODELS.items():
         keys = described[heading]
-        assert set(keys) == set(model.model_fields), heading
-        for key, field in model.model_fields.items():
+        fields = {field.alias or key: field for key, field in table.model_fields.items()}
+        assert set(keys) == set(fields), heading
+        for key, field in fields.items():
             assert keys[key][0] == default_as_toml(field), f"{heading}: the default of {key}"
 
 
@@ -208,9 +219,9 @@ def test_every_toml_in_the_pages_is_valid(page: Path, tmp_path: Path) -> None:
         else:
             assert what == "fragment", f"line {block.line}: {what}"
             for table, names in tomllib.loads(block.text).items():
+                known = base.setdefault(table, {})
                 for key, value in names.items():
-                    merged = {**base[table].get(key, {}), **value} if isinstance(value, dict) else value
-                    base[table][key] = merged
+                    known[key] = {**known.get(key, {}), **value} if isinstance(value, dict) else value
             declared.Declaration.model_validate(base)
 
 

@@ -18,7 +18,8 @@ from hemicycle.engines import Local, Task
 from hemicycle.engines.slurm import Slurm, array_script
 from hemicycle.errors import DeclarationError, HemicycleError, InputError
 from hemicycle.progress import QUIET
-from hemicycle.sites import Site, load_sites, slurm_site
+from hemicycle.sites import Site, Training, load_sites, slurm_site
+from hemicycle.store import Store
 
 WORK = "tests.engines.work"
 HEAVY = 9_000_000
@@ -293,6 +294,11 @@ def test_a_site_without_slurm_is_refused(tmp_path, on):
         How(on=on, site="jean-zay").engine(tmp_path)
 
 
+def test_nodes_without_slurm_are_refused(tmp_path):
+    with pytest.raises(DeclarationError, match="--nodes 4"):
+        How(nodes=4).launcher(tmp_path, Store(tmp_path, tmp_path))
+
+
 @pytest.mark.parametrize("value", ["a b", "x\n#SBATCH --uid=0", ""])
 def test_an_option_of_a_site_is_one_word(tmp_path, value):
     (tmp_path / "sites.toml").write_text(f"[sites.s]\nscheduler = 'slurm'\naccount = '''{value}'''\n")
@@ -306,6 +312,7 @@ def test_an_option_of_a_site_is_one_word(tmp_path, value):
         ('[sites.s]\nscheduler = "slurm"\nacount = "a"\n', 3, "sites.s.acount", "account"),
         ("[sites.s]\nat-once = 3\n", 2, "sites.s.at-once", "at_once"),
         ('[site.s]\nscheduler = "slurm"\n', 1, "site", "sites"),
+        ("[sites.s.training]\ngpu = 4\n", 2, "sites.s.training.gpu", "gpus"),
     ],
 )
 def test_a_slip_in_a_key_of_a_site_is_refused_with_its_line_and_what_was_meant(
@@ -320,8 +327,10 @@ def test_a_slip_in_a_key_of_a_site_is_refused_with_its_line_and_what_was_meant(
 
 def test_the_page_and_the_help_of_run_name_every_key_of_a_site():
     page = (Path(__file__).parents[2] / "docs" / "run.md").read_text("utf-8")
-    rows = [row.split("|")[1] for row in page.split("### `sites.toml`")[1].splitlines() if row[:3] == "| `"]
-    assert {key.strip(" `") for row in rows for key in row.split(",")} >= set(Site.model_fields)
+    tables = page.split("### `sites.toml`")[1].split("The keys of `[sites.NAME.training]`")
+    for table, model in zip(tables, (Site, Training), strict=True):
+        rows = [row.split("|")[1] for row in table.splitlines() if row[:3] == "| `"]
+        assert {key.strip(" `") for row in rows for key in row.split(",")} >= set(model.model_fields)
     text = CliRunner().invoke(cli, ["run", "--help"]).output
     assert not [key for key in Site.model_fields if not re.search(rf"\b{key}\b", text)]
     assert "docs/run.md" in text

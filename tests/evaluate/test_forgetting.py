@@ -13,7 +13,7 @@ import pytest
 from hemicycle.evaluate import evaluate, forgetting_table
 from hemicycle.evaluate.forgetting import forgetting
 from hemicycle.evaluate.heldout import cut, read_held_out
-from hemicycle.tokens.order import EXPOSURE
+from hemicycle.tokens import EXPOSURE
 
 
 def documents(corpora: list[set[str]]) -> list:

@@ -106,6 +106,14 @@ def test_what_cannot_be_begun_from_is_refused_with_what_to_do(spoil, said, proje
     assert caught.value.remedy
 
 
+def test_a_tokenizer_with_more_tokens_than_the_weights_have_rows_is_refused(project, tokenizer, tmp_path):
+    make_base(tmp_path / "vieux", "llama", tokenizer, rows=300)
+    with pytest.raises(
+        InputError, match="base vieux: its tokenizer has 320 tokens, and its embedding only 300"
+    ):
+        build(project)
+
+
 def test_code_beside_a_model_is_never_copied(project, tmp_path):
     (tmp_path / "vieux" / "modeling_vieux.py").write_text("raise SystemExit")
     (tmp_path / "vieux" / "training_args.bin").write_bytes(b"\x80\x04")

@@ -2,11 +2,13 @@
 
 import math
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hemicycle.flow.reading import reads, shares_of
+from hemicycle.flow.reading import reads, revocable_sources, shares_of
 from hemicycle.project import Declaration
 
 
@@ -85,3 +87,15 @@ def test_replay_and_a_mix_are_not_declared_together(which):
     models[which] = {**models[which], "mix": mix}
     with pytest.raises(ValueError, match="give corpora of “un” a share"):
         declared(**models)
+
+
+def test_a_source_is_revocable_where_a_document_of_it_goes_on_by_a_decision_or_by_nothing_said(tmp_path):
+    rows = [("a", "CC0-1.0"), ("b", "term-over"), ("b", "by-decision"), ("c", None), ("d", "etalab-2.0")]
+    for folder, part in (("one", rows[:3]), ("two", rows[3:])):
+        (tmp_path / folder).mkdir()
+        columns = {"source": [s for s, _ in part], "right": [r for _, r in part]}
+        pq.write_table(
+            pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}),
+            tmp_path / folder / "documents.parquet",
+        )
+    assert revocable_sources([tmp_path / "one", tmp_path / "two"]) == ["b", "c"]

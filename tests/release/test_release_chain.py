@@ -12,7 +12,7 @@ import pytest
 from hemicycle.errors import IntegrityError, RightsError
 from hemicycle.project import Declaration
 from hemicycle.release import check_release
-from hemicycle.tokens.order import EXPOSURE
+from hemicycle.tokens import EXPOSURE
 
 from .miniature import CONTEXT, Miniature, write
 from .test_make_release import numbers

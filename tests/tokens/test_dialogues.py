@@ -136,6 +136,19 @@ def test_answers_are_learnt_with_their_end_and_a_plain_text_as_a_whole(tmp_path)
     assert (tmp_path / "out" / "chat_template.jinja").read_text("utf-8") == CHATML
 
 
+def test_an_answer_ends_with_its_mark_and_not_with_one_before_its_words(tmp_path):
+    start = "{% for m in messages %}{{ '<' + m.role + '>' }}"
+    start += "{% if m.role == 'assistant' %}<|start|><|stop|>{% endif %}"
+    asks = "{% endfor %}{% if add_generation_prompt %}{{ '<assistant>' }}{% endif %}"
+    for end, learnt in (("", "Oui."), ("</s>", "Oui.</s>"), ("</s>\n", "Oui.</s>"), ("\n", "Oui.\n")):
+        template = f"{start}{{{{ m.content + {end!r} }}}}{asks}"
+        folder = write_chat_tokenizer(tmp_path / str(len(learnt) + len(end)), template)
+        made = DialogueEncoder(folder).encode([Turn("user", "Non ?"), Turn("assistant", "Oui.")])
+        ((begin, stop),) = made.answers
+        said = load_tokenizer(folder).decode(made.ids[begin:stop].tolist(), skip_special_tokens=False)
+        assert said == f"<|start|><|stop|>{learnt}"
+
+
 def test_a_text_is_the_same_tokens_as_in_pretraining(tmp_path, corpus, tokenizer):
     (tmp_path / "plain").mkdir()
     (tmp_path / "tune").mkdir()

@@ -16,6 +16,8 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from hemicycle.tokens import load_tokenizer
+
 logging.set_verbosity_error()
 logging.disable_progress_bar()
 
@@ -44,9 +46,10 @@ CONFIGS = {
 FAMILIES = list(CONFIGS)
 
 
-def make_base(folder, family, tokenizer, *, rows=VOCABULARY, readme=None):
+def make_base(folder, family, tokenizer, *, rows=None, readme=None):
     """A model folder with random weights, a tokenizer's files and what publishers put beside them."""
     config = CONFIGS[family]()
+    rows = rows or load_tokenizer(tokenizer).get_vocab_size()
     config.vocab_size, config.bos_token_id, config.eos_token_id, config.pad_token_id = rows, 0, 1, 1
     torch.manual_seed(3)
     model = AutoModelForCausalLM.from_config(config)

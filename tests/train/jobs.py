@@ -1,7 +1,9 @@
 """Small jobs on the tokens of the tests, run in this process or in several."""
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -56,12 +58,14 @@ def make_job(folder, plan, tokens, tokenizer, *, model=None, run=PLAIN, **more):
 #: Trains jobs on a rank of several, one after another, once the lines of the first file have run.
 RANK = """
 import json
+import os
 import sys
 from pathlib import Path
 exec(Path(sys.argv[1]).read_text())
 from hemicycle.train import Job
 from hemicycle.train.loop import train
-for told in sys.argv[2:]:
+for told, port in zip(sys.argv[2:], os.environ["PORTS"].split(), strict=True):
+    os.environ["MASTER_PORT"] = port
     print(json.dumps(train(Job.from_json(Path(told).read_text()))))
 """
 
@@ -80,7 +84,8 @@ def train_on(ranks, jobs, folder, patch=""):
         **os.environ,
         "OMP_NUM_THREADS": "1",
         "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(_free_port()),
+        # One each: the ranks of a job do not leave it at the same moment.
+        "PORTS": " ".join(_free_ports(len(jobs))),
         "PYTHONPATH": f"{root}:{root / 'src'}",
     }
     started = [
@@ -98,9 +103,9 @@ def train_on(ranks, jobs, folder, patch=""):
     return [json.loads(line) for line in said[0][0].splitlines()[-len(jobs) :]]
 
 
-def _free_port():
-    import socket
-
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+def _free_ports(count):
+    with contextlib.ExitStack() as stack:
+        found = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in found:
+            one.bind(("127.0.0.1", 0))
+        return [str(one.getsockname()[1]) for one in found]

@@ -30,6 +30,7 @@ VERBS = {
     "govern": "Say who may decide what; check decisions; take complaints to their end.",
     "curate": "Clean, filter, split and deduplicate the admitted documents.",
     "tokenize": "Train the tokenizers and tokenise the corpora.",
+    "tokens": "Say which documents a step reads, and which steps a document; import and export.",
     "train": "Train the models.",
     "tune": "Tune models on conversations or a trade's text; compare before and after.",
     "watch": "Show how trainings go: a page of curves; TensorBoard and MLflow.",

@@ -27,6 +27,21 @@ class Asked:
     about: dict[str, Any]
 
 
+def declared_model(session: Session, name: str | None) -> str:
+    """A model's name; of None, the last one declared. Raises DeclarationError where there is none."""
+    models = session.project.declaration.models
+    if not models:
+        raise DeclarationError("the project declares no model", place=str(session.project.folder))
+    if name is None:
+        return list(models)[-1]
+    if name not in models:
+        raise DeclarationError(
+            f"the project declares no model “{name}”",
+            remedy=did_you_mean(name, models) or f"Declared: {', '.join(models)}.",
+        )
+    return name
+
+
 def open_model(session: Session, name: str | None) -> Asked:
     """Open a built model; without a name, the last one the project declares.
 
@@ -35,16 +50,7 @@ def open_model(session: Session, name: str | None) -> Asked:
     """
     from hemicycle.trace import Clearance, Tracer, open_index
 
-    models = session.project.declaration.models
-    if not models:
-        raise DeclarationError("the project declares no model", place=str(session.project.folder))
-    if name is None:
-        name = list(models)[-1]
-    if name not in models:
-        raise DeclarationError(
-            f"the project declares no model “{name}”",
-            remedy=did_you_mean(name, models) or f"Declared: {', '.join(models)}.",
-        )
+    name = declared_model(session, name)
     flow, declaration = session.flow, session.project.declaration
     corpora, sources = declaration.corpora_behind(name), declaration.sources_behind(name)
     steps: dict[str, Step] = {"model": flow.model(name), "index": flow.index(index_name(flow, name))}
@@ -52,7 +58,7 @@ def open_model(session: Session, name: str | None) -> Asked:
     steps |= {f"corpus {c}": flow.corpus(c) for c in corpora}
     pipeline = session.pipeline()
     standing = {o.step: o for o in pipeline.look([*steps.values(), *map(flow.rights, sources)])}
-    outcomes = {role: _needed(standing[step], standing.values()) for role, step in steps.items()}
+    outcomes = {role: needed(standing[step], standing.values()) for role, step in steps.items()}
     # A look believes stamps; what is shown of the model is the digest in the ledger.
     statement, folder = outcomes["model"]
     pipeline.check(folder, statement)
@@ -94,7 +100,8 @@ def open_model(session: Session, name: str | None) -> Asked:
     return Asked(name, folders["model"], tracer, about)
 
 
-def _needed(outcome: Outcome, standing: Iterable[Outcome]) -> tuple[Statement, Path]:
+def needed(outcome: Outcome, standing: Iterable[Outcome]) -> tuple[Statement, Path]:
+    """The statement and the folder of what a look found built; else raises what stands in the way."""
     if outcome.statement is not None and outcome.folder is not None:
         return outcome.statement, outcome.folder
     if outcome.state in ("blocked", "failed"):

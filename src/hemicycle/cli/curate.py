@@ -13,6 +13,7 @@ from hemicycle.cli.session import Session, json_option, print_json, project_opti
 from hemicycle.cli.stage import stage_verb
 from hemicycle.cli.tables import cell, print_table, relative
 from hemicycle.errors import DeclarationError, did_you_mean
+from hemicycle.flow import TOKENISED
 from hemicycle.ledger import Statement
 
 if TYPE_CHECKING:
@@ -273,7 +274,7 @@ def _report_inputs(session: Session, name: str, corpus: Path) -> Any:
 
     rights = _standing(session, "rights")
     refused = _standing(session, "admitted").get(name)
-    tokens = _standing(session, "tokens", "tokenize")
+    tokens = {n: f for stage in TOKENISED for n, f in _standing(session, stage, "tokenize").items()}
     tokenised = sorted(made for made in tokens if made.split(".")[0] == name)
     sources = session.project.declaration.corpora[name].sources
     return Inputs(

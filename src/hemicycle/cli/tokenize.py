@@ -23,6 +23,7 @@ from hemicycle.cli.session import (
 from hemicycle.cli.summary import missing_hint
 from hemicycle.cli.tables import print_table, relative
 from hemicycle.errors import DeclarationError
+from hemicycle.flow import TOKENISED
 from hemicycle.ledger import Statement
 from hemicycle.steps import Outcome
 
@@ -139,7 +140,7 @@ def command(
     session = Session(folder)
     steps = session.flow.up_to("tokenize", names)
     outcomes = build(session, steps, how, as_json=as_json)
-    made = [o.statement for o in outcomes if o.statement and o.step.stage in ("tokens", "dialogues")]
+    made = [o.statement for o in outcomes if o.statement and o.step.stage in TOKENISED]
     measured = measure(session, outcomes, compared) if (wanted or compared) and not how.dry_run else {}
     if as_json:
         told = {"tokens": {s.subject.name: s.figures for s in made}, "fertility": measured}

@@ -21,8 +21,8 @@ def show(made: list[tuple[Statement, Path]]) -> None:
         print_results(results)
         for sample in results["samples"]:
             click.echo(f"\n{cell(sample['question'])}")
-            for name, given in sample["given"].items():
-                click.echo(f"  {name}: {cell(given)}")
+            for name in sorted(sample["given"], key=lambda one: bool(results["models"][one]["began_from"])):
+                click.echo(f"  {name}: {cell(sample['given'][name] or None)}")
             click.echo(f"  expected: {cell(sample['expected'])}")
 
 

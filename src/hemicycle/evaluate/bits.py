@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 #: No window is longer, whatever a model can do: attention over it costs the square.
 LONGEST_WINDOW = 2_048
+#: Where configurations state how much a model sees at once; BLOOM's says `seq_length`.
+CONTEXT_KEYS = ("max_position_embeddings", "seq_length")
 #: Logits computed at once, unless one window alone has more. Larger batches are slower: they leave the cache.
 LOGITS_AT_ONCE = 1 << 23
 #: Windows waiting to be sorted into batches of equal length.
@@ -306,7 +308,9 @@ def load(folder: Path, *, autocast: bool = False) -> LanguageModel:
     return LanguageModel(
         forward,
         encoder,
-        context=min(LONGEST_WINDOW, int(getattr(text_config, "max_position_embeddings", LONGEST_WINDOW))),
+        context=min(
+            LONGEST_WINDOW, *(int(getattr(text_config, key, LONGEST_WINDOW)) for key in CONTEXT_KEYS)
+        ),
         vocabulary=int(text_config.vocab_size),
         autocast=autocast,
         place=str(folder),

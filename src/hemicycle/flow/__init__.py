@@ -12,7 +12,7 @@ design, in its order; `flow` puts them together.
 """
 
 from hemicycle.flow.flow import Flow
-from hemicycle.flow.stages import USES, VERBS, VERSIONS
+from hemicycle.flow.stages import TOKENISED, USES, VERBS, VERSIONS
 from hemicycle.flow.texts import fingerprints, normalisation, words_digest
 
-__all__ = ["USES", "VERBS", "VERSIONS", "Flow", "fingerprints", "normalisation", "words_digest"]
+__all__ = ["TOKENISED", "USES", "VERBS", "VERSIONS", "Flow", "fingerprints", "normalisation", "words_digest"]

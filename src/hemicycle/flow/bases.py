@@ -63,13 +63,18 @@ def base(flow: Flow, name: str) -> Step:
         with _naming(name):
             fetch_base(declared, flow.project.folder, work.out, offline=work.offline)
             shape = shape_of(work.out)
+            vocabulary = 1 + max(load_tokenizer(work.out).get_vocab(with_added_tokens=True).values())
+            if vocabulary > shape.vocabulary:
+                raise InputError(
+                    f"its tokenizer has {vocabulary} tokens, and its embedding only {shape.vocabulary} rows",
+                    remedy="Take tokenizer and weights of one publication.",
+                )
         check_pin(artefact_digest(digest_files(work.out)))
         files = list_files(work.out)
-        vocabulary = load_tokenizer(work.out).get_vocab(with_added_tokens=True)
         return {
             "family": shape.family,
             "shape": asdict(shape),
-            "vocabulary": 1 + max(vocabulary.values()),
+            "vocabulary": vocabulary,
             "licence": declared.licence,
             "stated_licence": stated_licence(work.out),
             "revision": declared.hf.partition("@")[2] if declared.hf else None,

@@ -13,7 +13,8 @@ from hemicycle.errors import DeclarationError
 from hemicycle.flow.models import (
     derived_of,
     inputs_of,
-    phases_of,
+    longest_context,
+    plan_run,
     require_decision,
     resolve_run,
     shape_of,
@@ -113,27 +114,19 @@ def scaling(flow: Flow, name: str) -> Step:
 
 def _train(flow: Flow, above: str, name: str, told: Rung, work: Work) -> Mapping[str, Any]:
     """Train a rung into `model` of the scratch folder."""
-    from hemicycle.tokens import make_plan
     from hemicycle.train import Job, derive_recipe, derive_shape
     from hemicycle.train.ladder import arithmetic
     from hemicycle.train.width import at_width
 
-    model = flow.declaration.models[above]
-    target = shape_of(flow, above, work.statements)
-    shape = derive_shape(told.architecture, target.vocabulary)
+    model, target = flow.declaration.models[above], shape_of(flow, above, work.statements)
+    small, context = told.architecture, told.architecture.context
+    longest = small.model_copy(update={"context": longest_context(model, context)})
+    shape = derive_shape(longest, target.vocabulary)
     training = at_width(model.training, target.width, shape.width)
-    recipe = derive_recipe(
-        model.model_copy(update={"training": training, "batch_tokens": told.batch_tokens}), shape
-    )
+    learns = model.model_copy(update={"training": training, "batch_tokens": told.batch_tokens})
+    recipe = derive_recipe(learns, shape)
     plan, out = (_emptied(work.scratch / part) for part in ("plan", "model"))
-    make_plan(
-        tokens_of(flow, above, work),
-        phases_of(flow, above, shape.context, told.tokens),
-        plan,
-        batch_tokens=recipe.batch_tokens,
-        warm_up=recipe.batch_warm_up,
-        seed=model.seed,
-    )
+    plan_run(flow, above, work, plan, context, told.tokens, recipe)
     training_scratch = work.scratch / "training"
     training_scratch.mkdir(exist_ok=True)
     job = Job(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hemicycle.digests import sha256_json
 from hemicycle.flow.corpora import token_step
-from hemicycle.flow.reading import reads, shares_of
+from hemicycle.flow.reading import reads, revocable_sources, shares_of
 from hemicycle.flow.stages import VERSIONS, once
 from hemicycle.ledger import Statement
 from hemicycle.progress import Progress
@@ -31,18 +31,11 @@ def order(flow: Flow, name: str) -> Step:
     model = flow.declaration.models[name]
 
     def build(work: Work) -> dict[str, Any]:
-        from hemicycle.tokens import make_plan, shortfalls
+        from hemicycle.tokens import shortfalls
 
         shape, recipe = shape_of(flow, name, work.statements), recipe_of(flow, name, work.statements)
-        tokens = work.resolved["steps"] * recipe.rows(shape.context) * shape.context
-        plan = make_plan(
-            tokens_of(flow, name, work),
-            phases_of(flow, name, shape.context, tokens),
-            work.out,
-            batch_tokens=recipe.batch_tokens,
-            warm_up=recipe.batch_warm_up,
-            seed=model.seed,
-        )
+        total = work.resolved["steps"] * recipe.rows(shape.context) * shape.context
+        plan = plan_run(flow, name, work, work.out, context_of(flow, name, work.statements), total, recipe)
         for sentence in shortfalls(plan):
             work.progress.say(f"model {name}: {sentence}")
         return plan
@@ -84,8 +77,6 @@ def model(flow: Flow, name: str) -> Step:
 
     def build(work: Work) -> dict[str, Any]:
         from hemicycle.train import Adapter, Job, Run
-        from hemicycle.train.loop import train
-        from hemicycle.train.stopping import heeding_interrupts, never
 
         lora = model.lora
         targets = tuple(lora.targets) if lora and lora.targets else None
@@ -107,8 +98,7 @@ def model(flow: Flow, name: str) -> Step:
             keep=model.training.keep,
             choices=[choice.to_json() for choice in choices_of(flow, name, work.statements)],
         )
-        with heeding_interrupts(never) as stop:
-            figures = train(job, work.progress, stop)
+        figures = work.launcher.run(job, work.progress)
         if model.method == "tune":
             from hemicycle.tune.export import export_chat
 
@@ -147,6 +137,25 @@ def inputs_of(flow: Flow, name: str) -> dict[str, Step]:
 def tokens_of(flow: Flow, name: str, work: Work) -> dict[str, Path]:
     """Corpus → its tokens, of all that a model reads."""
     return {corpus: work.inputs[corpus] for corpus in reads(flow.declaration, name)}
+
+
+def plan_run(
+    flow: Flow, name: str, work: Work, out: Path, context: int, total: int, recipe: Recipe
+) -> dict[str, Any]:
+    """Plan a run of `total` tokens over what a model reads, as it reads it; `context`: of stages without."""
+    from hemicycle.tokens import make_plan
+
+    tokens, phases = tokens_of(flow, name, work), phases_of(flow, name, context, total)
+    proven_first = any(phase.reading == "proven-first" for phase in phases)
+    return make_plan(
+        tokens,
+        phases,
+        out,
+        batch_tokens=recipe.batch_tokens,
+        warm_up=recipe.batch_warm_up,
+        seed=flow.declaration.models[name].seed,
+        revocable=revocable_sources(tokens.values()) if proven_first else (),
+    )
 
 
 def phases_of(flow: Flow, name: str, context: int, tokens: int) -> list[Phase]:
@@ -192,14 +201,30 @@ def _learns(model: Model) -> dict[str, Any]:
     return model.model_dump(mode="json", include=learns)
 
 
+def context_of(flow: Flow, name: str, statements: Mapping[str, Statement]) -> int:
+    """The context of every stage that declares none."""
+    model = flow.declaration.models[name]
+    if model.base is None:
+        return derived_of(flow, name, statements).architecture.context
+    return model.context or int(statements["base"].figures["shape"]["context"])
+
+
+def longest_context(model: Model, context: int) -> int:
+    """That of the longest stage: the model is made for it."""
+    return max([context, *(stage.context or 0 for stage in model.stages)])
+
+
 def shape_of(flow: Flow, name: str, statements: Mapping[str, Statement]) -> Shape:
-    """The shape of a model: as declared, as its budget affords, or that of what it begins from."""
+    """The shape of a model: as declared, as its budget affords, or that of what it begins from; its longest
+    stage sets its context."""
     from hemicycle.train import Shape, derive_shape, grown
 
     model, vocabulary = flow.declaration.models[name], statements["tokenizer"].figures["vocabulary"]
+    longest = longest_context(model, context_of(flow, name, statements))
     if model.base is None:
-        return derive_shape(derived_of(flow, name, statements).architecture, vocabulary)
-    return grown(Shape(**statements["base"].figures["shape"]), tokens=vocabulary, context=model.context)
+        architecture = derived_of(flow, name, statements).architecture
+        return derive_shape(architecture.model_copy(update={"context": longest}), vocabulary)
+    return grown(Shape(**statements["base"].figures["shape"]), tokens=vocabulary, context=longest)
 
 
 def recipe_of(flow: Flow, name: str, statements: Mapping[str, Statement]) -> Recipe:

@@ -9,7 +9,8 @@ itself read, in its proportions, what it repeated of its own base among it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from hemicycle.project import Declaration, Stage
 
@@ -36,6 +37,22 @@ def reads(declaration: Declaration, name: str) -> dict[str, float]:
         for corpus, share in shares_of(declaration, name, stage).items():
             found[corpus] = found.get(corpus, 0.0) + share * stage.share / total
     return dict(sorted(found.items()))
+
+
+def revocable_sources(tokens: Iterable[Path]) -> list[str]:
+    """The sources, in tokens artefacts, whose right may lapse: a document of theirs goes on by a signed
+    decision, which can be revoked, or nobody states by what. Licences that were given, and terms that are
+    over, stay."""
+    import polars as pl
+
+    from hemicycle.rights.cleared import BY_DECISION
+
+    frames = [pl.scan_parquet(folder / "documents.parquet").select("source", "right") for folder in tokens]
+    lapses = pl.col("right").is_null() | (pl.col("right") == BY_DECISION)
+    found: list[str] = (
+        pl.concat(frames).filter(lapses).select("source").unique().collect()["source"].to_list()
+    )
+    return sorted(found)
 
 
 def _relative(shares: Mapping[str, float]) -> dict[str, float]:

@@ -93,7 +93,8 @@ def release(flow: Flow, name: str) -> Step:
             "release": sha256_json([said, verdicts, measured]),
         }
         figures = at.statements["model"].figures
-        flow.gate.require("release", name, covers, {"tokens": figures["tokens"], "sources": sources})
+        summary = {"tokens": figures["tokens"], "sources": sources} | ({"base": base} if base else {})
+        flow.gate.require("release", name, covers, summary)
         return {}
 
     return Step(

@@ -41,6 +41,9 @@ VERBS = {
     "release": "release",
 }
 
+#: Stages whose artefacts are tokens of a corpus: of its texts, or of its conversations for tuning.
+TOKENISED = ("tokens", "dialogues")
+
 #: Verb → what the names it takes are names of, and the stages of it that bear them. Other stages of a verb
 #: have names of another kind: a source is annotated on the way to a corpus, and is none.
 NAMED = {
@@ -70,8 +73,8 @@ VERSIONS = {
     "tokenizer": 2,
     "tokens": 2,
     "dialogues": 1,
-    "order": 2,
-    "model": 1,
+    "order": 3,
+    "model": 2,
     "rung": 1,
     "scaling": 1,
     "before-after": 1,

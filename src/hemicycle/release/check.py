@@ -289,8 +289,10 @@ def _check_coverage(
             findings.append(Finding(file, "it is not the account that the ledger states for that model"))
     documents = rows.select("id", "source").n_unique()
     told = {"documents": documents, "tokens": int(exposed["tokens"].sum())}
-    bases = sorted(s.subject.name for s in ancestors if s.subject.stage == "base")
-    return findings, told | ({"upstream-unknown": ", ".join(bases)} if bases else {})
+    # A tokenizer may stand on a base too; only what weights began as had read something.
+    began = {one.inputs.get("base", {}).get("artefact") for one in models.values()}
+    bases = [s.subject.name for s in ancestors if s.subject.stage == "base" and str(s.subject) in began]
+    return findings, told | ({"upstream-unknown": ", ".join(sorted(bases))} if bases else {})
 
 
 def _exposed(path: Path, model: str) -> pl.DataFrame:

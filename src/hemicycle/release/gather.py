@@ -126,7 +126,8 @@ def _tokens(
 ) -> Statement:
     """A corpus in the tokens of the last model that read it."""
     reader = next(model for model in models if corpus in declaration.models[model].read)
-    return _statement(statements, "tokens", f"{corpus}.{declaration.tokenizer_of(reader)}")
+    stage = "dialogues" if declaration.models[reader].method == "tune" else "tokens"
+    return _statement(statements, stage, f"{corpus}.{declaration.tokenizer_of(reader)}")
 
 
 def _base_facts(

@@ -69,7 +69,9 @@ class EmbeddedEngine:
         self._ends = _end_tokens(self._model, self._tokenizer)
         self._keeps_logits = "logits_to_keep" in inspect.signature(self._model.forward).parameters
         self._name = name
-        self._context = int(self._model.config.get_text_config().max_position_embeddings)
+        config = self._model.config.get_text_config()
+        # BLOOM's positions have no bound; its configuration may state the context it was trained with.
+        self._context = int(getattr(config, "max_position_embeddings", getattr(config, "seq_length", 2_048)))
 
     @property
     def name(self) -> str:

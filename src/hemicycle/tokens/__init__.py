@@ -11,7 +11,7 @@ from hemicycle.tokens.encoder import load_tokenizer
 from hemicycle.tokens.exposure import EXPOSURE, exposure, readings
 from hemicycle.tokens.extend import extend_tokenizer
 from hemicycle.tokens.fertility import fertility
-from hemicycle.tokens.foreign import export_tokens, import_tokens
+from hemicycle.tokens.foreign import Layout, export_tokens, import_tokens
 from hemicycle.tokens.megatron import Shard, ShardWriter, read_shard
 from hemicycle.tokens.order import Batch, Order, Span, prefetch
 from hemicycle.tokens.plan import make_plan
@@ -26,6 +26,7 @@ __all__ = [
     "EXPOSURE",
     "Batch",
     "DialogueEncoder",
+    "Layout",
     "Mixture",
     "Order",
     "Phase",

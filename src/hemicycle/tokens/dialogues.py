@@ -26,15 +26,14 @@ import pyarrow as pa
 from hemicycle.documents import corpus_shards, read_batches, write_parquet
 from hemicycle.errors import InputError
 from hemicycle.progress import QUIET, Progress
+from hemicycle.tokens.answers import ANSWERS
+from hemicycle.tokens.answers import NAME as ANSWERS_FILE
 from hemicycle.tokens.encoder import encoder_of, load_tokenizer
 from hemicycle.tokens.megatron import ShardWriter, shard_name, token_type
 from hemicycle.tokens.tokenize import DOCUMENTS, SHARD_TOKENS
 from hemicycle.tokens.tokenizer import marks
 from hemicycle.tune.template import TEMPLATE, Refused, load_template
 from hemicycle.tune.turns import Turn, turns_of
-
-ANSWERS = pa.schema([("shard", pa.int32()), ("first", pa.int64()), ("tokens", pa.int64())])
-ANSWERS_FILE = "answers.parquet"
 
 #: Why a conversation is left out.
 SPELLED, CUT, LOST = "spells out a mark", "is cut into other tokens alone", "lost a turn in curation"
@@ -96,9 +95,9 @@ class DialogueEncoder:
     def _with_end(self, ids: Ids, first: int, last: int) -> int:
         """Where an answer ends: after its last mark, or that which follows at once; what a template writes
         behind it, such as a line end, nobody waits for."""
-        found = [place for place in range(first, last) if int(ids[place]) in self.special]
-        if found:
-            return found[-1] + 1
+        found = [place + 1 for place in range(first, last) if int(ids[place]) in self.special]
+        if found and not self.text(ids[found[-1] : last].tolist()).strip():
+            return found[-1]
         return last + (last < len(ids) and int(ids[last]) in self.special)
 
 

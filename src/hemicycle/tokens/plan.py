@@ -31,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from hemicycle.documents import read_batches
 from hemicycle.errors import InputError
 from hemicycle.tokens.cutting import Cutter
 from hemicycle.tokens.megatron import shard_tokens
@@ -156,26 +157,35 @@ def _cut(
 
 def _documents(
     tokens: Mapping[str, Path], names: list[str]
-) -> tuple[Integers, npt.NDArray[np.uint16], list[list[str | None]]]:
+) -> tuple[Integers, npt.NDArray[np.uint32], list[list[str | None]]]:
     """Address of every document and the end of the last; the group of each; the groups, as source and
     language."""
-    begins, tables, base = [], [], 0
+    begins, groups, base = [], [], 0
+    kinds: dict[tuple[str, str | None], int] = {}
     for name in names:
         held = shard_tokens(tokens[name])
         bases = np.cumsum([base, *held])
-        table = pl.read_parquet(
-            tokens[name] / "documents.parquet", columns=["shard", "first", "source", "language"]
-        )
-        begins.append(bases[table["shard"].to_numpy()] + table["first"].to_numpy())
-        tables.append(table.select("source", "language"))
+        for part in read_batches(
+            tokens[name] / "documents.parquet", ["shard", "first", "source", "language"]
+        ):
+            begins.append(bases[part["shard"].to_numpy()] + part["first"].to_numpy())
+            every = pl.DataFrame(pl.from_arrow(part.select(["source", "language"])))
+            of_part = every.unique()
+            numbers = [kinds.setdefault(kind, len(kinds)) for kind in of_part.iter_rows()]
+            of_part = of_part.with_columns(pl.Series("group", numbers, pl.UInt32))
+            joined = every.join(
+                of_part, on=["source", "language"], how="left", nulls_equal=True, maintain_order="left"
+            )
+            groups.append(joined["group"].to_numpy())
         base += sum(held)
-    every = pl.concat(tables)
-    kinds = every.unique().sort("source", "language", nulls_last=True).with_row_index("group")
-    groups = every.join(kinds, on=["source", "language"], how="left", nulls_equal=True, maintain_order="left")
+    # In the order of their names, and not of their documents.
+    ordered = sorted(kinds, key=lambda kind: (kind[0], kind[1] is None, kind[1] or ""))
+    place = np.empty(len(kinds), np.uint32)
+    place[[kinds[kind] for kind in ordered]] = np.arange(len(kinds))
     return (
         np.concatenate([*begins, [base]]).astype(np.int64),
-        groups["group"].to_numpy().astype(np.uint16),
-        [list(kind) for kind in kinds.select("source", "language").iter_rows()],
+        place[np.concatenate([np.zeros(0, np.uint32), *groups])],
+        [list(kind) for kind in ordered],
     )
 
 

@@ -58,14 +58,12 @@ class Stratum:
         label: None for the whole corpus.
         revocable: whether its documents are those of revocable sources; the others are a stratum of their
             own. False where the plan does not tell them apart.
-        numbers: of its documents, as in `documents.parquet`.
         begins: address of each document in its corpus, whose shards stand end to end.
         tokens: of each document.
     """
 
     label: str | None
     revocable: bool
-    numbers: Places
     begins: Places
     tokens: Places
 
@@ -83,16 +81,15 @@ class Stratum:
 
 
 def read_documents(folder: Path, columns: Collection[str] = ()) -> pl.DataFrame:
-    """What `documents.parquet` says of the documents that have tokens: number, `begin`, tokens, `columns`.
+    """What `documents.parquet` says of the documents that have tokens: `begin`, tokens, `columns`.
 
     `begin` is the address of a document's first token in its corpus.
     """
-    table = pl.read_parquet(
-        folder / "documents.parquet", columns=["document", "shard", "first", "tokens", *columns]
-    )
+    table = pl.read_parquet(folder / "documents.parquet", columns=["shard", "first", "tokens", *columns])
     bases = np.cumsum([0, *shard_tokens(folder)])
     begins = pl.Series("begin", bases[table["shard"].to_numpy()] + table["first"].to_numpy())
-    return table.select("document", begins, "tokens", *columns).filter(pl.col("tokens") > 0)
+    table = table.select(begins, "tokens", *columns)
+    return table if (table["tokens"] > 0).all() else table.filter(pl.col("tokens") > 0)
 
 
 def stratify(
@@ -106,8 +103,9 @@ def stratify(
     column = None if mix is None else "date" if mix.by == "period" else mix.by
     columns = sorted({*([column] if column else ()), *(["source"] if revocable else ())})
     table = read_documents(folder, columns)
+    if not columns:
+        return [Stratum(None, False, table["begin"].to_numpy(), table["tokens"].to_numpy())], {}
     table = table.select(
-        "document",
         "begin",
         "tokens",
         (_label(mix) if mix else pl.lit(None, pl.String)).alias("label"),
@@ -119,9 +117,8 @@ def stratify(
         for lapses in (False, True):
             part = of_label.filter(pl.col("revocable") == lapses)
             if part.height:
-                strata.append(
-                    Stratum(label, lapses, *(part[n].to_numpy() for n in ("document", "begin", "tokens")))
-                )
+                begin, tokens = part["begin"].to_numpy(), part["tokens"].to_numpy()
+                strata.append(Stratum(label, lapses, begin, tokens))
     if mix is None:
         return strata, {}
     left = table.filter(~pl.col("label").is_in(list(mix.shares)))

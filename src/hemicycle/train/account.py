@@ -19,6 +19,7 @@ import pyarrow as pa
 from hemicycle.digests import sha256_file
 from hemicycle.documents import write_parquet
 from hemicycle.tokens import Order, exposure
+from hemicycle.train.base import begin
 from hemicycle.train.curve import draw_loss
 from hemicycle.train.job import Job
 from hemicycle.train.log import GROUPS, NATS_QUANTUM, window_steps
@@ -136,6 +137,8 @@ class Account:
             "tokens": seen,
             "flop": flop,
         }
+        if job.base is not None:
+            facts["began"] = begin(job.base, job.shape, job.tokenizer).to_json()
         (out / "training.json").write_text(json.dumps(facts, indent=1, sort_keys=True), "utf-8")
         last = self.loss[-max(1, order.steps // 20) :]
         return {

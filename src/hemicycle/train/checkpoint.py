@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
@@ -95,7 +96,8 @@ class Checkpoints:
             np.savez(aside / FIGURES, **figures)  # type: ignore[arg-type]
         except OSError:
             raise
-        except Exception as error:
+        # The latter is none of the former.
+        except (Exception, CheckpointException) as error:
             # torch tells of a full disk, here or on another rank, in errors of its own.
             cause = f"the checkpoint of step {step} could not be written: {_reason(error)}"
             raise OSError(errno.EIO, cause, str(aside)) from error

@@ -61,6 +61,8 @@ def configure(shape: Shape, begin: int, end: int) -> PretrainedConfig:
         }
     elif shape.family == "bloom":
         sizes = {"hidden_size": shape.width, "n_layer": shape.layers, "n_head": shape.heads}
+        # Nothing in BLOOM asks for its context; whoever uses the model does.
+        sizes["seq_length"] = shape.context
     else:
         sizes = {
             "hidden_size": shape.width,

@@ -71,7 +71,8 @@ class Ranks:
         if self.count == 1:
             return list(values)
         total = torch.tensor(values, dtype=torch.float64)
-        dist.all_reduce(total, group=self.saving)
+        # Not in the group of checkpoints: a group's messages have one order, and those come from a thread.
+        dist.all_reduce(total)
         return [float(value) for value in total]
 
     def shard(self, learner: Learner, *, bf16: bool) -> None:

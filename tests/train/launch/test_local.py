@@ -35,8 +35,8 @@ def test_progress_of_other_processes_is_shown_to_its_end(make_job, told, monkeyp
 @pytest.mark.parametrize(
     ("name", "what", "remedy"),
     [
-        ("killed-1", "rank 1 on node .* failed after step 11: it was killed (SIGKILL)", "no memory left"),
-        ("full-1", "rank 1 on node .* failed after step 11: there is no room left on the disk", "Make room"),
+        ("killed-1", "rank 1 on node .* failed at step 12: it was killed (SIGKILL)", "no memory left"),
+        ("full-1", "rank 1 on node .* failed at step 12: there is no room left on the disk", "Make room"),
         (
             "crash-1",
             "rank 1 on node .* the processes lost each other (NCCL) (SIGABRT): .* NCCL error",

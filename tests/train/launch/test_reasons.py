@@ -43,7 +43,7 @@ def test_what_a_library_raises_is_a_sentence(error, what, again, tmp_path):
     assert failure.remedy
     assert failure.again == again
     said = failure.error(50)
-    assert said.what.startswith(f"rank 3 on node {socket.gethostname()} failed after step 57: ")
+    assert said.what.startswith(f"rank 3 on node {socket.gethostname()} failed at step 57: ")
     assert said.place == (error.filename if isinstance(error, OSError) else str(tmp_path / "rank-3.log"))
     assert "\n" not in said.sentence
 
@@ -83,7 +83,7 @@ def test_what_nobody_foresaw_is_named_with_the_log_of_its_traceback(tmp_path):
             True,
             False,
         ),
-        (-signal.SIGTERM, "", "it was told to end (SIGTERM)", False, True),
+        (-signal.SIGTERM, "", "it was told to end (SIGTERM)", True, True),
         (3, "one\ntwo\nthree\nfour\n", "it ended with exit code 3: two / three / four", False, False),
     ],
 )

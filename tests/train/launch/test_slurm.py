@@ -152,7 +152,7 @@ def test_starts_that_do_not_even_begin_come_to_an_end(make_job, told, here):
 @pytest.mark.slow
 def test_starts_that_bring_no_checkpoint_come_to_an_end_and_the_failure_is_told(make_job, told, here):
     job = make_job("always-crash-0")
-    with pytest.raises(HemicycleError, match=r"rank 0 on node .* failed after step 11: .*NCCL") as caught:
+    with pytest.raises(HemicycleError, match=r"rank 0 on node .* failed at step 12: .*NCCL") as caught:
         on().run(job, told)
     assert "The checkpoint of step 10 is kept" in caught.value.remedy
     # One from the beginning, three from the checkpoint; the fifth gives up before it begins.

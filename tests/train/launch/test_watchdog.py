@@ -109,7 +109,7 @@ def test_a_run_that_hangs_is_ended_and_it_is_said_after_which_step(make_job):
     error = why_not(job, code, job.scratch / "node-0.log")
     assert isinstance(error, HemicycleError)
     assert error.what.startswith("ranks 0-1 stood still for ")
-    assert "after step 11" in error.what
+    assert "at step 12" in error.what
     assert "The checkpoint of step 10 is kept" in error.remedy
     # Where it stood is in its log.
     assert "in fault" in (job.scratch / "rank-1.log").read_text()

@@ -29,6 +29,7 @@ from hemicycle.train.launch.outcome import (
 from hemicycle.train.launch.parent import PARENT
 from hemicycle.train.launch.reasons import described, reason_of
 from hemicycle.train.launch.relay import Shown
+from hemicycle.train.machine import accelerators
 from hemicycle.train.stopping import heeding_interrupts, never
 
 #: Seconds between two looks at how the others are doing.
@@ -52,7 +53,7 @@ class Here:
                 place=str(mark),
                 remedy="Wait for it with `--on slurm`; or cancel it with `scancel`, and delete that file.",
             )
-        ranks = self.ranks or _cards() or 1
+        ranks = self.ranks or accelerators() or 1
         return _in_this_process(job, progress) if ranks == 1 else _in_others(job, ranks, progress)
 
 
@@ -115,12 +116,6 @@ def _in_others(job: Job, ranks: int, progress: Progress) -> dict[str, Any]:
     if done is None:
         raise why_not(job, node.returncode, log)
     return done
-
-
-def _cards() -> int:
-    import torch
-
-    return torch.cuda.device_count()
 
 
 def _leave(node: subprocess.Popen[bytes], scratch: Path, progress: Progress) -> None:

@@ -21,7 +21,7 @@ from hemicycle.train.job import Job
 from hemicycle.train.launch.outcome import AGAIN, STOP, begin, write_failure
 from hemicycle.train.launch.parent import PARENT, die_with_parent
 from hemicycle.train.launch.reasons import of_death, of_error
-from hemicycle.train.launch.watchdog import Patience, Watch, read_pulse
+from hemicycle.train.launch.watchdog import Patience, Watch, step_under_way
 
 _RANK = "hemicycle.train.launch.worker"
 
@@ -90,8 +90,7 @@ def _tell(job: Job, codes: dict[int, int]) -> None:
     """Write why the ranks that left no word themselves have ended."""
     for rank, code in codes.items():
         if not (job.scratch / f"failed-{rank}.json").exists():
-            pulse = read_pulse(job.scratch / f"heartbeat-{rank}")
-            step = pulse.step if pulse is not None and pulse.step >= 0 else None
+            step = step_under_way(job.scratch, rank)
             write_failure(job.scratch, rank, of_death(code, job.scratch / f"rank-{rank}.log", rank, step))
 
 

@@ -60,7 +60,7 @@ class Failure:
         kind: class of `hemicycle.errors`.
         said: whether the loop itself said so, in words that need no place beside them.
         rank: None where it is not known, as of a node whose ranks did not come up.
-        step: the last that the rank ended, None where it ended none.
+        step: that the rank was at, counted from 0; None where it had not ended any.
         again: whether another start, from the last checkpoint, may well go better.
         follows: whether it mostly follows from the failure of another rank.
         at: seconds since the epoch.
@@ -86,8 +86,8 @@ class Failure:
         remedy = " ".join(filter(None, [self.remedy, kept_words(kept)])) or None
         what = f"{self.what} (node {self.host})"
         if self.rank is not None:
-            after = "before its first step ended" if self.step is None else f"after step {self.step}"
-            what = f"rank {self.rank} on node {self.host} failed {after}: {self.what}"
+            when = "before its first step ended" if self.step is None else f"at step {self.step}"
+            what = f"rank {self.rank} on node {self.host} failed {when}: {self.what}"
         return kind(what, place=self.place, remedy=remedy)
 
 

@@ -44,7 +44,7 @@ def reason_of(text: str) -> Reason | None:
     return next((reason for reason in reasons() if reason.pattern.search(text)), None)
 
 
-def of_error(error: Exception, log: Path, rank: int | None = None, step: int | None = None) -> Failure:
+def of_error(error: BaseException, log: Path, rank: int | None = None, step: int | None = None) -> Failure:
     """The failure that an exception is; `log` holds its traceback."""
     if isinstance(error, HemicycleError):
         kind = type(error).__name__
@@ -90,7 +90,7 @@ def of_death(code: int, log: Path, rank: int, step: int | None) -> Failure:
     )
 
 
-def described(error: Exception) -> str:
+def described(error: BaseException) -> str:
     """An exception in the words of the table: its class and those it stands on, errno's name, its text."""
     classes = " ".join(c.__name__ for c in type(error).__mro__[:-3])
     number = errno.errorcode.get(error.errno or 0, "") if isinstance(error, OSError) else ""

@@ -94,6 +94,12 @@ def read_pulse(path: Path) -> Pulse | None:
     return None
 
 
+def step_under_way(scratch: Path, rank: int) -> int | None:
+    """The step that a rank is or was at; None where it has not ended any."""
+    pulse = read_pulse(scratch / f"heartbeat-{rank}")
+    return pulse.step + 1 if pulse is not None and pulse.step >= 0 else None
+
+
 @dataclass(frozen=True)
 class Patience:
     """How long a rank may stand still, in seconds.
@@ -175,7 +181,7 @@ class Watch:
         named = f"rank {behind[0]}" if len(behind) == 1 else f"ranks {_spans(behind)}"
         failure = Failure(
             f"{named} stood still for {seconds:.0f} s, "
-            + (f"after step {step}" if step >= 0 else "before the first step ended"),
+            + (f"at step {step + 1}" if step >= 0 else "before a first step ended"),
             str(self.scratch / f"rank-{behind[0]}.log"),
             "That log says where. If it is always on one node, name that in `exclude` of sites.toml.",
             again=True,

@@ -28,7 +28,7 @@ from hemicycle.train.launch.outcome import (
 from hemicycle.train.launch.parent import die_with_parent
 from hemicycle.train.launch.reasons import of_error
 from hemicycle.train.launch.relay import Written
-from hemicycle.train.launch.watchdog import read_pulse
+from hemicycle.train.launch.watchdog import step_under_way
 from hemicycle.train.stopping import Stopped
 
 #: Seconds between two looks for the file that asks to stop.
@@ -73,9 +73,9 @@ def run_rank(job: Job) -> int:
     except Stopped as stopped:
         print(stopped, file=sys.stderr, flush=True)
         return AGAIN
-    except Exception as error:
-        pulse = read_pulse(job.scratch / f"heartbeat-{rank}")
-        step = pulse.step if pulse is not None and pulse.step >= 0 else None
+    # Not all that torch raises of checkpoints is an Exception.
+    except BaseException as error:
+        step = step_under_way(job.scratch, rank)
         write_failure(job.scratch, rank, of_error(error, log, rank, step))
         with contextlib.suppress(OSError):
             traceback.print_exc()

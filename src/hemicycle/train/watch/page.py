@@ -35,8 +35,8 @@ from hemicycle.typeset import (
 
 #: A page of a run that goes on is fetched again after so many seconds.
 REFRESH_SECONDS = 10
-#: Of each prompt, the last samples that are shown, and characters of one.
-MOST_SAMPLES, SAMPLE_CHARACTERS = 30, 2_000
+#: The last samples that are shown, and characters of one.
+MOST_SAMPLES, SAMPLE_CHARACTERS = 12, 2_000
 
 
 def render_run(run: Run, *, first: Language = "fr", served: bool = False, now: float | None = None) -> str:

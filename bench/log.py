@@ -1,0 +1,69 @@
+"""The share of a training's time that its log takes; the bound is 1 %.
+
+Steps of 0.3 s that do nothing but sleep are logged as the loop logs them, with the flushes that fall due,
+into a log whose last part is nearly full: the longest that it is ever written again.
+
+    python bench/log.py [--seconds 60 --groups 200 --folder build/bench-log]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+
+from hemicycle.train.energy import Meter
+from hemicycle.train.log import FLUSH_SECONDS, ROWS_A_PART, Log, RunState
+from hemicycle.train.show import Speedometer
+
+STEP_SECONDS = 0.3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--groups", type=int, default=200)
+    parser.add_argument("--folder", type=Path, default=Path("build/bench-log"))
+    given = parser.parse_args()
+    state = RunState("bench", "running", 100_000, 1, 1, 1, "sleep", peak=1e12)
+    names = [(f"source-{i}", "fr") for i in range(given.groups)]
+    log = Log(given.folder, state, groups=names, meter=Meter())
+    speed = Speedometer(1e6, 1e12)
+    rng = np.random.default_rng(0)
+    ids = np.arange(given.groups)
+    nats, tokens = rng.random(given.groups) * 100, np.full(given.groups, 10)
+
+    def step(number: int) -> float:
+        began = time.perf_counter()
+        log.groups(number, ids, nats, tokens)
+        log.step(
+            step=number, loss=2.0, gradient_norm=1.0, rate_factor=1.0, tokens=2_048, learnt=2_000,
+            skipped=False, seconds=STEP_SECONDS, data_seconds=0.0, memory=1 << 30,
+        )  # fmt: skip
+        speed.step(2_048, STEP_SECONDS, 2.0)
+        speed.note()
+        return time.perf_counter() - began
+
+    full = ROWS_A_PART - int(given.seconds / STEP_SECONDS) - 1
+    for number in range(full):
+        step(number)
+    log.flush()
+    spent = []
+    began = time.perf_counter()
+    while time.perf_counter() - began < given.seconds:
+        spent.append(step(full + len(spent)))
+        time.sleep(STEP_SECONDS)
+    share = sum(spent) / (time.perf_counter() - began)
+    flushes = sum(s > 10 * statistics.median(spent) for s in spent)
+    print(
+        f"{len(spent)} steps of {STEP_SECONDS} s, {given.groups} groups: {share:.3%} of the time in the log; "
+        f"median step {1e6 * statistics.median(spent):.0f} µs, longest {1e3 * max(spent):.1f} ms "
+        f"({flushes} flushes, one every {FLUSH_SECONDS:.0f} s)"
+    )
+
+
+if __name__ == "__main__":
+    main()
