@@ -64,7 +64,14 @@ def test_a_smaller_model_keeps_the_proportions():
 
 
 def test_small_rungs_are_not_compiled_and_take_a_whole_batch_at_once():
-    run = {"seed": 3, "precision": "bf16", "compiled": True, "threads": 2, "micro_tokens": 2_048, "steps": 600}
+    run = {
+        "seed": 3,
+        "precision": "bf16",
+        "compiled": True,
+        "threads": 2,
+        "micro_tokens": 2_048,
+        "steps": 600,
+    }
     rungs = derive_ladder(SMALL, 4_096).rungs
     least = arithmetic(run, rungs[-1], 4_096)
     assert (least.seed, least.precision, least.threads, least.steps) == (3, "bf16", 2, rungs[-1].steps)

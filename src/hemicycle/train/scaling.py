@@ -230,7 +230,8 @@ def _starts(logs: Floats) -> Floats:
     grid = itertools.product(
         (-3.0, -1.5, 0.0), (-3.0, -1.5, 0.0), (-1.5, -0.5, -0.1), (0.15, 0.35, 0.7), (0.15, 0.35, 0.7)
     )
-    return np.array(list(grid)) + np.array([least, least, least, 0.0, 0.0])
+    starts: Floats = np.array(list(grid)) + np.array([least, least, least, 0.0, 0.0])
+    return starts
 
 
 def _descend(
