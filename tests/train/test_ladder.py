@@ -57,7 +57,7 @@ def test_a_smaller_model_keeps_the_proportions():
     small = shrink(target, 32_768, derive_shape(target, 32_768).parameters / 8)
     assert small.kind == "qwen3"
     assert small.width / small.layers == pytest.approx(1_536 / 24, rel=0.1)
-    assert small.width // small.heads == 64
+    assert 44 <= small.width // small.heads <= 96
     assert small.heads == 4 * (small.kv_heads or 0)
     assert small.feed_forward / small.width == pytest.approx(4_096 / 1_536, rel=0.05)
     assert small.context == 512

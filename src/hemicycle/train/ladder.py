@@ -99,12 +99,12 @@ def shrink(architecture: Architecture, vocabulary: int, parameters: float) -> Ar
 
 
 def _scaled(a: Architecture, factor: float) -> Architecture:
-    """Heads keep their size as near as can be; their number divides the width, and leaves pairs."""
+    """Heads keep their groups and, as near as can be, their size, which is even."""
     head, unit = a.width // a.heads, 64 if a.width * factor >= 512 else 8
     width = max(16, round(a.width * factor / unit) * unit)
-    fitting = [h for h in range(1, width // 2 + 1) if width % (2 * h) == 0]
-    heads = min(fitting, key=lambda h: (abs(math.log(width / h / head)), h))
     groups = a.heads // (a.kv_heads or a.heads)
+    fitting = [h for h in range(groups, width // 2 + 1, groups) if width % (2 * h) == 0] or [1]
+    heads = min(fitting, key=lambda h: (abs(math.log(width / h / head)), h))
     kv_heads = heads // groups if a.kv_heads and heads % groups == 0 else None
     return Architecture(
         kind=a.kind,
