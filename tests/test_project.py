@@ -156,7 +156,15 @@ def test_the_project_is_found_from_below_and_its_absence_is_said(tmp_path):
         find_project(tmp_path.parent)
 
 
-RUN = {"of": "x", "steps": 12, "seed": 1, "precision": "fp32", "compiled": False, "threads": 2}
+RUN = {
+    "of": "x",
+    "steps": 12,
+    "seed": 1,
+    "precision": "fp32",
+    "compiled": False,
+    "threads": 2,
+    "micro_tokens": 64,
+}
 LOCK = """
 [raw.mine]
 declared = "x"
@@ -173,6 +181,7 @@ seed = 1
 precision = "fp32"
 compiled = false
 threads = 2
+micro_tokens = 64
 """
 
 
