@@ -28,7 +28,6 @@ from hemicycle.train.learner import Learner
 from hemicycle.train.machine import has_fast_bf16
 from hemicycle.train.model import build_model
 from hemicycle.train.optimiser import Optimiser
-from hemicycle.train.width import matrix_factor, rate_factor
 
 #: Rates relative to those of the rule.
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -73,7 +72,9 @@ def main() -> None:
         phase = Phase("main", total, {"c": 1.0}, given.context, "split", "shuffled", None)
         make_plan({"c": given.tokens}, [phase], Path(folder), batch_tokens=given.batch, warm_up=0.0, seed=1)
         order = Order(Path(folder), {"c": given.tokens})
-        print(f"{'width':>6}  {'rate of':8} {'loss at ' + ', '.join(f'{f:g}x' for f in FACTORS):42} best    best/rule")
+        print(
+            f"{'width':>6}  {'rate of':8} {'loss at ' + ', '.join(f'{f:g}x' for f in FACTORS):42} best    best/rule"
+        )
         for width in given.widths:
             architecture = Architecture(
                 layers=given.layers, width=width, heads=max(1, width // 64), context=given.context

@@ -123,8 +123,8 @@ class Training(Declared):
     """How a model learns. Everything has a default, derived from its size and method (`train.recipe`).
 
     Attributes:
-        rate: peak rate of AdamW.
-        matrix_rate: peak rate of Muon, for matrices inside layers.
+        rate: peak rate of AdamW; where AdamW takes the matrices inside layers too, of these as well.
+        matrix_rate: peak rate of matrices inside layers.
         schedule: ``wsd`` warms up, stays, and decays in a straight line; ``cosine`` and ``linear`` decay from
             the end of the warm-up on.
         warm_up, decay: shares of the run's steps.

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from hemicycle.project import Model
-from hemicycle.train import width
 from hemicycle.train.derive import MOST_EPOCHS, Derived, tokens_per_parameter
-from hemicycle.train.recipe import Recipe
+from hemicycle.train.recipe import MATRIX_RATE, OTHER_RATE, Recipe
 from hemicycle.train.shape import Shape
+from hemicycle.train.width import MEASURED_WIDTH
 from hemicycle.typeset import format_quantity
 
 DECLARED = "declared"
@@ -97,13 +97,27 @@ def _learning(model: Model, shape: Shape, recipe: Recipe) -> Iterator[Choice]:
         else "Muon for matrices inside layers, AdamW for the rest: better than AdamW alone by 0.12 bits per "
         "byte in three minutes, as measured here (Jordan et al. 2024; Liu et al. 2025, arXiv 2502.16982)",
     )
-    if recipe.optimiser == "muon":
-        yield Choice(
-            "matrix rate",
-            f"{recipe.matrix_rate:.3g}",
-            DECLARED if t.matrix_rate is not None else width.MATRIX_REASON,
-        )
-    yield Choice("rate", f"{recipe.rate:.3g}", DECLARED if t.rate is not None else width.RATE_REASON)
+    falls = {
+        "muon": "the root of the width (Yang, Simon and Bernstein 2023, arXiv 2310.17813)",
+        "adamw": "the width (Yang et al. 2022, arXiv 2203.03466)",
+    }[recipe.optimiser]
+    measured = MATRIX_RATE[recipe.optimiser]
+    alone = t.rate if recipe.optimiser == "adamw" else None
+    yield Choice(
+        "matrix rate",
+        f"{recipe.matrix_rate:.3g}",
+        DECLARED
+        if t.matrix_rate is not None or alone is not None
+        else f"{measured} at width {MEASURED_WIDTH}, as measured here, and falls with {falls}",
+    )
+    yield Choice(
+        "rate",
+        f"{recipe.rate:.3g}",
+        DECLARED
+        if t.rate is not None
+        else f"of all else; {OTHER_RATE} up to width {MEASURED_WIDTH}, as measured here, then falls with the "
+        "width (Yang et al. 2022, arXiv 2203.03466)",
+    )
     schedule = {
         "wsd": f"up in {recipe.warm_up:.0%} of the steps, level, and down in the last {recipe.decay:.0%}: "
         "a run can be gone on with from before the descent (Hu et al. 2024, arXiv 2404.06395)",

@@ -40,13 +40,13 @@ class Optimiser:
             groups = [{"params": others, "weight_decay": 0.0}]
         else:
             groups = [
-                {"params": matrices, "weight_decay": recipe.weight_decay},
+                {"params": matrices, "lr": recipe.matrix_rate, "weight_decay": recipe.weight_decay},
                 {"params": others, "weight_decay": 0.0},
             ]
         groups = [group for group in groups if group["params"]]
         if groups:
             self.parts.append(torch.optim.AdamW(groups, lr=recipe.rate, betas=BETAS, fused=True))
-        self._peaks = [part.param_groups[0]["lr"] for part in self.parts]
+        self._peaks = [[group["lr"] for group in part.param_groups] for part in self.parts]
 
     def clip(self) -> float:
         """Scale the gradients down to the recipe's norm; returns their norm before, over all ranks."""
@@ -55,8 +55,8 @@ class Optimiser:
 
     def step(self, factor: float) -> None:
         """Update at a share of the peak rates, and clear the gradients."""
-        for part, peak in zip(self.parts, self._peaks, strict=True):
-            for group in part.param_groups:
+        for part, peaks in zip(self.parts, self._peaks, strict=True):
+            for group, peak in zip(part.param_groups, peaks, strict=True):
                 group["lr"] = peak * factor
             part.step()
         self.clear()

@@ -1,7 +1,7 @@
 """How a model learns: optimiser, rates, schedule, batch; what is not declared is derived, with its reason.
 
-Rates: 6e-3 for Muon (with AdamW's size of updates) and 3e-3 for AdamW beside it were measured best at widths
-192 and 256 on two cores. With the width they fall as width rules say (`scaled_rate`).
+Rates of a model made from nothing were swept on small ones (docs/ladder.md), and follow the width
+(`train.width`). What has learnt already goes on at less.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ from typing import Literal
 
 from hemicycle.project import Model
 from hemicycle.train.shape import Shape
+from hemicycle.train.width import MEASURED_WIDTH, matrix_factor, other_factor
 
-#: The width at which the rates of this file were measured.
-MEASURED_WIDTH = 256
+#: Best rates at `MEASURED_WIDTH` for matrices inside layers, by optimiser, and for the rest.
+MATRIX_RATE, OTHER_RATE = {"muon": 3.5e-3, "adamw": 3e-3}, 0.03
+
+#: Rates with which what has learnt already goes on, at `MEASURED_WIDTH`; low, so that it forgets little.
+MATRIX_RATE_ON, RATE_ON = 6e-4, 3e-4
 
 #: Rate of low-rank adapters at every width: that of Hu et al. 2021 (arXiv 2106.09685), tables 11 and 12.
 ADAPTER_RATE = 2e-4
@@ -28,8 +32,8 @@ class Recipe:
     """How a model learns, spelled out. Rates are peaks; `Schedule` says which share of them a step has.
 
     Attributes:
-        rate: of AdamW; of Muon for `matrix_rate`, which takes the matrices inside layers where the optimiser
-            is ``muon``.
+        rate: of AdamW, for embeddings, head, norms and biases.
+        matrix_rate: of the optimiser, for matrices inside layers.
         warm_up, decay: shares of the steps.
         skip_spikes: whether a step far out of line is left out (`train.spikes`).
     """
@@ -67,18 +71,34 @@ class Recipe:
         return 1.0 - (1 - self.final) * done
 
 
+def _rates(model: Model, optimiser: Literal["muon", "adamw"], width: int) -> tuple[float, float]:
+    """Rates of the rest and of matrices inside layers; where AdamW takes both, a declared one is of both."""
+    if model.lora:
+        rate, matrix_rate = ADAPTER_RATE, ADAPTER_RATE
+    elif model.method == "pretrain":
+        rate = OTHER_RATE * other_factor(width)
+        matrix_rate = MATRIX_RATE[optimiser] * matrix_factor(width, optimiser)
+    else:
+        narrower = min(1.0, math.sqrt(MEASURED_WIDTH / width))
+        rate, matrix_rate = (
+            RATE_ON * narrower,
+            (MATRIX_RATE_ON if optimiser == "muon" else RATE_ON) * narrower,
+        )
+    declared = model.training.rate
+    if declared is not None:
+        rate, matrix_rate = declared, declared if optimiser == "adamw" else matrix_rate
+    return rate, matrix_rate
+
+
 def derive_recipe(model: Model, shape: Shape) -> Recipe:
     """Spell out how a declared model learns."""
     t, fresh = model.training, model.method == "pretrain"
-    optimiser = t.optimiser or ("muon" if fresh else "adamw")
-    narrower = min(1.0, math.sqrt(MEASURED_WIDTH / shape.width))
-    # What has learnt already is warmed up again to a part of the rate it would begin with.
-    rate = (3e-3 if optimiser == "muon" or shape.width > MEASURED_WIDTH else 4e-3) * (1 if fresh else 0.1)
-    derived = ADAPTER_RATE if model.lora else rate * narrower
+    optimiser: Literal["muon", "adamw"] = t.optimiser or ("muon" if fresh else "adamw")
+    rate, matrix_rate = _rates(model, optimiser, shape.width)
     return Recipe(
         optimiser=optimiser,
-        rate=t.rate if t.rate is not None else derived,
-        matrix_rate=t.matrix_rate if t.matrix_rate is not None else 6e-3 * narrower * (1 if fresh else 0.1),
+        rate=rate,
+        matrix_rate=t.matrix_rate if t.matrix_rate is not None else matrix_rate,
         schedule=t.schedule or ("wsd" if fresh else "cosine"),
         warm_up=t.warm_up if t.warm_up is not None else 0.02,
         decay=t.decay if t.decay is not None else 0.5,
