@@ -16,6 +16,13 @@ from hemicycle.train.shape import Shape
 #: The width at which the rates of this file were measured.
 MEASURED_WIDTH = 256
 
+#: Share of the rate of a fresh model to which one that goes on is warmed up again, before a cosine takes it
+#: down again. The peak decides what is gained of new text and forgotten of old, and the length of the warm-up
+#: hardly anything (Gupta et al. 2023, arXiv 2308.04014; Ibrahim et al. 2024, arXiv 2403.08763, who go back to
+#: the whole peak and buy the old text back by replay). With a tenth a small model gained more than it lost,
+#: with the whole peak less (`bench/rewarm.py`).
+REWARMED = 0.1
+
 #: Rate of low-rank adapters at every width: that of Hu et al. 2021 (arXiv 2106.09685), tables 11 and 12.
 ADAPTER_RATE = 2e-4
 
@@ -72,13 +79,13 @@ def derive_recipe(model: Model, shape: Shape) -> Recipe:
     t, fresh = model.training, model.method == "pretrain"
     optimiser = t.optimiser or ("muon" if fresh else "adamw")
     narrower = min(1.0, math.sqrt(MEASURED_WIDTH / shape.width))
-    # What has learnt already is warmed up again to a part of the rate it would begin with.
-    rate = (3e-3 if optimiser == "muon" or shape.width > MEASURED_WIDTH else 4e-3) * (1 if fresh else 0.1)
-    derived = ADAPTER_RATE if model.lora else rate * narrower
+    part = narrower * (1 if fresh else REWARMED)
+    rate = 3e-3 if optimiser == "muon" or shape.width > MEASURED_WIDTH else 4e-3
+    derived = ADAPTER_RATE if model.lora else rate * part
     return Recipe(
         optimiser=optimiser,
         rate=t.rate if t.rate is not None else derived,
-        matrix_rate=t.matrix_rate if t.matrix_rate is not None else 6e-3 * narrower * (1 if fresh else 0.1),
+        matrix_rate=t.matrix_rate if t.matrix_rate is not None else 6e-3 * part,
         schedule=t.schedule or ("wsd" if fresh else "cosine"),
         warm_up=t.warm_up if t.warm_up is not None else 0.02,
         decay=t.decay if t.decay is not None else 0.5,
