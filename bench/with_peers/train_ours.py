@@ -19,7 +19,7 @@ from hemicycle.documents import write_parquet  # noqa: E402
 from hemicycle.project import Model  # noqa: E402
 from hemicycle.tokens import Phase, ShardWriter, make_plan  # noqa: E402
 from hemicycle.tokens.tokenize import DOCUMENTS, shard_name  # noqa: E402
-from hemicycle.train import Job, Run, derive_recipe, derive_shape, loop, sample  # noqa: E402  # noqa: E402
+from hemicycle.train import Job, Run, derive_recipe, derive_shape, loop, sample  # noqa: E402
 
 STEPS, DOCUMENT = 100_000, 700
 
@@ -39,7 +39,8 @@ def write_tokens(folder: Path) -> None:
 
 
 def main() -> None:
-    spent = {"log": 0.0}
+    #: Seconds since the beginning.
+    spent = {"log": 0.0, "data": 0.0}
     tell = loop.Training._tell
 
     def timed(self, *given):  # noqa: ANN001, ANN002, ANN202
@@ -95,12 +96,10 @@ def main() -> None:
 
         def stop() -> bool:
             if steps[0] >= 3:
-                turn.wait({"log": spent["log"], "data": sum(waited)})
-                spent["log"], waited[:] = 0.0, []
+                turn.wait(spent)
             steps[0] += 1
             return False
 
-        waited: list[float] = []
         batches = loop.prefetch
 
         def timed_batches(*given):  # noqa: ANN002, ANN202
@@ -108,7 +107,7 @@ def main() -> None:
             while True:
                 began = time.perf_counter()
                 batch = next(found)
-                waited.append(time.perf_counter() - began)
+                spent["data"] += time.perf_counter() - began
                 yield batch
 
         loop.prefetch = timed_batches

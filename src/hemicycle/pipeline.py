@@ -200,7 +200,9 @@ class Pipeline:
     ) -> Mapping[str, Any]:
         if step.resolve is None:
             return {}
-        return step.resolve(Resolving(statements, self.lock, self.today(), self.progress, looking))
+        return step.resolve(
+            Resolving(statements, self.lock, self.today(), self.progress, self.launcher, looking)
+        )
 
     def _standing(self, step: Step, key: str) -> Statement | None:
         """The statement about an artefact that is there, or None.

@@ -45,7 +45,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Resolving:
-    """What a resolution may look at: the inputs' statements, the lock, today.
+    """What a resolution may look at: the inputs' statements, the lock, today, where models are trained.
 
     When only `looking`, nothing may be measured or written: what the lock does not hold is not known yet.
     """
@@ -54,6 +54,7 @@ class Resolving:
     lock: Lock
     today: date
     progress: Progress
+    launcher: Launcher
     looking: bool = False
 
 

@@ -290,6 +290,11 @@ def resolve_run(flow: Flow, name: str, at: Resolving) -> dict[str, Any]:
     if locked is None or locked.get("of") != subject:
         if at.looking:
             raise Unresolved("its budget becomes steps when it runs")
+        if model.budget.minutes is not None and not at.launcher.alone:
+            at.progress.say(
+                f"model {name}: its minutes become steps by the speed of one process here; elsewhere, or by "
+                "several, they take another time"
+            )
         run = budget.resolve_run(
             shape,
             recipe,

@@ -27,7 +27,7 @@ TOKENIZER_FILES = (
 
 def whole_state(model: Any, ranks: Ranks) -> dict[str, torch.Tensor]:
     """All weights on the processor of rank 0, by name; empty on other ranks. All ranks must call it."""
-    if ranks.count == 1 and ranks.device == "cpu":
+    if ranks.saving is None:
         state: dict[str, torch.Tensor] = model.state_dict()
         return state
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)

@@ -35,7 +35,7 @@ from hemicycle.train.job import Job
 from hemicycle.train.launch.watchdog import Heartbeat
 from hemicycle.train.learner import Learner
 from hemicycle.train.log import Log, RunState
-from hemicycle.train.machine import accelerators
+from hemicycle.train.machine import accelerators, keep_freed_memory
 from hemicycle.train.model import build_model, empty_model
 from hemicycle.train.optimiser import Optimiser
 from hemicycle.train.ranks import Ranks
@@ -58,6 +58,7 @@ def train(job: Job, progress: Progress = QUIET, stop: Callable[[], bool] = never
             diverges; the last checkpoint stays.
         Stopped: `stop` said so on some rank; a checkpoint holds all that was done.
     """
+    keep_freed_memory()
     ranks = Ranks.join("cuda" if accelerators() else "cpu")
     try:
         return Training(job, ranks, progress).run(stop)

@@ -93,7 +93,7 @@ def empty_model(shape: Shape, begin: int, end: int, seed: int) -> Any:
 
 
 def make_ready(model: Any, device: str) -> Any:
-    """Set a model up for training on a kind of device: its attention, no dropout, no cache."""
+    """Set a model up for training on a device: its attention, no dropout, no cache."""
     config = model.config
     for name in _DROPOUTS:
         if getattr(config, name, None):
@@ -104,7 +104,7 @@ def make_ready(model: Any, device: str) -> Any:
         if hasattr(module, "attention_dropout") and isinstance(module.attention_dropout, float):
             module.attention_dropout = 0.0
     config.use_cache = False
-    model.set_attn_implementation(attention.implementation(config, device))
+    attention.choose(model, device)
     if config.model_type == "bloom":
         for block in model.transformer.h:
             block.self_attention.hidden_dropout = block.mlp.hidden_dropout = 0.0

@@ -50,7 +50,7 @@ def continue_texts(learner: Learner, prompts: list[list[int]], count: int, seed:
     generator = torch.Generator().manual_seed(seed)
     tokens_BT = torch.tensor(prompts, device=device)
     config: Any = learner.model.config.get_text_config()
-    with torch.compiler.set_stance("force_eager"):
+    with attention.uncompiled(learner.model), torch.compiler.set_stance("force_eager"):
         for _ in range(count):
             rows, length = tokens_BT.shape
             documents_BT = torch.zeros(rows, length, dtype=torch.int32, device=device)

@@ -45,6 +45,13 @@ class Here:
     def __init__(self, ranks: int | None = None) -> None:
         self.ranks = ranks
 
+    @property
+    def alone(self) -> bool:
+        return self._count() == 1
+
+    def _count(self) -> int:
+        return self.ranks or accelerators() or 1
+
     def run(self, job: Job, progress: Progress) -> dict[str, Any]:
         mark = job.scratch / MARK
         if mark.exists():
@@ -53,8 +60,9 @@ class Here:
                 place=str(mark),
                 remedy="Wait for it with `--on slurm`; or cancel it with `scancel`, and delete that file.",
             )
-        ranks = self.ranks or accelerators() or 1
-        return _in_this_process(job, progress) if ranks == 1 else _in_others(job, ranks, progress)
+        if self.alone:
+            return _in_this_process(job, progress)
+        return _in_others(job, self._count(), progress)
 
 
 def why_not(job: Job, code: int | None, log: Path) -> HemicycleError:

@@ -44,6 +44,11 @@ _RESERVED = 8192
 class Launcher(Protocol):
     """Where a training runs."""
 
+    @property
+    def alone(self) -> bool:
+        """Whether it runs in this very process, so that its speed can be measured here."""
+        ...
+
     def run(self, job: Job, progress: Progress) -> dict[str, Any]:
         """Train, and return the figures for the statement; the model's files are in ``job.out``.
 

@@ -30,6 +30,8 @@ class OnSlurm:
         store: folder in which most of what a training reads lies; a container is shown all of it.
     """
 
+    alone = False
+
     def __init__(
         self, site: Site, ranks: int | None = None, nodes: int | None = None, store: Path | None = None
     ) -> None:
