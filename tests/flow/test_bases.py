@@ -124,14 +124,19 @@ def from_hub(project, monkeypatch, tmp_path, error=None):
     """Have the project's base come from a hub that this test is."""
     asked = []
 
-    def snapshot_download(repository, *, revision, local_dir, allow_patterns):
+    def snapshot_download(repository, *, repo_type, revision, local_dir, allow_patterns):
         asked.append((repository, revision, allow_patterns))
         if error:
             raise error
         shutil.copytree(tmp_path / "vieux", local_dir, dirs_exist_ok=True)
 
+    class HfApi:
+        def repo_info(self, repository, *, repo_type, revision):
+            assert repo_type == "model"
+            return types.SimpleNamespace(sha=revision)
+
     hub = types.ModuleType("huggingface_hub")
-    hub.snapshot_download = snapshot_download
+    vars(hub).update(HfApi=HfApi, snapshot_download=snapshot_download)
     monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
     file = project / "hemicycle.toml"
     file.write_text(file.read_text().replace('path = "../vieux"', f'hf = "maison/vieux@{COMMIT}"'))

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM
 
@@ -96,6 +97,17 @@ def test_the_context_bounds_the_answer_and_the_prompt(random_engine: Engine) -> 
 
 def test_an_empty_prompt_begins_a_text(random_engine: Engine) -> None:
     assert random_engine.encode("") == [0]
+
+
+def test_a_model_with_missing_weights_is_refused(tmp_path: Path) -> None:
+    make_model(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    name = max(name for name in tensors if "layers" in name)
+    save_file(
+        {k: v for k, v in tensors.items() if k != name}, tmp_path / "model.safetensors", {"format": "pt"}
+    )
+    with pytest.raises(InputError, match=f"such as {name}"):
+        load_engine(tmp_path)
 
 
 @pytest.mark.parametrize("missing", ["config.json", "tokenizer.json", "model.safetensors"])

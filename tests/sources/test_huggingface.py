@@ -161,7 +161,8 @@ def fake_hub(
     calls: list[dict[str, object]] = []
 
     class HfApi:
-        def dataset_info(self, repo: str, revision: str) -> types.SimpleNamespace:
+        def repo_info(self, repo: str, repo_type: str, revision: str) -> types.SimpleNamespace:
+            assert repo_type == "dataset"
             if error:
                 raise error
             calls.append({"repo": repo, "revision": revision})

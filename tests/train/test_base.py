@@ -266,6 +266,15 @@ def test_a_base_with_missing_weights_is_refused_before_and_while_loading(tokeniz
         load_base(whole)
 
 
+def test_a_base_whose_layers_cannot_keep_documents_apart_is_refused(tokenizer, tmp_path):
+    base = make_base(tmp_path / "base", "qwen3", tokenizer)
+    config = json.loads((base / "config.json").read_text())
+    config["layer_types"] = ["full_attention", "linear_attention"]
+    (base / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="layers of kind linear_attention, and packed documents"):
+        shape_of(base)
+
+
 def test_a_file_that_is_cut_off_is_named(tokenizer, tmp_path):
     base = make_base(tmp_path / "base", "llama", tokenizer)
     path = base / "model.safetensors"

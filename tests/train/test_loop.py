@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from hemicycle.errors import HemicycleError
+from hemicycle.errors import HemicycleError, IntegrityError
 from hemicycle.progress import Lines
 from hemicycle.store import digest_files
 from hemicycle.tokens import Order
@@ -216,3 +216,21 @@ def test_a_batch_is_split_into_equal_parts(plan, tokens):
     assert [len(part.tokens_BT) for part in split(batch, 1)] == [1, 1, 1, 1]
     (whole,) = split(batch, 10_000)
     assert torch.equal(torch.from_numpy(whole.tokens_BT), torch.from_numpy(batch.tokens_BT))
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_serves(job_in, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "CHECKPOINT_SHARE", 1e9)
+    job = job_in(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Order, "batch", dying_at(9))
+        with pytest.raises(Killed):
+            train(job)
+    *_, before, newest = sorted(job.scratch.glob("step-*"))
+    (part,) = newest.glob("*.distcp")
+    part.write_bytes(part.read_bytes()[: part.stat().st_size // 2])
+    with pytest.raises(IntegrityError, match="the checkpoint cannot be read") as told:
+        train(job)
+    assert told.value.place == str(newest)
+    shutil.rmtree(newest)
+    assert train(job)["resumed_at_step"] == int(before.name.removeprefix("step-"))

@@ -27,14 +27,13 @@ import numpy.typing as npt
 
 from hemicycle.errors import DeclarationError, InputError
 from hemicycle.evaluate.spans import Encoded, Encoder
+from hemicycle.pretrained import context_of, load_pretrained
 
 if TYPE_CHECKING:
     import torch
 
 #: No window is longer, whatever a model can do: attention over it costs the square.
 LONGEST_WINDOW = 2_048
-#: Where configurations state how much a model sees at once; BLOOM's says `seq_length`.
-CONTEXT_KEYS = ("max_position_embeddings", "seq_length")
 #: Logits computed at once, unless one window alone has more. Larger batches are slower: they leave the cache.
 LOGITS_AT_ONCE = 1 << 23
 #: Windows waiting to be sorted into batches of equal length.
@@ -257,35 +256,7 @@ def load(folder: Path, *, autocast: bool = False) -> LanguageModel:
             remedy="pip install 'hemicycle[evaluate]'",
         ) from None
     encoder = Encoder(folder)
-    logging: Any = transformers.utils.logging
-    showed_bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    auto: Any = transformers.AutoModelForCausalLM
-    try:
-        model, report = auto.from_pretrained(
-            str(folder),
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
-    except Exception as error:  # whatever a library says of a folder from outside
-        raise InputError(
-            f"transformers cannot load the model: {error}",
-            place=str(folder),
-            remedy="Check that config.json and model.safetensors are whole and belong together.",
-        ) from error
-    finally:
-        if showed_bars:
-            logging.enable_progress_bar()
-    missing = sorted(report["missing_keys"]) + sorted(map(str, report["mismatched_keys"]))
-    if missing:
-        raise InputError(
-            f"{len(missing)} of the model's tensors are not in its files, such as {missing[0]}",
-            place=str(folder),
-            remedy="Take the whole model; a model with invented weights must not be measured.",
-        )
+    model = load_pretrained(folder)
     model.eval()
     keeps = "logits_to_keep" in inspect.signature(model.forward).parameters
 
@@ -308,9 +279,7 @@ def load(folder: Path, *, autocast: bool = False) -> LanguageModel:
     return LanguageModel(
         forward,
         encoder,
-        context=min(
-            LONGEST_WINDOW, *(int(getattr(text_config, key, LONGEST_WINDOW)) for key in CONTEXT_KEYS)
-        ),
+        context=min(LONGEST_WINDOW, context_of(text_config)),
         vocabulary=int(text_config.vocab_size),
         autocast=autocast,
         place=str(folder),

@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from hemicycle.errors import InputError, unparsed
+from hemicycle.errors import InputError
+from hemicycle.pretrained import read_json
 
 Integers = npt.NDArray[np.int64]
 
@@ -112,14 +113,14 @@ def _pieces(tokenizer: Any) -> dict[int, bytes]:
 
 def _begin(folder: Path, tokenizer: Any) -> int | None:
     """The token a text begins with: the tokenizer's bos, else its eos; where it names none, the model's."""
-    stated = _json(folder / "tokenizer_config.json")
+    stated = read_json(folder / "tokenizer_config.json")
     for key in ("bos_token", "eos_token"):
         mark = stated.get(key)
         if isinstance(mark, dict):
             mark = mark.get("content")
         if isinstance(mark, str) and (number := tokenizer.token_to_id(mark)) is not None:
             return int(number)
-    stated = _json(folder / "config.json")
+    stated = read_json(folder / "config.json")
     marks = tokenizer.get_added_tokens_decoder()  # a configuration left as it came names any token
     for key in ("bos_token_id", "eos_token_id"):
         number = stated.get(key)
@@ -128,18 +129,6 @@ def _begin(folder: Path, tokenizer: Any) -> int | None:
         if isinstance(number, int) and number in marks:
             return number
     return None
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"this is not JSON: {unparsed(error)}", place=str(path)) from None
-    if not isinstance(value, dict):
-        raise InputError("this is not a JSON object", place=str(path))
-    return value
 
 
 def _bytes_before(text: str) -> Integers:

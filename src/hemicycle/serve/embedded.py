@@ -17,6 +17,7 @@ import torch
 from tokenizers import Tokenizer
 
 from hemicycle.errors import DeclarationError, InputError, IntegrityError
+from hemicycle.pretrained import context_of, load_pretrained
 from hemicycle.serve.engine import Alternative, Chunk, Message, Params, Scored
 from hemicycle.serve.pieces import Writer, byte_pieces
 
@@ -39,28 +40,20 @@ class EmbeddedEngine:
                     remedy="Name the folder of a model that `train` made or that `transformers` saved.",
                 )
         os.environ["HF_HUB_OFFLINE"] = "1"
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils import logging as transformers_logging
+        from transformers import AutoTokenizer
 
-        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(
                 str(folder), local_files_only=True, trust_remote_code=False
             )
-            self._model: Any = AutoModelForCausalLM.from_pretrained(
-                str(folder),
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-                dtype=torch.float32,
-            )
-            self._model.train(False)
         except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
             raise InputError(
-                f"transformers cannot load the model: {error}",
+                f"transformers cannot load the tokenizer: {error}",
                 place=str(folder),
-                remedy="Check that config.json, model.safetensors and the tokenizer's files belong together.",
+                remedy="Check that tokenizer.json and tokenizer_config.json belong together.",
             ) from error
+        self._model = load_pretrained(folder)
+        self._model.train(False)
         # The plain tokenizer underneath may be shared by threads; its wrapper sets truncation at every call.
         self._encoder: Tokenizer = self._tokenizer.backend_tokenizer
         self._encoder.no_truncation()
@@ -70,8 +63,7 @@ class EmbeddedEngine:
         self._keeps_logits = "logits_to_keep" in inspect.signature(self._model.forward).parameters
         self._name = name
         config = self._model.config.get_text_config()
-        # BLOOM's positions have no bound; its configuration may state the context it was trained with.
-        self._context = int(getattr(config, "max_position_embeddings", getattr(config, "seq_length", 2_048)))
+        self._context = context_of(config)
 
     @property
     def name(self) -> str:

@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import importlib
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from hemicycle.documents import Document, StatedLicence
 from hemicycle.errors import DeclarationError, InputError
+from hemicycle.hub import fetch_snapshot
 from hemicycle.project import Card
 from hemicycle.sources import jsonl, parquet, selected_files
 from hemicycle.sources.rows import document_of_row
@@ -193,29 +190,6 @@ def fetch_dataset(name: str, into: Path, *, include: Sequence[str] = ()) -> str:
             f"“{name}” does not name a dataset and its revision",
             remedy="Write hf:ORG/NAME@REVISION; the commit is the safest revision.",
         )
-    try:
-        hub = importlib.import_module("huggingface_hub")
-    except ImportError:
-        raise DeclarationError(
-            f"“{name}” is on a hub, and the library that fetches from it is not installed",
-            remedy="pip install 'hemicycle[train]'",
-        ) from None
     # A hub's patterns want the slash of `**/`; a card's match files at the top as well.
     patterns = [*include, *(p.removeprefix("**/") for p in include), CARD] if include else None
-    into.mkdir(parents=True, exist_ok=True)
-    try:
-        commit: str | None = hub.HfApi().dataset_info(match["repo"], revision=match["revision"]).sha
-        if not commit:
-            raise ValueError("the hub names no commit for this revision")
-        hub.snapshot_download(
-            match["repo"], repo_type="dataset", revision=commit, local_dir=str(into), allow_patterns=patterns
-        )
-    except (OSError, ValueError, httpx.HTTPError) as error:
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(
-            f"the hub does not give the dataset: {said[0]}",
-            place=name,
-            remedy="Check the name and the revision; a gated dataset also wants `hf auth login`.",
-        ) from error
-    shutil.rmtree(into / ".cache", ignore_errors=True)
-    return commit
+    return fetch_snapshot(name, match["repo"], match["revision"], into, what="dataset", patterns=patterns)

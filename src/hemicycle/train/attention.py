@@ -24,6 +24,8 @@ from transformers.integrations.sdpa_attention import repeat_kv
 #: Eager, it would hold a table of rows x length x length.
 _compiled_blocks: Callable[..., Any] = torch.compile(create_block_mask, dynamic=False)
 
+#: Kinds of layers that configurations name and that are rendered here.
+KINDS = frozenset({"full_attention", "sliding_attention"})
 #: Our attention on processors, by the name under which `transformers` knows it, and its queries at once.
 BY_BLOCKS, BLOCK = "by_blocks", 128
 #: Added to the score of a key that may not be seen. Half of the least number: a bias may come on top.
@@ -48,13 +50,12 @@ def render(config: Any, documents_BT: torch.Tensor) -> Mask:
     """
     kinds = set(getattr(config, "layer_types", None) or [])
     window = getattr(config, "sliding_window", None)
-    if kinds == {"full_attention", "sliding_attention"}:
+    assert kinds <= KINDS  # `base.shape_of` refuses others
+    if kinds == KINDS:
         return {
             "full_attention": _render(config, documents_BT, None),
             "sliding_attention": _render(config, documents_BT, window),
         }
-    if kinds - {"full_attention", "sliding_attention"}:
-        raise NotImplementedError(f"layers of kind {', '.join(sorted(kinds))}")
     # A window that is declared but switched off stands in some configurations.
     used = kinds == {"sliding_attention"} or (not kinds and getattr(config, "use_sliding_window", True))
     return _render(config, documents_BT, window if used else None)
@@ -85,7 +86,7 @@ def choose(model: Any, device: str) -> None:
     elif torch.device(device).type == "cpu":
         name = BY_BLOCKS if model._supports_sdpa else "eager"
     else:
-        # GPT-2's class does not take blocks; BLOOM's takes nothing but `eager`, and is not asked (`fuse_bloom`).
+        # GPT-2's class does not take blocks. BLOOM's is not asked: see `fuse_bloom`.
         blocks = model._supports_flex_attn or model.config.model_type == "bloom"
         name = "flex_attention" if blocks else "sdpa"
     _set(model, name)
@@ -194,6 +195,7 @@ def _fused(attention: Any) -> Callable[..., tuple[torch.Tensor, None]]:
         query, key, value = attention._reshape(attention.query_key_value(hidden))
         mask, slopes_H = alibi
         scale = attention.inv_norm_factor
+        out_BHTK: Any
         if isinstance(mask, torch.Tensor):
             out_BHTK = attend_by_blocks(query, key, value, mask, scale)
         else:

@@ -11,9 +11,9 @@ before training goes on, and `Beginning` says which, so that they can be stated:
   slow pairs of numbers slower and leaves the fast ones, that tell neighbours apart. ALiBi has no bound to
   lift; learnt positions end where their table does.
 
-The trap is a folder that does not hold what it seems to: weights that are missing are filled with random
-numbers by the library, a configuration can name code to run, and a published embedding often has more rows
-than its tokenizer has tokens, so that a new token may fall on a row that is there and was never trained.
+The trap is a folder that does not hold what it seems to: a configuration can name code to run, and a
+published embedding often has more rows than its tokenizer has tokens, so that a new token may fall on a row
+that is there and was never trained.
 
 Shapes: V tokens, D width.
 """
@@ -33,19 +33,15 @@ from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
-from transformers.utils import logging as transformers_logging
 
 from hemicycle.errors import DeclarationError, InputError
+from hemicycle.pretrained import CONTEXT_KEYS, context_of, load_pretrained
 from hemicycle.tokens import load_tokenizer
 from hemicycle.tokens.extend import EXTENSION
+from hemicycle.train import attention
 from hemicycle.train.job import Job
 from hemicycle.train.shape import Shape
 
-#: Where a configuration states no context: that of BLOOM and of most models with ALiBi (Press et al. 2022).
-ALIBI_CONTEXT = 2_048
-
-#: Where configurations state it, by family.
-CONTEXT_KEYS = ("max_position_embeddings", "seq_length", "max_seq_len")
 #: What of a configuration training may change for good; the rest (dropout, caching) it changes for itself.
 CHANGED = (
     *CONTEXT_KEYS,
@@ -164,43 +160,11 @@ def load_base(job: Job) -> PreTrainedModel:
         config.rope_parameters = dict(change.rope)
     if change.context[1] > change.context[0]:
         _set_context(config, change.context[1])
-    model = _load(folder, config)
+    model: PreTrainedModel = load_pretrained(folder, config)
     with torch.no_grad():
         _add_rows(model, change)
     model.train()
     return model
-
-
-def _load(folder: Path, config: Any) -> PreTrainedModel:
-    """Whole weights of a local folder, from safetensors alone. Raises InputError where some are missing."""
-    auto: Any = AutoModelForCausalLM
-    quiet: Any = transformers_logging
-    showed_bars = quiet.is_progress_bar_enabled()
-    quiet.disable_progress_bar()
-    try:
-        model, report = auto.from_pretrained(
-            str(folder),
-            config=config,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
-    except Exception as error:  # whatever a library says of a folder from outside
-        raise InputError(f"transformers cannot load the base: {error}", place=str(folder)) from error
-    finally:
-        if showed_bars:
-            quiet.enable_progress_bar()
-    missing = sorted(report["missing_keys"]) + sorted(map(str, report["mismatched_keys"]))
-    if missing:
-        raise InputError(
-            f"{len(missing)} of the base's tensors are not in its files, such as {missing[0]}",
-            place=str(folder),
-            remedy="Take all files of the model, as they were published.",
-        )
-    loaded: PreTrainedModel = model
-    return loaded
 
 
 def _add_rows(model: Any, change: Beginning) -> None:
@@ -240,14 +204,6 @@ def new_tokens(folder: Path, tokenizer: Path) -> dict[int, tuple[int, ...]]:
     added = json.loads(path.read_bytes())["added"] if path.is_file() else []
     pieces = {one["id"]: tuple(one["pieces"]) for one in added}
     return {number: pieces.get(number, ()) for token, number in wanted.items() if token not in own}
-
-
-def context_of(config: Any) -> int:
-    """Tokens that a model sees at once, by its configuration."""
-    for key in CONTEXT_KEYS:
-        if isinstance(stated := getattr(config, key, None), int):
-            return stated
-    return ALIBI_CONTEXT
 
 
 def extended(config: Any, context: int) -> dict[str, Any] | None:
@@ -334,6 +290,14 @@ def _config(folder: Path) -> Any:
         raise
     except Exception as error:  # whatever a library says of a configuration from outside
         raise InputError(f"this is not the configuration of a model: {error}", place=str(path)) from None
+    unknown = set(getattr(config, "layer_types", None) or ()) - attention.KINDS
+    if unknown:
+        raise InputError(
+            f"it has layers of kind {', '.join(sorted(unknown))}, and packed documents cannot be kept apart "
+            "in them",
+            place=str(path),
+            remedy="Begin from a model whose layers attend to all tokens, or to a window of them.",
+        )
     if config.get_text_config() is not config or getattr(config, "is_encoder_decoder", False):
         raise InputError(
             f"a {config.model_type} is more than a model of text that goes on from its left",

@@ -30,6 +30,7 @@ from torch.distributed.checkpoint.state_dict import (
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
+from hemicycle.errors import IntegrityError
 from hemicycle.store import sync_folder, sync_tree
 from hemicycle.train.optimiser import Optimiser
 from hemicycle.train.ranks import Ranks
@@ -112,18 +113,30 @@ class Checkpoints:
             shutil.rmtree(old)
 
     def load_latest(self, model: Any, optimiser: Optimiser) -> tuple[int, Figures] | None:
-        """Put the newest checkpoint into model and optimiser; its step and figures, or None."""
+        """Put the newest checkpoint into model and optimiser; its step and figures, or None.
+
+        Raises IntegrityError where it is damaged.
+        """
         found = self._all()
         if not found:
             return None
         state = _state(model, optimiser)
-        load(state, checkpoint_id=found[-1], no_dist=self._ranks.count == 1)
+        try:
+            load(state, checkpoint_id=found[-1], no_dist=self._ranks.count == 1)
+            with np.load(found[-1] / FIGURES) as figures:
+                arrays = {name: figures[name] for name in figures.files}
+        # The latter is none of the former.
+        except (Exception, CheckpointException) as error:
+            raise IntegrityError(
+                f"the checkpoint cannot be read: {_reason(error)}",
+                place=str(found[-1]),
+                remedy="Delete this folder: training then goes on from the one before it.",
+            ) from error
         # Partial: the copy of a tied weight and what is frozen are not in there.
         loose = StateDictOptions(ignore_frozen_params=True, strict=False)
         set_model_state_dict(model, state["model"], options=loose)
         set_optimizer_state_dict(model, optimiser.parts, state["optimiser"], options=_OPTIONS)
-        with np.load(found[-1] / FIGURES) as figures:
-            return _step(found[-1]), {name: figures[name] for name in figures.files}
+        return _step(found[-1]), arrays
 
     def kept(self) -> list[tuple[int, Path]]:
         """The checkpoints that stay for good, by step."""

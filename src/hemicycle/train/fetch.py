@@ -6,13 +6,10 @@ there, so a model that has no other form is refused; code beside a model is neve
 
 from __future__ import annotations
 
-import importlib
-import shutil
 from pathlib import Path
 
-import httpx
-
-from hemicycle.errors import DeclarationError, InputError
+from hemicycle.errors import InputError
+from hemicycle.hub import fetch_snapshot
 from hemicycle.project import Base, Card
 from hemicycle.rights.cards import read_card
 from hemicycle.sources.local import copy_in, fingerprint
@@ -64,7 +61,9 @@ def fetch_base(base: Base, project: Path, out: Path, *, offline: bool) -> None:
             "it was not collected yet, and --offline forbids fetching it",
             remedy="Run `hemicycle collect` once where there is a network.",
         )
-    _fetch(str(base.hf), out)
+    name = str(base.hf)
+    repository, _, commit = name.partition("@")
+    fetch_snapshot(name, repository, commit, out, what="model", patterns=FILES)
     check_folder(out)
 
 
@@ -116,24 +115,3 @@ def stated_licence(folder: Path) -> str | None:
     if not path.is_file() or path.stat().st_size > LARGEST_README:
         return None
     return read_card(path.read_text("utf-8", errors="replace")).licence or None
-
-
-def _fetch(name: str, out: Path) -> None:
-    try:
-        hub = importlib.import_module("huggingface_hub")
-    except ImportError:
-        raise DeclarationError(
-            f"“{name}” is on a hub, and the library that fetches from it is not installed",
-            remedy="pip install 'hemicycle[train]'",
-        ) from None
-    repository, _, revision = name.partition("@")
-    try:
-        hub.snapshot_download(repository, revision=revision, local_dir=str(out), allow_patterns=FILES)
-    except (OSError, ValueError, httpx.HTTPError) as error:
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(
-            f"the hub does not give the model: {said[0]}",
-            place=name,
-            remedy="Check the name and the commit; a gated model also wants `hf auth login`.",
-        ) from error
-    shutil.rmtree(out / ".cache", ignore_errors=True)

@@ -11,7 +11,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from hemicycle.tune.template import TEMPLATE, read_json
+from hemicycle.pretrained import read_json
+from hemicycle.tune.template import TEMPLATE
 
 SETTINGS = "generation_config.json"
 

@@ -26,6 +26,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from hemicycle.documents import ROLES
 from hemicycle.errors import InputError, unparsed
+from hemicycle.pretrained import read_json
 from hemicycle.tune.turns import Turn
 
 #: Of a tokenizer's folder: the file of the template, and that which may hold one or name special tokens.
@@ -204,16 +205,3 @@ def _stated(stated: Any, place: str) -> str:
             "chat_template is neither a text nor a list in which one is called “default”", place=place
         )
     return source
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a file, an empty one where there is no file. Raises InputError where it is none."""
-    try:
-        value = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"this is not JSON: {unparsed(error)}", place=str(path)) from None
-    if not isinstance(value, dict):
-        raise InputError("this is not a JSON object", place=str(path))
-    return value
