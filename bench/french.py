@@ -8,8 +8,10 @@ measures the trainer, and `hemicycle clear` refuses several of these manuals.
 The clock runs from the resolution of the budget (compiling, timing a few steps) to the model on disk, with an
 empty cache of compiled code.
 
+Only the minutes are given: shape, batch and rates follow from them, unless they are given too.
+
     python bench/french.py [FOLDER] [--minutes 3] [--layers 4 --width 192 --heads 3 --context 256]
-                           [--vocab 4096] [--keep OUT]
+                           [--batch 2048] [--vocab 4096] [--keep OUT]
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ from hemicycle.sources.apt import fetch_packages
 from hemicycle.sources.read import read_source
 from hemicycle.tokens import Phase, make_plan, tokenize, train_tokenizer
 from hemicycle.train import Job, derive_recipe, derive_shape, resolve_run
+from hemicycle.train.choices import choices
+from hemicycle.train.derive import derive, machine_rate
 from hemicycle.train.loop import train
 from peers import cache_folder
 
@@ -51,6 +55,7 @@ PAGES = [
     "usr/share/doc/maint-guide-fr/html/*.html",
     "**/*.fr.html",
 ]
+SIZES = ("layers", "width", "heads", "context")
 PROMPTS = ["Pour ouvrir un document, ", "La commande ", "Le fichier de configuration "]
 
 
@@ -97,8 +102,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, help="tokens of a batch")
     parser.add_argument("--rate", type=float)
     parser.add_argument("--matrix-rate", type=float)
-    for name, value in (("layers", 4), ("width", 192), ("heads", 3), ("context", 256), ("vocab", 4096)):
-        parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--vocab", type=int, default=4096)
+    for name in SIZES:
+        parser.add_argument(f"--{name}", type=int)
     given = parser.parse_args()
     corpus = corpus_of(given.folder)
     texts = list(held_out(corpus))
@@ -109,21 +115,24 @@ def main() -> None:
             (here / part).mkdir()
         vocabulary = train_tokenizer(corpus, here / "tokenizer", vocab=given.vocab)["vocabulary"]
         told = tokenize(corpus, here / "tokenizer", here / "tokens")
+        architecture = {name: getattr(given, name) for name in SIZES if getattr(given, name) is not None}
         training = {"rate": given.rate, "matrix_rate": given.matrix_rate}
         model = Model.model_validate(
             {
                 "corpora": {"c": 1.0},
                 "tokenizer": "t",
-                "architecture": {k: getattr(given, k) for k in ("layers", "width", "heads", "context")},
+                "architecture": architecture or None,
                 "budget": {"minutes": given.minutes},
                 "batch_tokens": given.batch,
                 "training": {k: v for k, v in training.items() if v is not None},
             }
         )
-        assert model.architecture is not None
-        shape = derive_shape(model.architecture, vocabulary)
-        recipe = derive_recipe(model, shape)
         began = time.monotonic()
+        derived = derive(model, vocabulary, told["tokens"], machine_rate)
+        shape = derive_shape(derived.architecture, vocabulary)
+        recipe = derive_recipe(model.model_copy(update={"batch_tokens": derived.batch_tokens}), shape)
+        for choice in choices(model, derived, shape, recipe):
+            print(choice)
         run = resolve_run(shape, recipe, Budget(minutes=given.minutes), 1, cache=here / "compiled")
         resolved = time.monotonic() - began
         phase = Phase(

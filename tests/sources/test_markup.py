@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hemicycle.errors import InputError
 from hemicycle.sources.markup import mallard_titles, read_html, read_xml
 from hemicycle.sources.page import Page
+from hemicycle.sources.trees import DECLARED_WITHIN
 
 FUZZ = int(os.environ.get("HEMICYCLE_FUZZ", "200"))
 SAMPLES = Path(__file__).resolve().parents[3] / "shared/samples/debian"
@@ -272,6 +273,12 @@ def test_html_that_the_parser_would_shorten_is_refused(data: bytes) -> None:
 def test_a_declared_encoding_is_taken_at_its_word() -> None:
     data = "<html><head><meta charset=iso-8859-15></head><p>cœur à 5 €</p></html>".encode("iso-8859-15")
     assert read_html(data, "p").text == "cœur à 5 €"
+
+
+@pytest.mark.parametrize("before", [2034, DECLARED_WITHIN - 30, DECLARED_WITHIN - 4])
+def test_an_encoding_after_a_long_comment_is_found_whole_or_not_at_all(before: int) -> None:
+    page = "<html><!--" + "x" * before + "--><head><meta charset=utf-8></head><p>cœur</p></html>"
+    assert read_html(page.encode("utf-8"), "p").text == "cœur"
 
 
 def test_xhtml_that_is_not_quite_xml_is_read_as_html() -> None:

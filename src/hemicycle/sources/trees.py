@@ -17,6 +17,8 @@ from hemicycle.errors import InputError
 #: Bytes and depth of elements beyond which a page is no page; below this depth recursion is safe.
 MAX_PAGE = 32 << 20
 MAX_DEPTH = 150
+#: A page says its encoding among its first bytes; licences in comments may come before.
+DECLARED_WITHIN = 8192
 
 _WINDOWS = {
     byte: letter for byte in range(0x80, 0xA0) if (letter := bytes([byte]).decode("cp1252", "ignore"))
@@ -37,9 +39,10 @@ def decoded(data: bytes, place: str) -> str:
     marks = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
     encoding = next((name for mark, name in marks.items() if data.startswith(mark)), None)
     if encoding is None:
-        head = data[:2048].decode("latin-1")
-        declared = re.search(r"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)", head) or re.search(
-            r"<meta[^>]*?charset\s*=\s*[\"']?\s*([\w.:-]+)", head, re.IGNORECASE
+        head = data[:DECLARED_WITHIN].decode("latin-1")
+        # A name is taken to its end: one that the last byte cuts is none.
+        declared = re.search(r"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)[\"']", head) or re.search(
+            r"<meta[^>]*?charset\s*=\s*[\"']?\s*([\w.:-]+)(?=[\s\"'/>;])", head, re.IGNORECASE
         )
         encoding = declared[1] if declared else "utf-8"
     return decoded_as(data, encoding, place)

@@ -57,7 +57,7 @@ def _size(model: Model, derived: Derived, shape: Shape) -> Iterator[Choice]:
         _count(shape.parameters),
         "of the declared architecture"
         if model.architecture
-        else f"about {ratio:.2g} tokens a parameter: 2 were best in a million tokens, as measured here, and "
+        else f"about {ratio:.2g} tokens a parameter: 4 were best in a million tokens, as measured here, and "
         "20 are from ten thousand million on (Hoffmann et al. 2022, arXiv 2203.15556)",
     )
     given = DECLARED if model.architecture else None

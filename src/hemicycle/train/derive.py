@@ -20,7 +20,7 @@ from hemicycle.train.shape import Shape, derive_shape
 #: Tokens per parameter that reach the least loss: so many from `LARGE` tokens on, fewer below.
 PER_PARAMETER, LARGE_TOKENS = 20.0, 1e10
 #: The same for `SMALL_TOKENS`, as measured here (docs/ladder.md).
-SMALL_PER_PARAMETER, SMALL_TOKENS = 2.0, 1e6
+SMALL_PER_PARAMETER, SMALL_TOKENS = 4.0, 1e6
 #: Passes over a corpus after which its repetition gains little.
 MOST_EPOCHS = 4.0
 #: Layers and width grow together: so many units of width a layer, more for wide models up to the second.

@@ -15,7 +15,7 @@ from hemicycle.train.shape import Shape
 from hemicycle.train.width import MEASURED_WIDTH, matrix_factor, other_factor
 
 #: Best rates at `MEASURED_WIDTH` for matrices inside layers, by optimiser, and for the rest.
-MATRIX_RATE, OTHER_RATE = {"muon": 3.5e-3, "adamw": 3e-3}, 0.03
+MATRIX_RATE, OTHER_RATE = {"muon": 3.5e-3, "adamw": 7e-4}, 0.03
 
 #: Rates to which what has learnt already is warmed up again, at `MEASURED_WIDTH`, before a cosine takes them
 #: down again. The peak decides what is gained of new text and forgotten of old, and the length of the warm-up
