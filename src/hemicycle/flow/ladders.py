@@ -179,5 +179,9 @@ def _announcement(name: str, ladder: Ladder) -> str:
     from hemicycle.train.ladder import SHARE
 
     words = f"ladder of {name}: {len(ladder.rungs)} small trainings, {ladder.share:.0%} of its arithmetic"
-    more = ", as a shorter one would have rungs of too few steps" if ladder.share > 1.5 * SHARE else ""
+    more = (
+        ", as a shorter one would have rungs of too few steps or sizes too alike"
+        if ladder.share > 1.5 * SHARE
+        else ""
+    )
     return words + more

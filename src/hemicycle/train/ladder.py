@@ -8,6 +8,7 @@ the tokens.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -23,6 +24,8 @@ from hemicycle.train.shape import Shape, derive_shape
 #: Parameters of the sizes, and tokens of the budgets of a size, relative to the largest.
 SIZES, BUDGETS = (1.0, 0.6, 0.36, 0.22), (1.0, 1 / 3)
 RUNGS = len(SIZES) * len(BUDGETS)
+#: Neighbouring sizes differ by so much at least.
+LEAST_RATIO = 1.3
 #: Share of the arithmetic of the target that all rungs take together.
 SHARE = 0.1
 #: Small budgets take a larger share, for the least rung to have steps enough, but no more than the target.
@@ -64,14 +67,14 @@ def derive_ladder(run: Rung, vocabulary: int) -> Ladder:
     while True:
         rungs = tuple(_rung(target, size * s, size * s * b, run) for s in SIZES for b in BUDGETS)
         share = sum(_flop(rung, vocabulary) for rung in rungs) / whole
-        if min(rung.steps for rung in rungs) >= FEW_STEPS:
+        if min(rung.steps for rung in rungs) >= FEW_STEPS and _apart(rungs, vocabulary):
             break
         size *= 1.05
         if share > MOST or size >= 1:
             raise InputError(
-                f"a ladder of a model of {run.tokens:,} tokens would cost more than the model: its least "
-                f"rung takes {FEW_STEPS} steps",
-                remedy="A training this short is its own measurement; a ladder pays for longer ones.",
+                f"a ladder of a model of {target.parameters:,} parameters and {run.tokens:,} tokens would "
+                f"cost more than the model: its least rung takes {FEW_STEPS} steps, and its embedding stays",
+                remedy="A training this small is its own measurement; a ladder pays for larger ones.",
             )
     return Ladder(rungs, share)
 
@@ -80,6 +83,12 @@ def _rung(target: Shape, size: float, share: float, run: Rung) -> Rung:
     small = shrink(run.architecture, target.vocabulary, size * target.parameters)
     batch = scale_batch(run.batch_tokens, share, small.context)
     return Rung(small, batch, max(1, round(share * run.tokens / batch)))
+
+
+def _apart(rungs: tuple[Rung, ...], vocabulary: int) -> bool:
+    """Whether sizes differ by something: the embedding of a small model leaves little to shrink."""
+    sizes = sorted({derive_shape(rung.architecture, vocabulary).parameters for rung in rungs})
+    return len(sizes) == len(SIZES) and all(b > LEAST_RATIO * a for a, b in itertools.pairwise(sizes))
 
 
 def _flop(rung: Rung, vocabulary: int) -> float:
