@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import shutil
 from collections.abc import Sequence
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hemicycle.errors import DeclarationError, InputError
+
+#: Errors of this machine and not of the hub: a full disk, no leave to write.
+LOCAL = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def fetch_snapshot(
@@ -44,12 +48,20 @@ def fetch_snapshot(
         hub.snapshot_download(
             repository, repo_type=what, revision=commit, local_dir=str(into), allow_patterns=patterns
         )
+    except OSError as error:
+        if error.errno in LOCAL:
+            raise
+        raise _refused(error, name, what) from error
     except Exception as error:  # which library of HTTP raises here depends on the hub library's version
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(
-            f"the hub does not give the {what}: {said[0]}",
-            place=name,
-            remedy=f"Check the name and the revision; a gated {what} also wants `hf auth login`.",
-        ) from error
+        raise _refused(error, name, what) from error
     shutil.rmtree(into / ".cache", ignore_errors=True)
     return commit
+
+
+def _refused(error: Exception, name: str, what: str) -> InputError:
+    said = str(error).strip().splitlines() or [type(error).__name__]
+    return InputError(
+        f"the hub does not give the {what}: {said[0]}",
+        place=name,
+        remedy=f"Check the name and the revision; a gated {what} also wants `hf auth login`.",
+    )

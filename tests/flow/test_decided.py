@@ -216,3 +216,15 @@ def test_a_signature_made_for_a_run_does_not_pass_for_a_release(project):
     false.write_bytes(armour(signed))
     project.run("clear")
     assert "for “hemicycle-evaluation”, not for" in project.run("clear", "status")["refused"][0]["why"]
+
+
+def test_a_shape_changed_in_the_lock_is_another_training_than_the_one_signed(project):
+    project.cleared()
+    blocked(project, "is not decided: nobody has signed")
+    project.decide(["run", "petit"], ("ines", "model"))
+    assert project.decide(["run", "petit"], ("oscar", "compute"))["state"] == "standing"
+    lock = project.folder / "hemicycle.lock"
+    text = lock.read_text("utf-8")
+    assert "layers = 2" in text
+    lock.write_text(text.replace("layers = 2", "layers = 3"), "utf-8")
+    blocked(project, "the training of “petit” is not decided")

@@ -1,6 +1,8 @@
 """A ladder from end to end: one dial turned, small models trained, the model above them forecast."""
 
 import json
+import re
+import shutil
 
 import pytest
 
@@ -61,3 +63,12 @@ def test_a_model_that_begins_from_another_has_no_ladder(climbed, tmp_path):
     done = hemicycle("train", "suite", "--ladder", "--project", project, check=False)
     assert done.returncode == 2
     assert "model suite begins from petit, and a ladder is of models made from nothing" in done.stderr
+
+
+def test_gc_goes_on_where_a_model_with_rungs_now_begins_from_another(climbed, tmp_path):
+    project = tmp_path / "essai"
+    shutil.copytree(climbed[0], project)
+    text = re.sub(r"(architecture|tokenizer) = .*\n(?=architecture|budget)", "", LONGER)
+    text = text.replace("[models.petit]", '[models.petit]\nmethod = "continue"\nfrom = "vieux"')
+    (project / "hemicycle.toml").write_text(text + '[bases.vieux]\npath = "../vieux"\nlicence = "MIT"\n')
+    assert "rung" in hemicycle("gc", project, "--dry-run").stdout

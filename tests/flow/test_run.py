@@ -210,7 +210,7 @@ def test_minutes_that_came_to_few_steps_are_told_when_measured_and_in_the_summar
     declaration = copy / "hemicycle.toml"
     declaration.write_text(declaration.read_text("utf-8").replace('tokens = "20k"', "minutes = 3"), "utf-8")
     busy = Run(steps=2, seed=1, precision="fp32", compiled=False, threads=1)
-    monkeypatch.setattr("hemicycle.train.resolve_run", lambda *_, **__: busy)
+    monkeypatch.setattr("hemicycle.train.budget.resolve_run", lambda *_, **__: busy)
     code, out, err = call("run", copy)
     assert code == 0
     said = "model petit: 3 minutes came to only 2 steps"

@@ -3,8 +3,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from transformers import Gemma3ForCausalLM, Gemma3TextConfig
 
-from hemicycle.train.attention import BLOCK, UNSEEN, attend_by_blocks, visible
+from hemicycle.errors import InputError
+from hemicycle.train import attention
+from hemicycle.train.attention import BLOCK, UNSEEN, attend_by_blocks, choose, render, visible
 
 
 @pytest.mark.parametrize("length", [1, 20, BLOCK, BLOCK + 1, 3 * BLOCK - 7])
@@ -28,3 +31,40 @@ def test_blocks_of_queries_give_what_the_whole_table_gives(length, dtype):
     (expected.to(dtype).float() * toward).sum().backward()
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one.grad, other.grad, **loose)
+
+
+@pytest.mark.parametrize("longest", [0, 2_048])
+def test_windows_and_shared_heads_are_as_in_the_class_itself(longest, monkeypatch):
+    monkeypatch.setattr(attention, "BLOCK", 16)
+    monkeypatch.setattr(attention, "LONGEST_TABLE", longest)
+    torch.manual_seed(1)
+    config = Gemma3TextConfig(
+        vocab_size=64,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+        sliding_window=7,
+        layer_types=["sliding_attention", "full_attention"] * 2,
+    )
+    model = Gemma3ForCausalLM(config).eval()
+    ids = torch.randint(0, 64, (2, 45))
+    with torch.no_grad():
+        model.set_attn_implementation("eager")
+        expected = model(input_ids=ids, use_cache=False).logits
+        choose(model, "cpu")
+        mask = render(model.config, torch.zeros(2, 45, dtype=torch.int32))
+        found = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_what_a_class_wants_and_is_not_known_here_is_refused():
+    class Layer:
+        class config:
+            model_type = "another"
+
+    rows = torch.zeros(1, 1, 4, 8)
+    with pytest.raises(InputError, match="another wants `softcap`"):
+        attention._by_blocks(Layer, rows, rows, rows, torch.zeros(1, 1, 4, 4), softcap=30.0)

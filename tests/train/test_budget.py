@@ -117,8 +117,8 @@ def test_a_compiled_run_of_another_machine_says_what_to_do_where_there_is_no_com
 def test_activations_that_do_not_fit_are_accumulated_in_whole_rows(monkeypatch):
     monkeypatch.setattr(budget, "_free_memory", lambda: 10**12)
     assert resolve_run(SHAPE, RECIPE, MODEL.budget, 1).micro_tokens == 128
-    # two layers of width 32, 34 bytes each: 2 176 a token
-    monkeypatch.setattr(budget, "_free_memory", lambda: int(70 * 2176 / 0.4))
+    # two layers of width 32, 34 bytes each, and two heads that keep 32 scores in 2 bytes: 2 432 a token
+    monkeypatch.setattr(budget, "_free_memory", lambda: int(70 * 2432 / 0.4))
     assert resolve_run(SHAPE, RECIPE, MODEL.budget, 1).micro_tokens == 64
     monkeypatch.setattr(budget, "_free_memory", lambda: 0)
     assert resolve_run(SHAPE, RECIPE, MODEL.budget, 1).micro_tokens == 32

@@ -10,13 +10,20 @@ import torch.nn.functional as F
 from torch.optim import AdamW
 
 from hemicycle.project import Model
-from hemicycle.train import derive_recipe
+from hemicycle.train import attention, derive_recipe
 from hemicycle.train.learner import Learner
 from hemicycle.train.model import build_model, layers_of
 from hemicycle.train.optimiser import Optimiser
 from tests.train.families import CONTEXT, FAMILIES, PLAIN, packed_row, shape_of, some_ids, whole_rows
 
 STEPS = 50
+
+
+@pytest.fixture(autouse=True)
+def several_blocks(monkeypatch):
+    """Rows of these tests are short: without it, one block would hold them."""
+    monkeypatch.setattr(attention, "BLOCK", 24)
+
 
 MODEL = Model.model_validate(
     {

@@ -22,7 +22,7 @@ def flop(rung, vocabulary):
 
 
 def test_all_rungs_together_cost_a_tenth_of_the_target():
-    ladder = derive_ladder(LARGE, 32_768)
+    ladder = derive_ladder(LARGE, 32_768, 1_024)
     cost = sum(flop(rung, 32_768) for rung in ladder.rungs) / flop(LARGE, 32_768)
     assert ladder.share == pytest.approx(cost)
     assert ladder.share == pytest.approx(SHARE, rel=0.15)
@@ -30,7 +30,7 @@ def test_all_rungs_together_cost_a_tenth_of_the_target():
 
 @pytest.mark.parametrize(("run", "vocabulary"), [(LARGE, 32_768), (SMALL, 4_096), (DIAL, 4_096)])
 def test_rungs_are_of_several_sizes_with_two_budgets_each_and_steps_enough(run, vocabulary):
-    rungs = derive_ladder(run, vocabulary).rungs
+    rungs = derive_ladder(run, vocabulary, run.architecture.context).rungs
     assert len(rungs) == RUNGS
     sizes = [derive_shape(rung.architecture, vocabulary).parameters for rung in rungs]
     assert len(set(sizes)) == len(SIZES)
@@ -44,12 +44,18 @@ def test_rungs_are_of_several_sizes_with_two_budgets_each_and_steps_enough(run, 
 
 def test_a_short_training_takes_the_share_that_its_least_rung_needs():
     short = Rung(SMALL.architecture, 2_048, 400)
-    assert derive_ladder(short, 4_096).share > 1.5 * SHARE
+    assert derive_ladder(short, 4_096, 256).share > 1.5 * SHARE
+
+
+def test_a_step_of_a_rung_reads_whole_rows_of_the_longest_stage():
+    rungs = derive_ladder(Rung(LARGE.architecture, 2**17, 50_000), 32_768, 4_096).rungs
+    assert all(rung.batch_tokens % 4_096 == 0 for rung in rungs)
+    assert all(rung.steps >= FEW_STEPS for rung in rungs)
 
 
 def test_a_training_too_short_for_a_ladder_is_refused():
     with pytest.raises(InputError, match="would cost more than the model"):
-        derive_ladder(Rung(SMALL.architecture, 2_048, 100), 4_096)
+        derive_ladder(Rung(SMALL.architecture, 2_048, 100), 4_096, 256)
 
 
 def test_a_smaller_model_keeps_the_proportions():
@@ -74,18 +80,18 @@ def test_small_rungs_are_not_compiled_and_take_a_whole_batch_at_once():
         "micro_tokens": 2_048,
         "steps": 600,
     }
-    rungs = derive_ladder(SMALL, 4_096).rungs
+    rungs = derive_ladder(SMALL, 4_096, 256).rungs
     least = arithmetic(run, rungs[-1], 4_096)
     assert (least.seed, least.precision, least.threads, least.steps) == (3, "bf16", 2, rungs[-1].steps)
     assert not least.compiled
     assert least.micro_tokens == rungs[-1].batch_tokens
-    assert arithmetic(run, derive_ladder(LARGE, 32_768).rungs[0], 32_768).compiled
+    assert arithmetic(run, derive_ladder(LARGE, 32_768, 1_024).rungs[0], 32_768).compiled
 
 
 def test_the_forecast_is_a_function_of_the_rungs(tmp_path):
     target = derive_shape(SMALL.architecture, 4_096)
     rungs = {}
-    for number, rung in enumerate(derive_ladder(SMALL, 4_096).rungs, 1):
+    for number, rung in enumerate(derive_ladder(SMALL, 4_096, 256).rungs, 1):
         parameters = derive_shape(rung.architecture, 4_096).parameters
         told = {
             "parameters": parameters,

@@ -18,7 +18,7 @@ def test_four_times_as_wide_muons_rate_is_half_and_adamws_a_quarter():
     assert matrix_factor(1_024, "muon") == pytest.approx(0.5 * matrix_factor(256, "muon"))
     assert matrix_factor(1_024, "adamw") == pytest.approx(0.25 * matrix_factor(256, "adamw"))
     for optimiser in ("muon", "adamw"):
-        narrow, wide = recipe_at(64, optimiser=optimiser), recipe_at(256, optimiser=optimiser)
+        narrow, wide = recipe_at(256, optimiser=optimiser), recipe_at(1_024, optimiser=optimiser)
         falls = {"muon": 2.0, "adamw": 4.0}[optimiser]
         assert narrow.matrix_rate / wide.matrix_rate == pytest.approx(falls)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hemicycle.digests import sha256_file
-from hemicycle.errors import UnknownNameError, did_you_mean
+from hemicycle.errors import DeclarationError, UnknownNameError, did_you_mean
 from hemicycle.flow import bases, corpora, evaluations, ladders, models, releases, sources
 from hemicycle.flow.corpora import index_name
 from hemicycle.flow.stages import NAMED, USES, VERBS
@@ -70,13 +70,23 @@ class Flow:
     def ladders(self, names: tuple[str, ...] = ()) -> list[Step]:
         """The ladders of models, by default of all that are made from nothing, with all they stand on."""
         _check_known("model", names, self.declaration.models)
-        fresh = [name for name, model in self.declaration.models.items() if model.base is None]
-        return in_order([self.scaling(name) for name in names or fresh])
+        chosen = names or self._fresh()
+        if not chosen:
+            raise DeclarationError(
+                "no model is made from nothing, and a ladder is of such models",
+                place="hemicycle.toml",
+                remedy="Declare one: with `corpora`, `tokenizer` and `budget`, and without `from`.",
+            )
+        return in_order([self.scaling(name) for name in chosen])
+
+    def _fresh(self) -> tuple[str, ...]:
+        """Models that begin from nothing."""
+        return tuple(name for name, model in self.declaration.models.items() if model.base is None)
 
     def ladders_begun(self) -> list[Step]:
         """The ladders of which something was made: nobody declares one, and each is kept as its model is."""
         made = {s.subject.name for s in self.ledger.current().values() if s.subject.stage == "rung"}
-        begun = {name.rsplit(".", 1)[0] for name in made} & set(self.declaration.models)
+        begun = {name.rsplit(".", 1)[0] for name in made} & set(self._fresh())
         return self.ladders(tuple(sorted(begun))) if begun else []
 
     @functools.cached_property

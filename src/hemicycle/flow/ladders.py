@@ -15,6 +15,7 @@ from hemicycle.flow.models import (
     inputs_of,
     longest_context,
     plan_run,
+    recipe_of,
     require_decision,
     resolve_run,
     shape_of,
@@ -43,6 +44,10 @@ def rung(flow: Flow, name: str) -> Step:
             f"model {above} begins from {model.base}, and a ladder is of models made from nothing",
             remedy="Name a model without `from`.",
         )
+
+    # What of the model's declaration changes nothing in a rung.
+    apart: dict[str, Any] = {"budget": True, "training": {"keep", "recompute"}}
+    declared = model.model_dump(mode="json", exclude=apart)
 
     def resolve(at: Resolving) -> dict[str, Any]:
         run = resolve_run(flow, above, at)
@@ -76,13 +81,13 @@ def rung(flow: Flow, name: str) -> Step:
         (work.out / "rung.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", "utf-8")
         for kept in ("training.json", "figures.parquet", "loss.png"):
             shutil.copyfile(work.scratch / "model" / kept, work.out / kept)
-        return about
+        return {**figures, **about}
 
     return Step(
         "rung",
         name,
         VERSIONS["rung"],
-        model.model_dump(mode="json", exclude={"budget"}),
+        declared,
         build,
         {**inputs_of(flow, above), "order": flow.order(above), **_measured_on(flow, above)},
         resolve=resolve,
@@ -104,8 +109,8 @@ def scaling(flow: Flow, name: str) -> Step:
     def build(work: Work) -> dict[str, Any]:
         from hemicycle.train.forecast import forecast
 
-        shape, derived = shape_of(flow, name, work.statements), derived_of(flow, name, work.statements)
-        tokens = work.resolved["run"]["steps"] * derived.batch_tokens
+        shape = shape_of(flow, name, work.statements)
+        tokens = _target(flow, name, work.statements, work.resolved["run"]).tokens
         told = {f"{name}.{n}": folder for n, folder in with_role(work.inputs, "rung").items()}
         return forecast(told, shape, tokens, work.out)
 
@@ -125,8 +130,13 @@ def _train(flow: Flow, above: str, name: str, told: Rung, work: Work) -> Mapping
     training = at_width(model.training, target.width, shape.width)
     learns = model.model_copy(update={"training": training, "batch_tokens": told.batch_tokens})
     recipe = derive_recipe(learns, shape)
-    plan, out = (_emptied(work.scratch / part) for part in ("plan", "model"))
-    plan_run(flow, above, work, plan, context, told.tokens, recipe)
+    plan, out = work.scratch / "plan", work.scratch / "model"
+    out.mkdir(exist_ok=True)
+    if not plan.exists():
+        # A job of Slurm that is waited for again reads it.
+        aside = _emptied(work.scratch / "plan.aside")
+        plan_run(flow, above, work, aside, context, told.tokens, recipe)
+        aside.rename(plan)
     training_scratch = work.scratch / "training"
     training_scratch.mkdir(exist_ok=True)
     job = Job(
@@ -154,11 +164,19 @@ def _emptied(folder: Path) -> Path:
 
 
 def _ladder(flow: Flow, name: str, statements: Mapping[str, Statement], run: Mapping[str, Any]) -> Ladder:
-    from hemicycle.train.ladder import Rung, derive_ladder
+    from hemicycle.train.ladder import derive_ladder
 
-    derived = derived_of(flow, name, statements)
-    vocabulary = statements["tokenizer"].figures["vocabulary"]
-    return derive_ladder(Rung(derived.architecture, derived.batch_tokens, run["steps"]), vocabulary)
+    shape = shape_of(flow, name, statements)
+    return derive_ladder(_target(flow, name, statements, run), shape.vocabulary, shape.context)
+
+
+def _target(flow: Flow, name: str, statements: Mapping[str, Statement], run: Mapping[str, Any]) -> Rung:
+    """The model's own training, with what a step really reads: whole rows of its longest stage."""
+    from hemicycle.train.ladder import Rung
+
+    shape, recipe = shape_of(flow, name, statements), recipe_of(flow, name, statements)
+    step_tokens = recipe.rows(shape.context) * shape.context
+    return Rung(derived_of(flow, name, statements).architecture, step_tokens, run["steps"])
 
 
 def _measured_on(flow: Flow, name: str) -> dict[str, Step]:

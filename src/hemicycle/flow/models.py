@@ -58,7 +58,8 @@ def order(flow: Flow, name: str) -> Step:
     def resolve(at: Resolving) -> dict[str, Any]:
         steps = resolve_run(flow, name, at)["steps"]
         recipe, shape = recipe_of(flow, name, at.statements), shape_of(flow, name, at.statements)
-        return {"steps": steps, "batch_tokens": recipe.batch_tokens, "context": shape.context}
+        contexts = [context_of(flow, name, at.statements), shape.context]
+        return {"steps": steps, "batch_tokens": recipe.batch_tokens, "contexts": contexts}
 
     return Step(
         "order",
@@ -96,7 +97,6 @@ def model(flow: Flow, name: str) -> Step:
             cache=flow.store.cache / "compiled",
             recompute=model.training.recompute,
             keep=model.training.keep,
-            choices=[choice.to_json() for choice in choices_of(flow, name, work.statements)],
         )
         figures = work.launcher.run(job, work.progress)
         if model.method == "tune":
@@ -104,7 +104,8 @@ def model(flow: Flow, name: str) -> Step:
 
             ends = {end for corpus in job.tokens for end in work.statements[corpus].figures["ends"]}
             export_chat(work.out, job.tokens.values(), ends)
-        return figures
+        chosen = [choice.to_json() for choice in choices_of(flow, name, work.statements)]
+        return {**figures, **({"choices": chosen} if chosen else {})}
 
     def resolve(at: Resolving) -> dict[str, Any]:
         run = resolve_run(flow, name, at)
@@ -187,12 +188,17 @@ def require_decision(flow: Flow, name: str, at: Resolving, run: Mapping[str, Any
     """Raise Undecided unless the project is solo, or a decision on just this training stands."""
     model = flow.declaration.models[name]
     declared = _learns(model)
+    # What follows from a budget stands in the lock alone, so it is signed as well.
+    learns = {
+        "shape": asdict(shape_of(flow, name, at.statements)),
+        "recipe": asdict(recipe_of(flow, name, at.statements)),
+    }
     covers = {
         "plan": at.statements["order"].digest,
-        "run": sha256_json([declared, run, {r: s.digest for r, s in at.statements.items()}]),
+        "run": sha256_json([declared, learns, run, {r: s.digest for r, s in at.statements.items()}]),
     }
     budget = model.budget.model_dump(mode="json", exclude_none=True)
-    flow.gate.require("run", name, covers, {**declared, **run, "budget": budget})
+    flow.gate.require("run", name, covers, {**declared, **learns, **run, "budget": budget})
 
 
 def _learns(model: Model) -> dict[str, Any]:
@@ -249,14 +255,18 @@ def derived_of(
 
     model = flow.declaration.models[name]
     vocabulary = statements["tokenizer"].figures["vocabulary"]
-    subject = sha256_json([model.model_dump(include={"budget", "architecture", "batch_tokens"}), vocabulary])
+    corpora = sorted(reads(flow.declaration, name))
+    declared = model.model_dump(include={"budget", "architecture", "batch_tokens"})
+    subject = sha256_json([declared, model.training.precision, corpora, vocabulary])
     locked = flow.lock.get("derived", name)
     if locked is not None and locked.pop("of") == subject:
         return Derived.from_json(locked)
     if progress is None and model.budget.minutes is not None:
         raise Unresolved("its budget becomes a shape and a batch when it runs")
-    corpus_tokens = sum(statements[corpus].figures["tokens"] for corpus in reads(flow.declaration, name))
-    derived = derive(model, vocabulary, corpus_tokens, machine_rate)
+    if progress is not None and locked is not None:
+        progress.say(f"model {name}: declared anew, so its shape and batch are derived anew")
+    corpus_tokens = sum(statements[corpus].figures["tokens"] for corpus in corpora)
+    derived = derive(model, vocabulary, corpus_tokens, lambda: machine_rate(model.training.precision))
     if progress is not None:
         flow.lock.set("derived", name, {"of": subject, **derived.to_json()})
         for choice in choices_of(flow, name, statements):
@@ -283,13 +293,17 @@ def resolve_run(flow: Flow, name: str, at: Resolving) -> dict[str, Any]:
     if model.base is None:
         derived_of(flow, name, at.statements, None if at.looking else at.progress)
     shape, recipe = shape_of(flow, name, at.statements), recipe_of(flow, name, at.statements)
+    # What decides how many steps there are and how they are computed; rates do not.
+    batch = [recipe.optimiser, recipe.batch_tokens, recipe.batch_warm_up]
     subject = sha256_json(
-        [model.budget.model_dump(), model.training.precision, model.seed, asdict(shape), asdict(recipe)]
+        [model.budget.model_dump(), model.training.precision, model.seed, asdict(shape), batch]
     )
     locked = at.lock.get("model", name)
     if locked is None or locked.get("of") != subject:
         if at.looking:
             raise Unresolved("its budget becomes steps when it runs")
+        if locked is not None:
+            at.progress.say(f"model {name}: declared anew, so its steps are found anew")
         if model.budget.minutes is not None and not at.launcher.alone:
             at.progress.say(
                 f"model {name}: its minutes become steps by the speed of one process here; elsewhere, or by "

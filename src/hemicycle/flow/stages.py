@@ -62,7 +62,7 @@ NAMED = {
 #: Raised by one when a stage would make something else of the same input.
 VERSIONS = {
     "raw": 1,
-    "documents": 6,
+    "documents": 7,
     "base": 1,
     "optout": 3,
     "rights": 5,
@@ -73,14 +73,14 @@ VERSIONS = {
     "tokenizer": 2,
     "tokens": 2,
     "dialogues": 1,
-    "order": 3,
-    "model": 2,
+    "order": 4,
+    "model": 3,
     "rung": 1,
     "scaling": 1,
-    "before-after": 1,
+    "before-after": 2,
     "index": 2,
     "roots": 1,
-    "evaluation": 2,
+    "evaluation": 3,
     "release": 5,
 }
 

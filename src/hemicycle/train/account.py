@@ -132,7 +132,6 @@ class Account:
             "shape": asdict(job.shape),
             "recipe": asdict(job.recipe),
             "run": job.run.to_json(),
-            "choices": list(job.choices),
             "plan": {"order_sha256": sha256_file(job.plan / "order.npy"), **order.plan},
             "tokens": seen,
             "flop": flop,

@@ -16,10 +16,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch.nn.attention.flex_attention import create_block_mask
 from transformers import AttentionInterface
 from transformers.integrations.flex_attention import compile_friendly_flex_attention
 from transformers.integrations.sdpa_attention import repeat_kv
+
+from hemicycle.errors import InputError
+from hemicycle.train.machine import LONGEST_TABLE
 
 #: Eager, it would hold a table of rows x length x length.
 _compiled_blocks: Callable[..., Any] = torch.compile(create_block_mask, dynamic=False)
@@ -28,6 +32,8 @@ _compiled_blocks: Callable[..., Any] = torch.compile(create_block_mask, dynamic=
 KINDS = frozenset({"full_attention", "sliding_attention"})
 #: Our attention on processors, by the name under which `transformers` knows it, and its queries at once.
 BY_BLOCKS, BLOCK = "by_blocks", 128
+#: What other attentions know and ours does not; a class that asks for it must not be given less in silence.
+UNKNOWN = ("position_bias", "softcap", "s_aux")
 #: Added to the score of a key that may not be seen. Half of the least number: a bias may come on top.
 UNSEEN = torch.finfo(torch.float32).min / 2
 
@@ -120,8 +126,9 @@ def attend_by_blocks(
 ) -> torch.Tensor:
     """Attention on a processor: blocks of queries, each with the keys up to its end, in single precision.
 
-    Half of the table is never computed, and products of matrices run at their full rate; torch's own fused
-    attention for processors does neither, and its bf16 is slower than its fp32.
+    Half of the table of scores is never computed; the other is kept for the way back. Products of matrices
+    run at their full rate, which they do not in torch's own attention for processors; and its bf16 is
+    slower than its fp32.
 
     Args:
         bias: added to the scores, -> B x H x T x T; `UNSEEN` where a key may not be seen.
@@ -129,6 +136,9 @@ def attend_by_blocks(
     length, out = query_BHTK.shape[2], []
     with torch.autocast("cpu", enabled=False):
         query, key, value = query_BHTK.float(), key_BHTK.float(), value_BHTK.float()
+        if length > LONGEST_TABLE:
+            whole = F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=scale)
+            return whole.to(query_BHTK.dtype)
         for begin in range(0, length, BLOCK):
             own, past = slice(begin, begin + BLOCK), slice(0, begin + BLOCK)
             scores = query[:, :, own] @ key[:, :, past].transpose(-1, -2) * scale + bias[:, :, own, past]
@@ -143,9 +153,14 @@ def _by_blocks(
     value: torch.Tensor,
     attention_mask: torch.Tensor,
     scaling: float | None = None,
-    **_: Any,
+    **more: Any,
 ) -> tuple[torch.Tensor, None]:
     """`attend_by_blocks` as `transformers` calls an attention: B x T x H x K comes back."""
+    for name in UNKNOWN:
+        if more.get(name) is not None:
+            raise InputError(
+                f"a {module.config.model_type} wants `{name}` in its attention, which is unknown here"
+            )
     shared = query.shape[1] // key.shape[1]
     key, value = repeat_kv(key, shared), repeat_kv(value, shared)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling

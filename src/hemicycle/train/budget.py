@@ -20,7 +20,14 @@ import numpy as np
 from hemicycle.progress import QUIET, Progress
 from hemicycle.project import Budget
 from hemicycle.train.job import Run
-from hemicycle.train.machine import accelerators, has_compiler, has_fast_bf16, threads
+from hemicycle.train.machine import (
+    LONGEST_TABLE,
+    accelerators,
+    freed_memory_kept,
+    has_compiler,
+    has_fast_bf16,
+    threads,
+)
 from hemicycle.train.recipe import Recipe
 from hemicycle.train.shape import Shape
 
@@ -88,11 +95,13 @@ def resolve_run(
 def _micro_tokens(shape: Shape, recipe: Recipe, recompute: bool) -> int:
     """Tokens that one process takes at once: whole rows, as many as memory holds, a full batch at most.
 
-    Activations of a layer are 34 bytes x width a token in 16 bits, without the table of scores, which no
-    attention used here keeps (Korthikanti et al. 2022, arXiv 2205.05198, equation 2); recomputed, they are
-    those of one layer and the borders of all.
+    Activations of a layer are 34 bytes x width a token in 16 bits without the table of scores (Korthikanti
+    et al. 2022, arXiv 2205.05198, equation 2), of which attention on a processor keeps half, in 32 bits;
+    recomputed, they are those of one layer and the borders of all.
     """
-    token = shape.width * (34 + 2 * shape.layers if recompute else 34 * shape.layers)
+    kept = shape.context <= LONGEST_TABLE and not accelerators()
+    layer = 34 * shape.width + (2 * shape.heads * shape.context if kept else 0)
+    token = layer + 2 * shape.width * shape.layers if recompute else layer * shape.layers
     fits = int(_free_memory() * ACTIVATIONS / token) // shape.context
     return max(1, min(fits, recipe.rows(shape.context))) * shape.context
 
@@ -120,6 +129,7 @@ def few_steps(name: str, budget: Budget, steps: int) -> str | None:
     )
 
 
+@freed_memory_kept()
 def _time_steps(shape: Shape, recipe: Recipe, run: Run, recompute: bool, cache: Path | None) -> float:
     """Seconds per step on random tokens, after warming up."""
     from hemicycle.tokens import Batch

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
 from torch.distributed.checkpoint.state_dict import (
@@ -125,12 +126,15 @@ class Checkpoints:
             load(state, checkpoint_id=found[-1], no_dist=self._ranks.count == 1)
             with np.load(found[-1] / FIGURES) as figures:
                 arrays = {name: figures[name] for name in figures.files}
+        except (MemoryError, torch.OutOfMemoryError):
+            raise
         # The latter is none of the former.
         except (Exception, CheckpointException) as error:
+            begins = "goes on from the one before it" if len(found) > 1 else "begins anew"
             raise IntegrityError(
                 f"the checkpoint cannot be read: {_reason(error)}",
                 place=str(found[-1]),
-                remedy="Delete this folder: training then goes on from the one before it.",
+                remedy=f"If its files are damaged, delete this folder: training then {begins}.",
             ) from error
         # Partial: the copy of a tied weight and what is frozen are not in there.
         loose = StateDictOptions(ignore_frozen_params=True, strict=False)

@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from hemicycle.project import Model
-from hemicycle.train.derive import MOST_EPOCHS, Derived, tokens_per_parameter
+from hemicycle.train.derive import (
+    LARGE_TOKENS,
+    MOST_EPOCHS,
+    PER_PARAMETER,
+    SMALL_PER_PARAMETER,
+    SMALL_TOKENS,
+    Derived,
+    tokens_per_parameter,
+    useful_tokens,
+)
 from hemicycle.train.recipe import MATRIX_RATE, OTHER_RATE, Recipe
 from hemicycle.train.shape import Shape
 from hemicycle.train.width import MEASURED_WIDTH
@@ -51,14 +60,15 @@ def _size(model: Model, derived: Derived, shape: Shape) -> Iterator[Choice]:
         if minutes is None
         else f"a forecast: what this machine reads in {minutes:g} minutes; the steps are measured{repeats}",
     )
-    ratio = tokens_per_parameter(tokens)
+    ratio = tokens_per_parameter(useful_tokens(tokens, derived.corpus_tokens))
     yield Choice(
         "parameters",
         _count(shape.parameters),
         "of the declared architecture"
         if model.architecture
-        else f"about {ratio:.2g} tokens a parameter: 4 were best in a million tokens, as measured here, and "
-        "20 are from ten thousand million on (Hoffmann et al. 2022, arXiv 2203.15556)",
+        else f"about {ratio:.2g} tokens a parameter: {SMALL_PER_PARAMETER:g} were best in "
+        f"{_count(SMALL_TOKENS)} tokens, as measured here, and {PER_PARAMETER:g} are from "
+        f"{_count(LARGE_TOKENS)} on (Hoffmann et al. 2022, arXiv 2203.15556)",
     )
     given = DECLARED if model.architecture else None
     yield Choice(
@@ -94,8 +104,8 @@ def _learning(model: Model, shape: Shape, recipe: Recipe) -> Iterator[Choice]:
         recipe.optimiser,
         DECLARED
         if t.optimiser
-        else "Muon for matrices inside layers, AdamW for the rest: better than AdamW alone by 0.12 bits per "
-        "byte in three minutes, as measured here (Jordan et al. 2024; Liu et al. 2025, arXiv 2502.16982)",
+        else "Muon for matrices inside layers, AdamW for the rest: less arithmetic for the same loss "
+        "(Jordan et al. 2024; Liu et al. 2025, arXiv 2502.16982)",
     )
     falls = {
         "muon": "the root of the width (Yang, Simon and Bernstein 2023, arXiv 2310.17813)",
@@ -127,5 +137,5 @@ def _learning(model: Model, shape: Shape, recipe: Recipe) -> Iterator[Choice]:
     yield Choice("schedule", recipe.schedule, DECLARED if t.schedule else schedule)
 
 
-def _count(number: int) -> str:
+def _count(number: float) -> str:
     return format_quantity(number, "", "en").replace("\u00a0", " ").strip()

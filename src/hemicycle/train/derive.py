@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from hemicycle.errors import InputError
 from hemicycle.project import Architecture, Model
@@ -20,7 +20,7 @@ from hemicycle.train.shape import Shape, derive_shape
 #: Tokens per parameter that reach the least loss: so many from `LARGE` tokens on, fewer below.
 PER_PARAMETER, LARGE_TOKENS = 20.0, 1e10
 #: The same for `SMALL_TOKENS`, as measured here (docs/ladder.md).
-SMALL_PER_PARAMETER, SMALL_TOKENS = 4.0, 1e6
+SMALL_PER_PARAMETER, SMALL_TOKENS = 4.0, 1.5e6
 #: Passes over a corpus after which its repetition gains little.
 MOST_EPOCHS = 4.0
 #: Layers and width grow together: so many units of width a layer, more for wide models up to the second.
@@ -73,8 +73,13 @@ def derive(
         flop = flop_per_second() * model.budget.minutes * 60
     architecture = model.architecture or _best_shape(model, vocabulary, corpus_tokens, flop)
     tokens = _affords(derive_shape(architecture, vocabulary), model, flop)
-    batch = model.batch_tokens or derive_batch(tokens, architecture.context)
+    batch = model.batch_tokens or derive_batch(useful_tokens(tokens, corpus_tokens), architecture.context)
     return Derived(architecture, batch, tokens, corpus_tokens)
+
+
+def useful_tokens(tokens: int, corpus_tokens: int) -> int:
+    """Of so many tokens read, those that teach: `MOST_EPOCHS` passes over the corpora at most."""
+    return max(1, min(tokens, int(MOST_EPOCHS * corpus_tokens)))
 
 
 def tokens_per_parameter(tokens: float) -> float:
@@ -98,7 +103,7 @@ def scale_batch(batch_tokens: int, share: float, context: int) -> int:
 
 
 def _in_rows(tokens: float, context: int) -> int:
-    doublings = max(0, round(math.log2(tokens / context)))
+    doublings = max(0, round(math.log2(max(tokens, context) / context)))
     return int(context * 2**doublings)
 
 
@@ -116,29 +121,29 @@ def shapes() -> Iterator[tuple[int, int, int]]:
         width += 32 if width < 256 else 64 if width < 1_024 else 128 if width < 4_096 else 512
 
 
-def machine_rate() -> float:
-    """FLOP a second that training a small model gets out of this machine: a share of its products of
-    matrices, measured now."""
+def machine_rate(precision: Literal["bf16", "fp32"] | None) -> float:
+    """FLOP a second that one process gets out of this machine when it trains a small model: a share of the
+    products of matrices, measured now. It is one process that steps are timed with, too."""
     import torch
 
     from hemicycle.train.chips import measured_matmul_rate
     from hemicycle.train.machine import accelerators, has_fast_bf16
 
-    dtype = torch.bfloat16 if has_fast_bf16() else torch.float32
-    if count := accelerators():
-        return count * GPU_SHARE * measured_matmul_rate(torch.device("cuda"), dtype)
+    dtype = torch.bfloat16 if (precision or "bf16") == "bf16" and has_fast_bf16() else torch.float32
+    if accelerators():
+        return GPU_SHARE * measured_matmul_rate(torch.device("cuda"), dtype)
     return CPU_SHARE * measured_matmul_rate(torch.device("cpu"), dtype)
 
 
 def _best_shape(model: Model, vocabulary: int, corpus_tokens: int, flop: float | None) -> Architecture:
     best: tuple[float, Architecture] | None = None
     for layers, width, heads in shapes():
-        architecture = _with_context(layers, width, heads, model, vocabulary, flop)
+        architecture = _with_context(layers, width, heads, model, vocabulary, corpus_tokens, flop)
         shape = derive_shape(architecture, vocabulary)
         tokens = _affords(shape, model, flop)
         if tokens < architecture.context:
             break
-        useful = min(tokens, MOST_EPOCHS * corpus_tokens)
+        useful = useful_tokens(tokens, corpus_tokens)
         off = abs(math.log(useful / shape.parameters / tokens_per_parameter(useful)))
         # More passes than are useful are worse than a larger model, where minutes leave the choice.
         if flop is not None and tokens > useful:
@@ -154,16 +159,23 @@ def _best_shape(model: Model, vocabulary: int, corpus_tokens: int, flop: float |
 
 
 def _with_context(
-    layers: int, width: int, heads: int, model: Model, vocabulary: int, flop: float | None
+    layers: int,
+    width: int,
+    heads: int,
+    model: Model,
+    vocabulary: int,
+    corpus_tokens: int,
+    flop: float | None,
 ) -> Architecture:
     """A shape with the context that suits what it can read."""
     context = CONTEXTS[0][1]
     for _ in CONTEXTS:
         architecture = Architecture(layers=layers, width=width, heads=heads, context=context)
         tokens = _affords(derive_shape(architecture, vocabulary), model, flop)
-        if derive_context(tokens) <= context:
+        wanted = derive_context(useful_tokens(tokens, corpus_tokens))
+        if wanted <= context:
             break
-        context = derive_context(tokens)
+        context = wanted
     return architecture
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -58,7 +58,6 @@ class Job:
         cache: compiled code between runs.
         recompute: forget activations and compute them again on the way back.
         keep: checkpoints kept besides the last two.
-        choices: what was chosen for it and why (`train.choices`), to be told with the model.
     """
 
     name: str
@@ -76,7 +75,6 @@ class Job:
     cache: Path | None = None
     recompute: bool = False
     keep: int = 0
-    choices: Sequence[Mapping[str, str]] = ()
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), default=str, ensure_ascii=False, indent=1)

@@ -56,8 +56,11 @@ class Ladder:
     share: float
 
 
-def derive_ladder(run: Rung, vocabulary: int) -> Ladder:
+def derive_ladder(run: Rung, vocabulary: int, longest: int) -> Ladder:
     """The rungs below a training.
+
+    Args:
+        longest: context of its longest stage, of which a step reads whole rows.
 
     Raises InputError where a training of that length is too short for any.
     """
@@ -65,7 +68,7 @@ def derive_ladder(run: Rung, vocabulary: int) -> Ladder:
     whole = _flop(run, vocabulary)
     size = math.sqrt(SHARE / (sum(s * s for s in SIZES) * sum(BUDGETS)))
     while True:
-        rungs = tuple(_rung(target, size * s, size * s * b, run) for s in SIZES for b in BUDGETS)
+        rungs = tuple(_rung(target, size * s, size * s * b, run, longest) for s in SIZES for b in BUDGETS)
         share = sum(_flop(rung, vocabulary) for rung in rungs) / whole
         if min(rung.steps for rung in rungs) >= FEW_STEPS and _apart(rungs, vocabulary):
             break
@@ -79,9 +82,9 @@ def derive_ladder(run: Rung, vocabulary: int) -> Ladder:
     return Ladder(rungs, share)
 
 
-def _rung(target: Shape, size: float, share: float, run: Rung) -> Rung:
+def _rung(target: Shape, size: float, share: float, run: Rung, longest: int) -> Rung:
     small = shrink(run.architecture, target.vocabulary, size * target.parameters)
-    batch = scale_batch(run.batch_tokens, share, small.context)
+    batch = scale_batch(run.batch_tokens, share, longest)
     return Rung(small, batch, max(1, round(share * run.tokens / batch)))
 
 

@@ -35,7 +35,7 @@ from hemicycle.train.job import Job
 from hemicycle.train.launch.watchdog import Heartbeat
 from hemicycle.train.learner import Learner
 from hemicycle.train.log import Log, RunState
-from hemicycle.train.machine import accelerators, keep_freed_memory
+from hemicycle.train.machine import accelerators, freed_memory_kept
 from hemicycle.train.model import build_model, empty_model
 from hemicycle.train.optimiser import Optimiser
 from hemicycle.train.ranks import Ranks
@@ -48,6 +48,7 @@ from hemicycle.train.stopping import Stopped, never
 CHECKPOINT_SECONDS, CHECKPOINT_SHARE = 30.0, 0.02
 
 
+@freed_memory_kept()
 def train(job: Job, progress: Progress = QUIET, stop: Callable[[], bool] = never) -> dict[str, Any]:
     """Train over the whole plan, resuming from the job's scratch, and write a model folder.
 
@@ -58,7 +59,6 @@ def train(job: Job, progress: Progress = QUIET, stop: Callable[[], bool] = never
             diverges; the last checkpoint stays.
         Stopped: `stop` said so on some rank; a checkpoint holds all that was done.
     """
-    keep_freed_memory()
     ranks = Ranks.join("cuda" if accelerators() else "cpu")
     try:
         return Training(job, ranks, progress).run(stop)

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-#: Logits held at once: of all tokens for small vocabularies.
-LOGITS_AT_ONCE = 1 << 27
+#: Logits held at once, by kind of device: of all tokens for small vocabularies.
+LOGITS_AT_ONCE = {"cpu": 1 << 26, "cuda": 1 << 27}
 #: Graphics cards multiply whole tiles, so chunks are multiples of a tile's side where they hold one.
 TILE = 256
 
@@ -72,7 +72,7 @@ class _Fused(torch.autograd.Function):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         hidden, head = hidden_ND.to(dtype), head_VD.to(dtype)
         bias = bias_V.to(dtype) if bias_V is not None else None
-        rows = max(1, LOGITS_AT_ONCE // len(head))
+        rows = max(1, LOGITS_AT_ONCE[hidden.device.type] // len(head))
         rows -= rows % TILE if rows > TILE else 0
         nats, total, by_hidden = [], torch.zeros((), device=hidden.device), []
         by_head: torch.Tensor | None = None

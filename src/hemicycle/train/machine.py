@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+#: Rows beyond this have no table of scores kept on a processor, as it grows with the square (`attention`).
+LONGEST_TABLE = 2_048
 #: Parameters of glibc's mallopt (malloc.h): how many blocks may be mapped, and when memory goes back.
 _MMAP_MAX, _TRIM_THRESHOLD = -4, -1
+_MMAP_MAX_AT_FIRST, _TRIM_THRESHOLD_AT_FIRST = 65_536, 128 * 1024
 
 
 def threads() -> int:
@@ -22,17 +27,25 @@ def has_compiler() -> bool:
     return shutil.which(os.environ.get("CXX") or "g++") is not None
 
 
-def keep_freed_memory() -> None:
-    """Let this process keep what it frees: each step asks for the same memory again.
+@contextlib.contextmanager
+def freed_memory_kept() -> Iterator[None]:
+    """While it lasts, this process keeps what it frees: each step asks for the same memory again.
 
     Else glibc hands every large block back to the system, which clears it page by page for the next step:
     one step in twenty of a training on a processor. Where the allocator is another one, nothing changes.
     """
-    if sys.platform == "linux":
-        set_option = getattr(ctypes.CDLL(None), "mallopt", None)
-        if set_option is not None:
-            set_option(_MMAP_MAX, 0)
-            set_option(_TRIM_THRESHOLD, 2**31 - 1)
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if libc is None or not hasattr(libc, "mallopt"):
+        yield
+        return
+    libc.mallopt(_MMAP_MAX, 0)
+    libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+    try:
+        yield
+    finally:
+        libc.mallopt(_MMAP_MAX, _MMAP_MAX_AT_FIRST)
+        libc.mallopt(_TRIM_THRESHOLD, _TRIM_THRESHOLD_AT_FIRST)
+        libc.malloc_trim(0)
 
 
 def accelerators() -> int:

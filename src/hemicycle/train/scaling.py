@@ -91,7 +91,7 @@ class Law:
             raise InputError(
                 f"{far:,.0f} times the compute of the largest rung is too far: a law of small runs is "
                 f"believed for {FARTHEST:,.0f} times at most",
-                remedy="Give the ladder a larger share of the budget, so that its rungs are larger.",
+                remedy="A model in between, with a ladder of its own, is believed further.",
             )
         losses = self.losses(parameters, tokens)
         luck = np.random.Generator(np.random.Philox(key=SEED + 1)).standard_normal(len(losses))
@@ -204,7 +204,6 @@ def _check_enough(points: Sequence[Point]) -> None:
         if found < needed:
             raise InputError(
                 f"a scaling law has five constants, and {found} {what} do not fix them: it takes {needed}",
-                remedy="Run more rungs.",
             )
     for point in points:
         if not (point.loss > 0 and math.isfinite(point.loss)):

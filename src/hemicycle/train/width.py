@@ -5,8 +5,9 @@ at every width where the spectral norm of an update goes with √(outputs / inpu
 2023, arXiv 2310.17813, condition 1), here a constant. With AdamW's size of updates (Liu et al. 2025, arXiv
 2502.16982) that norm is 0.2 · rate · √(the larger side), and sides grow with the width.
 
-*The same under AdamW alone*: the rate falls with the width. Its updates are of low rank, and the norm of such
-a matrix grows with the side, not with its root (Yang et al. 2022, arXiv 2203.03466, table 3: µP).
+*The same under AdamW alone*: beyond `MEASURED_WIDTH` the rate falls with the width. Its updates are of low
+rank, and the norm of such a matrix grows with the side, not with its root (Yang et al. 2022, arXiv
+2203.03466, table 3: µP). Below, it was found to follow the root.
 
 *Embeddings, norms and head, always under AdamW*: the rate of an input stays (the same table); that of a head
 falls with the width. Small models share one matrix for both. Up to `MEASURED_WIDTH` its best rate was found
@@ -31,7 +32,8 @@ MEASURED_WIDTH = 256
 
 def matrix_factor(width: int, optimiser: Literal["muon", "adamw"]) -> float:
     """Rate of matrices inside layers, relative to that at `MEASURED_WIDTH`."""
-    return math.sqrt(MEASURED_WIDTH / width) if optimiser == "muon" else MEASURED_WIDTH / width
+    ratio = MEASURED_WIDTH / width
+    return math.sqrt(ratio) if optimiser == "muon" or ratio > 1 else ratio
 
 
 def other_factor(width: int) -> float:
