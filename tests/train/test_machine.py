@@ -1,0 +1,44 @@
+"""Memory that a training frees is kept while it lasts, and given back afterwards."""
+
+import ctypes
+import json
+import subprocess
+import sys
+
+import pytest
+
+COUNTED = """
+import json, resource
+import torch
+from hemicycle.train.machine import freed_memory_kept
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(4):
+        torch.ones(16_000_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+
+found = [faults()]
+with freed_memory_kept():
+    faults()
+    found.append(faults())
+    kept = resident()
+found.append(faults())
+print(json.dumps([*found, kept - resident()]))
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallopt"),
+    reason="the allocator is not glibc's",
+)
+def test_the_same_memory_is_used_again_while_it_lasts_and_given_back_afterwards():
+    said = subprocess.run([sys.executable, "-c", COUNTED], capture_output=True, text=True, check=True).stdout
+    before, during, after, given_back = json.loads(said)
+    assert before > 1_000, "64 MB four times are cleared page by page"
+    assert during < 100
+    assert after > 1_000
+    assert given_back > 50_000_000
