@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hemicycle.errors import InputError
+from hemicycle.errors import DeclarationError
 from hemicycle.project import Architecture, Model
 from hemicycle.train.choices import choices
 from hemicycle.train.derive import (
@@ -94,7 +94,7 @@ def test_every_shape_is_one_that_can_be_declared():
 
 
 def test_a_budget_below_one_row_is_refused():
-    with pytest.raises(InputError, match="too small for any model"):
+    with pytest.raises(DeclarationError, match="too small for any model"):
         derived_of({"tokens": 100})
 
 

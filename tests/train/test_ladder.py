@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hemicycle.errors import InputError
+from hemicycle.errors import DeclarationError
 from hemicycle.project import Architecture
 from hemicycle.train.budget import FEW_STEPS
 from hemicycle.train.forecast import forecast
@@ -54,7 +54,7 @@ def test_a_step_of_a_rung_reads_whole_rows_of_the_longest_stage():
 
 
 def test_a_training_too_short_for_a_ladder_is_refused():
-    with pytest.raises(InputError, match="would cost more than the model"):
+    with pytest.raises(DeclarationError, match="would cost more than the model"):
         derive_ladder(Rung(SMALL.architecture, 2_048, 100), 4_096, 256)
 
 

@@ -14,6 +14,7 @@ from hemicycle.flow.models import (
     derived_of,
     inputs_of,
     longest_context,
+    placed,
     plan_run,
     recipe_of,
     require_decision,
@@ -167,7 +168,8 @@ def _ladder(flow: Flow, name: str, statements: Mapping[str, Statement], run: Map
     from hemicycle.train.ladder import derive_ladder
 
     shape = shape_of(flow, name, statements)
-    return derive_ladder(_target(flow, name, statements, run), shape.vocabulary, shape.context)
+    with placed(name):
+        return derive_ladder(_target(flow, name, statements, run), shape.vocabulary, shape.context)
 
 
 def _target(flow: Flow, name: str, statements: Mapping[str, Statement], run: Mapping[str, Any]) -> Rung:

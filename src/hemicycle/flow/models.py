@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hemicycle.digests import sha256_json
+from hemicycle.errors import DeclarationError
 from hemicycle.flow.corpora import token_step
 from hemicycle.flow.reading import reads, revocable_sources, shares_of
 from hemicycle.flow.stages import VERSIONS, once
@@ -266,12 +268,23 @@ def derived_of(
     if progress is not None and locked is not None:
         progress.say(f"model {name}: declared anew, so its shape and batch are derived anew")
     corpus_tokens = sum(statements[corpus].figures["tokens"] for corpus in corpora)
-    derived = derive(model, vocabulary, corpus_tokens, lambda: machine_rate(model.training.precision))
+    with placed(name):
+        derived = derive(model, vocabulary, corpus_tokens, lambda: machine_rate(model.training.precision))
     if progress is not None:
         flow.lock.set("derived", name, {"of": subject, **derived.to_json()})
         for choice in choices_of(flow, name, statements):
             progress.say(f"model {name}: {choice}")
     return derived
+
+
+@contextlib.contextmanager
+def placed(name: str) -> Iterator[None]:
+    """Name the model in errors of what is declared of it."""
+    try:
+        yield
+    except DeclarationError as error:
+        place = f"hemicycle.toml, [models.{name}]"
+        raise DeclarationError(error.what, place=place, remedy=error.remedy) from None
 
 
 def choices_of(flow: Flow, name: str, statements: Mapping[str, Statement]) -> list[Choice]:

@@ -151,6 +151,14 @@ class Training(Declared):
     precision: Literal["bf16", "fp32"] | None = None
     keep: int = Field(default=0, ge=0)
 
+    @model_validator(mode="after")
+    def _schedule_fits(self) -> Training:
+        if self.warm_up is not None and self.decay is not None and self.warm_up + self.decay > 1:
+            raise ValueError(f"warm_up {self.warm_up:g} and decay {self.decay:g} are more than the whole run")
+        if self.decay is not None and self.schedule in ("cosine", "linear"):
+            raise ValueError(f"decay is for the schedule wsd; {self.schedule} falls from the warm-up on")
+        return self
+
 
 class Model(Declared):
     """A model: made from nothing, or from another one.

@@ -41,18 +41,15 @@ class Choice:
 
 def choices(model: Model, derived: Derived, shape: Shape, recipe: Recipe) -> list[Choice]:
     """Everything that decides how a model made from nothing is trained, in the order in which it follows."""
-    return [*_size(model, derived, shape), *_learning(model, shape, recipe)]
+    return [*_size(model, derived, shape, recipe), *_learning(model, shape, recipe)]
 
 
-def _size(model: Model, derived: Derived, shape: Shape) -> Iterator[Choice]:
+def _size(model: Model, derived: Derived, shape: Shape, recipe: Recipe) -> Iterator[Choice]:
     minutes, tokens = model.budget.minutes, derived.tokens
     epochs = tokens / max(derived.corpus_tokens, 1)
-    repeats = (
-        f"; the corpora are read {epochs:.1f} times, and more than {MOST_EPOCHS:g} gain little "
-        "(Muennighoff et al. 2023, arXiv 2305.16264)"
-        if epochs > 1
-        else ""
-    )
+    repeats = f"; the corpora are read {epochs:.1f} times" if epochs > 1 else ""
+    if epochs > MOST_EPOCHS:
+        repeats += f", and more than {MOST_EPOCHS:g} gain little (Muennighoff et al. 2023, arXiv 2305.16264)"
     yield Choice(
         "tokens",
         _count(tokens),
@@ -60,13 +57,15 @@ def _size(model: Model, derived: Derived, shape: Shape) -> Iterator[Choice]:
         if minutes is None
         else f"a forecast: what this machine reads in {minutes:g} minutes; the steps are measured{repeats}",
     )
-    ratio = tokens_per_parameter(useful_tokens(tokens, derived.corpus_tokens))
+    useful = useful_tokens(tokens, derived.corpus_tokens)
+    counted = f", with {_count(useful)} counted as the corpora are no larger," if useful < tokens else ""
     yield Choice(
         "parameters",
         _count(shape.parameters),
         "of the declared architecture"
         if model.architecture
-        else f"about {ratio:.2g} tokens a parameter: {SMALL_PER_PARAMETER:g} were best in "
+        else f"of the sizes made here{counted} the nearest to {tokens_per_parameter(useful):.2g} tokens a "
+        f"parameter: it has {useful / shape.parameters:.2g}. {SMALL_PER_PARAMETER:g} were best in "
         f"{_count(SMALL_TOKENS)} tokens, as measured here, and {PER_PARAMETER:g} are from "
         f"{_count(LARGE_TOKENS)} on (Hoffmann et al. 2022, arXiv 2203.15556)",
     )
@@ -75,8 +74,8 @@ def _size(model: Model, derived: Derived, shape: Shape) -> Iterator[Choice]:
         "layers, width",
         f"{shape.layers}, {shape.width}",
         given
-        or "64 units of width a layer, up to 128 for wide models; the loss hardly depends on it "
-        "(Kaplan et al. 2020, arXiv 2001.08361, figure 5)",
+        or "64 units of width a layer, up to 128 for wide models, and two layers at least; the loss hardly "
+        "depends on it (Kaplan et al. 2020, arXiv 2001.08361, figure 5)",
     )
     yield Choice(
         "heads",
@@ -86,12 +85,14 @@ def _size(model: Model, derived: Derived, shape: Shape) -> Iterator[Choice]:
     yield Choice(
         "context",
         str(shape.context),
-        given or "short for short trainings: a longer row costs attention and gives fewer rows a batch",
+        given or "short where few tokens count: a longer row costs attention and gives fewer rows a batch",
     )
+    read = recipe.rows(shape.context) * shape.context
     yield Choice(
         "batch",
-        _count(derived.batch_tokens),
+        _count(read),
         DECLARED
+        + ("" if read == model.batch_tokens else f" as {model.batch_tokens}; a step reads whole rows")
         if model.batch_tokens
         else "0.58 D^0.571 for D tokens, as a power of two rows (Li et al. 2025, arXiv 2503.04715)",
     )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from hemicycle.errors import InputError
+from hemicycle.errors import DeclarationError
 from hemicycle.project import Architecture, Model
 from hemicycle.train.shape import Shape, derive_shape
 
@@ -66,7 +66,7 @@ def derive(
         corpus_tokens: distinct tokens of all corpora it reads.
         flop_per_second: measures what this machine trains with; called for a budget in minutes only.
 
-    Raises InputError where the budget is too small for any model.
+    Raises DeclarationError where the budget is too small for any model.
     """
     flop = None
     if model.budget.minutes is not None:
@@ -151,9 +151,9 @@ def _best_shape(model: Model, vocabulary: int, corpus_tokens: int, flop: float |
         if best is None or off < best[0]:
             best = off, architecture
     if best is None:
-        raise InputError(
-            "the budget is too small for any model: it does not read one row",
-            remedy="Give it more minutes or tokens.",
+        raise DeclarationError(
+            f"the budget is too small for any model: it does not read one row of {CONTEXTS[0][1]} tokens",
+            remedy="Give it more minutes or tokens, or declare an `architecture` with a smaller `context`.",
         )
     return best[1]
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hemicycle.errors import InputError
+from hemicycle.errors import DeclarationError
 from hemicycle.project import Architecture
 from hemicycle.train.budget import COMPILE_FROM_FLOP, FEW_STEPS
 from hemicycle.train.derive import scale_batch
@@ -62,7 +62,7 @@ def derive_ladder(run: Rung, vocabulary: int, longest: int) -> Ladder:
     Args:
         longest: context of its longest stage, of which a step reads whole rows.
 
-    Raises InputError where a training of that length is too short for any.
+    Raises DeclarationError where a training of that length is too short for any.
     """
     target = derive_shape(run.architecture, vocabulary)
     whole = _flop(run, vocabulary)
@@ -74,10 +74,11 @@ def derive_ladder(run: Rung, vocabulary: int, longest: int) -> Ladder:
             break
         size *= 1.05
         if share > MOST or size >= 1:
-            raise InputError(
+            raise DeclarationError(
                 f"a ladder of a model of {target.parameters:,} parameters and {run.tokens:,} tokens would "
                 f"cost more than the model: its least rung takes {FEW_STEPS} steps, and its embedding stays",
-                remedy="A training this small is its own measurement; a ladder pays for larger ones.",
+                remedy="A training this small is its own measurement; a ladder pays for larger ones. More "
+                "tokens or a smaller `vocab` make room, where the corpora hold text enough.",
             )
     return Ladder(rungs, share)
 
