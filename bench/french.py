@@ -128,7 +128,7 @@ def main() -> None:
             }
         )
         began = time.monotonic()
-        derived = derive(model, vocabulary, told["tokens"], machine_rate)
+        derived = derive(model, vocabulary, told["tokens"], lambda: machine_rate(None))
         shape = derive_shape(derived.architecture, vocabulary)
         recipe = derive_recipe(model.model_copy(update={"batch_tokens": derived.batch_tokens}), shape)
         for choice in choices(model, derived, shape, recipe):

@@ -16,6 +16,14 @@ from hemicycle.flow import VERSIONS
 
 PACKAGE = Path(hemicycle.__file__).parent
 PINNED = Path(__file__).with_name("stages.json")
+ORDER = [
+    "tokens/plan.py",
+    "tokens/cutting.py",
+    "tokens/packing.py",
+    "tokens/schedule.py",
+    "tokens/strata.py",
+    "tokens/rows.py",
+]
 CODE = {
     "raw": ["sources/collect.py", "sources/local.py", "sources/download.py", "sources/apt.py"],
     "documents": ["documents.py", "hub.py", "sources", "rights/optout"],
@@ -35,23 +43,11 @@ CODE = {
         "tune",
     ],
     "tokens": ["tokens/tokenize.py", "tokens/encoder.py", "tokens/pattern.py", "tokens/megatron.py"],
-    "order": [
-        "tokens/plan.py",
-        "tokens/cutting.py",
-        "tokens/packing.py",
-        "tokens/schedule.py",
-        "tokens/strata.py",
-        "tokens/rows.py",
-    ],
+    "order": ORDER,
     "model": ["train", "pretrained.py"],
     "rung": [
         "train",
-        "tokens/plan.py",
-        "tokens/cutting.py",
-        "tokens/packing.py",
-        "tokens/schedule.py",
-        "tokens/strata.py",
-        "tokens/rows.py",
+        *ORDER,
         "evaluate/single.py",
         "evaluate/bits.py",
         "evaluate/heldout.py",

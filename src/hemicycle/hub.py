@@ -48,20 +48,14 @@ def fetch_snapshot(
         hub.snapshot_download(
             repository, repo_type=what, revision=commit, local_dir=str(into), allow_patterns=patterns
         )
-    except OSError as error:
-        if error.errno in LOCAL:
-            raise
-        raise _refused(error, name, what) from error
     except Exception as error:  # which library of HTTP raises here depends on the hub library's version
-        raise _refused(error, name, what) from error
+        if isinstance(error, OSError) and error.errno in LOCAL:
+            raise
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(
+            f"the hub does not give the {what}: {said[0]}",
+            place=name,
+            remedy=f"Check the name and the revision; a gated {what} also wants `hf auth login`.",
+        ) from error
     shutil.rmtree(into / ".cache", ignore_errors=True)
     return commit
-
-
-def _refused(error: Exception, name: str, what: str) -> InputError:
-    said = str(error).strip().splitlines() or [type(error).__name__]
-    return InputError(
-        f"the hub does not give the {what}: {said[0]}",
-        place=name,
-        remedy=f"Check the name and the revision; a gated {what} also wants `hf auth login`.",
-    )

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import tomllib
 
 import pytest
@@ -43,8 +44,9 @@ def test_a_budget_alone_is_enough_and_every_choice_is_said_and_kept(trained):
     assert said["model"]["petit"]["parameters"] < 60_000, "twenty thousand tokens teach few parameters"
 
 
-def test_the_lock_keeps_the_shape_until_the_budget_changes(trained):
-    project, _ = trained
+def test_the_lock_keeps_the_shape_until_the_budget_changes(trained, tmp_path):
+    project = tmp_path / "essai"
+    shutil.copytree(trained[0], project)
     before = lock_of(project)["derived"]["petit"]
     declare(project, "held_out = 0.2", "held_out = 0.25")
     hemicycle("train", "--project", project)

@@ -1,5 +1,7 @@
 """Our attention for processors computes what torch's does, for lengths that fill no whole block, too."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -61,10 +63,7 @@ def test_windows_and_shared_heads_are_as_in_the_class_itself(longest, monkeypatc
 
 
 def test_what_a_class_wants_and_is_not_known_here_is_refused():
-    class Layer:
-        class config:
-            model_type = "another"
-
+    layer = SimpleNamespace(config=SimpleNamespace(model_type="another"))
     rows = torch.zeros(1, 1, 4, 8)
     with pytest.raises(InputError, match="another wants `softcap`"):
-        attention._by_blocks(Layer, rows, rows, rows, torch.zeros(1, 1, 4, 4), softcap=30.0)
+        attention._by_blocks(layer, rows, rows, rows, torch.zeros(1, 1, 4, 4), softcap=30.0)

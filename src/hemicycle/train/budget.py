@@ -25,7 +25,7 @@ from hemicycle.train.machine import (
     accelerators,
     freed_memory_kept,
     has_compiler,
-    has_fast_bf16,
+    precision_here,
     threads,
 )
 from hemicycle.train.recipe import Recipe
@@ -62,7 +62,7 @@ def resolve_run(
 
     The minutes include compiling and the measurement itself, up to half of them.
     """
-    precision = precision or ("bf16" if has_fast_bf16() else "fp32")
+    precision = precision_here(precision)
     micro_tokens = _micro_tokens(shape, recipe, recompute)
 
     def run(steps: int, compiled: bool) -> Run:

@@ -110,7 +110,7 @@ def _learning(model: Model, shape: Shape, recipe: Recipe) -> Iterator[Choice]:
     )
     falls = {
         "muon": "the root of the width (Yang, Simon and Bernstein 2023, arXiv 2310.17813)",
-        "adamw": "the width (Yang et al. 2022, arXiv 2203.03466)",
+        "adamw": "the width, or its root below that (Yang et al. 2022, arXiv 2203.03466)",
     }[recipe.optimiser]
     measured = MATRIX_RATE[recipe.optimiser]
     alone = t.rate if recipe.optimiser == "adamw" else None

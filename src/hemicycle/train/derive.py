@@ -68,13 +68,16 @@ def derive(
 
     Raises DeclarationError where the budget is too small for any model.
     """
-    flop = None
-    if model.budget.minutes is not None:
-        flop = flop_per_second() * model.budget.minutes * 60
-    architecture = model.architecture or _best_shape(model, vocabulary, corpus_tokens, flop)
-    tokens = _affords(derive_shape(architecture, vocabulary), model, flop)
-    batch = model.batch_tokens or derive_batch(useful_tokens(tokens, corpus_tokens), architecture.context)
-    return Derived(architecture, batch, tokens, corpus_tokens)
+    minutes = model.budget.minutes
+    flop = flop_per_second() * minutes * 60 if minutes is not None else 0.0
+
+    def affords(shape: Shape) -> int:
+        return model.budget.tokens or int(flop / shape.flop_per_token())
+
+    architecture = model.architecture or _best_shape(affords, vocabulary, corpus_tokens)
+    read = affords(derive_shape(architecture, vocabulary))
+    batch = model.batch_tokens or derive_batch(useful_tokens(read, corpus_tokens), architecture.context)
+    return Derived(architecture, batch, read, corpus_tokens)
 
 
 def useful_tokens(tokens: int, corpus_tokens: int) -> int:
@@ -127,27 +130,28 @@ def machine_rate(precision: Literal["bf16", "fp32"] | None) -> float:
     import torch
 
     from hemicycle.train.chips import measured_matmul_rate
-    from hemicycle.train.machine import accelerators, has_fast_bf16
+    from hemicycle.train.machine import accelerators, precision_here
 
-    dtype = torch.bfloat16 if (precision or "bf16") == "bf16" and has_fast_bf16() else torch.float32
+    dtype = torch.bfloat16 if precision_here(precision) == "bf16" else torch.float32
     if accelerators():
         return GPU_SHARE * measured_matmul_rate(torch.device("cuda"), dtype)
     return CPU_SHARE * measured_matmul_rate(torch.device("cpu"), dtype)
 
 
-def _best_shape(model: Model, vocabulary: int, corpus_tokens: int, flop: float | None) -> Architecture:
+def _best_shape(affords: Callable[[Shape], int], vocabulary: int, corpus_tokens: int) -> Architecture:
+    """The architecture that gives parameters the tokens that suit them; `affords`: shape → tokens read."""
     best: tuple[float, Architecture] | None = None
     for layers, width, heads in shapes():
-        architecture = _with_context(layers, width, heads, model, vocabulary, corpus_tokens, flop)
+        architecture = _with_context(layers, width, heads, affords, vocabulary, corpus_tokens)
         shape = derive_shape(architecture, vocabulary)
-        tokens = _affords(shape, model, flop)
+        tokens = affords(shape)
         if tokens < architecture.context:
             break
         useful = useful_tokens(tokens, corpus_tokens)
         off = abs(math.log(useful / shape.parameters / tokens_per_parameter(useful)))
-        # More passes than are useful are worse than a larger model, where minutes leave the choice.
-        if flop is not None and tokens > useful:
-            off += 100 * math.log(tokens / useful)
+        # More passes than are useful are worse than a larger model. A budget in tokens leaves no choice: it
+        # adds the same to all.
+        off += 100 * math.log(tokens / useful)
         if best is None or off < best[0]:
             best = off, architecture
     if best is None:
@@ -162,26 +166,17 @@ def _with_context(
     layers: int,
     width: int,
     heads: int,
-    model: Model,
+    affords: Callable[[Shape], int],
     vocabulary: int,
     corpus_tokens: int,
-    flop: float | None,
 ) -> Architecture:
     """A shape with the context that suits what it can read."""
     context = CONTEXTS[0][1]
     for _ in CONTEXTS:
         architecture = Architecture(layers=layers, width=width, heads=heads, context=context)
-        tokens = _affords(derive_shape(architecture, vocabulary), model, flop)
+        tokens = affords(derive_shape(architecture, vocabulary))
         wanted = derive_context(useful_tokens(tokens, corpus_tokens))
         if wanted <= context:
             break
         context = wanted
     return architecture
-
-
-def _affords(shape: Shape, model: Model, flop: float | None) -> int:
-    """Tokens that the budget reads with a model of this shape."""
-    if model.budget.tokens is not None:
-        return model.budget.tokens
-    assert flop is not None
-    return int(flop / shape.flop_per_token())

@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 #: Rows beyond this have no table of scores kept on a processor, as it grows with the square (`attention`).
 LONGEST_TABLE = 2_048
@@ -53,6 +54,11 @@ def accelerators() -> int:
     import torch
 
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def precision_here(declared: Literal["bf16", "fp32"] | None) -> Literal["bf16", "fp32"]:
+    """The precision that is declared, or the quicker one of this machine."""
+    return declared or ("bf16" if has_fast_bf16() else "fp32")
 
 
 def has_fast_bf16() -> bool:

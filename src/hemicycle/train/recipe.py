@@ -76,7 +76,7 @@ class Recipe:
 
 
 def _rates(model: Model, optimiser: Literal["muon", "adamw"], width: int) -> tuple[float, float]:
-    """Rates of the rest and of matrices inside layers; where AdamW takes both, a declared one is of both."""
+    """Peak rates of matrices inside layers and of the rest, as declared or derived."""
     if model.lora:
         rate, matrix_rate = ADAPTER_RATE, ADAPTER_RATE
     elif model.method == "pretrain":
@@ -84,25 +84,24 @@ def _rates(model: Model, optimiser: Literal["muon", "adamw"], width: int) -> tup
         matrix_rate = MATRIX_RATE[optimiser] * matrix_factor(width, optimiser)
     else:
         narrower = min(1.0, math.sqrt(MEASURED_WIDTH / width))
-        rate, matrix_rate = (
-            RATE_ON * narrower,
-            (MATRIX_RATE_ON if optimiser == "muon" else RATE_ON) * narrower,
-        )
-    declared = model.training.rate
-    if declared is not None:
-        rate, matrix_rate = declared, declared if optimiser == "adamw" else matrix_rate
-    return rate, matrix_rate
+        rate = RATE_ON * narrower
+        matrix_rate = MATRIX_RATE_ON * narrower if optimiser == "muon" else rate
+    declared = model.training
+    if declared.rate is not None:
+        # AdamW alone has one rate, unless two are declared.
+        rate, matrix_rate = declared.rate, declared.rate if optimiser == "adamw" else matrix_rate
+    return matrix_rate if declared.matrix_rate is None else declared.matrix_rate, rate
 
 
 def derive_recipe(model: Model, shape: Shape) -> Recipe:
     """Spell out how a declared model learns."""
     t, fresh = model.training, model.method == "pretrain"
     optimiser: Literal["muon", "adamw"] = t.optimiser or ("muon" if fresh else "adamw")
-    rate, matrix_rate = _rates(model, optimiser, shape.width)
+    matrix_rate, rate = _rates(model, optimiser, shape.width)
     return Recipe(
         optimiser=optimiser,
         rate=rate,
-        matrix_rate=t.matrix_rate if t.matrix_rate is not None else matrix_rate,
+        matrix_rate=matrix_rate,
         schedule=t.schedule or ("wsd" if fresh else "cosine"),
         warm_up=t.warm_up if t.warm_up is not None else 0.02,
         decay=t.decay if t.decay is not None else 0.5,

@@ -1,7 +1,7 @@
 """Samples: what the model under training writes, for people to look at; kept in the log, not in the model.
 
 Texts are drawn without a cache of keys and values, by the very module that is trained, so that it works
-sharded too; all ranks draw the same tokens. A sample costs about the time of a step.
+sharded too; all ranks draw the same tokens. A sample costs as many short forward passes as it has tokens.
 """
 
 from __future__ import annotations
