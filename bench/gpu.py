@@ -24,13 +24,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from hemicycle.arithmetic.chips import device_peak
 from hemicycle.project import Model
 from hemicycle.tokens import Batch
 from hemicycle.train import Run, derive_recipe, derive_shape
-from hemicycle.train.chips import device_peak, measured_matmul_rate
 from hemicycle.train.learner import Learner
 from hemicycle.train.loop import split
-from hemicycle.train.machine import accelerators, threads
+from hemicycle.train.machine import accelerators, measured_matmul_rate, threads
 from hemicycle.train.model import build_model
 from hemicycle.train.optimiser import Optimiser
 from hemicycle.train.ranks import Ranks

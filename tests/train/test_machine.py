@@ -1,11 +1,14 @@
-"""Memory that a training frees is kept while it lasts, and given back afterwards."""
+"""What this machine does: how fast it is, and that memory a training frees is kept while it lasts."""
 
 import ctypes
 import json
 import subprocess
 import sys
+import time
 
 import pytest
+
+from hemicycle.train.machine import measured_matmul_rate
 
 COUNTED = """
 import json, resource
@@ -42,3 +45,16 @@ def test_the_same_memory_is_used_again_while_it_lasts_and_given_back_afterwards(
     assert during < 100
     assert after > 1_000
     assert given_back > 50_000_000
+
+
+def test_the_measured_rate_is_that_of_products():
+    torch = pytest.importorskip("torch")
+    cpu = torch.device("cpu")
+    rate = measured_matmul_rate(cpu, torch.float32, seconds=0.3)
+    side = 512
+    a = torch.randn(side, side)
+    began = time.perf_counter()
+    for _ in range(20):
+        a @ a
+    plain = 20 * 2 * side**3 / (time.perf_counter() - began)
+    assert 0.5 * plain < rate < 1e15

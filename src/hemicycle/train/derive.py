@@ -129,8 +129,7 @@ def machine_rate(precision: Literal["bf16", "fp32"] | None) -> float:
     products of matrices, measured now. It is one process that steps are timed with, too."""
     import torch
 
-    from hemicycle.train.chips import measured_matmul_rate
-    from hemicycle.train.machine import accelerators, precision_here
+    from hemicycle.train.machine import accelerators, measured_matmul_rate, precision_here
 
     dtype = torch.bfloat16 if precision_here(precision) == "bf16" else torch.float32
     if accelerators():

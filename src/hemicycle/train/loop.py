@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from hemicycle.arithmetic.chips import Peak, device_peak, mfu
 from hemicycle.errors import HemicycleError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.tokens import Batch, Order, load_tokenizer, marks, prefetch
@@ -28,14 +29,13 @@ from hemicycle.train.account import Account
 from hemicycle.train.adapter import add_adapter, merge, save_adapter
 from hemicycle.train.base import carry_over, load_base
 from hemicycle.train.checkpoint import Checkpoints
-from hemicycle.train.chips import Peak, device_peak, measured_matmul_rate, mfu
 from hemicycle.train.energy import Meter, visible_gpus
 from hemicycle.train.export import copy_tokenizer, whole_state, write_checkpoint, write_model
 from hemicycle.train.job import Job
 from hemicycle.train.launch.watchdog import Heartbeat
 from hemicycle.train.learner import Learner
 from hemicycle.train.log import Log, RunState
-from hemicycle.train.machine import accelerators, freed_memory_kept
+from hemicycle.train.machine import accelerators, freed_memory_kept, measured_matmul_rate
 from hemicycle.train.model import build_model, empty_model
 from hemicycle.train.optimiser import Optimiser
 from hemicycle.train.ranks import Ranks

@@ -7,12 +7,18 @@ import ctypes
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import torch
 
 #: Rows beyond this have no table of scores kept on a processor, as it grows with the square (`attention`).
 LONGEST_TABLE = 2_048
+#: Sides of the square products that are timed, and for how long.
+CPU_SIDE, GPU_SIDE, MEASURED_SECONDS = 1_024, 8_192, 1.0
 #: Parameters of glibc's mallopt (malloc.h): how many blocks may be mapped, and when memory goes back.
 _MMAP_MAX, _TRIM_THRESHOLD = -4, -1
 _MMAP_MAX_AT_FIRST, _TRIM_THRESHOLD_AT_FIRST = 65_536, 128 * 1024
@@ -54,6 +60,31 @@ def accelerators() -> int:
     import torch
 
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def measured_matmul_rate(
+    device: torch.device, dtype: torch.dtype, seconds: float = MEASURED_SECONDS
+) -> float:
+    """FLOP a second of the fastest of many products of square matrices, with the threads torch has now."""
+    import torch
+
+    side = GPU_SIDE if device.type == "cuda" else CPU_SIDE
+    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    out = torch.empty_like(a)
+
+    def product() -> float:
+        began = time.perf_counter()
+        torch.mm(a, b, out=out)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter() - began
+
+    product()
+    end = time.perf_counter() + seconds
+    fastest = product()
+    while time.perf_counter() < end:
+        fastest = min(fastest, product())
+    return float(2 * side**3 / fastest)
 
 
 def precision_here(declared: Literal["bf16", "fp32"] | None) -> Literal["bf16", "fp32"]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from hemicycle.train.chips import mfu
+from hemicycle.arithmetic.chips import mfu
 from hemicycle.typeset import count, format_number, format_percent
 
 #: The figures shown are means over so much of the time behind: single steps jump about.

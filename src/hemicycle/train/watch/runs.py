@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hemicycle.train.chips import mfu
+from hemicycle.arithmetic.chips import mfu
 from hemicycle.train.log import RunState, read_steps
 
 Numbers = npt.NDArray[np.float64]

@@ -1,14 +1,13 @@
 """The denominators of utilisation: the table of peaks, and the rate measured where it has none."""
 
 import csv
-import time
 from pathlib import Path
 
 import pytest
 
+from hemicycle.arithmetic import chips
+from hemicycle.arithmetic.chips import device_peak, find_chip, mfu, read_chips
 from hemicycle.errors import DeclarationError
-from hemicycle.train import chips
-from hemicycle.train.chips import device_peak, measured_matmul_rate, mfu, read_peaks
 
 TABLE = Path(chips.__file__).with_name("chips.csv")
 
@@ -69,26 +68,26 @@ def test_every_row_has_a_source_a_day_and_a_peak_between_those_of_chips_that_are
     for row in rows():
         assert row["source"]
         assert row["checked_on"] >= "2026-11-01"
-        assert 50 <= float(row["tflops"]) <= 5000
+        assert 50 <= float(row["dense_tflop_s"]) <= 5000
     names = [row["chip"] for row in rows()]
     assert len(names) == len(set(names)) >= 20
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row["chip"])
 def test_the_sparse_figure_of_a_data_sheet_is_refused(row):
-    if not row["sparse_tflops"]:
+    if not row["sparse_tflop_s"]:
         assert row["chip"] in ("MI250", "MI250X")
         return
-    read_peaks([row])
+    read_chips([row])
     with pytest.raises(DeclarationError, match=r"not half of .* with sparsity"):
-        read_peaks([{**row, "tflops": row["sparse_tflops"]}])
+        read_chips([{**row, "dense_tflop_s": row["sparse_tflop_s"]}])
     with pytest.raises(DeclarationError):
-        read_peaks([{**row, "tflops": str(float(row["tflops"]) / 2)}])
+        read_chips([{**row, "dense_tflop_s": str(float(row["dense_tflop_s"]) / 2)}])
 
 
 def test_no_device_is_two_chips():
     for device in ("NVIDIA A100-SXM4-80GB", "NVIDIA H200 NVL", "NVIDIA L4", "AMD Instinct MI250X"):
-        assert sum(bool(pattern.fullmatch(device)) for pattern, _ in read_peaks(rows())) == 1
+        assert sum(bool(row.device.fullmatch(device)) for row in read_chips(rows())) == 1
 
 
 @pytest.mark.parametrize(
@@ -109,14 +108,44 @@ def test_without_a_peak_there_is_no_utilisation():
     assert mfu(1_000, 6e9, None) is None
 
 
-def test_the_measured_rate_is_that_of_products():
-    torch = pytest.importorskip("torch")
-    cpu = torch.device("cpu")
-    rate = measured_matmul_rate(cpu, torch.float32, seconds=0.3)
-    side = 512
-    a = torch.randn(side, side)
-    began = time.perf_counter()
-    for _ in range(20):
-        a @ a
-    plain = 20 * 2 * side**3 / (time.perf_counter() - began)
-    assert 0.5 * plain < rate < 1e15
+@pytest.mark.parametrize(
+    ("said", "chip"),
+    [
+        ("a100", "A100 SXM 80GB"),
+        ("A100-80GB", "A100 SXM 80GB"),
+        ("NVIDIA A100 PCIe 80GB", "A100 PCIe 80GB"),
+        ("H100-80GB", "H100 SXM"),
+        ("h100 sxm", "H100 SXM"),
+        ("GH200", "GH200"),
+        ("mi250x", "MI250X"),
+    ],
+)
+def test_people_call_a_chip_by_several_names(said, chip):
+    assert find_chip(said).name == chip
+
+
+def test_an_unknown_chip_fails_and_is_not_taken_for_another():
+    with pytest.raises(DeclarationError, match="no chip is known as “H1000”") as failed:
+        find_chip("H1000")
+    assert "Did you mean" in failed.value.remedy
+    with pytest.raises(DeclarationError, match="does not compute in bf16"):
+        find_chip("V100")
+
+
+def test_no_two_chips_have_one_name():
+    names = [alias for row in read_chips(rows()) for alias in row.aliases]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: row["chip"])
+def test_a_nodes_power_in_place_of_a_cards_is_refused(row):
+    read_chips([row])
+    with pytest.raises(DeclarationError, match="no power of one card"):
+        read_chips([{**row, "power_w": str(float(row["power_w"]) * 16)}])
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: row["chip"])
+def test_memory_and_its_bandwidth_are_of_cards_that_are_sold(row):
+    assert 20 <= float(row["memory_gb"]) <= 300
+    # A memory is read through some tens of times a second.
+    assert 5 <= float(row["bandwidth_gb_s"]) / float(row["memory_gb"]) <= 90
