@@ -14,17 +14,33 @@ nodes = 2
 gpus = 4
 cpus = 96
 time = "20:00:00"
+
+What `hemicycle plan` reckons with stands beside it, each quantity with its unit:
+
+[sites.jean-zay]
+pue = 1.2
+carbon = { factor = "20 g/kWh", origin = "RTE", period = "2025" }
+
+[sites.jean-zay.pools.h100]
+chip = "H100"
+gpus = 512
+gpus_per_node = 4
+price = "1.90 EUR/GPU-h"
+power = "551 W/GPU"
 """
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from hemicycle.arithmetic.chips import find_chip
 from hemicycle.errors import DeclarationError, did_you_mean
 from hemicycle.project import Declared, Name, load_toml
+from hemicycle.units import Quantity, number, of, quantity, spelled
 
 SITES = "sites.toml"
 
@@ -36,7 +52,130 @@ _Word = Annotated[str, StringConstraints(pattern=r"^[\w@.:/,+-]+$")]
 
 _Time = Annotated[str, StringConstraints(pattern=r"^(\d+-)?\d+(:\d\d){1,2}$")]
 _Memory = Annotated[str, StringConstraints(pattern=r"^\d+[MG]$")]
+#: Most that a grid emits, g/kWh; what a card may draw with its host, relative to its own most; EUR an hour.
+MOST_CARBON, POWER_SHARES, PRICES = 1_500, (0.3, 2.0), (0.05, 50.0)
+
 _Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+def _in(*units: str) -> AfterValidator:
+    """A text that is a quantity in one of these units."""
+
+    def check(text: str) -> str:
+        for unit in units:
+            try:
+                quantity(text, unit)
+                return text
+            except DeclarationError as error:
+                refused = error
+        raise ValueError(f"{refused.what}; it is written in {' or '.join(units)}")
+
+    return AfterValidator(check)
+
+
+def _chip(name: str) -> str:
+    try:
+        return find_chip(name).name
+    except DeclarationError as error:
+        raise ValueError(f"{error.what}. {error.remedy}") from None
+
+
+class Period(Declared):
+    """From the beginning of a day to that of another, UTC."""
+
+    begin: date = Field(alias="from")
+    until: date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.begin >= self.until:
+            raise ValueError(f"it ends on {self.until}, no later than it begins")
+        return self
+
+
+class Window(Period):
+    """A period in which a pool has another number of cards than usual."""
+
+    gpus: int = Field(ge=0, le=10_000_000)
+
+
+class Quota(Period):
+    """Hours that may be used of a pool in a period."""
+
+    hours: Annotated[str, _in("GPU-h", "node-h")]
+
+
+class Carbon(Declared):
+    """What a kilowatt-hour emits where a site stands. The same run differs by two or three times with it, so
+    who published it and for when belong to it."""
+
+    factor: Annotated[str, _in("g/kWh")]
+    origin: str = Field(min_length=1, max_length=200)
+    period: str = Field(min_length=1, max_length=100)
+
+    @model_validator(mode="after")
+    def _of_a_grid(self) -> Self:
+        if number(quantity(self.factor, "g/kWh"), "g/kWh") > MOST_CARBON:
+            raise ValueError(f"no grid emits {self.factor}; those of coal stay below {MOST_CARBON} g/kWh")
+        return self
+
+
+class Pool(Declared):
+    """Cards of one kind at a site.
+
+    Attributes:
+        chip: as `arithmetic.chips` knows it.
+        price: of an hour, as agreed on the day `priced_on`. Left out, no cost is told.
+        power: that a card draws with its share of the host, cooling apart; measured at the node.
+        longest: the longest that one job may run.
+        windows, quotas: periods with other numbers of cards, and what may be used of them.
+    """
+
+    chip: Annotated[str, AfterValidator(_chip)]
+    gpus: int = Field(ge=1, le=10_000_000)
+    gpus_per_node: int = Field(default=4, ge=1, le=1_000)
+    price: Annotated[str, _in("EUR/GPU-h", "EUR/node-h")] | None = None
+    priced_on: date | None = None
+    power: Annotated[str, _in("W/GPU", "W/node")] | None = None
+    account: _Word | None = None
+    partition: _Word | None = None
+    constraint: _Word | None = None
+    longest: _Time = "20:00:00"
+    windows: list[Window] = Field(default_factory=list, max_length=1_000)
+    quotas: list[Quota] = Field(default_factory=list, max_length=1_000)
+
+    @model_validator(mode="after")
+    def _dated(self) -> Pool:
+        if (self.price is None) != (self.priced_on is None):
+            raise ValueError("price and priced_on belong together: a price is one of a day")
+        return self
+
+    @model_validator(mode="after")
+    def _of_one_card(self) -> Self:
+        """What is declared of a node and written as of a card, or the other way round, is many times off."""
+        if self.power is not None:
+            most = find_chip(self.chip).power
+            share = number(self.each(self.power, "W/GPU"), "W/GPU") / most
+            if not POWER_SHARES[0] <= share <= POWER_SHARES[1]:
+                raise ValueError(
+                    f"power {self.power} is {share:.2g} times the {most:g} W of one {self.chip}: is it of a "
+                    "node, or of a card?"
+                )
+        if self.price is not None:
+            price = number(self.each(self.price, "EUR/GPU-h"), "EUR/GPU-h")
+            if not PRICES[0] <= price <= PRICES[1]:
+                raise ValueError(f"price {self.price} is {price:.2g} EUR for an hour of one card")
+        return self
+
+    def each(self, text: str, unit: str) -> Quantity:
+        """A declared quantity by cards: what is said of a node is shared by its cards."""
+        try:
+            return quantity(text, unit)
+        except DeclarationError:
+            of_node = quantity(text, unit.replace("GPU", "node"))
+            cards = of(self.gpus_per_node, "GPU/node")
+            by_card: Quantity = of_node * cards if unit.startswith("GPU") else of_node / cards
+            return by_card.to(spelled(unit))
 
 
 class Training(Declared):
@@ -84,6 +223,11 @@ class Site(Declared):
         memory: of one task, as Slurm writes it.
         setup: lines of shell before the work, as the site's manual gives them (modules, an environment).
         container: path of an Apptainer image to run in.
+        pue: energy of the whole centre for one unit at its machines.
+        network: to other sites.
+        availability: share of the time that a running job is not stopped by what fails.
+        maintenance: periods in which nothing runs.
+        pools: its cards, by kind.
     """
 
     scheduler: Literal["local", "slurm"] = "local"
@@ -97,6 +241,12 @@ class Site(Declared):
     setup: list[str] = Field(default_factory=list)
     container: _Word | None = None
     training: Training = Training()
+    pue: float | None = Field(default=None, ge=1, le=3)
+    carbon: Carbon | None = None
+    network: Annotated[str, _in("Gbit/s")] | None = None
+    availability: float | None = Field(default=None, gt=0, le=1)
+    maintenance: list[Period] = Field(default_factory=list, max_length=1_000)
+    pools: dict[Name, Pool] = Field(default_factory=dict, max_length=1_000)
 
 
 class Sites(Declared):

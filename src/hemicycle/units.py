@@ -65,8 +65,8 @@ def quantity(text: str, unit: str) -> Quantity:
         raise DeclarationError(f"“{text}” is no number with a unit", remedy=_such(unit))
     try:
         number = float(re.sub("[_ ]", "", match[1]))
-        found: Quantity = registry().Quantity(number, _parsed(match[2]))
-        return found.to(_parsed(unit))
+        found: Quantity = registry().Quantity(number, spelled(match[2]))
+        return found.to(spelled(unit))
     except pint.DimensionalityError:
         raise DeclarationError(f"“{text}” is not in {unit}", remedy=_such(unit)) from None
     except (pint.UndefinedUnitError, pint.DefinitionSyntaxError, AttributeError, ValueError):
@@ -75,12 +75,12 @@ def quantity(text: str, unit: str) -> Quantity:
 
 def of(number: float, unit: str) -> Quantity:
     """A number of our own in a unit."""
-    return registry().Quantity(float(number), _parsed(unit))
+    return registry().Quantity(float(number), spelled(unit))
 
 
 def number(value: Quantity, unit: str) -> float:
     """The number of so many units. Raises pint's DimensionalityError where the formula behind it is wrong."""
-    return float(value.to(_parsed(unit)).magnitude)
+    return float(value.to(spelled(unit)).magnitude)
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,8 @@ def between(low: float, expected: float, high: float, unit: str) -> Range:
     return Range(of(low, unit), of(expected, unit), of(high, unit))
 
 
-def _parsed(unit: str) -> str:
+def spelled(unit: str) -> str:
+    """A unit as people write it, for the registry."""
     return _HYPHENED.sub(r"\1_h", unit).replace("·", "*")
 
 

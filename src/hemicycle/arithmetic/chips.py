@@ -32,7 +32,7 @@ class Chip:
 
     Attributes:
         name: for people.
-        generation: of its maker; chips of one reach like shares of their peaks.
+        family: of its maker; cards of one reach like shares of their peaks.
         flops: floating-point operations a second in bf16, dense.
         devices: as which the driver lists it.
         memory: bytes.
@@ -42,7 +42,7 @@ class Chip:
     """
 
     name: str
-    generation: str
+    family: str
     flops: float
     devices: int
     memory: int
@@ -139,7 +139,7 @@ def read_chips(rows: Iterable[Mapping[str, str]]) -> list[Row]:
             )
         chip = Chip(
             name=row["chip"],
-            generation=row["generation"],
+            family=row["family"],
             flops=dense * 1e12,
             devices=int(row["devices"]),
             memory=int(float(row["memory_gb"]) * 1e9),

@@ -1,0 +1,232 @@
+"""Assumptions: what a plan takes for granted of a place, each with its range, why, and from where.
+
+What is declared of a site, or said in the call, is taken as it is. What was measured there by runs of one's
+own comes next. The rest is ranged over what was published, never left out and never a single figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median_low
+from typing import Any
+
+from hemicycle.arithmetic.chips import Chip
+from hemicycle.errors import DeclarationError, did_you_mean
+from hemicycle.plan.published import PublishedRun, calibrate_power, calibrate_utilisation
+from hemicycle.plan.tables import Factor, factors, prices, pues, shares
+from hemicycle.sites import Pool, Site
+from hemicycle.units import Quantity, Range, between, of, quantity, sure
+
+#: Whole projects took between so many times their final run; OLMo 3 alone tells of more (`shares.csv`).
+LEAST_TIMES, MOST_TIMES = 1.3, 5.0
+#: Share of the time that a running job is not stopped: one that is looked after reaches the last. Llama 3
+#: tells of more than 0.90 on 16 384 cards (arXiv 2407.21783, section 3.3.4).
+AVAILABILITY = (0.90, 0.92, 0.95)
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """One of them.
+
+    Attributes:
+        because: why this range, in words.
+        sources: where its figures are from; none of what was declared.
+    """
+
+    name: str
+    range: Range
+    unit: str
+    because: str
+    sources: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            **self.range.to_json(self.unit),
+            "unit": self.unit,
+            "because": self.because,
+            "sources": list(self.sources),
+        }
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a call says itself, before any site or table; None: nothing."""
+
+    utilisation: float | None = None
+    power: Quantity | None = None
+    pue: float | None = None
+    carbon: Quantity | None = None
+    price: Quantity | None = None
+    availability: float | None = None
+    experiments: float | None = None
+    region: str | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run is to be made: a kind of card, how many, and what is taken for granted of them.
+
+    Attributes:
+        name: of the site and its pool, or of the chip alone.
+        gpus: None where nobody said how many.
+        price: None where nothing is known.
+    """
+
+    name: str
+    chip: Chip
+    gpus: int | None
+    utilisation: Assumption
+    power: Assumption
+    pue: Assumption
+    carbon: Assumption
+    price: Assumption | None
+    availability: Assumption
+    experiments: Assumption
+    factors: tuple[Factor, ...]
+
+    @property
+    def assumptions(self) -> list[Assumption]:
+        every = (self.utilisation, self.power, self.pue, self.carbon, self.price, self.availability)
+        return [each for each in (*every, self.experiments) if each is not None]
+
+
+def assume(
+    name: str,
+    chip: Chip,
+    gpus: int | None,
+    *,
+    said: Said,
+    site: Site | None = None,
+    pool: Pool | None = None,
+    own: Sequence[PublishedRun] = (),
+) -> Place:
+    """What to take for granted of a place; `own`: runs that were made there before.
+
+    Raises DeclarationError on a region without a factor, or a chip that no run was published on.
+    """
+    carbon, told = _carbon(site, said)
+    return Place(
+        name=name,
+        chip=chip,
+        gpus=gpus,
+        utilisation=_utilisation(chip, said, own),
+        power=_power(chip, pool, said, own),
+        pue=_pue(site, said),
+        carbon=carbon,
+        price=_price(chip, pool, said),
+        availability=_availability(site, said),
+        experiments=_experiments(said),
+        factors=told,
+    )
+
+
+def _utilisation(chip: Chip, said: Said, own: Sequence[PublishedRun]) -> Assumption:
+    name = "utilisation"
+    if said.utilisation is not None:
+        return _declared(name, of(said.utilisation, ""), "", "said in the call")
+    measured = [run for run in own if run.calibrates]
+    found = calibrate_utilisation(chip, measured or None)
+    runs = ", ".join(found.runs)
+    because = (
+        f"what was measured there: {runs}"
+        if measured
+        else f"of the peak by 6 N D: the lower median, the least and the most of {runs}"
+    )
+    return Assumption(name, found.range, "", because, () if measured else ("runs.csv",))
+
+
+def _power(chip: Chip, pool: Pool | None, said: Said, own: Sequence[PublishedRun]) -> Assumption:
+    name, unit = "power", "W/GPU"
+    if said.power is not None:
+        return _declared(name, said.power, unit, "said in the call")
+    if pool is not None and pool.power is not None:
+        return _declared(name, pool.each(pool.power, unit), unit, "declared of the pool")
+    measured = [run for run in own if run.metered and run.energy_kwh and run.gpu_hours]
+    found = calibrate_power(chip, measured or None)
+    because = f"a card with its share of the host, as metered in {', '.join(found.runs)}"
+    return Assumption(name, found.range, unit, because, () if measured else ("runs.csv",))
+
+
+def _pue(site: Site | None, said: Said) -> Assumption:
+    name = "pue"
+    if said.pue is not None:
+        return _declared(name, of(said.pue, ""), "", "said in the call")
+    if site is not None and site.pue is not None:
+        return _declared(name, of(site.pue, ""), "", "declared of the site")
+    told = sorted(pues(), key=lambda row: row.pue)
+    because = f"cooling and losses, between {told[0].place} and the {told[-1].place}"
+    values = [row.pue for row in told]
+    spread = between(values[0], median_low(values), values[-1], "")
+    return Assumption(name, spread, "", because, tuple(row.source for row in told))
+
+
+def _carbon(site: Site | None, said: Said) -> tuple[Assumption, tuple[Factor, ...]]:
+    name, unit = "carbon", "g/kWh"
+    if said.carbon is not None:
+        return _declared(name, said.carbon, unit, "said in the call"), ()
+    if site is not None and site.carbon is not None:
+        declared = site.carbon
+        because = f"declared of the site: {declared.origin}, {declared.period}"
+        return _declared(name, quantity(declared.factor, unit), unit, because), ()
+    region = said.region or "FR"
+    told = tuple(sorted((f for f in factors() if f.region == region), key=lambda f: f.g_per_kwh))
+    if not told:
+        regions = sorted({f.region for f in factors()})
+        raise DeclarationError(
+            f"no carbon factor is known of “{region}”",
+            remedy=did_you_mean(region, regions) or f"Say --carbon, or one of {', '.join(regions)}.",
+        )
+    grams = [f.g_per_kwh for f in told]
+    origins = "; ".join(f"{f.origin} {f.period} ({f.scope}): {f.g_per_kwh:g}" for f in told)
+    because = f"electricity in {region}, which origins tell apart: {origins}"
+    spread = between(grams[0], median_low(grams), grams[-1], unit)
+    return Assumption(name, spread, unit, because, tuple(f.source for f in told)), told
+
+
+def _price(chip: Chip, pool: Pool | None, said: Said) -> Assumption | None:
+    name, unit = "price", "EUR/GPU-h"
+    if said.price is not None:
+        return _declared(name, said.price, unit, "said in the call")
+    if pool is not None and pool.price is not None:
+        because = f"declared of the pool, as of {pool.priced_on}"
+        return _declared(name, pool.each(pool.price, unit), unit, because)
+    told = sorted(
+        (p for p in prices() if p.chip.family == chip.family and p.chip.memory == chip.memory),
+        key=lambda p: p.eur_per_gpu_h,
+    )
+    if not told or pool is not None:
+        # A site's own price is a matter of contract: another's says nothing of it.
+        return None
+    euros = [p.eur_per_gpu_h for p in told]
+    listed = "; ".join(f"{p.kind} {p.period}: {p.eur_per_gpu_h:g}" for p in told)
+    because = f"nobody said a price, so what is known of this chip: {listed}"
+    spread = between(euros[0], median_low(euros), euros[-1], unit)
+    return Assumption(name, spread, unit, because, tuple(p.source for p in told))
+
+
+def _availability(site: Site | None, said: Said) -> Assumption:
+    name = "availability"
+    if said.availability is not None:
+        return _declared(name, of(said.availability, ""), "", "said in the call")
+    if site is not None and site.availability is not None:
+        return _declared(name, of(site.availability, ""), "", "declared of the site")
+    because = "failures, hangs and restarts take the rest of the calendar"
+    return Assumption(name, between(*AVAILABILITY, ""), "", because, ("arXiv 2407.21783, section 3.3.4",))
+
+
+def _experiments(said: Said) -> Assumption:
+    name = "experiments"
+    if said.experiments is not None:
+        return _declared(name, of(said.experiments, ""), "", "said in the call")
+    told = sorted(shares(), key=lambda s: s.times_final_run)
+    middle = median_low([s.times_final_run for s in told])
+    listed = ", ".join(f"{s.project} {s.times_final_run:.2g}" for s in told)
+    because = f"a whole project by its final run, experiments and failures included: {listed}"
+    spread = between(LEAST_TIMES, middle, MOST_TIMES, "")
+    return Assumption(name, spread, "", because, tuple(s.source for s in told))
+
+
+def _declared(name: str, value: Quantity, unit: str, because: str) -> Assumption:
+    return Assumption(name, sure(value), unit, because)

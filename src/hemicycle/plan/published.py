@@ -1,0 +1,162 @@
+"""Published trainings, and what they say of a chip: which share of its peak a run reaches, and what it draws.
+
+A run that reached next to nothing is told and left out: it says what went wrong there, not what a chip does.
+Of the others the lower median stands for what is expected, since it is what a run really came to, on the side
+of more hours; the least and the most are the ends.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median_low
+
+from hemicycle.arithmetic.chips import Chip, find_chip
+from hemicycle.errors import DeclarationError
+from hemicycle.plan.flags import utilisation_flag
+from hemicycle.units import Quantity, Range, between, number, of
+
+
+@dataclass(frozen=True)
+class PublishedRun:
+    """One training as its makers told of it; what they did not tell is None.
+
+    Attributes:
+        parameters: active ones; tokens: of all its stages.
+        hours_of: `published`, or what they were derived from.
+        card_hours: GPU-hours that another document of theirs has.
+        wall_hours: from its first step to its last.
+        energy_of: what the energy covers, and how it is known.
+        tco2: tonnes of CO2 equivalent of that energy, as published.
+    """
+
+    id: str
+    name: str
+    parameters: float
+    tokens: float
+    chip: Chip
+    gpus: int | None
+    gpu_hours: float | None
+    hours_of: str
+    card_hours: float | None
+    wall_hours: float | None
+    energy_kwh: float | None
+    energy_of: str
+    tco2: float | None
+    source: str
+
+    @property
+    def flop(self) -> Quantity:
+        """6 N D (Kaplan et al. 2020, arXiv 2001.08361, section 2.1): attention and recomputation left out."""
+        return six_n_d(self.parameters, self.tokens)
+
+    @property
+    def utilisation(self) -> float | None:
+        """Share of the peak that 6 N D came to."""
+        if self.gpu_hours is None:
+            return None
+        return number(self.flop / (of(self.gpu_hours, "GPU-h") * peak(self.chip)), "")
+
+    @property
+    def metered(self) -> bool:
+        return self.energy_of.startswith(("metered", "reported"))
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether its hours are its makers' and its utilisation is not one to be warned of."""
+        share = self.utilisation
+        return share is not None and self.hours_of == "published" and utilisation_flag(share) is None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What runs say: a range, and the names of the runs."""
+
+    range: Range
+    runs: tuple[str, ...]
+
+
+def six_n_d(parameters: float, tokens: float) -> Quantity:
+    flop: Quantity = parameters * of(6, "FLOP/token") * of(tokens, "token")
+    return flop
+
+
+def peak(chip: Chip) -> Quantity:
+    return of(chip.flops, "FLOP/s/GPU")
+
+
+@functools.cache
+def published_runs() -> tuple[PublishedRun, ...]:
+    with Path(__file__).with_name("runs.csv").open(encoding="utf-8", newline="") as file:
+        return tuple(read_runs(csv.DictReader(file)))
+
+
+def read_runs(rows: Iterable[Mapping[str, str]]) -> list[PublishedRun]:
+    """Rows of the table."""
+
+    def told(text: str) -> float | None:
+        return float(text) if text else None
+
+    return [
+        PublishedRun(
+            id=row["id"],
+            name=row["name"],
+            parameters=float(row["parameters"]),
+            tokens=float(row["tokens"]),
+            chip=find_chip(row["chip"]),
+            gpus=int(row["gpus"]) if row["gpus"] else None,
+            gpu_hours=told(row["gpu_hours"]),
+            hours_of=row["hours_of"],
+            card_hours=told(row["card_gpu_hours"]),
+            wall_hours=told(row["wall_hours"]),
+            energy_kwh=told(row["energy_kwh"]),
+            energy_of=row["energy_of"],
+            tco2=told(row["tco2"]),
+            source=row["source"],
+        )
+        for row in rows
+    ]
+
+
+def calibrate_utilisation(chip: Chip, runs: Sequence[PublishedRun] | None = None) -> Calibration:
+    """Share of its peak that a chip's trainings reach, by those on chips of its family.
+
+    Raises DeclarationError where no such run was published: the share of another kind of chip is no guess.
+    """
+    told = _of_family(chip, published_runs() if runs is None else runs)
+    shares = {run.name: run.utilisation for run in told if run.calibrates}
+    reached = sorted(share for share in shares.values() if share is not None)
+    if not reached:
+        raise DeclarationError(
+            f"no training on a {chip.name} or its like was published with its hours, so nothing says which "
+            "share of its peak to expect",
+            remedy="Say it with --utilisation, such as 0.3; or measure a short run and plan --actual it.",
+        )
+    return Calibration(between(reached[0], median_low(reached), reached[-1], ""), tuple(shares))
+
+
+def calibrate_power(chip: Chip, runs: Sequence[PublishedRun] | None = None) -> Calibration:
+    """Watts that a card draws with its host while it trains, by the metered runs.
+
+    Where no chip of its family was metered: the same share of its most as the metered ones drew of theirs.
+    """
+    every = [
+        run
+        for run in (published_runs() if runs is None else runs)
+        if run.metered and run.energy_kwh and run.gpu_hours
+    ]
+    told = _of_family(chip, every) or every
+    shares = sorted(
+        number(of(run.energy_kwh, "kWh") / of(run.gpu_hours, "GPU-h"), "W/GPU") / run.chip.power
+        for run in told
+        if run.energy_kwh and run.gpu_hours
+    )
+    low, middle, high = (chip.power * share for share in (shares[0], median_low(shares), shares[-1]))
+    return Calibration(between(low, middle, high, "W/GPU"), tuple(run.name for run in told))
+
+
+def _of_family(chip: Chip, runs: Iterable[PublishedRun]) -> list[PublishedRun]:
+    return [run for run in runs if run.chip.family == chip.family]
