@@ -1,7 +1,7 @@
 """What a model costs, by arithmetic alone: its weights, its operations a token, its memory.
 
-Sizes are read from a `config.json` or from a declaration (`configuration`); the rest are sums over them, equal
-to what `transformers` builds and to what a training takes, and tested against both. Nothing here loads torch.
+Sizes are read from a `config.json` or from a declaration (`configuration`); the rest are sums over them, which
+tests compare with what `transformers` builds and with what a training takes. Nothing here loads torch.
 """
 
 from hemicycle.arithmetic.configuration import (

@@ -1,8 +1,8 @@
 """The sizes that decide what a model costs, read from a `config.json` or derived from a declaration.
 
 The trap is a key that is not there: classes of `transformers` fill it in, each with numbers of its own (a
-Mistral without `sliding_window` has one of 4096, a Gemma without `head_dim` has heads of 256). So each size is
-looked up under every name it has in its family, and where none is stated, the class's own default counts
+Mistral without `sliding_window` has one of 4096, a Gemma without `head_dim` has heads of 256). So each size
+is looked up under every name it has in its family, and where none is stated, the class's own default counts
 (`families.toml`). A key that is stated as null has no value: as many heads of keys as of queries, heads that
 share the width evenly, a feed-forward of four widths, no window.
 """

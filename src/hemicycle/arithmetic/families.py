@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,5 +49,7 @@ def family_named(name: str) -> Family:
 @functools.cache
 def families() -> Mapping[str, Family]:
     """Every known family by its name, which is its `model_type` without “_text”."""
+    import tomllib
+
     table = tomllib.loads(Path(__file__).with_name("families.toml").read_text("utf-8"))
     return {name: Family(**entry) for name, entry in table.items() if isinstance(entry, dict)}
