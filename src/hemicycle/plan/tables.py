@@ -1,4 +1,4 @@
-"""The dated tables of this room: carbon factors, cooling, prices, and what projects took.
+"""The dated tables of this room: carbon factors, cooling, prices, what projects took, what servers reach.
 
 The name of a column ends in its unit, and a table with another one cannot be read.
 """
@@ -56,6 +56,24 @@ class Share:
     source: str
 
 
+@dataclass(frozen=True)
+class Reached:
+    """Which share of a card's bandwidth a server reached while it wrote, or of its peak while it read.
+
+    Attributes:
+        of: `bandwidth` or `peak`.
+        cards: that shared the model; batch: answers that were written at once.
+    """
+
+    of: str
+    share: float
+    model: str
+    chip: Chip
+    cards: int
+    batch: int
+    source: str
+
+
 @functools.cache
 def factors() -> tuple[Factor, ...]:
     return tuple(
@@ -82,6 +100,25 @@ def shares() -> tuple[Share, ...]:
     return tuple(
         Share(r["project"], float(r["times_final_run"]), r["of"], r["source"]) for r in _rows("shares.csv")
     )
+
+
+@functools.cache
+def reached(of: str) -> tuple[Reached, ...]:
+    """The shares of one kind, the least first."""
+    told = [
+        Reached(
+            r["of"],
+            float(r["share"]),
+            r["model"],
+            find_chip(r["chip"]),
+            int(r["cards"]),
+            int(r["batch"]),
+            r["source"],
+        )
+        for r in _rows("reached.csv")
+        if r["of"] == of
+    ]
+    return tuple(sorted(told, key=lambda each: each.share))
 
 
 def _rows(name: str) -> list[dict[str, str]]:
