@@ -33,6 +33,8 @@ _OWN = (
     "EUR = [currency] = euro = €",
     "GPU_h = GPU * hour",
     "node_h = node * hour",
+    # To Pint a bit is a number, and a price for a terabyte would be one for anything.
+    "bit = [information]",
 )
 #: Units whose spelling with a hyphen would be a subtraction.
 _HYPHENED = re.compile(r"\b(GPU|node)[-·](h|hour|hours)\b")
@@ -47,7 +49,7 @@ def registry() -> UnitRegistry[Any]:
     """The one registry: quantities of two could not be added."""
     import pint
 
-    units: UnitRegistry[Any] = pint.UnitRegistry(cache_folder=None)
+    units: UnitRegistry[Any] = pint.UnitRegistry(cache_folder=None, on_redefinition="ignore")
     for definition in _OWN:
         units.define(definition)
     return units

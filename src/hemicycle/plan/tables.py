@@ -1,4 +1,5 @@
-"""The dated tables of this room: carbon factors, cooling, prices, what projects took, what servers reach.
+"""The dated tables of this room: carbon factors, cooling, prices, what projects took, what servers reach,
+what making cards emits, and what whole lives of models did.
 
 The name of a column ends in its unit, and a table with another one cannot be read.
 """
@@ -74,6 +75,34 @@ class Reached:
     source: str
 
 
+@dataclass(frozen=True)
+class Embodied:
+    """What making a card emits, and over how many years, at which use, that is spread.
+
+    Attributes:
+        covers: `card` alone, or `card and server`, its share of one.
+    """
+
+    chip: Chip
+    kg_per_gpu: float
+    covers: str
+    years: float
+    use: float
+    source: str
+
+
+@dataclass(frozen=True)
+class WholeLife:
+    """What a model emitted in so many months, and the share of its training and use in that; the rest is of
+    making machines and of all else."""
+
+    model: str
+    months: float
+    tco2e: float
+    training_and_use: float
+    source: str
+
+
 @functools.cache
 def factors() -> tuple[Factor, ...]:
     return tuple(
@@ -119,6 +148,31 @@ def reached(of: str) -> tuple[Reached, ...]:
         if r["of"] == of
     ]
     return tuple(sorted(told, key=lambda each: each.share))
+
+
+@functools.cache
+def embodied() -> tuple[Embodied, ...]:
+    return tuple(
+        Embodied(
+            find_chip(r["chip"]),
+            float(r["kg_per_gpu"]),
+            r["covers"],
+            float(r["years"]),
+            float(r["use"]),
+            r["source"],
+        )
+        for r in _rows("embodied.csv")
+    )
+
+
+@functools.cache
+def lives() -> tuple[WholeLife, ...]:
+    return tuple(
+        WholeLife(
+            r["model"], float(r["months"]), float(r["tco2e"]), float(r["training_and_use"]), r["source"]
+        )
+        for r in _rows("lives.csv")
+    )
 
 
 def _rows(name: str) -> list[dict[str, str]]:
