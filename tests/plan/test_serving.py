@@ -40,7 +40,11 @@ def place(chip=H100, gpus=None, **said):
 
 
 def measured():
-    """Servers at a known number of answers: (row, tokens a second low, expected and high)."""
+    """Servers at a known number of answers: row, tokens a second, and ours low, expected and high.
+
+    The figures are of NVIDIA/TensorRT-LLM docs/source/performance.md at 0.9.0, and of the notes on vLLM that
+    `reached.csv` names.
+    """
     with Path(__file__).with_name("servers.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
