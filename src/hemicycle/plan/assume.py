@@ -13,7 +13,7 @@ from typing import Any
 
 from hemicycle.arithmetic.chips import Chip
 from hemicycle.errors import DeclarationError, did_you_mean
-from hemicycle.plan.published import PublishedRun, calibrate_power, calibrate_utilisation
+from hemicycle.plan.published import Run, calibrate_power, calibrate_utilisation
 from hemicycle.plan.tables import Factor, factors, prices, pues, shares
 from hemicycle.sites import Pool, Site
 from hemicycle.units import Quantity, Range, between, of, quantity, sure
@@ -100,7 +100,7 @@ def assume(
     said: Said,
     site: Site | None = None,
     pool: Pool | None = None,
-    own: Sequence[PublishedRun] = (),
+    own: Sequence[Run] = (),
 ) -> Place:
     """What to take for granted of a place; `own`: runs that were made there before.
 
@@ -122,7 +122,7 @@ def assume(
     )
 
 
-def _utilisation(chip: Chip, said: Said, own: Sequence[PublishedRun]) -> Assumption:
+def _utilisation(chip: Chip, said: Said, own: Sequence[Run]) -> Assumption:
     name = "utilisation"
     if said.utilisation is not None:
         return _declared(name, of(said.utilisation, ""), "", "said in the call")
@@ -137,7 +137,7 @@ def _utilisation(chip: Chip, said: Said, own: Sequence[PublishedRun]) -> Assumpt
     return Assumption(name, found.range, "", because, () if measured else ("runs.csv",))
 
 
-def _power(chip: Chip, pool: Pool | None, said: Said, own: Sequence[PublishedRun]) -> Assumption:
+def _power(chip: Chip, pool: Pool | None, said: Said, own: Sequence[Run]) -> Assumption:
     name, unit = "power", "W/GPU"
     if said.power is not None:
         return _declared(name, said.power, unit, "said in the call")

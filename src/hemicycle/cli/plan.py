@@ -1,0 +1,142 @@
+"""`hemicycle plan`: what a model will cost, where and when it can be made, and whether it kept to that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hemicycle.cli.groups import DefaultGroup
+from hemicycle.cli.plan_place import place_options
+from hemicycle.cli.plan_runs import plan_runs
+from hemicycle.cli.plan_show import show_estimate
+from hemicycle.cli.session import Session, json_option, print_json
+from hemicycle.errors import DeclarationError, UnknownNameError, did_you_mean
+from hemicycle.plan.assume import Place
+from hemicycle.plan.estimate import Line, Work, estimate
+from hemicycle.project.declared import count
+
+
+@click.group(cls=DefaultGroup, default="model")
+def command() -> None:
+    """Plan a model before anything burns: hours, days, energy, carbon, money; where and when; serving; life.
+
+    Without a verb of its own it is `model`.
+
+    \b
+    Examples:
+      hemicycle plan petit --site jean-zay
+      hemicycle plan --params 6.7B --tokens 1T --chip a100 --gpus 440
+      hemicycle plan runs
+    """
+
+
+class Count(click.ParamType[float]):
+    """A number such as 6.7B, 1T or 6.7e9."""
+
+    name = "NUMBER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return float(value)
+        except ValueError:
+            pass
+        try:
+            read = count(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number such as 6.7B, 1T or 6.7e9", param, ctx)
+        return float(str(read))
+
+
+class Modality(click.ParamType[Line]):
+    """``audio=2B``: a name and its tokens."""
+
+    name = "NAME=TOKENS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Line:
+        name, _, tokens = value.partition("=")
+        if not name or not tokens:
+            self.fail(f"{value!r} is not of the form audio=2B", param, ctx)
+        return Line(name, Count().convert(tokens, param, ctx))
+
+
+@command.command("model")
+@click.argument("model", required=False)
+@click.option("--params", "parameters", type=Count(), help="Parameters that work on each token.")
+@click.option("--tokens", type=Count(), help="Tokens that are read, all stages together.")
+@click.option(
+    "--modality",
+    "modalities",
+    type=Modality(),
+    multiple=True,
+    help="Tokens beside text, on a line of their own.",
+)
+@click.option("--gpu-hours", type=click.FloatRange(0, min_open=True), help="Where they are known already.")
+@place_options
+@json_option
+def plan_model(
+    model: str | None,
+    parameters: float | None,
+    tokens: float | None,
+    modalities: tuple[Line, ...],
+    gpu_hours: float | None,
+    folder: Path,
+    place: Callable[[], Place],
+    as_json: bool,
+) -> None:
+    """Estimate MODEL, one the project declares, or a model of so many parameters and tokens.
+
+    Each figure comes with what is expected, how low and how high it may come, and what it rests on; the share
+    of experiments and failures is never left out.
+
+    \b
+    Examples:
+      hemicycle plan petit --site jean-zay
+      hemicycle plan --params 6.7B --tokens 1T --chip a100 --gpus 440
+      hemicycle plan --params 176.2B --tokens 366B --gpu-hours 1082990 --chip a100 --gpus 384
+    """
+    work = _work(model, parameters, tokens, modalities, gpu_hours, folder)
+    found = estimate(work, place())
+    if as_json:
+        print_json(found.to_json())
+        return
+    show_estimate(found)
+
+
+def _work(
+    model: str | None,
+    parameters: float | None,
+    tokens: float | None,
+    modalities: tuple[Line, ...],
+    gpu_hours: float | None,
+    folder: Path,
+) -> Work:
+    """What is to be computed: of the project, or said in the call."""
+    if model is None:
+        if parameters is None or tokens is None:
+            raise DeclarationError(
+                "a plan needs a model, or parameters and tokens",
+                remedy="Name a model of the project, or say --params 6.7B --tokens 1T.",
+            )
+        return Work("", parameters, (Line("text", tokens), *modalities), gpu_hours)
+    if parameters is not None or tokens is not None:
+        raise DeclarationError(
+            f"{model} has its own parameters and tokens",
+            remedy="Leave --params and --tokens out, or the model.",
+        )
+    session = Session(folder)
+    if model not in session.project.declaration.models:
+        raise UnknownNameError(
+            f"no model is called “{model}”",
+            remedy=did_you_mean(model, session.project.declaration.models)
+            or "`hemicycle status` lists what is declared.",
+        )
+    from hemicycle.flow.plans import planned
+
+    work, _ = planned(session.flow, model)
+    return Work(work.name, work.parameters, (*work.lines, *modalities), gpu_hours)
+
+
+command.add_command(plan_runs)
