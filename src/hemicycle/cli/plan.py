@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from hemicycle.cli.groups import DefaultGroup
+from hemicycle.cli.plan_actual import show_actual
 from hemicycle.cli.plan_place import place_options
 from hemicycle.cli.plan_runs import plan_runs
 from hemicycle.cli.plan_show import show_estimate
 from hemicycle.cli.session import Session, json_option, print_json
+from hemicycle.cli.tables import relative
 from hemicycle.errors import DeclarationError, UnknownNameError, did_you_mean
 from hemicycle.plan.assume import Place
-from hemicycle.plan.estimate import Line, Work, estimate
+from hemicycle.plan.estimate import Estimate, Line, Work, estimate
+from hemicycle.plan.saved import save_plan
+from hemicycle.project import find_project
 from hemicycle.project.declared import count
 
 
@@ -64,6 +69,12 @@ class Modality(click.ParamType[Line]):
 
 @command.command("model")
 @click.argument("model", required=False)
+@click.option(
+    "--actual",
+    metavar="RUN",
+    help="Compare a training with its plan: a model of the project, or a table of runs (CSV).",
+)
+@click.option("--save", is_flag=True, help="Keep the plan in plans/MODEL.json: its training is held to it.")
 @click.option("--params", "parameters", type=Count(), help="Parameters that work on each token.")
 @click.option("--tokens", type=Count(), help="Tokens that are read, all stages together.")
 @click.option(
@@ -78,6 +89,8 @@ class Modality(click.ParamType[Line]):
 @json_option
 def plan_model(
     model: str | None,
+    actual: str | None,
+    save: bool,
     parameters: float | None,
     tokens: float | None,
     modalities: tuple[Line, ...],
@@ -96,13 +109,30 @@ def plan_model(
       hemicycle plan petit --site jean-zay
       hemicycle plan --params 6.7B --tokens 1T --chip a100 --gpus 440
       hemicycle plan --params 176.2B --tokens 366B --gpu-hours 1082990 --chip a100 --gpus 384
+      hemicycle plan petit --chip here --save
+      hemicycle plan --actual petit
     """
+    if actual is not None:
+        show_actual(actual, folder, as_json=as_json)
+        return
     work = _work(model, parameters, tokens, modalities, gpu_hours, folder)
     found = estimate(work, place())
+    if save:
+        _save(found, folder)
     if as_json:
         print_json(found.to_json())
         return
     show_estimate(found)
+
+
+def _save(found: Estimate, folder: Path) -> None:
+    if not found.work.name:
+        raise DeclarationError(
+            "only the plan of a model of the project can be kept",
+            remedy="Name the model, or leave --save out.",
+        )
+    path = save_plan(find_project(folder), found, datetime.now(UTC))
+    click.echo(f"kept in {relative(path)}: the training of {found.work.name} is held to it", err=True)
 
 
 def _work(

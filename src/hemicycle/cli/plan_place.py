@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from hemicycle.arithmetic.chips import find_chip
+from hemicycle.arithmetic.chips import Chip, device_chip, find_chip
 from hemicycle.cli.session import FOLDER
-from hemicycle.errors import DeclarationError, did_you_mean
-from hemicycle.plan.assume import Place, Said, assume
+from hemicycle.errors import DeclarationError, HemicycleError, did_you_mean
+from hemicycle.plan.assume import HERE, Place, Said, assume
 from hemicycle.plan.own import own_runs
 from hemicycle.sites import SITES, Pool, Site, load_sites
 from hemicycle.units import Quantity, quantity
@@ -35,7 +36,9 @@ class InUnit(click.ParamType[Quantity]):
 _SHARE = click.FloatRange(0, 1, min_open=True)
 
 _OPTIONS = (
-    click.option("--chip", help="The kind of card, such as a100, h100, mi300x."),
+    click.option(
+        "--chip", help="The kind of card, such as a100, h100, mi300x; “here” measures this machine."
+    ),
     click.option("--gpus", type=click.IntRange(1), help="How many of them at once."),
     click.option(
         "--site", metavar="SITE[/POOL]", help="A site of sites.toml, and its pool where it has several."
@@ -103,8 +106,9 @@ def find_place(folder: Path, chip: str | None, gpus: int | None, where: str | No
     """The cards that a call means. Raises DeclarationError where it does not say enough."""
     sites = load_sites(folder)
     if where is None and chip is not None:
-        card = find_chip(chip)
-        return assume(card.name, card, gpus, said=said, own=own_runs(folder, card))
+        card = _this_machine() if chip == HERE else find_chip(chip)
+        here = 1 if card.family == HERE else None
+        return assume(card.name, card, gpus or here, said=said, own=own_runs(folder, card))
     name, site, pool_name, pool = _pool(sites, where, chip, folder)
     card = find_chip(pool.chip)
     if gpus is not None and gpus > pool.gpus:
@@ -114,6 +118,27 @@ def find_place(folder: Path, chip: str | None, gpus: int | None, where: str | No
     place = f"{name}/{pool_name}"
     own = own_runs(folder, card, place)
     return assume(place, card, gpus or pool.gpus, said=said, site=site, pool=pool, own=own)
+
+
+def _this_machine() -> Chip:
+    """The card here, or the processor as if it were one, by its rate of products of matrices."""
+    try:
+        import torch
+    except ImportError:
+        raise HemicycleError(
+            "measuring this machine needs torch", remedy="pip install 'hemicycle[train]'"
+        ) from None
+    from hemicycle.train.machine import accelerators, measured_matmul_rate, precision_here
+
+    device = torch.device("cuda" if accelerators() else "cpu")
+    known = device_chip(torch.cuda.get_device_name(device)) if device.type == "cuda" else None
+    if known is not None:
+        return known
+    precision = precision_here(None)
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    rate = measured_matmul_rate(device, dtype)
+    return Chip("this machine", HERE, rate, 1, memory, 0.0, None, f"measured now in {precision}")
 
 
 def _pool(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from hemicycle.cli.plan_show import many, show_flags
 from hemicycle.cli.session import json_option, print_json
 from hemicycle.cli.tables import print_table
-from hemicycle.plan.review import review_published
+from hemicycle.plan.review import Reviewed, review_published
 
 
 @click.command("runs")
@@ -21,6 +23,11 @@ def plan_runs(as_json: bool) -> None:
     if as_json:
         print_json([each.to_json() for each in told])
         return
+    print_reviewed(told)
+
+
+def print_reviewed(told: Sequence[Reviewed]) -> None:
+    """A line a run, then each flag that says something of one run alone."""
     print_table(
         [
             "run",
@@ -50,6 +57,7 @@ def plan_runs(as_json: bool) -> None:
     )
     click.echo()
     for each in told:
-        if each.flags:
+        own = [flag for flag in each.flags if flag.name != "NO_ENERGY_METER"]
+        if own:
             click.echo(each.run.name)
-            show_flags(each.flags)
+            show_flags(own)

@@ -10,7 +10,7 @@ from hemicycle.cli.tables import cell, print_table
 from hemicycle.plan.assume import Place
 from hemicycle.plan.estimate import UNITS, Estimate, Figures
 from hemicycle.plan.flags import Flag
-from hemicycle.typeset import format_number, format_quantity
+from hemicycle.typeset import format_duration, format_number, format_quantity
 from hemicycle.units import Range
 
 #: Figure → how it is called in a table.
@@ -90,6 +90,8 @@ def shown(name: str, value: Range | None) -> list[str]:
         return [format_number(end, "en", significant=3) for end in ends]
     if name == "tco2e":
         return [f"{end:.3g} t CO₂e" if end < 1000 else f"{end:,.0f} t CO₂e" for end in ends]
+    if name == "days" and ends[-1] < 2:
+        return [format_duration(86_400 * end, "en") for end in ends]
     unit, factor = _SHOWN[name]
     return [short(factor * end, unit) for end in ends]
 

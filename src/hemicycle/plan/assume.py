@@ -24,6 +24,10 @@ LEAST_TIMES, MOST_TIMES = 1.3, 5.0
 #: tells of more than 0.90 on 16 384 cards (arXiv 2407.21783, section 3.3.4).
 AVAILABILITY = (0.90, 0.92, 0.95)
 
+#: The family of a machine that no table has and whose rate was measured, and which share of that rate a
+#: training reaches.
+HERE, HERE_REACHES = "here", (0.2, 0.4, 0.8)
+
 
 @dataclass(frozen=True)
 class Assumption:
@@ -71,14 +75,14 @@ class Place:
     Attributes:
         name: of the site and its pool, or of the chip alone.
         gpus: None where nobody said how many.
-        price: None where nothing is known.
+        power, price: None where nothing is known.
     """
 
     name: str
     chip: Chip
     gpus: int | None
     utilisation: Assumption
-    power: Assumption
+    power: Assumption | None
     pue: Assumption
     carbon: Assumption
     price: Assumption | None
@@ -126,6 +130,9 @@ def _utilisation(chip: Chip, said: Said, own: Sequence[Run]) -> Assumption:
     name = "utilisation"
     if said.utilisation is not None:
         return _declared(name, of(said.utilisation, ""), "", "said in the call")
+    if chip.family == HERE:
+        because = "of the products of matrices as measured here: from small models in 32 bits to large ones"
+        return Assumption(name, between(*HERE_REACHES, ""), "", because, ("bench/train.py",))
     measured = [run for run in own if run.calibrates]
     found = calibrate_utilisation(chip, measured or None)
     runs = ", ".join(found.runs)
@@ -137,7 +144,7 @@ def _utilisation(chip: Chip, said: Said, own: Sequence[Run]) -> Assumption:
     return Assumption(name, found.range, "", because, () if measured else ("runs.csv",))
 
 
-def _power(chip: Chip, pool: Pool | None, said: Said, own: Sequence[Run]) -> Assumption:
+def _power(chip: Chip, pool: Pool | None, said: Said, own: Sequence[Run]) -> Assumption | None:
     name, unit = "power", "W/GPU"
     if said.power is not None:
         return _declared(name, said.power, unit, "said in the call")
@@ -145,6 +152,8 @@ def _power(chip: Chip, pool: Pool | None, said: Said, own: Sequence[Run]) -> Ass
         return _declared(name, pool.each(pool.power, unit), unit, "declared of the pool")
     measured = [run for run in own if run.metered and run.energy_kwh and run.gpu_hours]
     found = calibrate_power(chip, measured or None)
+    if found is None:
+        return None
     because = f"a card with its share of the host, as metered in {', '.join(found.runs)}"
     return Assumption(name, found.range, unit, because, () if measured else ("runs.csv",))
 

@@ -176,11 +176,15 @@ def calibrate_utilisation(chip: Chip, runs: Sequence[Run] | None = None) -> Cali
     return Calibration(between(reached[0], median_low(reached), reached[-1], ""), tuple(shares))
 
 
-def calibrate_power(chip: Chip, runs: Sequence[Run] | None = None) -> Calibration:
+def calibrate_power(chip: Chip, runs: Sequence[Run] | None = None) -> Calibration | None:
     """Watts that a card draws with its host while it trains, by the metered runs.
 
     Where no chip of its family was metered: the same share of its most as the metered ones drew of theirs.
+    None where nothing tells what it draws at most.
     """
+    most = chip.power
+    if most is None:
+        return None
     every = [
         run
         for run in (published_runs() if runs is None else runs)
@@ -190,9 +194,9 @@ def calibrate_power(chip: Chip, runs: Sequence[Run] | None = None) -> Calibratio
     shares = sorted(
         number(of(run.energy_kwh, "kWh") / of(run.gpu_hours, "GPU-h"), "W/GPU") / run.chip.power
         for run in told
-        if run.energy_kwh and run.gpu_hours
+        if run.energy_kwh and run.gpu_hours and run.chip.power
     )
-    low, middle, high = (chip.power * share for share in (shares[0], median_low(shares), shares[-1]))
+    low, middle, high = (most * share for share in (shares[0], median_low(shares), shares[-1]))
     return Calibration(between(low, middle, high, "W/GPU"), tuple(run.name for run in told))
 
 
