@@ -14,7 +14,7 @@ from hemicycle.plan.assume import Said, assume
 from hemicycle.plan.estimate import UNITS, Line, Work, estimate
 from hemicycle.plan.tables import factors, prices, pues, shares
 from hemicycle.sites import load_sites
-from hemicycle.units import number, of, sure
+from hemicycle.units import of, sure
 
 A100, H100 = find_chip("a100"), find_chip("h100")
 

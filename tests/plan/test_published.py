@@ -6,7 +6,13 @@ import pytest
 
 from hemicycle.arithmetic.chips import find_chip
 from hemicycle.errors import DeclarationError
-from hemicycle.plan.published import calibrate_power, calibrate_utilisation, published_runs, read_runs, run_row
+from hemicycle.plan.published import (
+    calibrate_power,
+    calibrate_utilisation,
+    published_runs,
+    read_runs,
+    run_row,
+)
 from hemicycle.plan.review import flags_of, review_published
 from hemicycle.units import number
 
