@@ -70,7 +70,7 @@ def test_a_good_run_is_what_the_next_plan_of_its_place_rests_on(tmp_path):
     assert place.utilisation.range.spread == 1
     # 3.6 GJ are 1 000 kWh, in 6 000 seconds of 8 cards.
     assert number(place.power.range.expected, "W/GPU") == pytest.approx(1e6 / (8 * 6_000 / 3_600))
-    assert "base" in place.utilisation.because
+    assert "base" in place.utilisation.because()
 
 
 def test_a_run_like_lucies_is_flagged_and_no_plan_rests_on_it(tmp_path):

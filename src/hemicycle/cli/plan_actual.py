@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from hemicycle.cli.plan_runs import print_reviewed
-from hemicycle.cli.plan_show import short
+from hemicycle.cli.plan_show import short, show_flags
 from hemicycle.cli.session import Session, print_json
 from hemicycle.cli.tables import print_table
 from hemicycle.errors import UnknownNameError, did_you_mean
@@ -83,8 +83,7 @@ def show_actual(run: str, folder: Path, *, as_json: bool) -> None:
                 for each in compared
             ],
         )
-    for flag in flags:
-        click.echo(f"{click.style(flag.name, fg='yellow')}: {flag.sentence}. {flag.remedy}")
+    show_flags(flags)
     if kept is not None:
         click.echo(f"plans of {kept.place} rest on it from now on (plans/runs.csv)", err=True)
     elif trained.chip is None:

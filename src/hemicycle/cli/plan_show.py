@@ -102,14 +102,14 @@ def show_assumptions(place: Place) -> None:
         told = each.range.to_json(each.unit)
         unit = each.unit or ""
         rows.append(
-            [each.name, *(f"{told[end]:.3g}" for end in ("low", "expected", "high")), unit, each.because]
+            [each.name, *(f"{told[end]:.3g}" for end in ("low", "expected", "high")), unit, each.because()]
         )
     print_table(["assumed", "low", "expected", "high", "", "because"], rows)
 
 
 def show_flags(flags: Iterable[Flag]) -> None:
     for flag in flags:
-        click.echo(f"{click.style(flag.name, fg='yellow')}: {flag.sentence}. {flag.remedy}")
+        click.echo(f"{click.style(flag.name, fg='yellow')}: {flag.sentence()} {flag.remedy()}")
 
 
 def short(number: float, unit: str = "") -> str:

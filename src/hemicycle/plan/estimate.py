@@ -20,7 +20,7 @@ from typing import Any
 
 from hemicycle.errors import DeclarationError
 from hemicycle.plan.assume import Assumption, Place
-from hemicycle.plan.flags import LEAST_SLACK, Flag, utilisation_flag
+from hemicycle.plan.flags import Flag, slack_flag, utilisation_flag
 from hemicycle.plan.published import peak, six_n_d
 from hemicycle.units import Range, number, of, sure
 
@@ -166,16 +166,10 @@ class Estimate:
 
     @property
     def flags(self) -> list[Flag]:
-        found = [utilisation_flag(self.utilisation)]
-        if number(self.place.experiments.range.expected, "") < LEAST_SLACK:
-            found.append(
-                Flag(
-                    "NO_SLACK",
-                    f"the whole project is planned at less than {LEAST_SLACK:g} times its final run, and "
-                    "few that told of it took so little",
-                    f"Plan with --experiments {LEAST_SLACK:g} at least.",
-                )
-            )
+        found = (
+            utilisation_flag(self.utilisation),
+            slack_flag(number(self.place.experiments.range.expected, "")),
+        )
         return [flag for flag in found if flag is not None]
 
     @property

@@ -69,13 +69,7 @@ def flags_of(run: Run) -> list[Flag]:
     if run.gpu_hours is not None and run.wall_hours is not None:
         found.append(unit_flag(run.gpu_hours, run.wall_hours, run.gpus))
     if run.gpu_hours is not None and not run.metered:
-        found.append(
-            Flag(
-                "NO_ENERGY_METER",
-                f"its energy is {run.energy_of or 'not told'}",
-                "Meter it: NVML counts each card, the site's meters the rest.",
-            )
-        )
+        found.append(Flag("NO_ENERGY_METER"))
     return [flag for flag in found if flag is not None]
 
 

@@ -1,0 +1,57 @@
+"""Sentences for people, in English and French: `wording.csv`, and numbers as people say them."""
+
+from __future__ import annotations
+
+import csv
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+
+from hemicycle.typeset import Language, format_number, format_percent
+from hemicycle.units import Range, number
+
+#: What stands for a power of a thousand, from a million on.
+_LARGE: dict[Language, tuple[str, ...]] = {
+    "en": ("million", "billion", "trillion"),
+    "fr": ("million", "milliard", "billion"),
+}
+
+
+@functools.cache
+def words(language: Language) -> Mapping[str, str]:
+    with Path(__file__).with_name("wording.csv").open(encoding="utf-8", newline="") as file:
+        return {row["key"]: row[language] for row in csv.DictReader(file)}
+
+
+def say(key: str, language: Language, **told: str | float) -> str:
+    """The sentence of that key, with what is told put in; a number that is called `share` as a percentage."""
+
+    def shown(name: str, value: str | float) -> str:
+        if isinstance(value, str):
+            return value
+        return format_percent(value, language) if name == "share" else figure(value, language)
+
+    return words(language)[key].format(**{name: shown(name, value) for name, value in told.items()})
+
+
+def figure(value: float, language: Language) -> str:
+    """Three digits: ``12``, ``0.0123``, ``1,230``, ``122 billion``."""
+    rounded = float(f"{value:.3g}")
+    exponent = int(f"{rounded:.2e}".partition("e")[2])
+    if exponent < 6:
+        decimals = 0 if rounded.is_integer() else max(0, 2 - exponent)
+        return format_number(rounded, language, decimals=decimals)
+    power = min(exponent // 3, 4)
+    scaled = rounded / 1000**power
+    plural = "s" if language == "fr" and abs(scaled) >= 2 else ""
+    return f"{figure(scaled, language)}\u00a0{_LARGE[language][power - 2]}{plural}"
+
+
+def ranged(value: Range, unit: str, language: Language) -> str:
+    """What is expected, with its ends: ``0.86 (0.6 to 2.82)``; one figure where it is sure."""
+    low, expected, high = (
+        figure(number(end, unit), language) for end in (value.low, value.expected, value.high)
+    )
+    if low == high:
+        return expected
+    return f"{expected} ({low} {'à' if language == 'fr' else 'to'} {high})"
