@@ -18,8 +18,8 @@ class Factor:
     """What a kilowatt-hour emits, by one origin: between them a run differs by two to three times.
 
     Attributes:
-        scope: `direct` at the plant, or over the `lifecycle` of plants, of what is produced in the country; or
-            the same of its `consumption`, imports included.
+        scope: `direct` at the plant, or over the `lifecycle` of plants, of what is produced in the country;
+            or the same of its `consumption`, imports included.
     """
 
     region: str
