@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from hemicycle.cli.groups import DefaultGroup
 from hemicycle.cli.plan_actual import show_actual
 from hemicycle.cli.plan_place import place_options
 from hemicycle.cli.plan_runs import plan_runs
-from hemicycle.cli.plan_show import show_estimate
-from hemicycle.cli.session import Session, json_option, print_json
+from hemicycle.cli.plan_show import page_option, show
+from hemicycle.cli.session import Session, json_option
 from hemicycle.cli.tables import relative
 from hemicycle.errors import DeclarationError, UnknownNameError, did_you_mean
 from hemicycle.plan.assume import Place
 from hemicycle.plan.estimate import Estimate, Line, Work, estimate
+from hemicycle.plan.estimate_told import tell_estimate
 from hemicycle.plan.saved import save_plan
 from hemicycle.project import find_project
 from hemicycle.project.declared import count
@@ -86,6 +88,7 @@ class Modality(click.ParamType[Line]):
 )
 @click.option("--gpu-hours", type=click.FloatRange(0, min_open=True), help="Where they are known already.")
 @place_options
+@page_option
 @json_option
 def plan_model(
     model: str | None,
@@ -97,6 +100,7 @@ def plan_model(
     gpu_hours: float | None,
     folder: Path,
     place: Callable[[], Place],
+    page: Path | None,
     as_json: bool,
 ) -> None:
     """Estimate MODEL, one the project declares, or a model of so many parameters and tokens.
@@ -119,10 +123,8 @@ def plan_model(
     found = estimate(work, place())
     if save:
         _save(found, folder)
-    if as_json:
-        print_json(found.to_json())
-        return
-    show_estimate(found)
+    tell = partial(tell_estimate, found)
+    show(tell, found.to_json(), as_json=as_json, page=page, title=work.name)
 
 
 def _save(found: Estimate, folder: Path) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import click
 
-from hemicycle.cli.plan_show import many, show_flags
+from hemicycle.cli.plan_show import show_flags
 from hemicycle.cli.session import json_option, print_json
 from hemicycle.cli.tables import print_table
 from hemicycle.plan.review import Reviewed, review_published
+from hemicycle.plan.told import many
 
 
 @click.command("runs")
