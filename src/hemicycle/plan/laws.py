@@ -34,7 +34,7 @@ import numpy.typing as npt
 
 from hemicycle.errors import DeclarationError, InputError, did_you_mean, unparsed
 
-#: R_D* and R_N* of Muennighoff et al., appendix A: after so many repeats, text or parameters are worth little.
+#: R_D* and R_N* of Muennighoff et al., appendix A: past so many repeats, text or parameters add little.
 TEXT_REPEATS, PARAMETER_REPEATS = 15.387756, 5.309743
 #: A law of small runs is believed for so many times the compute of the largest of them, as its makers do.
 BELIEVED = 1_000.0
@@ -53,8 +53,9 @@ class Law:
 
     Attributes:
         repeats: whether what repeats count for was fitted with it; else it is borrowed.
+        largest: parameters of the largest model it was fitted to.
         unit: of its losses.
-        farthest: FLOP up to which it is believed; None: nobody said.
+        farthest: FLOP up to which a law of one's own is believed.
         doubt: of a law of one's own, how many times its low end the high end of its best size is.
     """
 
@@ -65,6 +66,7 @@ class Law:
     alpha: float
     beta: float
     source: str
+    largest: float
     repeats: bool = False
     unit: str = NATS
     farthest: float | None = None
@@ -86,15 +88,12 @@ def published_laws() -> tuple[Law, ...]:
 
 def read_laws(rows: Iterable[Mapping[str, str]]) -> list[Law]:
     """Rows of the table."""
-    return [
-        Law(
-            row["name"],
-            *(float(row[name]) for name in _CONSTANTS),
-            source=row["source"],
-            repeats=row["unique_data"] == "yes",
-        )
-        for row in rows
-    ]
+    found = []
+    for row in rows:
+        constants = _constants(row)
+        largest, repeats = float(row["largest_parameters"]), row["unique_data"] == "yes"
+        found.append(Law(row["name"], *constants, row["source"], largest, repeats))
+    return found
 
 
 def find_law(name: str) -> Law:
@@ -125,13 +124,11 @@ def read_law(path: Path) -> Law:
     except (ValueError, RecursionError) as error:
         raise InputError(f"it is no JSON: {unparsed(error)}", place=place) from None
     try:
-        constants = [float(facts["constants"][name]["value"]) for name in _CONSTANTS]
-        points = [
-            (float(p["parameters"]), float(p["tokens"]), float(p["fitted"])) for p in facts["points"]
-        ]
+        constants = _constants({name: each["value"] for name, each in facts["constants"].items()})
+        points = [(float(p["parameters"]), float(p["tokens"]), float(p["fitted"])) for p in facts["points"]]
         unit, best = str(facts["unit"]), facts["optimum"]["parameters"]
         doubt = float(best["high"]) / float(best["low"])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+    except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError):
         raise InputError(
             "it has no points and constants of a scaling law",
             place=place,
@@ -142,7 +139,8 @@ def read_law(path: Path) -> Law:
     law = Law(
         "ladder",
         *constants,
-        source=f"scaling.json: {len(points)} runs of one's own",
+        f"scaling.json: {len(points)} runs of one's own",
+        largest=max(n for n, _, _ in points),
         unit=unit,
         farthest=BELIEVED * max(6 * n * d for n, d, _ in points),
         doubt=doubt,
@@ -157,6 +155,10 @@ def read_law(path: Path) -> Law:
                 remedy="Make the ladder again: the constants are of another scale, or were changed.",
             )
     return law
+
+
+def _constants(told: Mapping[str, Any]) -> tuple[float, float, float, float, float]:
+    return tuple(float(told[name]) for name in _CONSTANTS)  # type: ignore[return-value]
 
 
 def loss(law: Law, parameters: float, tokens: float, unique: float | None = None) -> float:

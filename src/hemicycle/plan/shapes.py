@@ -1,8 +1,8 @@
 """Shapes: the sizes of model that a plan chooses among, each one that could be declared as it stands.
 
-Llamas, from a width of 128 to one of 20 480, their layers from a 144th to a 96th of the width: the published
-ones lie between (Llama 2 7B 1/128, 70B 1/102), and Kaplan et al. 2020 (arXiv 2001.08361, figure 5) find that
-far around these the loss follows the number of parameters alone. Heads are of 64 below a width of 2 048 and of
+Llamas, from a width of 128 to one of 20 480, their layers from a 144th to a 96th of the width: published ones
+lie between (Llama 2 7B 1/128, 70B 1/102), and Kaplan et al. 2020 (arXiv 2001.08361, figure 5) find that far
+around these the loss follows the number of parameters alone. Heads are of 64 below a width of 2 048 and of
 128 from there.
 
 Parameters are all of them, embedding and head included, as the laws and 6 N D count them. The vocabulary is
