@@ -77,9 +77,10 @@ def shapes(vocabulary: int) -> tuple[Shape, ...]:
 
 def short(number: float) -> str:
     """A number of parameters or tokens as people say it: ``6.7 B``, ``1.3 T``."""
+    number = float(f"{number:.3g}")
     if number < 1_000:
-        return f"{number:.3g}"
-    power = min(int(math.log10(float(f"{number:.3g}")) // 3), 4)
+        return f"{number:g}"
+    power = min(int(math.log10(number) // 3), 4)
     return f"{number / 1000**power:.3g} {' kMBT'[power]}"
 
 

@@ -91,7 +91,7 @@ def draw(solution: Solution, path: Path, language: Language) -> None:
         axes.yaxis.set_major_formatter(lambda y, _: _plain(y, language))
         for text in axes.legend(frameon=False, fontsize=8).get_texts():
             text.set_parse_math(False)
-    figure.savefig(path, metadata={"Software": None})
+    figure.savefig(path, format="png", metadata={"Software": None})
 
 
 def _over_cost(axes: Any, solution: Solution, language: Language) -> None:
