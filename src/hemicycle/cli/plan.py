@@ -6,15 +6,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from hemicycle.cli.groups import DefaultGroup
-from hemicycle.cli.plan_actual import show_actual
+from hemicycle.cli.plan_actual import plan_actual
+from hemicycle.cli.plan_count import Count, Modality
 from hemicycle.cli.plan_place import place_options
 from hemicycle.cli.plan_runs import plan_runs
 from hemicycle.cli.plan_show import page_option, show
+from hemicycle.cli.plan_solve import plan_solve
 from hemicycle.cli.session import Session, json_option
 from hemicycle.cli.tables import relative
 from hemicycle.errors import DeclarationError, UnknownNameError, did_you_mean
@@ -23,59 +24,35 @@ from hemicycle.plan.estimate import Estimate, Line, Work, estimate
 from hemicycle.plan.estimate_told import tell_estimate
 from hemicycle.plan.saved import save_plan
 from hemicycle.project import find_project
-from hemicycle.project.declared import count
 
 
-@click.group(cls=DefaultGroup, default="model")
+class _Plans(DefaultGroup):
+    """What is asked of a plan may be written as a flag: `plan --solve` is `plan solve`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for verb in ("solve", "actual"):
+            if f"--{verb}" in args and args[0] not in self.commands:
+                args = [verb, *(word for word in args if word != f"--{verb}")]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Plans, default="model")
 def command() -> None:
     """Plan a model before anything burns: hours, days, energy, carbon, money; where and when; serving; life.
 
-    Without a verb of its own it is `model`.
+    Without a verb of its own it is `model`; `--solve` and `--actual` may be written as flags.
 
     \b
     Examples:
       hemicycle plan petit --site jean-zay
       hemicycle plan --params 6.7B --tokens 1T --chip a100 --gpus 440
-      hemicycle plan runs
+      hemicycle plan --solve --eur 800k --chip h100
+      hemicycle plan --actual petit
     """
-
-
-class Count(click.ParamType[float]):
-    """A number such as 6.7B, 1T or 6.7e9."""
-
-    name = "NUMBER"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        try:
-            return float(value)
-        except ValueError:
-            pass
-        try:
-            read = count(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a number such as 6.7B, 1T or 6.7e9", param, ctx)
-        return float(str(read))
-
-
-class Modality(click.ParamType[Line]):
-    """``audio=2B``: a name and its tokens."""
-
-    name = "NAME=TOKENS"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Line:
-        name, _, tokens = value.partition("=")
-        if not name or not tokens:
-            self.fail(f"{value!r} is not of the form audio=2B", param, ctx)
-        return Line(name, Count().convert(tokens, param, ctx))
 
 
 @command.command("model")
 @click.argument("model", required=False)
-@click.option(
-    "--actual",
-    metavar="RUN",
-    help="Compare a training with its plan: a model of the project, or a table of runs (CSV).",
-)
 @click.option("--save", is_flag=True, help="Keep the plan in plans/MODEL.json: its training is held to it.")
 @click.option("--params", "parameters", type=Count(), help="Parameters that work on each token.")
 @click.option("--tokens", type=Count(), help="Tokens that are read, all stages together.")
@@ -92,7 +69,6 @@ class Modality(click.ParamType[Line]):
 @json_option
 def plan_model(
     model: str | None,
-    actual: str | None,
     save: bool,
     parameters: float | None,
     tokens: float | None,
@@ -114,11 +90,7 @@ def plan_model(
       hemicycle plan --params 6.7B --tokens 1T --chip a100 --gpus 440
       hemicycle plan --params 176.2B --tokens 366B --gpu-hours 1082990 --chip a100 --gpus 384
       hemicycle plan petit --chip here --save
-      hemicycle plan --actual petit
     """
-    if actual is not None:
-        show_actual(actual, folder, as_json=as_json)
-        return
     work = _work(model, parameters, tokens, modalities, gpu_hours, folder)
     found = estimate(work, place())
     if save:
@@ -171,4 +143,5 @@ def _work(
     return Work(work.name, work.parameters, (*work.lines, *modalities), gpu_hours)
 
 
-command.add_command(plan_runs)
+for _verb in (plan_solve, plan_actual, plan_runs):
+    command.add_command(_verb)

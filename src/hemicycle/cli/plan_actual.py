@@ -9,7 +9,7 @@ import click
 
 from hemicycle.cli.plan_runs import print_reviewed
 from hemicycle.cli.plan_show import short, show_flags
-from hemicycle.cli.session import Session, print_json
+from hemicycle.cli.session import Session, json_option, print_json, project_option
 from hemicycle.cli.tables import print_table
 from hemicycle.errors import UnknownNameError, did_you_mean
 from hemicycle.plan.actual import as_run, compare, keeps, review_file
@@ -20,8 +20,21 @@ from hemicycle.plan.training_log import Trained, read_training
 from hemicycle.typeset import format_duration
 
 
-def show_actual(run: str, folder: Path, *, as_json: bool) -> None:
-    """Say what a run came to; what it says of its place is kept for later plans."""
+@click.command("actual")
+@click.argument("run")
+@project_option
+@json_option
+def plan_actual(run: str, folder: Path, as_json: bool) -> None:
+    """Compare RUN with its plan: a model of the project that trains or has trained, or a table of runs (CSV).
+
+    What a run of one's own came to is kept in plans/runs.csv, and later plans of that place rest on it; one
+    that is flagged as badly run is not. Written as a flag, `hemicycle plan --actual RUN` is the same.
+
+    \b
+    Examples:
+      hemicycle plan actual petit
+      hemicycle plan actual their-runs.csv
+    """
     if Path(run).is_file():
         reviewed = review_file(Path(run))
         if as_json:

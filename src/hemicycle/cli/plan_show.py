@@ -11,6 +11,7 @@ import click
 
 from hemicycle.cli.session import print_json
 from hemicycle.cli.tables import lines, print_table, relative
+from hemicycle.plan.estimate_told import flag_pieces
 from hemicycle.plan.flags import Flag
 from hemicycle.plan.told import Heading, Piece, Sentence, Table
 from hemicycle.typeset import Language, format_quantity
@@ -71,7 +72,7 @@ def _head(heading: Heading | None) -> None:
 
 
 def show_flags(flags: Iterable[Flag]) -> None:
-    print_pieces(Sentence(f"{flag.sentence()} {flag.remedy()}", flag.name) for flag in flags)
+    print_pieces(flag_pieces(flags, "en"))
 
 
 def short(number: float, unit: str = "") -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hemicycle.errors import DeclarationError
 from hemicycle.flow.models import derived_of, inputs_of, longest_context
+from hemicycle.flow.reading import reads
 from hemicycle.ledger import Statement
 from hemicycle.plan.estimate import Line, Work
 from hemicycle.project import Model, Stage
@@ -14,6 +17,7 @@ from hemicycle.steps import Unresolved
 
 if TYPE_CHECKING:
     from hemicycle.flow.flow import Flow
+    from hemicycle.plan.laws import Law
     from hemicycle.train import Shape
 
 
@@ -41,9 +45,45 @@ def planned(flow: Flow, name: str) -> tuple[Work, Shape]:
     return Work(name, shape.parameters, lines), shape
 
 
+@dataclass(frozen=True)
+class KnownText:
+    """What is known of a model's text: distinct tokens of its corpora and its vocabulary where its text is
+    tokenised, and the law of its ladder where one was made."""
+
+    tokens: float | None
+    vocabulary: int | None
+    law: Law | None
+
+
+def known_text(flow: Flow, name: str) -> KnownText:
+    from hemicycle.plan.laws import read_law
+
+    known = _known(flow, name)
+    corpora = reads(flow.declaration, name)
+    told = [known[corpus].figures["tokens"] for corpus in corpora if corpus in known]
+    ladder = ladder_of(flow, name)
+    return KnownText(
+        tokens=float(sum(told)) if len(told) == len(corpora) else None,
+        vocabulary=_vocabulary(flow, name, known),
+        law=read_law(ladder / "scaling.json") if ladder else None,
+    )
+
+
+def ladder_of(flow: Flow, name: str) -> Path | None:
+    """The folder of the law of a model's ladder; None where none was made, or it was deleted."""
+    made = _latest(flow).get(("scaling", name))
+    folder = flow.store.artefact("scaling", name, made.subject.key) if made else None
+    return folder if folder is not None and folder.is_dir() else None
+
+
+def _latest(flow: Flow) -> dict[tuple[str, str], Statement]:
+    """Stage and name → the last statement of it."""
+    return {(s.subject.stage, s.subject.name): s for s in flow.ledger.current().values()}
+
+
 def _known(flow: Flow, name: str) -> dict[str, Statement]:
     """Role → the last statement of each of a model's inputs that was made, and of the model."""
-    latest = {(s.subject.stage, s.subject.name): s for s in flow.ledger.current().values()}
+    latest = _latest(flow)
     wanted = {role: (step.stage, step.name) for role, step in inputs_of(flow, name).items()}
     wanted["itself"] = ("model", name)
     return {role: latest[key] for role, key in wanted.items() if key in latest}

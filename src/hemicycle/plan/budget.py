@@ -107,6 +107,11 @@ def _of_euros(euros: Range, place: Place) -> Range:
 
 
 def _of_carbon(tonnes: Range, place: Place) -> Range:
+    if place.power is None:
+        raise DeclarationError(
+            f"a budget in carbon needs the power of a card, and none is known of {place.name}",
+            remedy="Say --power, such as “551 W/GPU”, or declare it of the pool in sites.toml.",
+        )
     return tonnes / place.carbon.range / place.pue.range / place.power.range
 
 

@@ -13,6 +13,7 @@ any other, are taken off what is left for text, and earn nothing here.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,9 @@ import numpy as np
 from hemicycle.plan.assume import Place
 from hemicycle.plan.estimate import Estimate, Line, Work, estimate
 from hemicycle.plan.laws import Floats, Law, lifetime, losses
-from hemicycle.plan.shapes import Shape, short
+from hemicycle.plan.shapes import Shape
+from hemicycle.plan.wording import say
+from hemicycle.typeset import Language
 from hemicycle.units import number
 
 OPTIMAL, OVER_TRAINED, LIFETIME, LARGEST = "compute-optimal", "over-trained", "lifetime", "largest"
@@ -77,6 +80,17 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Reason:
+    """Why a shape is chosen: a key of `wording.csv`, and what its sentence tells."""
+
+    key: str
+    told: Mapping[str, str | float]
+
+    def sentence(self, language: Language = "en") -> str:
+        return say(f"choice_{self.key}", language, **self.told)
+
+
+@dataclass(frozen=True)
 class Judged:
     """What a law says of a choice; `above`: share above the least loss that it finds for as many FLOP."""
 
@@ -111,7 +125,7 @@ class Choice:
     epochs: float | None
     judged: tuple[Judged, ...]
     estimate: Estimate
-    reason: str
+    reason: Reason
 
     @property
     def loss(self) -> float:
@@ -138,7 +152,7 @@ class Choice:
             **self.estimate.run.to_json(),
             "project": self.estimate.project.to_json(),
             "lines": self.estimate.lines,
-            "reason": self.reason,
+            "reason": self.reason.sentence(),
         }
 
 
@@ -156,7 +170,7 @@ def choose(task: Task) -> list[Choice]:
 
 def _optimal(task: Task, law: Law) -> Choice:
     shape, _ = task.best(law, task.flop)
-    reason = f"The least loss by {law.name} that {task.flop:.3g} FLOP reach, of {len(task.sizes)} sizes."
+    reason = Reason("optimal", {"law": law.name, "flop": f"{task.flop:.3g}", "sizes": float(len(task.sizes))})
     return _choice(task, law, OPTIMAL, shape, reason)
 
 
@@ -166,12 +180,8 @@ def _over_trained(task: Task, law: Law) -> Choice:
     # An index of the first: the smallest.
     shape = task.sizes[int(within.argmax())]
     times = best.parameters / shape.parameters
-    reason = (
-        f"The smallest whose loss is at most {100 * task.above:.3g} % above the least: each token that is "
-        f"served takes {times:.2g} times less than with the compute-optimal one."
-        if times > 1
-        else f"No smaller one has a loss of at most {100 * task.above:.3g} % above the least."
-    )
+    told = {"share": task.above, "times": times}
+    reason = Reason("over_trained" if times > 1 else "no_smaller", told)
     return _choice(task, law, OVER_TRAINED, shape, reason)
 
 
@@ -179,13 +189,18 @@ def _lifetime(task: Task, law: Law, served: float) -> Choice:
     wanted, _ = lifetime(law, task.flop, served, unique=task.unique, others=task.other_tokens)
     fits = np.where(task.text(task.flop) >= 1, np.abs(np.log(task.parameters / wanted)), np.inf)
     shape = task.sizes[int(fits.argmin())]
-    choice = _choice(task, law, LIFETIME, shape, "")
+    choice = _choice(task, law, LIFETIME, shape, Reason("largest", {"tokens": LEAST_TOKENS}))
     other, flop = _as_good(task, law, choice.loss)
     whole, instead = (f + 2 * s.parameters * served for f, s in ((task.flop, shape), (flop, other)))
-    reason = (
-        f"Of its loss the cheapest once it has served {short(served)} tokens: {whole:.3g} FLOP for training "
-        f"and serving, where the compute-optimal model of that loss, {other.name}, takes {instead:.3g} "
-        f"({instead / whole - 1:+.0%})."
+    reason = Reason(
+        "lifetime",
+        {
+            "served": served,
+            "whole": f"{whole:.3g}",
+            "other": other.name,
+            "instead": f"{instead:.3g}",
+            "share": instead / whole - 1,
+        },
     )
     return _choice(task, law, LIFETIME, shape, reason)
 
@@ -204,11 +219,11 @@ def _largest(task: Task, law: Law) -> Choice | None:
     fed = np.flatnonzero(task.text(task.flop) >= LEAST_TOKENS * task.parameters)
     if not len(fed):
         return None
-    reason = f"The largest that still reads {LEAST_TOKENS:.0f} tokens of text for each of its parameters."
+    reason = Reason("largest", {"tokens": LEAST_TOKENS})
     return _choice(task, law, LARGEST, task.sizes[int(fed[-1])], reason)
 
 
-def _choice(task: Task, law: Law, name: str, shape: Shape, reason: str) -> Choice:
+def _choice(task: Task, law: Law, name: str, shape: Shape, reason: Reason) -> Choice:
     index = task.sizes.index(shape)
     tokens = float(task.text(task.flop)[index])
     judged = []

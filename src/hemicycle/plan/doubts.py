@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from hemicycle.plan.choices import OPTIMAL, Choice, Task
 from hemicycle.plan.flags import Flag
 from hemicycle.plan.laws import Law
-from hemicycle.plan.shapes import short
 
 #: Up to so many times, text that is read again is worth nearly what new text is (Muennighoff et al. 2023).
 MOST_EPOCHS = 4.0
@@ -27,56 +26,27 @@ def doubts(task: Task, choices: Sequence[Choice], asked: Law | None) -> list[Fla
         _of_size(law, choices),
     ]
     if task.unique is not None and not law.repeats and (best.epochs or 0) > 1:
-        found.append(
-            Flag(
-                "REPEATS_BORROWED",
-                f"what text is worth when it is read again was not fitted with {law.name}: the constants are "
-                "those of another law",
-                "Take the choice by muennighoff-2023 as a second opinion.",
-            )
-        )
+        found.append(Flag("REPEATS_BORROWED", {"law": law.name}))
     if task.others:
-        names = " and ".join(dict.fromkeys(line.name for line in task.others))
-        found.append(
-            Flag(
-                "ENCODERS_NOT_COUNTED",
-                f"tokens of {names} are counted as read by the model alone; what encodes them is not "
-                "counted, and the laws say nothing of what they teach",
-                "Plan the encoders as a work of their own.",
-            )
-        )
+        names = ", ".join(dict.fromkeys(line.name for line in task.others))
+        found.append(Flag("ENCODERS_NOT_COUNTED", {"names": names}))
     return [flag for flag in found if flag is not None]
 
 
 def _of_ladder(task: Task, law: Law, asked: Law | None) -> Flag | None:
     if asked is not None and asked != law and asked.farthest:
-        return Flag(
-            "LADDER_TOO_SMALL",
-            f"the ladder is believed up to {asked.farthest:.3g} FLOP, and {task.flop:.3g} are to be spent, "
-            f"so {law.name} decides",
-            "Make a ladder of larger models: a thousandth of the budget for its largest is enough.",
-        )
+        told = {"farthest": f"{asked.farthest:.3g}", "flop": f"{task.flop:.3g}", "law": law.name}
+        return Flag("LADDER_TOO_SMALL", told)
     if law.doubt is not None and law.doubt > OPEN:
-        return Flag(
-            "LADDER_LEAVES_IT_OPEN",
-            f"by the ladder's own interval the best size for its target may be one of two that differ "
-            f"{law.doubt:.2g} times",
-            "Add rungs, or take a published law's choice as a second opinion.",
-        )
+        return Flag("LADDER_LEAVES_IT_OPEN", {"times": law.doubt})
     return None
 
 
 def _of_grid(task: Task, best: Choice) -> Flag | None:
     if best.shape not in (task.sizes[0], task.sizes[-1]):
         return None
-    which = "smallest" if best.shape == task.sizes[0] else "largest"
-    return Flag(
-        "SIZES_END",
-        f"the best size is the {which} there is to choose, {best.shape.name}: one beyond may be better",
-        "A smaller vocabulary leaves room for smaller models."
-        if which == "smallest"
-        else "Check the budget: no published model is as large.",
-    )
+    name = "NO_SMALLER_SIZE" if best.shape == task.sizes[0] else "NO_LARGER_SIZE"
+    return Flag(name, {"size": best.shape.name})
 
 
 def _of_epochs(choices: Sequence[Choice]) -> Flag | None:
@@ -84,11 +54,7 @@ def _of_epochs(choices: Sequence[Choice]) -> Flag | None:
     if not many:
         return None
     listed = ", ".join(f"{choice.name} {choice.epochs:.1f}" for choice in many)
-    return Flag(
-        "TOO_MANY_EPOCHS",
-        f"the text is read more than {MOST_EPOCHS:g} times, and each time teaches less: {listed}",
-        "Look for more text, or spend less.",
-    )
+    return Flag("TOO_MANY_EPOCHS", {"most": MOST_EPOCHS, "choices": listed})
 
 
 def _of_data(task: Task, law: Law) -> Flag | None:
@@ -100,12 +66,7 @@ def _of_data(task: Task, law: Law) -> Flag | None:
     by_text = now - float(task.losses(law, task.flop, 2 * task.unique).min())
     if by_text <= by_compute:
         return None
-    return Flag(
-        "TEXT_IS_SHORT",
-        f"twice the text, {short(2 * task.unique)} tokens, would lower the loss by {by_text:.3g}, and twice "
-        f"the compute by {by_compute:.3g}",
-        "Spend on text (collecting, clearing, other languages) before spending on hours.",
-    )
+    return Flag("TEXT_IS_SHORT", {"tokens": 2 * task.unique, "text": by_text, "compute": by_compute})
 
 
 def _of_size(law: Law, choices: Sequence[Choice]) -> Flag | None:
@@ -113,9 +74,9 @@ def _of_size(law: Law, choices: Sequence[Choice]) -> Flag | None:
     # A ladder is made to be extrapolated: how far is asked of its FLOP.
     if law.farthest is not None or largest <= law.largest:
         return None
-    return Flag(
-        "BEYOND_THE_FIT",
-        f"{short(largest)} parameters are more than the {short(law.largest)} of the largest model that "
-        f"{law.name} was fitted to",
-        "Take the size as a range, between what the laws choose.",
-    )
+    told: dict[str, str | float] = {
+        "parameters": float(largest),
+        "largest": float(law.largest),
+        "law": law.name,
+    }
+    return Flag("BEYOND_THE_FIT", told)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from hemicycle.plan.assume import Place
 from hemicycle.plan.estimate import UNITS, Estimate, Figures
+from hemicycle.plan.flags import Flag
 from hemicycle.plan.told import Bars, Heading, Piece, Sentence, Table, ends, many, tonnes
 from hemicycle.plan.wording import say, words
 from hemicycle.typeset import Language, format_number
@@ -58,14 +59,18 @@ def tell_estimate(found: Estimate, language: Language) -> Iterator[Piece]:
             ],
         )
         yield Sentence(say("not_embodied", language))
-    for flag in found.flags:
-        yield Sentence(f"{flag.sentence(language)} {flag.remedy(language)}", flag.name)
+    yield from flag_pieces(found.flags, language)
     yield Heading(named["sources"])
     yield Table(
         ["", named["sources"]],
         [[named[each.name], "; ".join(each.sources)] for each in found.place.assumptions if each.sources],
         page_only=True,
     )
+
+
+def flag_pieces(flags: Iterable[Flag], language: Language) -> Iterator[Piece]:
+    for flag in flags:
+        yield Sentence(f"{flag.sentence(language)} {flag.remedy(language)}", flag.name)
 
 
 def figures_table(columns: dict[str, Figures], language: Language) -> Table:

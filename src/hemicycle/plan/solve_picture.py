@@ -12,10 +12,10 @@ solutions give equal bytes with one version of matplotlib.
 from __future__ import annotations
 
 import importlib.util
-from pathlib import Path
+import io
 from typing import Any
 
-from hemicycle.errors import DeclarationError
+from hemicycle.errors import HemicycleError
 from hemicycle.plan.choices import LARGEST, LIFETIME, OPTIMAL, OVER_TRAINED
 from hemicycle.plan.laws import NATS
 from hemicycle.plan.solve import Curve, Point, Solution
@@ -67,10 +67,10 @@ _WORDS: dict[Language, dict[str, str]] = {
 }
 
 
-def draw(solution: Solution, path: Path, language: Language) -> None:
-    """Write the PNG. Raises DeclarationError without matplotlib."""
+def draw(solution: Solution, language: Language) -> bytes:
+    """The picture as PNG. Raises HemicycleError without matplotlib."""
     if importlib.util.find_spec("matplotlib") is None:
-        raise DeclarationError(
+        raise HemicycleError(
             "the picture needs matplotlib, which is not installed", remedy="pip install 'hemicycle[plan]'"
         )
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -91,7 +91,9 @@ def draw(solution: Solution, path: Path, language: Language) -> None:
         axes.yaxis.set_major_formatter(lambda y, _: _plain(y, language))
         for text in axes.legend(frameon=False, fontsize=8).get_texts():
             text.set_parse_math(False)
-    figure.savefig(path, format="png", metadata={"Software": None})
+    out = io.BytesIO()
+    figure.savefig(out, format="png", metadata={"Software": None})
+    return out.getvalue()
 
 
 def _over_cost(axes: Any, solution: Solution, language: Language) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -49,9 +49,9 @@ class Bars:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG, and what it shows in words; on the page only."""
+    """A PNG, drawn when it is asked for, and what it shows in words; on the page only."""
 
-    png: bytes
+    draw: Callable[[], bytes]
     words: str
 
 
