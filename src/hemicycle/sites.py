@@ -154,7 +154,7 @@ class Pool(Declared):
     def _of_one_card(self) -> Self:
         """What is declared of a node and written as of a card, or the other way round, is many times off."""
         if self.power is not None:
-            most = find_chip(self.chip).power
+            most = find_chip(self.chip).power or 0.0
             share = number(self.each(self.power, "W/GPU"), "W/GPU") / most
             if not POWER_SHARES[0] <= share <= POWER_SHARES[1]:
                 raise ValueError(

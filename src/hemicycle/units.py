@@ -30,7 +30,7 @@ _OWN = (
     "node = [node]",
     "token = [token]",
     "FLOP = [operation]",
-    "EUR = [currency] = euro = €",
+    "EUR = [currency] = euro",
     "GPU_h = GPU * hour",
     "node_h = node * hour",
     # To Pint a bit is a number, and a price for a terabyte would be one for anything.
@@ -40,7 +40,8 @@ _OWN = (
 _HYPHENED = re.compile(r"\b(GPU|node)[-·](h|hour|hours)\b")
 #: A number, then a unit: nothing that a parser could take for a formula.
 _WRITTEN = re.compile(
-    r"\s*([0-9]{1,15}(?:[_ ]?[0-9]{3})*(?:\.[0-9]{1,15})?)\s*([A-Za-z€][\w€/·²*-]{0,40})\s*"
+    r"\s*([0-9]{1,15}(?:[_ ][0-9]{3}){0,5}(?:\.[0-9]{1,15})?(?:e[+-]?[0-9]{1,2})?)"
+    r"\s*([A-Za-z€][A-Za-z0-9_€/·*-]{0,40})\s*"
 )
 
 
@@ -138,7 +139,7 @@ def between(low: float, expected: float, high: float, unit: str) -> Range:
 
 def spelled(unit: str) -> str:
     """A unit as people write it, for the registry."""
-    return _HYPHENED.sub(r"\1_h", unit).replace("·", "*")
+    return _HYPHENED.sub(r"\1_h", unit).replace("·", "*").replace("€", "EUR")
 
 
 def _such(unit: str) -> str:

@@ -37,7 +37,7 @@ class Chip:
         devices: as which the driver lists it.
         memory: bytes.
         bandwidth: of that memory, bytes a second.
-        power: the most it may draw, watts.
+        power: the most it may draw, watts; None of what no sheet tells.
         source: where the figures are from.
     """
 
@@ -47,7 +47,7 @@ class Chip:
     devices: int
     memory: int
     bandwidth: float
-    power: float
+    power: float | None
     source: str
 
 
@@ -84,19 +84,22 @@ def find_chip(name: str) -> Chip:
     )
 
 
+def device_chip(name: str) -> Chip | None:
+    """The chip of a device by the whole name that its driver gives it; None for one that is not known.
+
+    A slice of a chip (MIG), a laptop's and any other relative bear other names, and are not known.
+    """
+    return next((row.chip for row in _table() if row.device.fullmatch(name.strip())), None)
+
+
 def chip_names() -> list[str]:
     return [row.chip.name for row in _table()]
 
 
 def device_peak(name: str) -> Peak | None:
-    """The peak of a device by the whole name that its driver gives it; None for a chip that is not known.
-
-    A slice of a chip (MIG), a laptop's and any other relative bear other names, and are not known.
-    """
-    for row in _table():
-        if row.device.fullmatch(name.strip()):
-            return Peak(row.chip.name, row.chip.flops / row.chip.devices, row.chip.source)
-    return None
+    """The peak of a device as `device_chip` knows it; None for a chip that is not known."""
+    chip = device_chip(name)
+    return Peak(chip.name, chip.flops / chip.devices, chip.source) if chip else None
 
 
 def mfu(tokens_per_second: float, flop_per_token: float, peak: float | None) -> float | None:

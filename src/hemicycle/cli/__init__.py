@@ -31,6 +31,7 @@ VERBS = {
     "curate": "Clean, filter, split and deduplicate the admitted documents.",
     "tokenize": "Train the tokenizers and tokenise the corpora.",
     "tokens": "Say which documents a step reads, and which steps a document; import and export.",
+    "plan": "Plan a model: hours, days, energy, carbon, money; where, when, and whether it keeps to it.",
     "train": "Train the models.",
     "tune": "Tune models on conversations or a trade's text; compare before and after.",
     "watch": "Show how trainings go: a page of curves; TensorBoard and MLflow.",

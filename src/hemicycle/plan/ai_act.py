@@ -199,7 +199,7 @@ class AiAct:
                 language,
                 duty=say(f"duty_{each.duty}", language),
                 status=say(f"status_{each.status}", language),
-                because=say(f"because_{each.because}", language),
+                because=say(f"stands_{each.because}", language),
                 article=getattr(each.article, language),
             )
             for each in self.duties

@@ -6,23 +6,31 @@ own comes next. The rest is ranged over what was published, never left out and n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import median_low
 from typing import Any
 
 from hemicycle.arithmetic.chips import Chip
 from hemicycle.errors import DeclarationError, did_you_mean
-from hemicycle.plan.published import PublishedRun, calibrate_power, calibrate_utilisation
+from hemicycle.plan.published import Run, calibrate_power, calibrate_utilisation
 from hemicycle.plan.tables import Factor, factors, prices, pues, shares
+from hemicycle.plan.wording import say
 from hemicycle.sites import Pool, Site
+from hemicycle.typeset import Language
 from hemicycle.units import Quantity, Range, between, of, quantity, sure
 
+#: Where published runs are told, with the source of each.
+PUBLISHED = ("runs.csv",)
 #: Whole projects took between so many times their final run; OLMo 3 alone tells of more (`shares.csv`).
 LEAST_TIMES, MOST_TIMES = 1.3, 5.0
 #: Share of the time that a running job is not stopped: one that is looked after reaches the last. Llama 3
 #: tells of more than 0.90 on 16 384 cards (arXiv 2407.21783, section 3.3.4).
 AVAILABILITY = (0.90, 0.92, 0.95)
+
+#: The family of a machine that no table has and whose rate was measured, and which share of that rate a
+#: training reaches.
+HERE, HERE_REACHES = "here", (0.2, 0.4, 0.8)
 
 
 @dataclass(frozen=True)
@@ -30,22 +38,26 @@ class Assumption:
     """One of them.
 
     Attributes:
-        because: why this range, in words.
+        reason: why this range: a key of `wording.csv`, and what its sentence tells.
         sources: where its figures are from; none of what was declared.
     """
 
     name: str
     range: Range
     unit: str
-    because: str
+    reason: str
+    told: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
+
+    def because(self, language: Language = "en") -> str:
+        return say(f"because_{self.reason}", language, **self.told)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "name": self.name,
             **self.range.to_json(self.unit),
             "unit": self.unit,
-            "because": self.because,
+            "because": self.because(),
             "sources": list(self.sources),
         }
 
@@ -71,14 +83,14 @@ class Place:
     Attributes:
         name: of the site and its pool, or of the chip alone.
         gpus: None where nobody said how many.
-        price: None where nothing is known.
+        power, price: None where nothing is known.
     """
 
     name: str
     chip: Chip
     gpus: int | None
     utilisation: Assumption
-    power: Assumption
+    power: Assumption | None
     pue: Assumption
     carbon: Assumption
     price: Assumption | None
@@ -100,7 +112,7 @@ def assume(
     said: Said,
     site: Site | None = None,
     pool: Pool | None = None,
-    own: Sequence[PublishedRun] = (),
+    own: Sequence[Run] = (),
 ) -> Place:
     """What to take for granted of a place; `own`: runs that were made there before.
 
@@ -122,54 +134,53 @@ def assume(
     )
 
 
-def _utilisation(chip: Chip, said: Said, own: Sequence[PublishedRun]) -> Assumption:
+def _utilisation(chip: Chip, said: Said, own: Sequence[Run]) -> Assumption:
     name = "utilisation"
     if said.utilisation is not None:
-        return _declared(name, of(said.utilisation, ""), "", "said in the call")
+        return _declared(name, of(said.utilisation, ""), "", "said")
+    if chip.family == HERE:
+        return Assumption(name, between(*HERE_REACHES, ""), "", "here", sources=("bench/train.py",))
     measured = [run for run in own if run.calibrates]
     found = calibrate_utilisation(chip, measured or None)
-    runs = ", ".join(found.runs)
-    because = (
-        f"what was measured there: {runs}"
-        if measured
-        else f"of the peak by 6 N D: the lower median, the least and the most of {runs}"
-    )
-    return Assumption(name, found.range, "", because, () if measured else ("runs.csv",))
+    reason, sources = ("own", ()) if measured else ("published", PUBLISHED)
+    return Assumption(name, found.range, "", reason, {"runs": ", ".join(found.runs)}, sources)
 
 
-def _power(chip: Chip, pool: Pool | None, said: Said, own: Sequence[PublishedRun]) -> Assumption:
+def _power(chip: Chip, pool: Pool | None, said: Said, own: Sequence[Run]) -> Assumption | None:
     name, unit = "power", "W/GPU"
     if said.power is not None:
-        return _declared(name, said.power, unit, "said in the call")
+        return _declared(name, said.power, unit, "said")
     if pool is not None and pool.power is not None:
-        return _declared(name, pool.each(pool.power, unit), unit, "declared of the pool")
+        return _declared(name, pool.each(pool.power, unit), unit, "pool")
     measured = [run for run in own if run.metered and run.energy_kwh and run.gpu_hours]
     found = calibrate_power(chip, measured or None)
-    because = f"a card with its share of the host, as metered in {', '.join(found.runs)}"
-    return Assumption(name, found.range, unit, because, () if measured else ("runs.csv",))
+    if found is None:
+        return None
+    sources = () if measured else PUBLISHED
+    return Assumption(name, found.range, unit, "metered", {"runs": ", ".join(found.runs)}, sources)
 
 
 def _pue(site: Site | None, said: Said) -> Assumption:
     name = "pue"
     if said.pue is not None:
-        return _declared(name, of(said.pue, ""), "", "said in the call")
+        return _declared(name, of(said.pue, ""), "", "said")
     if site is not None and site.pue is not None:
-        return _declared(name, of(site.pue, ""), "", "declared of the site")
+        return _declared(name, of(site.pue, ""), "", "site")
     told = sorted(pues(), key=lambda row: row.pue)
-    because = f"cooling and losses, between {told[0].place} and the {told[-1].place}"
+    places = {"least": told[0].place, "most": told[-1].place}
     values = [row.pue for row in told]
     spread = between(values[0], median_low(values), values[-1], "")
-    return Assumption(name, spread, "", because, tuple(row.source for row in told))
+    return Assumption(name, spread, "", "cooling", places, tuple(row.source for row in told))
 
 
 def _carbon(site: Site | None, said: Said) -> tuple[Assumption, tuple[Factor, ...]]:
     name, unit = "carbon", "g/kWh"
     if said.carbon is not None:
-        return _declared(name, said.carbon, unit, "said in the call"), ()
+        return _declared(name, said.carbon, unit, "said"), ()
     if site is not None and site.carbon is not None:
         declared = site.carbon
-        because = f"declared of the site: {declared.origin}, {declared.period}"
-        return _declared(name, quantity(declared.factor, unit), unit, because), ()
+        origin = {"origin": declared.origin, "period": declared.period}
+        return _declared(name, quantity(declared.factor, unit), unit, "grid", origin), ()
     region = said.region or "FR"
     told = tuple(sorted((f for f in factors() if f.region == region), key=lambda f: f.g_per_kwh))
     if not told:
@@ -179,19 +190,18 @@ def _carbon(site: Site | None, said: Said) -> tuple[Assumption, tuple[Factor, ..
             remedy=did_you_mean(region, regions) or f"Say --carbon, or one of {', '.join(regions)}.",
         )
     grams = [f.g_per_kwh for f in told]
-    origins = "; ".join(f"{f.origin} {f.period} ({f.scope}): {f.g_per_kwh:g}" for f in told)
-    because = f"electricity in {region}, which origins tell apart: {origins}"
+    origins = "; ".join(f"{f.origin} {f.period} {f.g_per_kwh:g}" for f in told)
     spread = between(grams[0], median_low(grams), grams[-1], unit)
-    return Assumption(name, spread, unit, because, tuple(f.source for f in told)), told
+    said_of = {"region": region, "origins": origins}
+    return Assumption(name, spread, unit, "origins", said_of, tuple(f.source for f in told)), told
 
 
 def _price(chip: Chip, pool: Pool | None, said: Said) -> Assumption | None:
     name, unit = "price", "EUR/GPU-h"
     if said.price is not None:
-        return _declared(name, said.price, unit, "said in the call")
+        return _declared(name, said.price, unit, "said")
     if pool is not None and pool.price is not None:
-        because = f"declared of the pool, as of {pool.priced_on}"
-        return _declared(name, pool.each(pool.price, unit), unit, because)
+        return _declared(name, pool.each(pool.price, unit), unit, "priced", {"day": str(pool.priced_on)})
     told = sorted(
         (p for p in prices() if p.chip.family == chip.family and p.chip.memory == chip.memory),
         key=lambda p: p.eur_per_gpu_h,
@@ -200,33 +210,33 @@ def _price(chip: Chip, pool: Pool | None, said: Said) -> Assumption | None:
         # A site's own price is a matter of contract: another's says nothing of it.
         return None
     euros = [p.eur_per_gpu_h for p in told]
-    listed = "; ".join(f"{p.kind} {p.period}: {p.eur_per_gpu_h:g}" for p in told)
-    because = f"nobody said a price, so what is known of this chip: {listed}"
+    listed = "; ".join(f"{p.seller} {p.period} {p.eur_per_gpu_h:g}" for p in told)
     spread = between(euros[0], median_low(euros), euros[-1], unit)
-    return Assumption(name, spread, unit, because, tuple(p.source for p in told))
+    return Assumption(name, spread, unit, "prices", {"prices": listed}, tuple(p.source for p in told))
 
 
 def _availability(site: Site | None, said: Said) -> Assumption:
     name = "availability"
     if said.availability is not None:
-        return _declared(name, of(said.availability, ""), "", "said in the call")
+        return _declared(name, of(said.availability, ""), "", "said")
     if site is not None and site.availability is not None:
-        return _declared(name, of(site.availability, ""), "", "declared of the site")
-    because = "failures, hangs and restarts take the rest of the calendar"
-    return Assumption(name, between(*AVAILABILITY, ""), "", because, ("arXiv 2407.21783, section 3.3.4",))
+        return _declared(name, of(site.availability, ""), "", "site")
+    source = "arXiv 2407.21783, section 3.3.4"
+    return Assumption(name, between(*AVAILABILITY, ""), "", "failures", sources=(source,))
 
 
 def _experiments(said: Said) -> Assumption:
     name = "experiments"
     if said.experiments is not None:
-        return _declared(name, of(said.experiments, ""), "", "said in the call")
+        return _declared(name, of(said.experiments, ""), "", "said")
     told = sorted(shares(), key=lambda s: s.times_final_run)
     middle = median_low([s.times_final_run for s in told])
     listed = ", ".join(f"{s.project} {s.times_final_run:.2g}" for s in told)
-    because = f"a whole project by its final run, experiments and failures included: {listed}"
     spread = between(LEAST_TIMES, middle, MOST_TIMES, "")
-    return Assumption(name, spread, "", because, tuple(s.source for s in told))
+    return Assumption(name, spread, "", "projects", {"projects": listed}, tuple(s.source for s in told))
 
 
-def _declared(name: str, value: Quantity, unit: str, because: str) -> Assumption:
-    return Assumption(name, sure(value), unit, because)
+def _declared(
+    name: str, value: Quantity, unit: str, reason: str, told: Mapping[str, str] | None = None
+) -> Assumption:
+    return Assumption(name, sure(value), unit, reason, told or {})

@@ -20,7 +20,7 @@ from typing import Any
 
 from hemicycle.errors import DeclarationError
 from hemicycle.plan.assume import Assumption, Place
-from hemicycle.plan.flags import LEAST_SLACK, Flag, utilisation_flag
+from hemicycle.plan.flags import Flag, slack_flag, utilisation_flag
 from hemicycle.plan.published import peak, six_n_d
 from hemicycle.units import Range, number, of, sure
 
@@ -70,8 +70,8 @@ class Figures:
     flop: Range
     gpu_hours: Range
     days: Range | None
-    energy_mwh: Range
-    tco2e: Range
+    energy_mwh: Range | None
+    tco2e: Range | None
     cost_eur: Range | None
 
     def times(self, share: Range) -> Figures:
@@ -133,9 +133,12 @@ class Estimate:
     @property
     def carbon_by_origin(self) -> list[dict[str, Any]]:
         """The run's carbon by each origin of a factor: the spread is of bookkeeping, not of the machine."""
-        told = []
+        told: list[dict[str, Any]] = []
+        energy = self.run.energy_mwh
+        if energy is None:
+            return told
         for factor in self.place.factors:
-            tonnes = number(self.run.energy_mwh.expected * of(factor.g_per_kwh, "g/kWh"), "t")
+            tonnes = number(energy.expected * of(factor.g_per_kwh, "g/kWh"), "t")
             told.append(
                 {
                     "origin": factor.origin,
@@ -163,16 +166,10 @@ class Estimate:
 
     @property
     def flags(self) -> list[Flag]:
-        found = [utilisation_flag(self.utilisation)]
-        if number(self.place.experiments.range.expected, "") < LEAST_SLACK:
-            found.append(
-                Flag(
-                    "NO_SLACK",
-                    f"the whole project is planned at less than {LEAST_SLACK:g} times its final run, and "
-                    "few that told of it took so little",
-                    f"Plan with --experiments {LEAST_SLACK:g} at least.",
-                )
-            )
+        found = (
+            utilisation_flag(self.utilisation),
+            slack_flag(number(self.place.experiments.range.expected, "")),
+        )
         return [flag for flag in found if flag is not None]
 
     @property
@@ -209,7 +206,7 @@ def estimate(work: Work, place: Place) -> Estimate:
     flop = sure(six_n_d(work.parameters, work.tokens))
     known = work.gpu_hours
     hours = sure(of(known, "GPU-h")) if known is not None else flop / _rate(place)
-    energy = hours * place.power.range * place.pue.range
+    energy = hours * place.power.range * place.pue.range if place.power is not None else None
     days = None
     if place.gpus is not None:
         days = hours / sure(of(place.gpus, "GPU")) / place.availability.range
@@ -218,7 +215,7 @@ def estimate(work: Work, place: Place) -> Estimate:
         gpu_hours=hours,
         days=days,
         energy_mwh=energy,
-        tco2e=energy * place.carbon.range,
+        tco2e=energy * place.carbon.range if energy is not None else None,
         cost_eur=hours * place.price.range if place.price is not None else None,
     )
     return Estimate(work, place, run, run.times(place.experiments.range))

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hemicycle.plan.wording import say
+from hemicycle.typeset import Language
 
 #: Shares of the peak by 6 N D: below the first something is broken, below the second badly set; above the
 #: third the peak or the count is wrong, as no published 16-bit training comes near it.
@@ -15,49 +20,35 @@ LEAST_SLACK = 1.3
 
 @dataclass(frozen=True)
 class Flag:
-    """A name for programs, a sentence for people, and what to do."""
+    """A name for programs, and what its sentence tells (`wording.csv`)."""
 
     name: str
-    sentence: str
-    remedy: str
+    told: Mapping[str, str | float] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, str]:
-        return asdict(self)
+    def sentence(self, language: Language = "en") -> str:
+        return say(f"flag_{self.name}", language, **self.told)
+
+    def remedy(self, language: Language = "en") -> str:
+        return say(f"remedy_{self.name}", language, **self.told)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "sentence": self.sentence(), "remedy": self.remedy()}
 
 
 def utilisation_flag(share: float) -> Flag | None:
     """Of a share of the peak by 6 N D, in 16-bit arithmetic."""
     if share < MFU_TOO_LOW:
-        return Flag(
-            "MFU_TOO_LOW",
-            f"{share:.1%} of the chips' peak: other trainings on them reach three to four times as much",
-            "Stop, and look for blocking launches, recomputation that is not needed and a model cut into too "
-            "many pieces before going on.",
-        )
+        return Flag("MFU_TOO_LOW", {"share": share})
     if share < MFU_LOW:
-        return Flag(
-            "MFU_LOW",
-            f"{share:.1%} of the chips' peak: other trainings on them reach about twice as much",
-            "Profile a hundred steps; see the causes that `hemicycle watch` lists.",
-        )
-    if share > MFU_TOO_HIGH:
-        return Flag(
-            "MFU_TOO_HIGH",
-            f"{share:.1%} of the chips' peak: no published training in 16 bits reaches that",
-            "Check the peak (dense, not sparse), the hours (of cards, not of nodes) and the tokens.",
-        )
-    return None
+        return Flag("MFU_LOW", {"share": share})
+    return Flag("MFU_TOO_HIGH", {"share": share}) if share > MFU_TOO_HIGH else None
 
 
 def hours_flag(hours: float, elsewhere: float) -> Flag | None:
     """Of GPU-hours in two places."""
     if abs(elsewhere / hours - 1) <= HOURS_DIFFER:
         return None
-    return Flag(
-        "GPU_HOURS_MISMATCH",
-        f"{hours:,.0f} GPU-hours in one place and {elsewhere:,.0f} in another ({elsewhere / hours - 1:+.0%})",
-        "Say what each of them counts: failed jobs, stages, evaluation.",
-    )
+    return Flag("GPU_HOURS_MISMATCH", {"hours": hours, "elsewhere": elsewhere})
 
 
 def unit_flag(gpu_hours: float, wall_hours: float, gpus: int | None) -> Flag | None:
@@ -65,9 +56,12 @@ def unit_flag(gpu_hours: float, wall_hours: float, gpus: int | None) -> Flag | N
     implied = gpu_hours / wall_hours
     if gpus is None or 0.5 <= implied / gpus <= 1.1:
         return None
-    return Flag(
-        "UNIT_MISMATCH",
-        f"{gpu_hours:,.0f} GPU-hours in {wall_hours:,.0f} hours are {implied:,.0f} cards at once, and "
-        f"{gpus:,} are declared",
-        "Check whether the hours are of nodes, and whether the wall clock is of the whole run.",
-    )
+    told = {"hours": gpu_hours, "wall": wall_hours, "implied": implied, "gpus": float(gpus)}
+    return Flag("UNIT_MISMATCH", told)
+
+
+def slack_flag(times: float) -> Flag | None:
+    """Of a whole project by its final run."""
+    if times >= LEAST_SLACK:
+        return None
+    return Flag("NO_SLACK", {"times": times, "least": LEAST_SLACK})

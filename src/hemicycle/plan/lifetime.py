@@ -171,14 +171,14 @@ class Lifetime:
         told.append(say("life_whole", language, years=years, told=_told(self.whole, language)))
         told.append(say("life_a_year", language, told=_told(self.a_year, language)))
         for name, share in self.training_share.items():
-            told.append(say(f"life_share_{name}", language, share=format_percent(share, language)))
+            told.append(say(f"life_share_{name}", language, share=share))
         if self.computing_share is not None:
             other = lives()[0]
             told.append(
                 say(
                     "life_computing",
                     language,
-                    share=format_percent(self.computing_share, language),
+                    share=self.computing_share,
                     model=other.model,
                     other=format_percent(other.training_and_use, language),
                 )
@@ -238,19 +238,19 @@ def embodied_rate(chip: Chip) -> Assumption:
     """
     rows = embodied()
 
-    def told(covers: str) -> list[Embodied]:
+    def made(covers: str) -> list[Embodied]:
         every = [each for each in rows if each.covers == covers]
         return [each for each in every if each.chip.family == chip.family] or every
 
-    alone, whole = told("card"), told("card and server")
+    alone, whole = made("card"), made("card and server")
     rates = sorted(_rate(each) for each in whole)
     low = min(min(_rate(each) for each in alone), rates[0])
     spread = between(low, median_low(rates), rates[-1], "g/GPU-h")
     listed = "; ".join(f"{e.chip.name}, {e.covers}: {e.kg_per_gpu:g} kg" for e in (*alone, *whole))
     years, use = rows[0].years, rows[0].use
-    because = f"making a card, spread over {years:g} years of which it works {use:.0%}: {listed}"
+    told = {"years": f"{years:g}", "share": f"{use:.0%}", "cards": listed}
     sources = tuple(each.source for each in (*alone, *whole))
-    return Assumption(f"embodied, {chip.name}", spread, "g/GPU-h", because, sources)
+    return Assumption("embodied", spread, "g/GPU-h", "embodied", told, sources)
 
 
 def _rate(each: Embodied) -> float:

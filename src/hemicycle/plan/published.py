@@ -19,18 +19,25 @@ from hemicycle.errors import DeclarationError
 from hemicycle.plan.flags import utilisation_flag
 from hemicycle.units import Quantity, Range, between, number, of
 
+#: Columns of a table of runs.
+COLUMNS = (
+    *("id", "name", "parameters", "tokens", "chip", "gpus", "gpu_hours", "hours_of", "card_gpu_hours"),
+    *("wall_hours", "energy_kwh", "energy_of", "tco2", "source", "checked_on"),
+)
+
 
 @dataclass(frozen=True)
-class PublishedRun:
+class Run:
     """One training as its makers told of it; what they did not tell is None.
 
     Attributes:
         parameters: active ones; tokens: of all its stages.
-        hours_of: `published`, or what they were derived from.
+        hours_of: `published` or `measured`, or what they were derived from.
         card_hours: GPU-hours that another document of theirs has.
         wall_hours: from its first step to its last.
         energy_of: what the energy covers, and how it is known.
         tco2: tonnes of CO2 equivalent of that energy, as published.
+        checked_on: the day on which somebody last looked, ISO 8601.
     """
 
     id: str
@@ -47,6 +54,7 @@ class PublishedRun:
     energy_of: str
     tco2: float | None
     source: str
+    checked_on: str
 
     @property
     def flop(self) -> Quantity:
@@ -68,7 +76,11 @@ class PublishedRun:
     def calibrates(self) -> bool:
         """Whether its hours are its makers' and its utilisation is not one to be warned of."""
         share = self.utilisation
-        return share is not None and self.hours_of == "published" and utilisation_flag(share) is None
+        return (
+            share is not None
+            and self.hours_of in ("published", "measured")
+            and utilisation_flag(share) is None
+        )
 
 
 @dataclass(frozen=True)
@@ -89,19 +101,19 @@ def peak(chip: Chip) -> Quantity:
 
 
 @functools.cache
-def published_runs() -> tuple[PublishedRun, ...]:
+def published_runs() -> tuple[Run, ...]:
     with Path(__file__).with_name("runs.csv").open(encoding="utf-8", newline="") as file:
         return tuple(read_runs(csv.DictReader(file)))
 
 
-def read_runs(rows: Iterable[Mapping[str, str]]) -> list[PublishedRun]:
+def read_runs(rows: Iterable[Mapping[str, str]]) -> list[Run]:
     """Rows of the table."""
 
     def told(text: str) -> float | None:
         return float(text) if text else None
 
     return [
-        PublishedRun(
+        Run(
             id=row["id"],
             name=row["name"],
             parameters=float(row["parameters"]),
@@ -116,12 +128,38 @@ def read_runs(rows: Iterable[Mapping[str, str]]) -> list[PublishedRun]:
             energy_of=row["energy_of"],
             tco2=told(row["tco2"]),
             source=row["source"],
+            checked_on=row["checked_on"],
         )
         for row in rows
     ]
 
 
-def calibrate_utilisation(chip: Chip, runs: Sequence[PublishedRun] | None = None) -> Calibration:
+def run_row(run: Run) -> dict[str, str]:
+    """A run as a row of such a table."""
+
+    def told(value: float | None) -> str:
+        return "" if value is None else f"{value:.12g}"
+
+    return {
+        "id": run.id,
+        "name": run.name,
+        "parameters": told(run.parameters),
+        "tokens": told(run.tokens),
+        "chip": run.chip.name,
+        "gpus": told(run.gpus),
+        "gpu_hours": told(run.gpu_hours),
+        "hours_of": run.hours_of,
+        "card_gpu_hours": told(run.card_hours),
+        "wall_hours": told(run.wall_hours),
+        "energy_kwh": told(run.energy_kwh),
+        "energy_of": run.energy_of,
+        "tco2": told(run.tco2),
+        "source": run.source,
+        "checked_on": run.checked_on,
+    }
+
+
+def calibrate_utilisation(chip: Chip, runs: Sequence[Run] | None = None) -> Calibration:
     """Share of its peak that a chip's trainings reach, by those on chips of its family.
 
     Raises DeclarationError where no such run was published: the share of another kind of chip is no guess.
@@ -138,11 +176,15 @@ def calibrate_utilisation(chip: Chip, runs: Sequence[PublishedRun] | None = None
     return Calibration(between(reached[0], median_low(reached), reached[-1], ""), tuple(shares))
 
 
-def calibrate_power(chip: Chip, runs: Sequence[PublishedRun] | None = None) -> Calibration:
+def calibrate_power(chip: Chip, runs: Sequence[Run] | None = None) -> Calibration | None:
     """Watts that a card draws with its host while it trains, by the metered runs.
 
     Where no chip of its family was metered: the same share of its most as the metered ones drew of theirs.
+    None where nothing tells what it draws at most.
     """
+    most = chip.power
+    if most is None:
+        return None
     every = [
         run
         for run in (published_runs() if runs is None else runs)
@@ -152,11 +194,11 @@ def calibrate_power(chip: Chip, runs: Sequence[PublishedRun] | None = None) -> C
     shares = sorted(
         number(of(run.energy_kwh, "kWh") / of(run.gpu_hours, "GPU-h"), "W/GPU") / run.chip.power
         for run in told
-        if run.energy_kwh and run.gpu_hours
+        if run.energy_kwh and run.gpu_hours and run.chip.power
     )
-    low, middle, high = (chip.power * share for share in (shares[0], median_low(shares), shares[-1]))
+    low, middle, high = (most * share for share in (shares[0], median_low(shares), shares[-1]))
     return Calibration(between(low, middle, high, "W/GPU"), tuple(run.name for run in told))
 
 
-def _of_family(chip: Chip, runs: Iterable[PublishedRun]) -> list[PublishedRun]:
+def _of_family(chip: Chip, runs: Iterable[Run]) -> list[Run]:
     return [run for run in runs if run.chip.family == chip.family]

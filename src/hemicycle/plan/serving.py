@@ -278,12 +278,10 @@ def shares_reached() -> tuple[Assumption, Assumption]:
     for name in ("bandwidth", "peak"):
         told = reached(name)
         shares = [each.share for each in told]
-        listed = "; ".join(
-            f"{e.model} on {e.cards} × {e.chip.name}, {e.batch} at once: {e.share:g}" for e in told
-        )
-        because = f"of the {name}, the least, the lower median and the most of what servers reached: {listed}"
+        listed = "; ".join(f"{e.model}, {e.cards} × {e.chip.name}, {e.batch}×: {e.share:g}" for e in told)
         spread = between(shares[0], median_low(shares), shares[-1], "")
-        found.append(Assumption(f"share of {name}", spread, "", because, tuple(e.source for e in told)))
+        sources = tuple(each.source for each in told)
+        found.append(Assumption(name, spread, "", f"servers_{name}", {"servers": listed}, sources))
     return found[0], found[1]
 
 

@@ -16,7 +16,12 @@ from hemicycle.arithmetic.chips import Chip, find_chip
 
 @dataclass(frozen=True)
 class Factor:
-    """What a kilowatt-hour emits, by one origin: between them a run differs by two to three times."""
+    """What a kilowatt-hour emits, by one origin: between them a run differs by two to three times.
+
+    Attributes:
+        scope: `direct` at the plant, or over the `lifecycle` of plants, of what is produced in the country;
+            or the same of its `consumption`, imports included.
+    """
 
     region: str
     origin: str
@@ -38,11 +43,11 @@ class Pue:
 
 @dataclass(frozen=True)
 class Price:
-    """Euros for an hour of one card; `kind`: a list price, or what a public centre spends."""
+    """Euros for an hour of one card: a list price, or what a public centre spent."""
 
     chip: Chip
     eur_per_gpu_h: float
-    kind: str
+    seller: str
     period: str
     source: str
 
@@ -119,7 +124,7 @@ def pues() -> tuple[Pue, ...]:
 @functools.cache
 def prices() -> tuple[Price, ...]:
     return tuple(
-        Price(find_chip(r["chip"]), float(r["eur_per_gpu_h"]), r["kind"], r["period"], r["source"])
+        Price(find_chip(r["chip"]), float(r["eur_per_gpu_h"]), r["seller"], r["period"], r["source"])
         for r in _rows("prices.csv")
     )
 

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
-from hemicycle.typeset import Language, format_number
+from hemicycle.typeset import Language, format_number, format_percent
 from hemicycle.units import Range, number
 
 #: What stands for a power of a thousand, from a million on.
@@ -23,9 +23,15 @@ def words(language: Language) -> Mapping[str, str]:
         return {row["key"]: row[language] for row in csv.DictReader(file)}
 
 
-def say(key: str, language: Language, **told: str) -> str:
-    """The sentence of that key, with what is told put in."""
-    return words(language)[key].format(**told)
+def say(key: str, language: Language, **told: str | float) -> str:
+    """The sentence of that key, with what is told put in; a number that is called `share` as a percentage."""
+
+    def shown(name: str, value: str | float) -> str:
+        if isinstance(value, str):
+            return value
+        return format_percent(value, language) if name == "share" else figure(value, language)
+
+    return words(language)[key].format(**{name: shown(name, value) for name, value in told.items()})
 
 
 def figure(value: float, language: Language) -> str:

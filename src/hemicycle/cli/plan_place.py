@@ -1,0 +1,175 @@
+"""What verbs of planning have in common: which cards, whose, and what is said of them in the call."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hemicycle.arithmetic.chips import Chip, device_chip, find_chip
+from hemicycle.cli.session import FOLDER
+from hemicycle.errors import DeclarationError, HemicycleError, did_you_mean
+from hemicycle.plan.assume import HERE, Place, Said, assume
+from hemicycle.plan.own import own_runs
+from hemicycle.sites import SITES, Pool, Site, load_sites
+from hemicycle.units import Quantity, quantity
+
+
+class InUnit(click.ParamType[Quantity]):
+    """A quantity with its unit, as in sites.toml."""
+
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
+        self.name = f"“{unit}”"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Quantity:
+        try:
+            return quantity(value, self.unit)
+        except DeclarationError as error:
+            self.fail(f"{error.what}. {error.remedy}", param, ctx)
+
+
+_SHARE = click.FloatRange(0, 1, min_open=True)
+
+_OPTIONS = (
+    click.option(
+        "--chip", help="The kind of card, such as a100, h100, mi300x; “here” measures this machine."
+    ),
+    click.option("--gpus", type=click.IntRange(1), help="How many of them at once."),
+    click.option(
+        "--site", metavar="SITE[/POOL]", help="A site of sites.toml, and its pool where it has several."
+    ),
+    click.option(
+        "--project", "folder", type=FOLDER, default=Path(), help="Where sites.toml and hemicycle.toml are."
+    ),
+    click.option(
+        "--utilisation",
+        type=_SHARE,
+        help="Share of the peak by 6 N D; by default what published runs reached.",
+    ),
+    click.option("--power", type=InUnit("W/GPU"), help="Of a card with its share of the host."),
+    click.option(
+        "--pue", type=click.FloatRange(1, 3), help="Energy of the centre for one unit at its machines."
+    ),
+    click.option("--carbon", type=InUnit("g/kWh"), help="What a kilowatt-hour emits."),
+    click.option(
+        "--region", metavar="COUNTRY", help="Whose published carbon factors to range over.  [default: FR]"
+    ),
+    click.option("--price", type=InUnit("EUR/GPU-h"), help="Of an hour of a card."),
+    click.option(
+        "--availability", type=_SHARE, help="Share of the calendar that a running job is not stopped."
+    ),
+    click.option(
+        "--experiments",
+        type=click.FloatRange(1, 100),
+        help="The whole project by its final run; by default ranged from 1.3 to 5.",
+    ),
+)
+
+
+def place_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say where; handed over as `place`, a function, since a mode may need none."""
+
+    @functools.wraps(function)
+    def gathered(**given: Any) -> Any:
+        said = Said(
+            **{
+                name: given.pop(name)
+                for name in (
+                    *(
+                        "utilisation",
+                        "power",
+                        "pue",
+                        "carbon",
+                        "price",
+                        "availability",
+                        "experiments",
+                        "region",
+                    ),
+                )
+            }
+        )
+        chip, gpus, site = given.pop("chip"), given.pop("gpus"), given.pop("site")
+        return function(**given, place=lambda: find_place(given["folder"], chip, gpus, site, said))
+
+    command: Callable[..., Any] = gathered
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def find_place(folder: Path, chip: str | None, gpus: int | None, where: str | None, said: Said) -> Place:
+    """The cards that a call means. Raises DeclarationError where it does not say enough."""
+    sites = load_sites(folder)
+    if where is None and chip is not None:
+        card = _this_machine() if chip == HERE else find_chip(chip)
+        here = 1 if card.family == HERE else None
+        return assume(card.name, card, gpus or here, said=said, own=own_runs(folder, card))
+    name, site, pool_name, pool = _pool(sites, where, chip, folder)
+    card = find_chip(pool.chip)
+    if gpus is not None and gpus > pool.gpus:
+        raise DeclarationError(
+            f"{gpus} cards are more than the {pool.gpus} of {name}/{pool_name}", place=str(folder / SITES)
+        )
+    place = f"{name}/{pool_name}"
+    own = own_runs(folder, card, place)
+    return assume(place, card, gpus or pool.gpus, said=said, site=site, pool=pool, own=own)
+
+
+def _this_machine() -> Chip:
+    """The card here, or the processor as if it were one, by its rate of products of matrices."""
+    try:
+        import torch
+    except ImportError:
+        raise HemicycleError(
+            "measuring this machine needs torch", remedy="pip install 'hemicycle[train]'"
+        ) from None
+    from hemicycle.train.machine import accelerators, measured_matmul_rate, precision_here
+
+    device = torch.device("cuda" if accelerators() else "cpu")
+    known = device_chip(torch.cuda.get_device_name(device)) if device.type == "cuda" else None
+    if known is not None:
+        return known
+    precision = precision_here(None)
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    rate = measured_matmul_rate(device, dtype)
+    return Chip("this machine", HERE, rate, 1, memory, 0.0, None, f"measured now in {precision}")
+
+
+def _pool(
+    sites: dict[str, Site], where: str | None, chip: str | None, folder: Path
+) -> tuple[str, Site, str, Pool]:
+    known = {
+        f"{name}/{pool}": (name, site, pool, site.pools[pool])
+        for name, site in sites.items()
+        for pool in site.pools
+    }
+    if not known:
+        raise DeclarationError(
+            "nothing says on which cards",
+            remedy=f"Name a chip, as in `--chip h100`, or declare pools in {SITES}; see docs/plan.md.",
+        )
+    found = {
+        place: each
+        for place, each in known.items()
+        if (where is None or where in (place, each[0]))
+        and (chip is None or find_chip(chip).name == each[3].chip)
+    }
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if not found:
+        raise DeclarationError(
+            f"no pool is “{where}”" if where else f"no pool has {chip}",
+            place=str(folder / SITES),
+            remedy=(where and did_you_mean(where, [*known, *sites])) or f"Pools: {', '.join(known)}.",
+        )
+    raise DeclarationError(
+        f"{len(found)} pools are meant",
+        place=str(folder / SITES),
+        remedy=f"Say one: --site {' or '.join(found)}.",
+    )

@@ -1,0 +1,145 @@
+"""What a declared model is to a plan: its size and what it reads, as far as that is known beforehand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hemicycle.errors import DeclarationError
+from hemicycle.flow.models import derived_of, inputs_of, longest_context
+from hemicycle.flow.reading import reads
+from hemicycle.ledger import Statement
+from hemicycle.plan.estimate import Line, Work
+from hemicycle.project import Model, Stage
+from hemicycle.steps import Unresolved
+
+if TYPE_CHECKING:
+    from hemicycle.flow.flow import Flow
+    from hemicycle.plan.laws import Law
+    from hemicycle.train import Shape
+
+
+def planned(flow: Flow, name: str) -> tuple[Work, Shape]:
+    """The work of a declared model, one line a stage, and its shape.
+
+    Nothing is built or measured: a shape and tokens that are declared are enough; what follows from a budget
+    is taken from the lock, and what was trained from its statement. Raises DeclarationError where neither
+    tells.
+    """
+    model = flow.declaration.models[name]
+    known = _known(flow, name)
+    shape = _shape(flow, name, model, known)
+    tokens = model.budget.tokens or _tokens(flow, name, known)
+    if tokens is None:
+        raise DeclarationError(
+            f"model {name}: {model.budget.minutes:g} minutes are no number of tokens yet; they become one "
+            "on the machine that trains it",
+            place=f"hemicycle.toml, [models.{name}]",
+            remedy="Declare its budget in tokens to plan it, or train it once and plan it again.",
+        )
+    stages = model.stages or [Stage(name="text", share=1)]
+    whole = math.fsum(stage.share for stage in stages)
+    lines = tuple(Line(stage.name, tokens * stage.share / whole) for stage in stages)
+    return Work(name, shape.parameters, lines), shape
+
+
+@dataclass(frozen=True)
+class KnownText:
+    """What is known of a model's text: distinct tokens of its corpora and its vocabulary where its text is
+    tokenised, and the law of its ladder where one was made."""
+
+    tokens: float | None
+    vocabulary: int | None
+    law: Law | None
+
+
+def known_text(flow: Flow, name: str) -> KnownText:
+    from hemicycle.plan.laws import read_law
+
+    known = _known(flow, name)
+    corpora = reads(flow.declaration, name)
+    told = [known[corpus].figures["tokens"] for corpus in corpora if corpus in known]
+    ladder = ladder_of(flow, name)
+    return KnownText(
+        tokens=float(sum(told)) if len(told) == len(corpora) else None,
+        vocabulary=_vocabulary(flow, name, known),
+        law=read_law(ladder / "scaling.json") if ladder else None,
+    )
+
+
+def ladder_of(flow: Flow, name: str) -> Path | None:
+    """The folder of the law of a model's ladder; None where none was made, or it was deleted."""
+    made = _latest(flow).get(("scaling", name))
+    folder = flow.store.artefact("scaling", name, made.subject.key) if made else None
+    return folder if folder is not None and folder.is_dir() else None
+
+
+def _latest(flow: Flow) -> dict[tuple[str, str], Statement]:
+    """Stage and name → the last statement of it."""
+    return {(s.subject.stage, s.subject.name): s for s in flow.ledger.current().values()}
+
+
+def _known(flow: Flow, name: str) -> dict[str, Statement]:
+    """Role → the last statement of each of a model's inputs that was made, and of the model."""
+    latest = _latest(flow)
+    wanted = {role: (step.stage, step.name) for role, step in inputs_of(flow, name).items()}
+    wanted["itself"] = ("model", name)
+    return {role: latest[key] for role, key in wanted.items() if key in latest}
+
+
+def _shape(flow: Flow, name: str, model: Model, known: dict[str, Statement]) -> Shape:
+    from hemicycle.train import Shape, derive_shape, grown
+
+    if model.base is not None:
+        if "base" in known:
+            began = Shape(**known["base"].figures["shape"])
+        elif model.base in flow.declaration.models:
+            began = planned(flow, model.base)[1]
+        else:
+            raise DeclarationError(
+                f"model {name} begins from {model.base}, whose size is not known yet",
+                place=f"hemicycle.toml, [models.{name}]",
+                remedy=f"`hemicycle train {name} --dry-run` says what would be fetched; or give --config and "
+                "--tokens.",
+            )
+        return grown(began, tokens=_vocabulary(flow, name, known), context=model.context)
+    vocabulary = _vocabulary(flow, name, known)
+    architecture = model.architecture
+    if architecture is None:
+        try:
+            architecture = derived_of(flow, name, known).architecture
+        except (Unresolved, KeyError):
+            raise DeclarationError(
+                f"model {name}: its shape follows from its budget, once its text is tokenised",
+                place=f"hemicycle.toml, [models.{name}]",
+                remedy="Run `hemicycle tokenize` (and train once where the budget is in minutes), or declare "
+                "an architecture.",
+            ) from None
+    if vocabulary is None:
+        raise DeclarationError(
+            f"model {name}: the size of its vocabulary is not known before its tokenizer is made",
+            place=f"hemicycle.toml, [models.{name}]",
+            remedy="Run `hemicycle tokenize` first.",
+        )
+    context = longest_context(model, architecture.context)
+    return derive_shape(architecture.model_copy(update={"context": context}), vocabulary)
+
+
+def _vocabulary(flow: Flow, name: str, known: dict[str, Statement]) -> int | None:
+    """Tokens of a model's tokenizer: as made, else as declared; None where a base has it that is not here."""
+    if "tokenizer" in known:
+        return int(known["tokenizer"].figures["vocabulary"])
+    declared = flow.declaration.tokenizers.get(flow.declaration.tokenizer_of(name))
+    return declared.vocab if declared is not None else None
+
+
+def _tokens(flow: Flow, name: str, known: dict[str, Statement]) -> int | None:
+    """What minutes came to: as trained, else as derived."""
+    if "itself" in known:
+        return int(known["itself"].figures["places"])
+    try:
+        return derived_of(flow, name, known).tokens
+    except (Unresolved, KeyError):
+        return None

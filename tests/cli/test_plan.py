@@ -1,0 +1,226 @@
+"""`hemicycle plan` as people call it."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from hemicycle.cli.plan import command
+from hemicycle.errors import DeclarationError, HemicycleError, UnknownNameError
+
+KEYS = ("flop", "gpu_hours", "days", "energy_mwh", "tco2e", "cost_eur")
+SIZE = ("--params", "6.7e9", "--tokens", "1e12")
+SITES = """
+[sites.lab.pools.a100]
+chip = "a100"
+gpus = 16
+price = "0.74 EUR/GPU-h"
+priced_on = 2026-10-01
+
+[sites.lab.pools.h100]
+chip = "h100"
+gpus = 8
+
+[sites.other.pools.h100]
+chip = "h100"
+gpus = 64
+"""
+PROJECT = """
+[project]
+name = "p"
+jurisdictions = ["FR"]
+license = "Apache-2.0"
+
+[corpora.c]
+sources = ["s"]
+
+[tokenizers.t]
+corpus = "c"
+vocab = 4096
+
+[models.declared]
+corpora = { c = 1.0 }
+tokenizer = "t"
+architecture = { layers = 4, width = 256, heads = 4, context = 512 }
+budget = { tokens = "100M" }
+stages = [{ name = "first", share = 3 }, { name = "second", share = 1 }]
+
+[models.open]
+corpora = { c = 1.0 }
+tokenizer = "t"
+budget = { tokens = "100M" }
+
+[models.minutes]
+corpora = { c = 1.0 }
+tokenizer = "t"
+architecture = { layers = 4, width = 256, heads = 4, context = 512 }
+budget = { minutes = 3 }
+"""
+SOURCE = """
+title = "S"
+reader = "text"
+path = "s"
+
+[rights]
+licence = "CC0-1.0"
+attested_by = "somebody"
+"""
+
+
+def plan(*words):
+    """What it prints; errors of ours are raised."""
+    done = CliRunner().invoke(command, list(words))
+    if isinstance(done.exception, HemicycleError):
+        raise done.exception
+    return done
+
+
+def told(*words):
+    done = plan(*words, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "hemicycle.toml").write_text(PROJECT, "utf-8")
+    (tmp_path / "sites.toml").write_text(SITES, "utf-8")
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "s.toml").write_text(SOURCE, "utf-8")
+    return tmp_path
+
+
+def test_a_size_on_a_chip_is_six_figures_each_in_order_with_what_they_rest_on():
+    found = told(*SIZE, "--chip", "a100", "--gpus", "440")
+    for key in KEYS:
+        assert found[key]["low"] <= found[key]["expected"] <= found[key]["high"]
+    assert found["flop"]["expected"] == pytest.approx(6 * 6.7e9 * 1e12)
+    # 4.02e22 at 37.7 % of 312 TFLOP/s.
+    assert found["gpu_hours"]["expected"] == pytest.approx(95_000, rel=0.01)
+    assert {each["name"] for each in found["assumptions"]} >= {"utilisation", "carbon", "experiments"}
+    assert found["project"]["cost_eur"]["expected"] > found["cost_eur"]["expected"]
+
+
+def test_blooms_hours_give_its_days_energy_carbon_and_money():
+    found = told(
+        *("--params", "176.2B", "--tokens", "366B", "--gpu-hours", "1082990", "--chip", "a100"),
+        *("--gpus", "384", "--availability", "1", "--power", "400 W/GPU", "--pue", "1"),
+        *("--carbon", "57 g/kWh", "--price", "0.74 EUR/GPU-h"),
+    )
+    assert found["days"]["expected"] == pytest.approx(117.5, rel=0.05)
+    assert found["energy_mwh"]["expected"] == pytest.approx(433, rel=0.05)
+    assert found["tco2e"]["expected"] == pytest.approx(24.7, rel=0.05)
+    assert found["cost_eur"]["expected"] == pytest.approx(800_000, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((*SIZE, "--chip", "h1000"), "no chip is known as"),
+        ((*SIZE, "--chip", "mi300x"), "no training on a MI300X"),
+        ((*SIZE,), "nothing says on which cards"),
+        (("--params", "7B", "--chip", "h100"), "a model, or parameters and tokens"),
+        ((*SIZE, "--chip", "h100", "--save"), "only the plan of a model of the project"),
+        ((*SIZE, "--chip", "h100", "--region", "ZZ"), "no carbon factor"),
+    ],
+)
+def test_what_is_missing_or_unknown_is_said(words, said, tmp_path):
+    with pytest.raises(DeclarationError, match=said):
+        plan(*words, "--project", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--price", "2"),
+        ("--price", "8 EUR/node-h"),
+        ("--power", "551 W"),
+        ("--carbon", "20"),
+        ("--pue", "0.5"),
+    ],
+)
+def test_a_quantity_of_another_unit_is_refused(words):
+    done = plan(*SIZE, "--chip", "h100", *words)
+    assert done.exit_code == 2
+    assert words[0] in done.output
+
+
+def test_a_pool_is_found_by_its_name_its_site_or_its_chip(project):
+    where = ("--project", str(project))
+    assert told(*SIZE, *where, "--site", "other")["place"] == {
+        "name": "other/h100",
+        "chip": "H100 SXM",
+        "gpus": 64,
+    }
+    assert told(*SIZE, *where, "--site", "lab/a100")["cost_eur"]["expected"] > 0
+    assert told(*SIZE, *where, "--site", "lab", "--chip", "h100")["place"]["name"] == "lab/h100"
+    assert told(*SIZE, *where, "--site", "lab/h100")["cost_eur"]["expected"] is None
+    with pytest.raises(DeclarationError, match="2 pools are meant"):
+        plan(*SIZE, *where, "--site", "lab")
+    with pytest.raises(DeclarationError, match="no pool is “laab”") as refused:
+        plan(*SIZE, *where, "--site", "laab")
+    assert "Did you mean “lab”?" in refused.value.remedy
+    with pytest.raises(DeclarationError, match="more than the 8 of lab/h100"):
+        plan(*SIZE, *where, "--site", "lab/h100", "--gpus", "9")
+
+
+def test_a_declared_model_is_planned_before_anything_of_it_is_built(project):
+    found = told("declared", "--project", str(project), "--chip", "h100", "--gpus", "8")
+    assert found["model"]["tokens"] == 1e8
+    assert [(line["name"], line["tokens"]) for line in found["lines"]] == [
+        ("first", 7.5e7),
+        ("second", 2.5e7),
+    ]
+    # Four layers of 4 × 256² + 3 × 256 × 704 + 2 × 256, a norm, and one embedding of 4 096 × 256.
+    layer = 4 * 256**2 + 3 * 256 * 704 + 2 * 256
+    assert found["model"]["parameters"] == 4 * layer + 256 + 4096 * 256
+
+
+def test_what_a_plan_cannot_know_yet_is_said_with_what_to_do(project):
+    with pytest.raises(DeclarationError, match="its shape follows from its budget") as refused:
+        plan("open", "--project", str(project), "--chip", "h100")
+    assert "hemicycle tokenize" in refused.value.remedy
+    with pytest.raises(DeclarationError, match="3 minutes are no number of tokens yet"):
+        plan("minutes", "--project", str(project), "--chip", "h100")
+    with pytest.raises(UnknownNameError) as unknown:
+        plan("declard", "--project", str(project), "--chip", "h100")
+    assert "Did you mean “declared”?" in unknown.value.remedy
+
+
+def test_a_kept_plan_is_a_file_of_the_project(project):
+    plan("declared", "--project", str(project), "--site", "other", "--save")
+    kept = json.loads((project / "plans" / "declared.json").read_text("utf-8"))
+    assert kept["ranks"] == 64
+    assert kept["tokens_per_second"]["low"] < kept["tokens_per_second"]["high"]
+    assert kept["plan"]["place"]["name"] == "other/h100"
+
+
+def test_the_page_is_in_two_languages_and_escapes_names(project):
+    sites = (project / "sites.toml").read_text("utf-8")
+    (project / "sites.toml").write_text(
+        sites.replace("gpus = 64", 'gpus = 64\n[sites.other.carbon]\nfactor = "20 g/kWh"\n')
+        + 'origin = "<script>alert(1)</script>"\nperiod = "2025"\n',
+        "utf-8",
+    )
+    plan(*SIZE, "--project", str(project), "--site", "other", "--page", str(project / "page"))
+    english = (project / "page" / "plan.html").read_text("utf-8")
+    french = (project / "page" / "plan.fr.html").read_text("utf-8")
+    assert "<script" not in english + french
+    assert "&lt;script&gt;" in english
+    assert "entraînement final" in french
+    assert "final run" in english
+    assert json.loads((project / "page" / "plan.json").read_text("utf-8"))["flop"]
+
+
+def test_published_runs_are_listed_with_their_flags():
+    found = {each["id"]: each for each in told("runs")}
+    assert [flag["name"] for flag in found["lucie-7b"]["flags"]][:2] == ["MFU_TOO_LOW", "GPU_HOURS_MISMATCH"]
+    assert abs(found["olmo3-32b"]["predicted"] - 1) < 0.02
+    assert "Lucie-7B" in plan("runs").output
+
+
+def test_a_training_that_never_began_is_said_to_have_no_log(project):
+    with pytest.raises(HemicycleError, match="there is no log"):
+        plan("--actual", "declared", "--project", str(project))
+    with pytest.raises(UnknownNameError, match="no model and no file"):
+        plan("--actual", "declard", "--project", str(project))

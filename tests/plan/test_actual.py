@@ -1,0 +1,158 @@
+"""Trainings beside their plans: what is compared, what is flagged, and what later plans rest on."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from hemicycle.arithmetic.chips import find_chip
+from hemicycle.errors import DeclarationError, InputError
+from hemicycle.plan.actual import as_run, compare, keeps, review_file
+from hemicycle.plan.assume import Said, assume
+from hemicycle.plan.estimate import Line, Work, estimate
+from hemicycle.plan.own import OwnRun, own_runs, read_own, write_own
+from hemicycle.plan.published import COLUMNS
+from hemicycle.plan.review import flags_of
+from hemicycle.plan.saved import read_saved, save_plan
+from hemicycle.plan.training_log import read_training
+from hemicycle.units import number
+
+from .logs import write_log
+
+H100 = find_chip("h100")
+NOW, TODAY = datetime(2026, 11, 26, 10, tzinfo=UTC), date(2026, 11, 26)
+#: Tokens a second of 8 cards at a third of their peak by 6 N D, for 1.3 B parameters.
+A_THIRD = 8 * 989e12 / 3 / (6 * 1.3e9)
+
+
+def plan_of(folder, name="base", **said):
+    work = Work(name, 1.3e9, (Line("text", 5e7),))
+    found = estimate(work, assume("jean-zay/h100", H100, 8, said=Said(**said)))
+    save_plan(folder, found, NOW)
+    return read_saved(folder, name)
+
+
+def trained_at(tmp_path, share, **more):
+    """A training at so many times a third of the peak."""
+    log = tmp_path / "base"
+    write_log(log, tokens=round(60 * A_THIRD * share), **more)
+    return read_training(log)
+
+
+def test_a_log_is_read_as_it_was_written(tmp_path):
+    trained = trained_at(tmp_path, 1.0, joules=3.6e9, wall=12_000)
+    assert trained.chip.name == "H100 SXM"
+    assert trained.seconds == 6_000
+    assert trained.lost == pytest.approx(0.5, abs=0.01)
+    assert trained.tokens_per_second == pytest.approx(A_THIRD, rel=1e-6)
+    assert trained.share == 1.0
+
+
+def test_a_training_at_its_plan_is_inside_and_one_at_a_quarter_is_not(tmp_path):
+    plan = plan_of(tmp_path)
+    inside = {c.name: c.inside for c in compare(trained_at(tmp_path, 0.9), plan)}
+    assert inside["tokens_per_second"]
+    assert inside["utilisation"]
+    slow = {c.name: c for c in compare(trained_at(tmp_path / "again", 0.25), plan)}
+    assert not slow["tokens_per_second"].inside
+    assert slow["utilisation"].actual == pytest.approx(1 / 12, rel=1e-3)
+
+
+def test_a_training_without_a_plan_is_compared_with_none(tmp_path):
+    assert compare(trained_at(tmp_path, 1.0), None) == []
+
+
+def test_a_good_run_is_what_the_next_plan_of_its_place_rests_on(tmp_path):
+    run = as_run(trained_at(tmp_path, 0.9, joules=3.6e9), TODAY)
+    write_own(tmp_path, keeps(run, "jean-zay/h100"))
+    own = own_runs(tmp_path, H100, "jean-zay/h100")
+    place = assume("jean-zay/h100", H100, 8, said=Said(), own=own)
+    assert number(place.utilisation.range.expected, "") == pytest.approx(0.3, rel=1e-2)
+    assert place.utilisation.range.spread == 1
+    # 3.6 GJ are 1 000 kWh, in 6 000 seconds of 8 cards.
+    assert number(place.power.range.expected, "W/GPU") == pytest.approx(1e6 / (8 * 6_000 / 3_600))
+    assert "base" in place.utilisation.because()
+
+
+def test_a_run_like_lucies_is_flagged_and_no_plan_rests_on_it(tmp_path):
+    run = as_run(trained_at(tmp_path, 0.2), TODAY)
+    assert "MFU_TOO_LOW" in [flag.name for flag in flags_of(run)]
+    assert keeps(run, "jean-zay/h100") is None
+
+
+def test_time_that_was_lost_counts_as_the_place_takes_it_from_the_next_run_too(tmp_path):
+    run = as_run(trained_at(tmp_path, 0.9, wall=9_000), TODAY)
+    assert run.gpu_hours == pytest.approx(8 * 9_000 / 3_600)
+    assert run.utilisation == pytest.approx(0.2, rel=1e-2)
+
+
+def test_minutes_and_unknown_chips_say_nothing_of_a_place(tmp_path):
+    assert as_run(trained_at(tmp_path, 0.9, steps=5), TODAY) is None
+    assert as_run(trained_at(tmp_path / "cpu", 0.9, device="processor"), TODAY) is None
+
+
+def test_a_run_looked_at_twice_is_one_line(tmp_path):
+    run = as_run(trained_at(tmp_path, 0.9), TODAY)
+    write_own(tmp_path, OwnRun("a/b", run))
+    write_own(tmp_path, OwnRun("a/b", run))
+    write_own(tmp_path, OwnRun("c/d", run))
+    kept = read_own(tmp_path)
+    assert [own.place for own in kept] == ["a/b", "c/d"]
+    assert kept[0].run == kept[1].run
+    assert kept[0].run.gpu_hours == pytest.approx(run.gpu_hours)
+
+
+def test_runs_of_another_kind_of_chip_say_nothing_here(tmp_path):
+    write_own(tmp_path, OwnRun("a/b", as_run(trained_at(tmp_path, 0.9), TODAY)))
+    assert own_runs(tmp_path, find_chip("a100")) == []
+
+
+def test_a_damaged_file_of_own_runs_is_named(tmp_path):
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "plans" / "runs.csv").write_text("place,id\nx,y\n", "utf-8")
+    with pytest.raises(InputError, match="cannot be read") as refused:
+        read_own(tmp_path)
+    assert refused.value.place.endswith("runs.csv")
+
+
+def test_a_damaged_plan_is_named(tmp_path):
+    plan_of(tmp_path)
+    path = tmp_path / "plans" / "base.json"
+    path.write_text(path.read_text("utf-8")[:100], "utf-8")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_saved(tmp_path, "base")
+    path.write_text('{"version": 99}', "utf-8")
+    with pytest.raises(InputError, match="no plan of this version"):
+        read_saved(tmp_path, "base")
+
+
+def test_a_plan_to_be_held_to_says_how_many_cards(tmp_path):
+    work = Work("base", 1.3e9, (Line("text", 5e7),))
+    with pytest.raises(DeclarationError, match="how many cards"):
+        save_plan(tmp_path, estimate(work, assume("x", H100, None, said=Said())), NOW)
+
+
+def test_the_kept_plan_holds_speed_energy_and_time_that_agree_with_its_estimate(tmp_path):
+    told = plan_of(tmp_path).told
+    figures = told["plan"]
+    speed, seconds = told["tokens_per_second"]["expected"], told["seconds"]["expected"]
+    assert speed * figures["gpu_hours"]["expected"] / 8 * 3_600 == pytest.approx(5e7, rel=1e-4)
+    assert seconds == pytest.approx(figures["days"]["expected"] * 86_400, rel=1e-4)
+    pue = {each["name"]: each for each in figures["assumptions"]}["pue"]["expected"]
+    at_the_machines = figures["energy_mwh"]["expected"] * 3.6e9 / pue
+    assert told["joules_per_token"]["expected"] == pytest.approx(at_the_machines / 5e7, rel=1e-4)
+
+
+def test_a_table_of_somebody_elses_runs_is_looked_at(tmp_path):
+    row = dict.fromkeys(COLUMNS, "")
+    row |= {"id": "x", "name": "X", "parameters": "7e9", "tokens": "3e12", "chip": "h100"}
+    row |= {"gpu_hours": "480000", "hours_of": "published"}
+    path = tmp_path / "runs.csv"
+    path.write_text(",".join(COLUMNS) + "\n" + ",".join(row.values()) + "\n", "utf-8")
+    (found,) = review_file(path)
+    assert "MFU_TOO_LOW" in [flag.name for flag in found.flags]
+    path.write_text(path.read_text("utf-8").replace("h100", "h1000"), "utf-8")
+    with pytest.raises(DeclarationError, match="no chip is known"):
+        review_file(path)
+    path.write_text("a,b\n1,2\n", "utf-8")
+    with pytest.raises(InputError, match="no table of runs"):
+        review_file(path)
