@@ -119,7 +119,7 @@ def test_blooms_hours_give_its_days_energy_carbon_and_money():
         ((*SIZE, "--chip", "h1000"), "no chip is known as"),
         ((*SIZE, "--chip", "mi300x"), "no training on a MI300X"),
         ((*SIZE,), "nothing says on which cards"),
-        (("--params", "7B", "--chip", "h100"), "a model, or parameters and tokens"),
+        (("--params", "7B", "--chip", "h100"), "a model, or its size and tokens"),
         ((*SIZE, "--chip", "h100", "--save"), "only the plan of a model of the project"),
         ((*SIZE, "--chip", "h100", "--region", "ZZ"), "no carbon factor"),
     ],

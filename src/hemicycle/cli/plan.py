@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import click
@@ -12,18 +11,22 @@ import click
 from hemicycle.cli.groups import DefaultGroup
 from hemicycle.cli.plan_actual import plan_actual
 from hemicycle.cli.plan_count import Count, Modality
+from hemicycle.cli.plan_model import find_model
 from hemicycle.cli.plan_place import place_options
 from hemicycle.cli.plan_runs import plan_runs
 from hemicycle.cli.plan_show import page_option, show
 from hemicycle.cli.plan_solve import plan_solve
-from hemicycle.cli.session import Session, json_option
+from hemicycle.cli.session import json_option
 from hemicycle.cli.tables import relative
-from hemicycle.errors import DeclarationError, UnknownNameError, did_you_mean
+from hemicycle.errors import DeclarationError
 from hemicycle.plan.assume import Place
-from hemicycle.plan.estimate import Estimate, Line, Work, estimate
+from hemicycle.plan.estimate import Estimate, Line, estimate
 from hemicycle.plan.estimate_told import tell_estimate
 from hemicycle.plan.saved import save_plan
+from hemicycle.plan.sizes_told import judged, sizes_json, tell_act, tell_sizes
+from hemicycle.plan.told import Piece
 from hemicycle.project import find_project
+from hemicycle.typeset import Language
 
 
 class _Plans(DefaultGroup):
@@ -54,6 +57,11 @@ def command() -> None:
 @command.command("model")
 @click.argument("model", required=False)
 @click.option("--save", is_flag=True, help="Keep the plan in plans/MODEL.json: its training is held to it.")
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The config.json of a model, as transformers writes it, for its sizes.",
+)
 @click.option("--params", "parameters", type=Count(), help="Parameters that work on each token.")
 @click.option("--tokens", type=Count(), help="Tokens that are read, all stages together.")
 @click.option(
@@ -70,6 +78,7 @@ def command() -> None:
 def plan_model(
     model: str | None,
     save: bool,
+    config: Path | None,
     parameters: float | None,
     tokens: float | None,
     modalities: tuple[Line, ...],
@@ -89,14 +98,24 @@ def plan_model(
       hemicycle plan petit --site jean-zay
       hemicycle plan --params 6.7B --tokens 1T --chip a100 --gpus 440
       hemicycle plan --params 176.2B --tokens 366B --gpu-hours 1082990 --chip a100 --gpus 384
+      hemicycle plan --config Llama-3.1-8B/config.json --tokens 15T --chip h100 --gpus 2048
       hemicycle plan petit --chip here --save
     """
-    work = _work(model, parameters, tokens, modalities, gpu_hours, folder)
-    found = estimate(work, place())
+    found = find_model(model, config, parameters, tokens, modalities, gpu_hours, folder)
+    planned = estimate(found.work, place())
+    act = judged(planned, found.sizes, found.base)
     if save:
-        _save(found, folder)
-    tell = partial(tell_estimate, found)
-    show(tell, found.to_json(), as_json=as_json, page=page, title=work.name)
+        _save(planned, folder)
+
+    def tell(language: Language) -> Iterator[Piece]:
+        yield from tell_estimate(planned, language)
+        if found.sizes is not None:
+            yield from tell_sizes(found.sizes, language)
+        yield from tell_act(act, language)
+
+    sizes = sizes_json(found.sizes) if found.sizes is not None else None
+    told = {**planned.to_json(), "sizes": sizes, "ai_act": act.to_json()}
+    show(tell, told, as_json=as_json, page=page, title=found.work.name)
 
 
 def _save(found: Estimate, folder: Path) -> None:
@@ -107,40 +126,6 @@ def _save(found: Estimate, folder: Path) -> None:
         )
     path = save_plan(find_project(folder), found, datetime.now(UTC))
     click.echo(f"kept in {relative(path)}: the training of {found.work.name} is held to it", err=True)
-
-
-def _work(
-    model: str | None,
-    parameters: float | None,
-    tokens: float | None,
-    modalities: tuple[Line, ...],
-    gpu_hours: float | None,
-    folder: Path,
-) -> Work:
-    """What is to be computed: of the project, or said in the call."""
-    if model is None:
-        if parameters is None or tokens is None:
-            raise DeclarationError(
-                "a plan needs a model, or parameters and tokens",
-                remedy="Name a model of the project, or say --params 6.7B --tokens 1T.",
-            )
-        return Work("", parameters, (Line("text", tokens), *modalities), gpu_hours)
-    if parameters is not None or tokens is not None:
-        raise DeclarationError(
-            f"{model} has its own parameters and tokens",
-            remedy="Leave --params and --tokens out, or the model.",
-        )
-    session = Session(folder)
-    if model not in session.project.declaration.models:
-        raise UnknownNameError(
-            f"no model is called “{model}”",
-            remedy=did_you_mean(model, session.project.declaration.models)
-            or "`hemicycle status` lists what is declared.",
-        )
-    from hemicycle.flow.plans import planned
-
-    work, _ = planned(session.flow, model)
-    return Work(work.name, work.parameters, (*work.lines, *modalities), gpu_hours)
 
 
 for _verb in (plan_solve, plan_actual, plan_runs):

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from hemicycle.cli.plan_count import Count, Modality
+from hemicycle.cli.plan_model import declared
 from hemicycle.cli.plan_place import place_options
 from hemicycle.cli.plan_show import page_option, show
-from hemicycle.cli.session import Session, json_option
+from hemicycle.cli.session import json_option
 from hemicycle.plan.assume import Place
 from hemicycle.plan.estimate import Line
 
@@ -75,7 +76,7 @@ def plan_solve(
     if model is not None:
         from hemicycle.flow.plans import known_text
 
-        session = Session(folder)
+        session = declared(folder, model)
         known = known_text(session.flow, model)
         unique, vocabulary = unique or known.tokens, vocabulary or known.vocabulary
         law = known.law

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hemicycle.arithmetic import Configuration, count_weights, from_architecture, read_configuration
 from hemicycle.errors import DeclarationError
 from hemicycle.flow.models import derived_of, inputs_of, longest_context
 from hemicycle.flow.reading import reads
@@ -18,20 +20,16 @@ from hemicycle.steps import Unresolved
 if TYPE_CHECKING:
     from hemicycle.flow.flow import Flow
     from hemicycle.plan.laws import Law
-    from hemicycle.train import Shape
 
 
-def planned(flow: Flow, name: str) -> tuple[Work, Shape]:
-    """The work of a declared model, one line a stage, and its shape.
+def planned(flow: Flow, name: str) -> tuple[Work, Configuration]:
+    """The work of a declared model, one line a stage, and its sizes.
 
-    Nothing is built or measured: a shape and tokens that are declared are enough; what follows from a budget
-    is taken from the lock, and what was trained from its statement. Raises DeclarationError where neither
-    tells.
+    Nothing is built or measured: sizes and tokens that are declared are enough; what follows from a budget is
+    taken from the lock, and what was trained from its statement. Raises DeclarationError where neither tells.
     """
-    model = flow.declaration.models[name]
-    known = _known(flow, name)
-    shape = _shape(flow, name, model, known)
-    tokens = model.budget.tokens or _tokens(flow, name, known)
+    model, sizes = flow.declaration.models[name], sizes_of(flow, name)
+    tokens = model.budget.tokens or _tokens(flow, name, _known(flow, name))
     if tokens is None:
         raise DeclarationError(
             f"model {name}: {model.budget.minutes:g} minutes are no number of tokens yet; they become one "
@@ -42,7 +40,29 @@ def planned(flow: Flow, name: str) -> tuple[Work, Shape]:
     stages = model.stages or [Stage(name="text", share=1)]
     whole = math.fsum(stage.share for stage in stages)
     lines = tuple(Line(stage.name, tokens * stage.share / whole) for stage in stages)
-    return Work(name, shape.parameters, lines), shape
+    return Work(name, count_weights(sizes).active, lines), sizes
+
+
+def sizes_of(flow: Flow, name: str) -> Configuration:
+    """The sizes of a declared model, of its longest stage. Raises DeclarationError where none tells."""
+    model, known = flow.declaration.models[name], _known(flow, name)
+    vocabulary = _vocabulary(flow, name, known)
+    if model.base is None:
+        return _from_nothing(flow, name, model, known, vocabulary)
+    if "base" in known:
+        made = known["base"].subject
+        config = flow.store.artefact(made.stage, made.name, made.key) / "config.json"
+        began = read_configuration(json.loads(config.read_text("utf-8")))
+    elif model.base in flow.declaration.models:
+        began = sizes_of(flow, model.base)
+    else:
+        raise DeclarationError(
+            f"model {name} begins from {model.base}, whose size is not known yet",
+            place=f"hemicycle.toml, [models.{name}]",
+            remedy="Build it once, or give --config and --tokens.",
+        )
+    context = longest_context(model, model.context or began.context)
+    return replace(began, vocabulary=max(began.vocabulary, vocabulary or 0), context=context)
 
 
 @dataclass(frozen=True)
@@ -89,23 +109,9 @@ def _known(flow: Flow, name: str) -> dict[str, Statement]:
     return {role: latest[key] for role, key in wanted.items() if key in latest}
 
 
-def _shape(flow: Flow, name: str, model: Model, known: dict[str, Statement]) -> Shape:
-    from hemicycle.train import Shape, derive_shape, grown
-
-    if model.base is not None:
-        if "base" in known:
-            began = Shape(**known["base"].figures["shape"])
-        elif model.base in flow.declaration.models:
-            began = planned(flow, model.base)[1]
-        else:
-            raise DeclarationError(
-                f"model {name} begins from {model.base}, whose size is not known yet",
-                place=f"hemicycle.toml, [models.{name}]",
-                remedy=f"`hemicycle train {name} --dry-run` says what would be fetched; or give --config and "
-                "--tokens.",
-            )
-        return grown(began, tokens=_vocabulary(flow, name, known), context=model.context)
-    vocabulary = _vocabulary(flow, name, known)
+def _from_nothing(
+    flow: Flow, name: str, model: Model, known: dict[str, Statement], vocabulary: int | None
+) -> Configuration:
     architecture = model.architecture
     if architecture is None:
         try:
@@ -124,7 +130,7 @@ def _shape(flow: Flow, name: str, model: Model, known: dict[str, Statement]) -> 
             remedy="Run `hemicycle tokenize` first.",
         )
     context = longest_context(model, architecture.context)
-    return derive_shape(architecture.model_copy(update={"context": context}), vocabulary)
+    return from_architecture(architecture.model_copy(update={"context": context}), vocabulary)
 
 
 def _vocabulary(flow: Flow, name: str, known: dict[str, Statement]) -> int | None:

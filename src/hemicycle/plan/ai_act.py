@@ -188,11 +188,13 @@ class AiAct:
             "not_checked": [{"name": key, "sentence": say(f"act_{key}", "en")} for key in self.not_checked],
         }
 
+    def answers(self, language: Language) -> list[str]:
+        """The verdicts as sentences."""
+        return [sentence for each in self.verdicts for sentence in _told(each, language)]
+
     def sentences(self, language: Language) -> list[str]:
-        """What people should know of it."""
-        told = []
-        for each in self.verdicts:
-            told += _told(each, language)
+        """What people should know of it: the answers, then what follows and what was not looked at."""
+        told = self.answers(language)
         told += [
             say(
                 "act_duty",

@@ -71,4 +71,3 @@ def grown(shape: Shape, *, tokens: int | None = None, context: int | None = None
         parameters=shape.parameters + more * (1 if shape.tied else 2),
         matrices=shape.matrices + more,
     )
-

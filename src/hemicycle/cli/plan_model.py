@@ -1,0 +1,91 @@
+"""Which model a plan is of: one of the project, one with a `config.json`, or a size that is said."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hemicycle.arithmetic import Configuration, count_weights, read_configuration
+from hemicycle.cli.session import Session
+from hemicycle.errors import DeclarationError, HemicycleError, InputError, UnknownNameError, did_you_mean
+from hemicycle.plan.ai_act import Base
+from hemicycle.plan.estimate import Line, Work
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A model to plan.
+
+    Attributes:
+        sizes: None where parameters alone are said.
+        base: what it begins from, for the AI Act.
+    """
+
+    work: Work
+    sizes: Configuration | None
+    base: Base | None
+
+
+def find_model(
+    model: str | None,
+    config: Path | None,
+    parameters: float | None,
+    tokens: float | None,
+    modalities: tuple[Line, ...],
+    gpu_hours: float | None,
+    folder: Path,
+) -> Planned:
+    """What a call means. Raises DeclarationError where it does not say enough, or says two things."""
+    if model is not None:
+        if (config, parameters, tokens) != (None, None, None):
+            raise DeclarationError(
+                f"{model} has its own sizes and tokens",
+                remedy="Leave --config, --params and --tokens out, or the model.",
+            )
+        from hemicycle.flow.plans import planned
+
+        session = declared(folder, model)
+        work, sizes = planned(session.flow, model)
+        began = session.project.declaration.models[model].base
+        base = None
+        if began is not None:
+            base = Base(began, own=began in session.project.declaration.models)
+        return Planned(replace(work, lines=(*work.lines, *modalities), gpu_hours=gpu_hours), sizes, base)
+    if tokens is None or (config is None) == (parameters is None):
+        raise DeclarationError(
+            "a plan needs a model, or its size and tokens",
+            remedy="Name a model of the project, or say --tokens 1T and --params 6.7B or --config config.json.",
+        )
+    lines = (Line("text", tokens), *modalities)
+    if config is None:
+        assert parameters is not None
+        return Planned(Work("", parameters, lines, gpu_hours), None, None)
+    sizes = sizes_in(config)
+    return Planned(Work(config.parent.name, count_weights(sizes).active, lines, gpu_hours), sizes, None)
+
+
+def declared(folder: Path, model: str) -> Session:
+    """The project, which declares that model. Raises UnknownNameError where it does not."""
+    session = Session(folder)
+    if model not in session.project.declaration.models:
+        raise UnknownNameError(
+            f"no model is called “{model}”",
+            remedy=did_you_mean(model, session.project.declaration.models)
+            or "`hemicycle status` lists what is declared.",
+        )
+    return session
+
+
+def sizes_in(config: Path) -> Configuration:
+    """The sizes in a `config.json`, named in what is wrong with it."""
+    try:
+        told = json.loads(config.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"this configuration cannot be read: {error}", place=str(config)) from None
+    if not isinstance(told, dict):
+        raise InputError("this is no configuration of a model", place=str(config))
+    try:
+        return read_configuration(told)
+    except HemicycleError as error:
+        raise type(error)(error.what, place=str(config), remedy=error.remedy) from None
