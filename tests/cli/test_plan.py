@@ -224,3 +224,80 @@ def test_a_training_that_never_began_is_said_to_have_no_log(project):
         plan("--actual", "declared", "--project", str(project))
     with pytest.raises(UnknownNameError, match="no model and no file"):
         plan("--actual", "declard", "--project", str(project))
+
+
+LLAMA = {
+    "model_type": "llama",
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+    "tie_word_embeddings": False,
+}
+
+
+@pytest.fixture
+def llama(tmp_path):
+    path = tmp_path / "Llama-3.1-8B" / "config.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(LLAMA), "utf-8")
+    return str(path)
+
+
+def test_a_configuration_is_counted_exactly_and_judged_by_the_ai_act(llama):
+    found = told("--config", llama, "--tokens", "15.6T", "--chip", "h100", "--gpus", "2048")
+    # As published: 8 030 261 248 weights.
+    assert found["sizes"]["total"] == found["model"]["parameters"] == 8_030_261_248
+    assert found["sizes"]["flop_per_token"]["six_n"] == 6 * 8_030_261_248
+    verdicts = {each["about"]: each["answer"] for each in found["ai_act"]["verdicts"]}
+    assert verdicts == {"general_purpose": "reached", "systemic": "below"}
+
+
+def test_a_damaged_configuration_is_named(tmp_path):
+    path = tmp_path / "config.json"
+    for text in ("{", "[]", '{"model_type": "llama", "hidden_size": -1}', '{"model_type": "lama"}', "[" * 100_000):
+        path.write_text(text, "utf-8")
+        with pytest.raises(HemicycleError) as refused:
+            plan("--config", str(path), "--tokens", "1T", "--chip", "h100")
+        assert refused.value.place == str(path)
+
+
+def test_a_budget_in_euros_leads_to_a_model_written_as_a_verb_or_as_a_flag():
+    words = ("--eur", "800k", "--chip", "h100", "--text", "800B", "--served", "10T")
+    found = told("--solve", *words)
+    assert found == told("solve", *words)
+    names = {choice["name"] for choice in found["choices"]}
+    assert names == {"compute-optimal", "over-trained", "lifetime", "largest"}
+    best = found["choices"][0]
+    assert best["project"]["cost_eur"]["expected"] == pytest.approx(800_000, rel=0.01)
+
+
+def test_a_project_that_is_not_tokenised_yet_is_solved_by_a_published_law(project):
+    found = told("solve", "declared", "--project", str(project), "--gpu-hours", "1k", "--chip", "h100")
+    assert found["law"] == "besiroglu-2024"
+    assert found["unique_tokens"] is None
+    assert found["choices"][0]["vocabulary"] == 4096
+
+
+def test_serving_says_memory_speed_and_cost(llama):
+    found = told("serving", "--config", llama, "--chip", "h100", "--gpus", "1")
+    assert found["weights_gb"] == pytest.approx(16.06, abs=0.01)
+    # 32 layers x 8 heads of keys and values x 128 numbers x 2 bytes x 2.
+    assert found["kept_mb_per_token"] == pytest.approx(0.131072)
+    assert found["eur_per_mtoken"]["low"] < found["eur_per_mtoken"]["high"]
+    assert told("serving", "--config", llama, "--chip", "l4", "--gpus", "1", "--bytes", "0.5")["fits"]
+    with pytest.raises(DeclarationError, match="serving is of a model of the project"):
+        plan("serving", "--chip", "h100")
+
+
+def test_a_life_is_told_line_by_line(llama, tmp_path):
+    life = tmp_path / "plan.toml"
+    life.write_text('[life]\nyears = 3\nstorage = { size = "40 TB", price = "12 EUR/TB/month" }\n', "utf-8")
+    words = ("life", "--config", llama, "--tokens", "1T", "--chip", "h100", "--declared", str(life))
+    found = told(*words)
+    storage = next(line for line in found["lines"] if line["name"] == "storage")
+    assert storage["whole"]["cost_eur"]["expected"] == pytest.approx(40 * 12 * 36)
+    assert "no_people" in [each["name"] for each in found["absent"]]
+    assert "Storage" in plan(*words).output

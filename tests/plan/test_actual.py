@@ -66,8 +66,8 @@ def test_a_good_run_is_what_the_next_plan_of_its_place_rests_on(tmp_path):
     write_own(tmp_path, keeps(run, "jean-zay/h100"))
     own = own_runs(tmp_path, H100, "jean-zay/h100")
     place = assume("jean-zay/h100", H100, 8, said=Said(), own=own)
-    assert number(place.utilisation.range.expected, "") == pytest.approx(0.3, rel=1e-2)
-    assert place.utilisation.range.spread == 1
+    assert number(place.reached.expected, "") == pytest.approx(0.3, rel=1e-2)
+    assert place.reached.spread == 1
     # 3.6 GJ are 1 000 kWh, in 6 000 seconds of 8 cards.
     assert number(place.power.range.expected, "W/GPU") == pytest.approx(1e6 / (8 * 6_000 / 3_600))
     assert "base" in place.utilisation.because()

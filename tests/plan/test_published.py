@@ -6,6 +6,8 @@ import pytest
 
 from hemicycle.arithmetic.chips import find_chip
 from hemicycle.errors import DeclarationError
+from hemicycle.plan.assume import Said, assume
+from hemicycle.plan.estimate import Line, Work, estimate
 from hemicycle.plan.published import (
     calibrate_power,
     calibrate_utilisation,
@@ -98,8 +100,10 @@ def test_a_peak_half_as_high_as_it_is_shows_itself():
 
 
 def test_a_chip_without_a_published_run_is_not_taken_for_another():
+    assert calibrate_utilisation(find_chip("mi300x")) is None
+    place = assume("x", find_chip("mi300x"), 8, said=Said())
     with pytest.raises(DeclarationError, match="no training on a MI300X or its like") as refused:
-        calibrate_utilisation(find_chip("mi300x"))
+        estimate(Work("m", 1e9, (Line("text", 1e9),)), place)
     assert "--utilisation" in refused.value.remedy
 
 

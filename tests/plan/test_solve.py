@@ -193,7 +193,7 @@ def test_a_budget_at_the_end_of_the_sizes_and_one_beyond_the_fit_are_flagged():
 def test_the_uncertainty_of_utilisation_moves_the_size_by_its_square_root_at_most():
     solution = solve(Budget(gpu_hours=300_000), HERE)
     by_utilisation, by_all = solution.spreads
-    reached = HERE.utilisation.range
+    reached = HERE.reached
     for end in ("low", "high"):
         share = float((getattr(reached, end) / reached.expected).magnitude)
         size = getattr(by_utilisation, end).parameters / by_utilisation.expected.parameters

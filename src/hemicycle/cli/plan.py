@@ -14,6 +14,7 @@ from hemicycle.cli.plan_count import Count, Modality
 from hemicycle.cli.plan_model import find_model
 from hemicycle.cli.plan_place import place_options
 from hemicycle.cli.plan_runs import plan_runs
+from hemicycle.cli.plan_serving import plan_life, plan_serving
 from hemicycle.cli.plan_show import page_option, show
 from hemicycle.cli.plan_solve import plan_solve
 from hemicycle.cli.session import json_option
@@ -128,5 +129,5 @@ def _save(found: Estimate, folder: Path) -> None:
     click.echo(f"kept in {relative(path)}: the training of {found.work.name} is held to it", err=True)
 
 
-for _verb in (plan_solve, plan_actual, plan_runs):
+for _verb in (plan_solve, plan_serving, plan_life, plan_actual, plan_runs):
     command.add_command(_verb)

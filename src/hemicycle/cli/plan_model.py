@@ -55,7 +55,7 @@ def find_model(
     if tokens is None or (config is None) == (parameters is None):
         raise DeclarationError(
             "a plan needs a model, or its size and tokens",
-            remedy="Name a model of the project, or say --tokens 1T and --params 6.7B or --config config.json.",
+            remedy="Name a model of the project, or say --tokens 1T with --params 6.7B or --config FILE.",
         )
     lines = (Line("text", tokens), *modalities)
     if config is None:

@@ -83,13 +83,13 @@ class Place:
     Attributes:
         name: of the site and its pool, or of the chip alone.
         gpus: None where nobody said how many.
-        power, price: None where nothing is known.
+        utilisation, power, price: None where nothing is known.
     """
 
     name: str
     chip: Chip
     gpus: int | None
-    utilisation: Assumption
+    utilisation: Assumption | None
     power: Assumption | None
     pue: Assumption
     carbon: Assumption
@@ -97,6 +97,18 @@ class Place:
     availability: Assumption
     experiments: Assumption
     factors: tuple[Factor, ...]
+
+    @property
+    def reached(self) -> Range:
+        """Share of the peak. Raises DeclarationError where nothing tells it: another chip's does not."""
+        if self.utilisation is None:
+            raise DeclarationError(
+                f"no training on a {self.chip.name} or its like was published with its hours, so nothing "
+                "says which share of its peak to expect",
+                remedy="Say it with --utilisation, such as 0.3; or measure a run there, and look at it with "
+                "`hemicycle plan --actual`.",
+            )
+        return self.utilisation.range
 
     @property
     def assumptions(self) -> list[Assumption]:
@@ -116,7 +128,7 @@ def assume(
 ) -> Place:
     """What to take for granted of a place; `own`: runs that were made there before.
 
-    Raises DeclarationError on a region without a factor, or a chip that no run was published on.
+    Raises DeclarationError on a region without a factor.
     """
     carbon, told = _carbon(site, said)
     return Place(
@@ -134,7 +146,7 @@ def assume(
     )
 
 
-def _utilisation(chip: Chip, said: Said, own: Sequence[Run]) -> Assumption:
+def _utilisation(chip: Chip, said: Said, own: Sequence[Run]) -> Assumption | None:
     name = "utilisation"
     if said.utilisation is not None:
         return _declared(name, of(said.utilisation, ""), "", "said")
@@ -142,6 +154,8 @@ def _utilisation(chip: Chip, said: Said, own: Sequence[Run]) -> Assumption:
         return Assumption(name, between(*HERE_REACHES, ""), "", "here", sources=("bench/train.py",))
     measured = [run for run in own if run.calibrates]
     found = calibrate_utilisation(chip, measured or None)
+    if found is None:
+        return None
     reason, sources = ("own", ()) if measured else ("published", PUBLISHED)
     return Assumption(name, found.range, "", reason, {"runs": ", ".join(found.runs)}, sources)
 

@@ -93,7 +93,7 @@ def _limit(name: str, amount: float, unit: str, place: Place, whole: bool) -> Li
     hours = _HOURS[name](sure(there), place)
     if whole:
         hours = hours / place.experiments.range
-    flop = hours * place.utilisation.range * sure(peak(place.chip))
+    flop = hours * place.reached * sure(peak(place.chip))
     return Limit(name, there, unit, hours.map(lambda h: h.to("GPU_h")), flop.map(lambda f: f.to("FLOP")))
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hemicycle.errors import DeclarationError
-from hemicycle.plan.assume import Assumption, Place
+from hemicycle.plan.assume import Place
 from hemicycle.plan.flags import Flag, slack_flag, utilisation_flag
 from hemicycle.plan.published import peak, six_n_d
 from hemicycle.units import Range, number, of, sure
@@ -200,7 +200,7 @@ class Estimate:
 
 
 def estimate(work: Work, place: Place) -> Estimate:
-    """What it takes. Raises DeclarationError on work of no size."""
+    """What it takes. Raises DeclarationError on work of no size, or where nothing tells the utilisation."""
     if work.parameters <= 0 or work.tokens <= 0:
         raise DeclarationError("a plan needs parameters and tokens above zero")
     flop = sure(six_n_d(work.parameters, work.tokens))
@@ -222,5 +222,4 @@ def estimate(work: Work, place: Place) -> Estimate:
 
 
 def _rate(place: Place) -> Range:
-    reached: Assumption = place.utilisation
-    return reached.range * sure(peak(place.chip))
+    return place.reached * sure(peak(place.chip))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from hemicycle.plan.assume import Place
+from hemicycle.plan.assume import Assumption
 from hemicycle.plan.estimate import UNITS, Estimate, Figures
 from hemicycle.plan.flags import Flag
 from hemicycle.plan.told import Bars, Heading, Piece, Sentence, Table, ends, many, tonnes
@@ -32,7 +32,7 @@ def tell_estimate(found: Estimate, language: Language) -> Iterator[Piece]:
         )
         yield Sentence(say("encoders", language))
     yield Heading(named["assumed"])
-    yield assumptions_table(found.place, language)
+    yield assumptions_table(found.place.assumptions, language)
     if found.drivers:
         told = ", ".join(f"{named[d.assumption]} {format_number(d.times, language)}×" for d in found.drivers)
         yield Sentence(say("drivers", language, drivers=told))
@@ -91,14 +91,14 @@ def figures_table(columns: dict[str, Figures], language: Language) -> Table:
     return Table(["", *head], rows)
 
 
-def assumptions_table(place: Place, language: Language) -> Table:
+def assumptions_table(assumed: Sequence[Assumption], language: Language) -> Table:
     named = words(language)
 
     def figure(value: float) -> str:
         return format_number(value, language, decimals=0 if value >= 100 else 1 if value >= 10 else 2)
 
     rows = []
-    for each in place.assumptions:
+    for each in assumed:
         told = each.range.to_json(each.unit)
         three = [figure(told[end]) for end in ("low", "expected", "high")]
         rows.append([named[each.name], *three, each.unit, each.because(language)])

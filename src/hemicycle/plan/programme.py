@@ -20,6 +20,8 @@ Where a run may be made, and how long it takes there, follows from `sites.toml`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +29,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, model_validator
 
 from hemicycle.errors import DeclarationError, did_you_mean
+from hemicycle.plan.life import Life
 from hemicycle.project import Declared, Name, load_toml
 from hemicycle.project.declared import count
 from hemicycle.sites import Period
@@ -96,17 +99,46 @@ class PlannedRun(Declared):
         return self
 
 
-class Programme(Declared):
-    """The whole of `plan.toml`."""
+class PlanFile(Declared):
+    """The whole of `plan.toml`: a programme of runs, a life after training, or both."""
 
-    programme: Period
-    teams: dict[Name, Team] = Field(min_length=1, max_length=1_000)
-    runs: dict[Name, PlannedRun] = Field(min_length=1, max_length=10_000)
+    programme: Period | None = None
+    teams: dict[Name, Team] = Field(default_factory=dict, max_length=1_000)
+    runs: dict[Name, PlannedRun] = Field(default_factory=dict, max_length=10_000)
+    life: Life | None = None
+
+
+@dataclass(frozen=True)
+class Programme:
+    """Runs of teams in a period."""
+
+    period: Period
+    teams: Mapping[str, Team]
+    runs: Mapping[str, PlannedRun]
+
+
+def load_life(path: Path) -> Life:
+    """The life after training that a file declares. Raises DeclarationError where there is none."""
+    life = load_toml(path, PlanFile).life
+    if life is None:
+        raise DeclarationError(
+            "no life after training is declared",
+            place=str(path),
+            remedy="Add a table [life], with `years` at least; see docs/plan.md.",
+        )
+    return life
 
 
 def load_programme(path: Path) -> Programme:
-    """The programme of a file. Raises DeclarationError where it names what is not declared."""
-    found = load_toml(path, Programme)
+    """The programme of a file. Raises DeclarationError where it has none, or names what is not declared."""
+    told = load_toml(path, PlanFile)
+    if told.programme is None or not told.runs:
+        raise DeclarationError(
+            "no programme is declared",
+            place=str(path),
+            remedy="Add a table [programme] with `from` and `until`, teams and runs; see docs/plan.md.",
+        )
+    found = Programme(told.programme, told.teams, told.runs)
     for name, run in found.runs.items():
         for kind, known, named in (("team", found.teams, [run.team]), ("run", found.runs, run.after)):
             for each in named:

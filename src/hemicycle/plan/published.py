@@ -15,7 +15,6 @@ from pathlib import Path
 from statistics import median_low
 
 from hemicycle.arithmetic.chips import Chip, find_chip
-from hemicycle.errors import DeclarationError
 from hemicycle.plan.flags import utilisation_flag
 from hemicycle.units import Quantity, Range, between, number, of
 
@@ -159,20 +158,16 @@ def run_row(run: Run) -> dict[str, str]:
     }
 
 
-def calibrate_utilisation(chip: Chip, runs: Sequence[Run] | None = None) -> Calibration:
+def calibrate_utilisation(chip: Chip, runs: Sequence[Run] | None = None) -> Calibration | None:
     """Share of its peak that a chip's trainings reach, by those on chips of its family.
 
-    Raises DeclarationError where no such run was published: the share of another kind of chip is no guess.
+    None where no such run was published: the share of another kind of chip is no guess.
     """
     told = _of_family(chip, published_runs() if runs is None else runs)
     shares = {run.name: run.utilisation for run in told if run.calibrates}
     reached = sorted(share for share in shares.values() if share is not None)
     if not reached:
-        raise DeclarationError(
-            f"no training on a {chip.name} or its like was published with its hours, so nothing says which "
-            "share of its peak to expect",
-            remedy="Say it with --utilisation, such as 0.3; or measure a short run and plan --actual it.",
-        )
+        return None
     return Calibration(between(reached[0], median_low(reached), reached[-1], ""), tuple(shares))
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hemicycle.errors import DeclarationError
 from hemicycle.plan.flags import Flag, hours_flag, unit_flag, utilisation_flag
 from hemicycle.plan.published import Run, calibrate_utilisation, published_runs
 from hemicycle.units import number
@@ -77,8 +76,5 @@ def _ratio(share: float | None, run: Run, others: Sequence[Run]) -> float | None
     """Hours planned for each that the run took."""
     if share is None:
         return None
-    try:
-        planned = number(calibrate_utilisation(run.chip, others).range.expected, "")
-    except DeclarationError:
-        return None
-    return share / planned
+    planned = calibrate_utilisation(run.chip, others)
+    return share / number(planned.range.expected, "") if planned is not None else None

@@ -58,7 +58,7 @@ def save_plan(folder: Path, found: Estimate, made: datetime, loss: Mapping[str, 
         )
     cards = sure(of(place.gpus, "GPU"))
     a_token = sure(work.parameters * of(6, "FLOP/token"))
-    speed = place.utilisation.range * sure(peak(place.chip)) * cards / a_token
+    speed = place.reached * sure(peak(place.chip)) * cards / a_token
     joules = None
     if found.run.energy_mwh is not None:
         joules = _joules(found, place.pue.range)
@@ -69,7 +69,7 @@ def save_plan(folder: Path, found: Estimate, made: datetime, loss: Mapping[str, 
         "chip": place.chip.name,
         "ranks": place.gpus,
         "tokens_per_second": speed.to_json("token/s"),
-        "utilisation": place.utilisation.range.to_json(""),
+        "utilisation": place.reached.to_json(""),
         "joules_per_token": joules.to_json("J/token") if joules is not None else None,
         "seconds": found.run.days.to_json("s") if found.run.days is not None else None,
         "loss": loss,

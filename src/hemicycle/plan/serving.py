@@ -211,7 +211,7 @@ class Serving:
             "eur_per_mtoken": ends(self.cost, "EUR/Mtoken"),
             "kwh_per_mtoken": ends(self.energy, "kWh/Mtoken"),
             "gco2e_per_mtoken": ends(self.carbon, "g/Mtoken"),
-            "assumptions": [each.to_json() for each in (*shares_reached(), *self._assumed)],
+            "assumptions": [each.to_json() for each in (*shares_reached(), *self.assumed)],
         }
 
     def sentences(self, language: Language) -> list[str]:
@@ -266,7 +266,7 @@ class Serving:
         return [*told, say("serving_full", language)]
 
     @property
-    def _assumed(self) -> list[Assumption]:
+    def assumed(self) -> list[Assumption]:
         place = self.place
         return [each for each in (place.power, place.pue, place.carbon, place.price) if each is not None]
 

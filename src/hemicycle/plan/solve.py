@@ -217,7 +217,7 @@ def solve(
 
 def _by_utilisation(place: Place) -> tuple[float, float]:
     """The least and the most of it, relative to what is expected."""
-    reached = place.utilisation.range
+    reached = place.reached
     return number(reached.low / reached.expected, ""), number(reached.high / reached.expected, "")
 
 

@@ -102,7 +102,7 @@ def _over_cost(axes: Any, solution: Solution, language: Language) -> None:
     for index, curve in enumerate(shapes):
         label = None if index else words["chosen"]
         axes.plot(_spent(curve), [p.loss for p in curve.points], color=PALE, linewidth=1, label=label)
-    reached = solution.task.place.utilisation.range
+    reached = solution.task.place.reached
     shares = [
         format_number(100 * number(end, ""), language, decimals=0) for end in (reached.low, reached.high)
     ]

@@ -53,7 +53,7 @@ def tell_solution(found: Solution, language: Language) -> Iterator[Piece]:
     yield Table([named["where"], named["low"], named["expected"], named["high"]], sizes)
     yield from flag_pieces(found.flags, language)
     yield Heading(named["assumed"])
-    yield assumptions_table(found.task.place, language)
+    yield assumptions_table(found.task.place.assumptions, language)
 
 
 def _choices(choices: list[Choice], language: Language, *, law: bool = False) -> Table:
