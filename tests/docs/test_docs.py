@@ -25,6 +25,7 @@ from hemicycle.curate.rules import load_sets
 from hemicycle.governance import load_rules
 from hemicycle.governance.complaint_step import deadlines
 from hemicycle.governance.rules import KINDS
+from hemicycle.plan.programme import load_life, load_programme
 from hemicycle.project import card, declaration, model
 from hemicycle.rights import layers, term_rules
 from hemicycle.rights.policy import load_policy
@@ -215,6 +216,11 @@ def test_every_toml_in_the_pages_is_valid(page: Path, tmp_path: Path) -> None:
             sites = tmp_path / "sites.toml"
             sites.write_text(block.text, "utf-8")
             load_sites(tmp_path)
+        elif what.endswith("/plan.toml"):
+            plan = tmp_path / "plan.toml"
+            plan.write_text(block.text, "utf-8")
+            assert load_life(plan)
+            assert load_programme(plan)
         elif what == "declaration" or what.endswith("/hemicycle.toml"):
             declared.Declaration.model_validate(tomllib.loads(block.text))
         else:
