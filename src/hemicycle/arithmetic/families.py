@@ -30,6 +30,10 @@ class Family:
     window_every: int | str = 0
     window_key: str | None = None
     experts: Literal["mixtral", "qwen3_moe", "deepseek_v3"] | None = None
+    norms_after: bool = False
+    fused_query: bool = False
+    wide_head_norms: bool = False
+    inner_kept: int | None = None
     keys: Mapping[str, list[str]] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
 

@@ -54,6 +54,6 @@ def flop_of(matrices: int, met: int) -> int:
 
 
 def reach(c: Configuration, context: int) -> int:
-    """Numbers of keys and values that a token's heads meet in all layers: of its row, or of a window."""
+    """Numbers of keys and values that a token's heads meet in all layers, of the row or of a window."""
     seen = (c.layers - c.windowed) * context + c.windowed * min(context, c.window or context)
     return c.heads * (c.head_size + c.value_size) * seen
