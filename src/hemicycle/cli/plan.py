@@ -20,11 +20,19 @@ from hemicycle.cli.plan_solve import plan_solve
 from hemicycle.cli.session import json_option
 from hemicycle.cli.tables import relative
 from hemicycle.errors import DeclarationError
-from hemicycle.plan.assume import Place
+from hemicycle.plan.assume import HERE, Place
 from hemicycle.plan.estimate import Estimate, Line, estimate
 from hemicycle.plan.estimate_told import tell_estimate
 from hemicycle.plan.saved import save_plan
-from hemicycle.plan.sizes_told import judged, sizes_json, tell_act, tell_sizes
+from hemicycle.plan.sizes_told import (
+    USUAL_CONTEXT,
+    judged,
+    layouts_json,
+    sizes_json,
+    tell_act,
+    tell_layouts,
+    tell_sizes,
+)
 from hemicycle.plan.told import Piece
 from hemicycle.project import find_project
 from hemicycle.typeset import Language
@@ -63,6 +71,11 @@ def command() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The config.json of a model, as transformers writes it, for its sizes.",
 )
+@click.option(
+    "--context",
+    type=click.IntRange(16),
+    help=f"Tokens of a row while it trains; by default the model's own, {USUAL_CONTEXT} at most.",
+)
 @click.option("--params", "parameters", type=Count(), help="Parameters that work on each token.")
 @click.option("--tokens", type=Count(), help="Tokens that are read, all stages together.")
 @click.option(
@@ -80,6 +93,7 @@ def plan_model(
     model: str | None,
     save: bool,
     config: Path | None,
+    context: int | None,
     parameters: float | None,
     tokens: float | None,
     modalities: tuple[Line, ...],
@@ -103,19 +117,28 @@ def plan_model(
       hemicycle plan petit --chip here --save
     """
     found = find_model(model, config, parameters, tokens, modalities, gpu_hours, folder)
-    planned = estimate(found.work, place())
-    act = judged(planned, found.sizes, found.base)
+    there = place()
+    planned = estimate(found.work, there)
     if save:
         _save(planned, folder)
 
+    sizes = memory = None
+    if found.sizes is not None:
+        length = context or min(found.sizes.context, USUAL_CONTEXT)
+        sizes = sizes_json(found.sizes, length)
+        if there.chip.family != HERE:
+            memory = layouts_json(found.sizes, there, length)
+    act = judged(planned, sizes["flop_per_token"]["exact"] if sizes else None, found.base)
+
     def tell(language: Language) -> Iterator[Piece]:
         yield from tell_estimate(planned, language)
-        if found.sizes is not None:
-            yield from tell_sizes(found.sizes, language)
+        if sizes is not None:
+            yield from tell_sizes(sizes, language)
+        if memory is not None:
+            yield from tell_layouts(memory, there, language)
         yield from tell_act(act, language)
 
-    sizes = sizes_json(found.sizes) if found.sizes is not None else None
-    told = {**planned.to_json(), "sizes": sizes, "ai_act": act.to_json()}
+    told = {**planned.to_json(), "sizes": sizes, "memory": memory, "ai_act": act.to_json()}
     show(tell, told, as_json=as_json, page=page, title=found.work.name)
 
 

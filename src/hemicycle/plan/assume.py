@@ -84,6 +84,7 @@ class Place:
         name: of the site and its pool, or of the chip alone.
         gpus: None where nobody said how many.
         utilisation, power, price: None where nothing is known.
+        per_node: cards of a node.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Place:
     availability: Assumption
     experiments: Assumption
     factors: tuple[Factor, ...]
+    per_node: int = 8
 
     @property
     def reached(self) -> Range:
@@ -143,6 +145,7 @@ def assume(
         availability=_availability(site, said),
         experiments=_experiments(said),
         factors=told,
+        per_node=pool.gpus_per_node if pool is not None else 8,
     )
 
 
