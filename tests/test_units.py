@@ -97,3 +97,12 @@ def test_what_is_sure_has_no_spread():
     assert sure(of(3, "W")).spread == 1
     assert between(1, 2, 4, "W").spread == 4
     assert between(1, 2, 4, "W").settled.spread == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "times"), [("GB", "byte", 1e9), ("byte", "bit", 8), ("TB", "GB", 1e3)]
+)
+def test_bytes_and_bits_are_amounts_of_information_and_no_numbers(one, other, times):
+    assert number(of(1, one), other) == pytest.approx(times)
+    with pytest.raises(pint.DimensionalityError):
+        number(of(1, one), "")

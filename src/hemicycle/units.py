@@ -35,6 +35,7 @@ _OWN = (
     "node_h = node * hour",
     # To Pint a bit is a number, and a price for a terabyte would be one for anything.
     "bit = [information]",
+    "byte = 8 * bit = B = octet",
 )
 #: Units whose spelling with a hyphen would be a subtraction.
 _HYPHENED = re.compile(r"\b(GPU|node)[-·](h|hour|hours)\b")
