@@ -12,6 +12,7 @@ import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hemicycle.errors import DeclarationError
@@ -24,19 +25,6 @@ if TYPE_CHECKING:
 else:
     Quantity = Any
 
-#: Dimensions that no registry knows, and the hours people count: of a card, of a node, of a job.
-_OWN = (
-    "GPU = [gpu]",
-    "node = [node]",
-    "token = [token]",
-    "FLOP = [operation]",
-    "EUR = [currency] = euro",
-    "GPU_h = GPU * hour",
-    "node_h = node * hour",
-    # To Pint a bit is a number, and a price for a terabyte would be one for anything.
-    "bit = [information]",
-    "byte = 8 * bit = B = octet",
-)
 #: Units whose spelling with a hyphen would be a subtraction.
 _HYPHENED = re.compile(r"\b(GPU|node)[-·](h|hour|hours)\b")
 #: A number, then a unit: nothing that a parser could take for a formula.
@@ -51,10 +39,7 @@ def registry() -> UnitRegistry[Any]:
     """The one registry: quantities of two could not be added."""
     import pint
 
-    units: UnitRegistry[Any] = pint.UnitRegistry(cache_folder=None, on_redefinition="ignore")
-    for definition in _OWN:
-        units.define(definition)
-    return units
+    return pint.UnitRegistry(str(Path(__file__).with_name("units.txt")))
 
 
 def quantity(text: str, unit: str) -> Quantity:
