@@ -10,6 +10,7 @@ import click
 
 from hemicycle.cli.groups import DefaultGroup
 from hemicycle.cli.plan_actual import plan_actual
+from hemicycle.cli.plan_calendar import plan_calendar
 from hemicycle.cli.plan_count import Count, Modality
 from hemicycle.cli.plan_model import find_model
 from hemicycle.cli.plan_place import place_options
@@ -152,5 +153,5 @@ def _save(found: Estimate, folder: Path) -> None:
     click.echo(f"kept in {relative(path)}: the training of {found.work.name} is held to it", err=True)
 
 
-for _verb in (plan_solve, plan_serving, plan_life, plan_actual, plan_runs):
+for _verb in (plan_solve, plan_calendar, plan_serving, plan_life, plan_actual, plan_runs):
     command.add_command(_verb)

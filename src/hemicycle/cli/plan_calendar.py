@@ -1,0 +1,105 @@
+"""`hemicycle plan calendar`: where and when the runs of several teams can be made."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hemicycle.cli.plan_show import show
+from hemicycle.cli.session import FOLDER, Session, json_option, progress
+from hemicycle.cli.tables import relative
+from hemicycle.plan.estimate import Work
+from hemicycle.plan.programme import PROGRAMME
+
+
+@click.command("calendar")
+@click.option(
+    "--project",
+    "folder",
+    type=FOLDER,
+    default=Path(),
+    help="Where sites.toml, plan.toml and hemicycle.toml are.",
+)
+@click.option(
+    "--declared",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=f"The file that declares the programme; by default {PROGRAMME}.",
+)
+@click.option(
+    "--seconds", type=click.FloatRange(1, 86_400), default=60.0, show_default=True, help="How long to search."
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder for the page with its picture, calendar.ics and the directives for Slurm.",
+)
+@json_option
+def plan_calendar(folder: Path, file: Path | None, seconds: float, out: Path | None, as_json: bool) -> None:
+    """Spread a programme of runs over the sites: a calendar, and what is left for others in each month.
+
+    Deadlines, priorities, maintenance, windows, quotas and the teams' shares are kept; what has no place is
+    told with its reason. The schedule is the best there is, or says how much a better one might save.
+
+    \b
+    Examples:
+      hemicycle plan calendar
+      hemicycle plan calendar --seconds 20 --out calendar
+    """
+    from hemicycle.arithmetic.chips import find_chip
+    from hemicycle.plan.calendar import entries, free_hours
+    from hemicycle.plan.calendar_told import tell_calendar
+    from hemicycle.plan.demand import demand
+    from hemicycle.plan.own import own_runs
+    from hemicycle.plan.programme import load_programme
+    from hemicycle.plan.schedule import schedule
+    from hemicycle.sites import load_sites
+
+    def model(name: str) -> Work:
+        from hemicycle.flow.plans import planned
+
+        return planned(Session(folder).flow, name)[0]
+
+    posed = demand(
+        load_programme(file or folder / PROGRAMME),
+        load_sites(folder),
+        own=lambda chip, place: own_runs(folder, find_chip(chip), place),
+        model=model,
+    )
+    found = schedule(posed.problem, seconds=seconds, progress=progress())
+    told: dict[str, Any] = {
+        "begin": posed.begin.isoformat(),
+        "entries": [entry.to_json() for entry in entries(posed, found)],
+        "unplaced": [{"task": each.task, "reason": each.reason} for each in found.unplaced],
+        "objective": found.objective,
+        "bound": found.bound,
+        "gap": found.gap,
+        "optimal": found.optimal,
+        "seconds": round(found.seconds, 3),
+        "free": [month.to_json() for month in free_hours(posed, found)],
+    }
+    if out is not None:
+        _write(out, posed, found)
+    show(partial(tell_calendar, posed, found), told, as_json=as_json, page=out)
+
+
+def _write(out: Path, posed: Any, found: Any) -> None:
+    from hemicycle.plan.calendar import entries, ics, slurm
+    from hemicycle.plan.calendar_picture import draw
+    from hemicycle.store import write_aside
+
+    told = entries(posed, found)
+    write_aside(out / "calendar.ics", ics(told, datetime.now(UTC)))
+    write_aside(out / "calendar.png", draw(posed, found, "en"))
+    for entry, placement in zip(told, found.placements, strict=True):
+        for pool in entry.pools:
+            site = posed.sites[pool.partition("/")[0]]
+            if site.scheduler == "slurm":
+                script = slurm(entry, pool, site, placement.mode.hours)
+                name = f"{entry.task}.{pool.replace('/', '.')}.sbatch"
+                write_aside(out / "slurm" / name, script.encode("utf-8"))
+    click.echo(f"wrote {relative(out / 'calendar.ics')}, calendar.png and directives for Slurm", err=True)

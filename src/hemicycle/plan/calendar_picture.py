@@ -1,0 +1,140 @@
+"""The calendar to look at: a lane for each pool, in it the cards that each run has, over the year.
+
+Runs lie above each other as they share a pool, as high as they have cards; what is hatched is closed, and
+what a window takes away is grey. Colours are those of teams. Drawn without pyplot, which keeps global state.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import itertools
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+
+from hemicycle.errors import HemicycleError
+from hemicycle.plan.demand import Demand
+from hemicycle.plan.hours import Clock, Hours
+from hemicycle.plan.problem import Placement, Schedule
+from hemicycle.typeset import Language
+
+INK, PALE, CLOSED = "#1f2933", "#e4e7eb", "#9aa5b1"
+COLOURS = ("#1f4e79", "#c05a1c", "#2f7d4f", "#7a4f79", "#7a6a2f", "#3c8d93", "#a63a2b", "#52606d")
+#: A name is written into a bar that is so wide, a share of the calendar, and so high, a share of a lane.
+WIDE, HIGH = 0.06, 0.12
+
+_WORDS: dict[Language, dict[str, str]] = {
+    "en": {"cards": "cards", "closed": "closed"},
+    "fr": {"cards": "cartes", "closed": "fermé"},
+}
+
+
+def draw(posed: Demand, found: Schedule, language: Language) -> bytes:
+    """The picture as PNG. Raises HemicycleError without matplotlib."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise HemicycleError(
+            "the picture needs matplotlib, which is not installed", remedy="pip install 'hemicycle[plan]'"
+        )
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DateFormatter
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    clock, pools = Clock(posed.problem), posed.problem.pools
+    teams = sorted({task.team for task in posed.problem.tasks})
+    colour = {team: COLOURS[i % len(COLOURS)] for i, team in enumerate(teams)}
+    figure = Figure(figsize=(12, 1.2 + 1.5 * len(pools)), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    lanes = np.atleast_1d(figure.subplots(len(pools), 1, sharex=True))
+    for axes, pool in zip(lanes, pools, strict=True):
+        _lane(axes, posed, found, clock, pool.name, colour)
+        axes.set_ylabel(f"{pool.name}\n{_WORDS[language]['cards']}", fontsize=8, color=INK, parse_math=False)
+        axes.tick_params(labelsize=7)
+        axes.spines[["top", "right"]].set_visible(False)
+    last = lanes[-1]
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+    last.xaxis.set_major_locator(locator)
+    # The concise one knows the names of months in English alone.
+    french = DateFormatter("%d/%m/%y")  # type: ignore[no-untyped-call]
+    last.xaxis.set_major_formatter(french if language == "fr" else ConciseDateFormatter(locator))
+    keys = [Patch(color=colour[team], label=team) for team in teams]
+    keys.append(Patch(facecolor="white", edgecolor=CLOSED, hatch="////", label=_WORDS[language]["closed"]))
+    legend = figure.legend(
+        handles=keys, loc="outside upper center", ncols=min(8, len(keys)), frameon=False, fontsize=8
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    out = io.BytesIO()
+    figure.savefig(out, format="png", metadata={"Software": None})
+    return out.getvalue()
+
+
+def _lane(axes: Any, posed: Demand, found: Schedule, clock: Clock, pool: str, colour: dict[str, str]) -> None:
+    horizon, capacity = posed.problem.horizon, clock.capacity[pool]
+    top = int(capacity.max())
+
+    def at(hour: int) -> Any:
+        return posed.begin + timedelta(hours=int(hour))
+
+    for start, end, height in _stretches(capacity):
+        if height < top:
+            axes.fill_between([at(start), at(end)], height, top, color=PALE, linewidth=0)
+    heights = _stack([p for p in found.placements if pool in p.mode.demands], pool)
+    for placement, low in heights:
+        team = posed.problem.task(placement.task).team
+        start, end, gpus = placement.start, placement.end, placement.mode.demands[pool]
+        width = at(end) - at(start)
+        axes.bar(
+            at(start),
+            gpus,
+            width=width,
+            bottom=low,
+            align="edge",
+            color=colour[team],
+            edgecolor="white",
+            linewidth=0.4,
+        )
+        if (end - start) / horizon >= WIDE and gpus / max(1, top) >= HIGH:
+            axes.text(
+                at((start + end) // 2),
+                low + gpus / 2,
+                placement.task,
+                ha="center",
+                va="center",
+                fontsize=6.5,
+                color="white",
+                parse_math=False,
+                clip_on=True,
+            )
+    for start, end, closed in _stretches(clock.closed(pool).astype(np.int64)):
+        if closed:
+            axes.axvspan(at(start), at(end), facecolor="white", edgecolor=CLOSED, hatch="////", linewidth=0)
+    axes.set_xlim(at(0), at(horizon))
+    axes.set_ylim(0, 1.02 * max(1, top))
+
+
+def _stretches(values: Hours) -> list[tuple[int, int, int]]:
+    """Runs of equal values: begin, end, value."""
+    edges = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
+    return [(a, b, int(values[a])) for a, b in itertools.pairwise(edges)]
+
+
+def _stack(placements: list[Placement], pool: str) -> list[tuple[Placement, int]]:
+    """Each on the lowest place that is free for its whole length; above the pool's top where none is, as what
+    runs beside may have come and gone in pieces."""
+    laid: list[tuple[Placement, int]] = []
+    for placement in sorted(placements, key=lambda p: (p.start, -p.mode.demands[pool], p.task)):
+        beside = sorted(
+            (low, low + other.mode.demands[pool])
+            for other, low in laid
+            if other.start < placement.end and placement.start < other.end
+        )
+        low = 0
+        for begin, end in beside:
+            if begin - low >= placement.mode.demands[pool]:
+                break
+            low = max(low, end)
+        laid.append((placement, low))
+    return laid
