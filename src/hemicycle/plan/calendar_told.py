@@ -29,7 +29,7 @@ def tell_calendar(posed: Demand, found: Schedule, language: Language) -> Iterato
     yield Table(
         [
             named[key]
-            for key in ("task", "team", "where", "cards", "from", "until", "gpu_hours", "cost_eur", "late")
+            for key in ("task", "team", "pool", "cards", "from", "until", "gpu_hours", "cost_eur", "late")
         ],
         [_row(entry, language) for entry in told],
     )
