@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from hemicycle.train.energy import Meter
-from hemicycle.train.log import FLUSH_SECONDS, ROWS_A_PART, Log, RunState
+from hemicycle.train.log import FLUSH_SECONDS, Log, RunState
+from hemicycle.train.parts import ROWS_A_PART
 from hemicycle.train.show import Speedometer
 
 STEP_SECONDS = 0.3
