@@ -145,13 +145,22 @@ def sentence(name: str, figure: float, planned: float, language: Language) -> st
 
 def recent(state: RunState, steps: Mapping[str, Numbers], grace: float = GRACE) -> slice | None:
     """The steps of the last minute that may be judged; None where there are none yet."""
-    spent = np.cumsum(steps["seconds"][state.resumed_at :])
-    if not len(spent):
-        return None
+    own = int(np.searchsorted(steps["step"], state.resumed_at))
+    seconds = steps["seconds"][own:]
     # The step in which the grace ends is that of the compiler, where it is long.
-    judged = int(np.searchsorted(spent, grace)) + 1
-    first = max(judged, int(np.searchsorted(spent, spent[-1] - RECENT, side="right")))
-    return slice(state.resumed_at + first, None) if first < len(spent) else None
+    first = max(_reach(seconds, grace), len(seconds) - _reach(seconds[::-1], RECENT))
+    return slice(own + first, None) if first < len(seconds) else None
+
+
+def _reach(values: Numbers, total: float) -> int:
+    """How many of the first values come to a total; all where they do not. A long run has many: looked at in
+    pieces."""
+    many = 256
+    while True:
+        sums = np.cumsum(values[:many])
+        if many >= len(values) or sums[-1] >= total:
+            return min(int(np.searchsorted(sums, total)) + 1, len(values))
+        many *= 4
 
 
 def data_share(steps: Mapping[str, Numbers], part: slice | None) -> float | None:
@@ -182,7 +191,9 @@ def _found(
     if expected is not None and expected.joules_per_token is not None and joules is not None:
         # The meter is of one machine.
         metered = (state.metered_ranks or state.ranks) / state.ranks
-        tokens, most = metered * float(steps["tokens"][joules[0] :].sum()), expected.joules_per_token.high
+        since = int(np.searchsorted(steps["step"], joules[0]))
+        tokens = metered * float(steps["tokens"][since:].sum())
+        most = expected.joules_per_token.high
         if tokens > 0 and joules[1] / tokens > ENERGY * most:
             yield "energy", (joules[1] / tokens, most)
     passed = now - state.started
@@ -215,12 +226,11 @@ def _loss(expected: Expected, state: RunState, steps: Mapping[str, Numbers]) -> 
     brought together, as the plan's is a twentieth of the run and this one often shorter."""
     assert expected.loss is not None
     many = max(1, min(round(TWENTIETH * state.steps), LOSS_STEPS))
-    done = len(steps["loss"])
-    if done < many:
+    if len(steps["loss"]) < many:
         return
     losses, skipped = steps["loss"][-many:], steps["skipped"][-many:]
     losses = losses[np.isfinite(losses) & (skipped == 0)]
-    band = expected.loss.at((done - many / 2) / state.steps + TWENTIETH / 2)
+    band = expected.loss.at((state.step - many / 2) / state.steps + TWENTIETH / 2)
     if band is not None and len(losses) and float(losses.mean()) > band.high:
         yield "loss", (float(losses.mean()), band.high)
 

@@ -73,7 +73,7 @@ SAMPLES = pa.schema([("step", pa.int64()), ("prompt", pa.string()), ("text", pa.
 ALARMS = pa.schema([("step", pa.int64()), ("name", pa.string()), ("began", pa.bool_())])
 
 #: Columns of `STEPS` that alarms are judged by.
-_JUDGED = ("loss", "tokens", "skipped", "seconds", "data_seconds")
+_JUDGED = ("step", "loss", "tokens", "skipped", "seconds", "data_seconds")
 
 #: How often the log goes to disk, and which share of the time that may take on a slow disk.
 FLUSH_SECONDS, FLUSH_SHARE = 10.0, 0.004
@@ -218,9 +218,7 @@ class Log:
         """Note a step; see `STEPS`. Comes after what `groups` and `sample` say of it."""
         row = (step, loss, gradient_norm, rate_factor, tokens, learnt, skipped, seconds, data_seconds, memory)
         self._steps.append(row)
-        for name, value in zip(STEPS.names, row, strict=True):
-            if name in self._judged:
-                self._judged[name][step] = value
+        self._judged.append(step, loss, tokens, skipped, seconds, data_seconds)
         self.state.step = step + 1
         if self.state.step % window_steps(self.state.steps) == 0:
             self._close_window()
@@ -270,8 +268,7 @@ class Log:
             self.state.joules = None if joules is None else self._before + joules
             self.state.meter = self._meter.covers
         if self._lookout is not None:
-            done = {name: column[: self.state.step] for name, column in self._judged.items()}
-            for name, begins in self._lookout.look(self.state, done, time.time()):
+            for name, begins in self._lookout.look(self.state, self._judged.read(), time.time()):
                 self._alarms.append((self.state.step, name, begins))
         for parts in (self._steps, self._windows, self._samples, self._alarms):
             parts.write()
@@ -279,15 +276,14 @@ class Log:
         ended = time.monotonic()
         self._due = ended + max(FLUSH_SECONDS, (ended - began) / FLUSH_SHARE)
 
-    def _take_up(self) -> dict[str, npt.NDArray[Any]]:
+    def _take_up(self) -> _Columns:
         """The columns that alarms are judged by, with the steps before this process; what stood then is over,
         since each process is judged anew."""
-        columns, first = {name: np.zeros(self.state.steps) for name in _JUDGED}, self.state.resumed_at
+        columns, first = _Columns(_JUDGED), self.state.resumed_at
         # A log is no reason to stop a training.
         with contextlib.suppress(InputError):
             before = read_steps(self.folder).filter(pc.field("step") < first)
-            for name, column in columns.items():
-                column[before["step"].to_numpy()] = before[name].cast("float64").to_numpy()
+            columns.extend([before[name].cast("float64").to_numpy() for name in _JUDGED])
             for name, _, end in alarm_spans(read_alarms(self.folder).filter(pc.field("step") < first)):
                 if end is None:
                     self._alarms.append((first, name, False))
@@ -358,3 +354,25 @@ def alarm_spans(rows: pa.Table) -> list[tuple[str, int, int | None]]:
         elif row["name"] in begun:
             spans.append((row["name"], begun.pop(row["name"]), row["step"]))
     return [*spans, *((name, first, None) for name, first in begun.items())]
+
+
+class _Columns:
+    """Columns of numbers that grow by rows."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names, self._rows = names, 0
+        self._values: npt.NDArray[np.float64] = np.zeros((len(names), 1_024))
+
+    def append(self, *row: float) -> None:
+        self.extend([[value] for value in row])
+
+    def extend(self, columns: Sequence[Sequence[float] | npt.NDArray[np.float64]]) -> None:
+        end = self._rows + len(columns[0])
+        if end > self._values.shape[1]:
+            more = np.zeros((len(self._names), max(end, self._values.shape[1])))
+            self._values = np.concatenate([self._values, more], axis=1)
+        self._values[:, self._rows : end] = columns
+        self._rows = end
+
+    def read(self) -> dict[str, npt.NDArray[np.float64]]:
+        return {name: self._values[i, : self._rows] for i, name in enumerate(self._names)}

@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from hemicycle.errors import InputError
 from hemicycle.progress import Progress
 from hemicycle.train.alarms import GRACE, Alarm, Numbers, alarms, data_share, recent
@@ -88,23 +90,30 @@ class Lookout:
         if state.joules is None or not judged:
             return None
         self._energy.append((state.step, state.joules))
-        while len(self._energy) > 2 and steps["seconds"][self._energy[1][0] :].sum() >= ENERGY_SECONDS:
+        while len(self._energy) > 2:
+            second = int(np.searchsorted(steps["step"], self._energy[1][0]))
+            if steps["seconds"][second:].sum() < ENERGY_SECONDS:
+                break
             self._energy.popleft()
         first, joules = self._energy[0]
         return (first, state.joules - joules) if first < state.step else None
 
 
-def lookout_of(plan: Path | None, progress: Progress, *, grace: float = GRACE) -> Lookout:
+def lookout_of(model: str, plan: Path | None, progress: Progress, *, grace: float = GRACE) -> Lookout:
     """The lookout of a training with its plan, if there is one.
 
-    A plan that cannot be read stops no training: it is said, and the training is watched without.
+    A plan that cannot be read, or is another model's, stops no training: it is said, and the training is
+    watched without.
     """
     expected = None
     if plan is not None:
         try:
             expected = read_expected(plan)
+            if expected.model != model:
+                raise InputError(f"this is the plan of the model {expected.model}", place=str(plan))
         except InputError as error:
-            progress.say(f"{error.sentence}; the training is not compared with it")
+            expected = None
+            progress.say(f"{error.sentence}; model {model} is not compared with it")
     return Lookout(expected, progress, grace=grace)
 
 

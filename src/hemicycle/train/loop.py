@@ -164,7 +164,7 @@ class Training:
             resume_step=self.first,
             groups=self.order.groups,
             meter=self.meter,
-            lookout=lookout_of(job.expected, self.progress, grace=self.grace),
+            lookout=lookout_of(job.name, job.expected, self.progress, grace=self.grace),
         )
 
     def _steps(self, stop: Callable[[], bool], log: Log | None) -> None:
