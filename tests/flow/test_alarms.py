@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 
 import pytest
@@ -49,10 +50,11 @@ def test_an_alarm_is_said_to_who_waits_and_kept_in_the_statement(copy, tmp_path,
     (copy / "hemicycle.toml").write_text(DECLARATION.replace("batch_tokens = 512\n", kept), "utf-8")
     IMPOSSIBLE.write(copy / "plans" / "petit.json")
     done = hemicycle("train", "--project", copy, *words)
-    assert done.stderr.count("ALARM loss, model petit, step 27: the mean loss of the last steps is") == 1
+    # A slow machine brings the log to disk more often, and finds out sooner.
+    (since,) = re.findall(r"ALARM loss, model petit, step (\d+): the mean loss of the last steps is", done.stderr)
     assert "  or: The text is not what the ladder was trained on" in done.stderr
     told = json.loads(hemicycle("train", "--project", copy, "--json").stdout)
-    assert told["model"]["petit"]["alarms"] == {"loss": 13}
+    assert told["model"]["petit"]["alarms"] == {"loss": 40 - int(since)}
     (alarm,) = json.loads(hemicycle("watch", "petit", "--project", copy, "--json").stdout)["petit"]["alarms"]
-    assert (alarm["name"], alarm["since"], alarm["planned"]) == ("loss", 27, 0.1)
+    assert (alarm["name"], alarm["since"], alarm["planned"]) == ("loss", int(since), 0.1)
     hemicycle("verify", copy)

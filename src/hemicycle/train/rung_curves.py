@@ -5,7 +5,9 @@ steps are a share of all steps and losses are divided by the last (Qiu et al. 20
 the loss of a rung, in nats a token, is divided by the bits per byte it came to on held-out text: those are
 what the ladder forecasts for the model. The logarithm of that ratio still moves a little with the compute,
 in the beginning most, where every model begins from the same blind guess; so at each share of the steps it is
-fitted by a straight line over log N·D, and read off at the model's own.
+fitted by a straight line over log N·D, and read off at the model's own. Text that is read again costs less in
+training than held-out text does: a model that reads its corpora more often than its rungs falls below its
+band, and raises no alarm by it.
 
 The band holds what both forecasts leave open, as the root of the sum of their squares in the logarithm: that
 of the bits per byte (`scaling.json`), and the 95 % interval of one more curve around such a line, by
