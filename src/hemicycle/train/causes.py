@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import functools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,8 +75,9 @@ class Machine:
 
 
 def causes(alarm: str, seen: Mapping[str, str]) -> tuple[Cause, ...]:
-    """What may be behind an alarm, what was seen (by id) first."""
-    found = [Cause(r.id, *r.words["en"], seen.get(r.id, "")) for r in table() if alarm in r.alarms]
+    """What may be behind an alarm, what was seen (`seen_here`) first, without what was looked for in vain."""
+    rows = [row for row in table() if alarm in row.alarms and seen.get(row.id) != ""]
+    found = [Cause(row.id, *row.words["en"], seen.get(row.id, "")) for row in rows]
     return tuple(sorted(found, key=lambda cause: not cause.seen))
 
 
@@ -88,39 +89,33 @@ def seen_here(
     data_share: float | None = None,
     skipped: int = 0,
 ) -> dict[str, str]:
-    """Causes that show in the run itself, by id.
+    """Causes that can be looked for in the run itself, by id: what was seen of each; empty: it is not so.
+
+    Those that may be there unseen, as others' work on the cards, are left out where nothing was seen.
 
     Args:
         data_share: of the last minute, waiting for data; None where that is not known.
         skipped: steps left out lately.
     """
-    return dict(_seen(state, expected, machine, data_share, skipped))
-
-
-def _seen(
-    state: RunState, expected: Expected | None, machine: Machine, data_share: float | None, skipped: int
-) -> Iterator[tuple[str, str]]:
-    blocking = machine.environment.get("CUDA_LAUNCH_BLOCKING", "0")
-    if blocking not in ("", "0"):
-        yield "launch-blocking", f"CUDA_LAUNCH_BLOCKING={blocking[:20]}"
-    if state.recompute:
-        yield "recomputation", "recompute = true"
-    if not state.compiled:
-        yield "not-compiled", "compiled = false"
-    if data_share is not None and data_share > WAITING:
-        yield "waiting", format_percent(data_share, "en")
-    if machine.load is not None and machine.load > CROWDED * machine.cores:
-        yield "other-jobs", f"load {machine.load:.1f} / {machine.cores}"
-    if expected is not None and state.ranks < expected.ranks:
-        yield "fewer-ranks", f"{state.ranks} / {expected.ranks}"
+    blocking = machine.environment.get("CUDA_LAUNCH_BLOCKING", "0")[:20]
     peak = device_peak(state.device)
     chip = peak.chip if peak else state.device
-    if expected is not None and chip != expected.chip:
-        yield "other-chip", f"{chip} / {expected.chip}"
-    if state.resumed_at:
-        yield "restarts", f"resumed_at_step = {state.resumed_at}"
+    ranks, planned = (expected.ranks, expected.chip) if expected is not None else (0, chip)
+    seen = {
+        "launch-blocking": f"CUDA_LAUNCH_BLOCKING={blocking}" if blocking not in ("", "0") else "",
+        "recomputation": "recompute = true" if state.recompute else "",
+        "not-compiled": "compiled = false" if not state.compiled else "",
+        "fewer-ranks": f"{state.ranks} / {ranks}" if state.ranks < ranks else "",
+        "other-chip": f"{chip} / {planned}" if chip != planned else "",
+        "restarts": f"resumed_at_step = {state.resumed_at}" if state.resumed_at else "",
+    }
+    if data_share is not None:
+        seen["waiting"] = format_percent(data_share, "en") if data_share > WAITING else ""
+    if machine.load is not None and machine.load > CROWDED * machine.cores:
+        seen["other-jobs"] = f"load {machine.load:.1f} / {machine.cores}"
     if skipped:
-        yield "spikes", f"skipped = {skipped}"
+        seen["spikes"] = f"skipped = {skipped}"
+    return seen
 
 
 @functools.cache

@@ -6,9 +6,7 @@ is learnt, so it is in no artefact's key: written anew while a model trains, it 
 
 from __future__ import annotations
 
-import contextlib
 import json
-import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -19,6 +17,9 @@ from hemicycle.errors import InputError, unparsed
 from hemicycle.store import write_aside
 
 VERSION = 1
+
+#: No figure of a training is so large, and none that is can be written out.
+MOST = 1e15
 
 #: Larger files are no plan: nothing of that size is read into memory.
 MOST_BYTES = 1_000_000
@@ -169,10 +170,9 @@ def _check_keys(path: Path, name: str, told: Any, kind: type) -> None:
 
 
 def _number(path: Path, key: str, told: Any) -> float:
-    # A boolean is an int to Python; a float of another language may be infinite or none, or an int too long.
-    with contextlib.suppress(OverflowError):
-        if type(told) in (int, float) and math.isfinite(told):
-            return float(told)
+    # A boolean is an int to Python.
+    if type(told) in (int, float) and abs(told) <= MOST:
+        return float(told)
     raise _wrong(path, "this is no number", key)
 
 

@@ -85,7 +85,7 @@ class Job:
     def from_json(text: str) -> Job:
         told = json.loads(text)
         for key in ("plan", "tokenizer", "out", "scratch", "log", "base", "cache", "expected"):
-            told[key] = Path(told[key]) if told[key] is not None else None
+            told[key] = Path(told[key]) if told.get(key) is not None else None
         adapter = told["adapter"]
         if adapter is not None:
             adapter["targets"] = tuple(adapter["targets"]) if adapter["targets"] is not None else None

@@ -364,15 +364,20 @@ class _Columns:
         self._values: npt.NDArray[np.float64] = np.zeros((len(names), 1_024))
 
     def append(self, *row: float) -> None:
-        self.extend([[value] for value in row])
+        self._make_room(1)
+        self._values[:, self._rows] = row
+        self._rows += 1
 
-    def extend(self, columns: Sequence[Sequence[float] | npt.NDArray[np.float64]]) -> None:
-        end = self._rows + len(columns[0])
-        if end > self._values.shape[1]:
-            more = np.zeros((len(self._names), max(end, self._values.shape[1])))
+    def extend(self, columns: Sequence[npt.NDArray[np.float64]]) -> None:
+        many = len(columns[0])
+        self._make_room(many)
+        self._values[:, self._rows : self._rows + many] = columns
+        self._rows += many
+
+    def _make_room(self, rows: int) -> None:
+        if self._rows + rows > self._values.shape[1]:
+            more = np.zeros((len(self._names), self._values.shape[1] + rows))
             self._values = np.concatenate([self._values, more], axis=1)
-        self._values[:, self._rows : end] = columns
-        self._rows = end
 
     def read(self) -> dict[str, npt.NDArray[np.float64]]:
         return {name: self._values[i, : self._rows] for i, name in enumerate(self._names)}
