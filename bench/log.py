@@ -1,7 +1,8 @@
 """The share of a training's time that its log takes; the bound is 1 %.
 
-Steps of 0.3 s that do nothing but sleep are logged as the loop logs them, with the flushes that fall due,
-into a log whose last part is nearly full: the longest that it is ever written again.
+Steps of 0.3 s that do nothing but sleep are logged as the loop logs them, with the flushes that fall due and
+the alarms that are judged at each, into a log whose last part is nearly full: the longest that it is ever
+written again. Judging a million steps is timed apart.
 
     python bench/log.py [--seconds 60 --groups 200 --folder build/bench-log]
 """
@@ -15,8 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from hemicycle.progress import QUIET
 from hemicycle.train.energy import Meter
-from hemicycle.train.log import FLUSH_SECONDS, ROWS_A_PART, Log, RunState
+from hemicycle.train.expected import Band, Expected, LossBand
+from hemicycle.train.log import FLUSH_SECONDS, Log, RunState
+from hemicycle.train.lookout import Lookout
+from hemicycle.train.parts import ROWS_A_PART
 from hemicycle.train.show import Speedometer
 
 STEP_SECONDS = 0.3
@@ -30,7 +35,11 @@ def main() -> None:
     given = parser.parse_args()
     state = RunState("bench", "running", 100_000, 1, 1, 1, "sleep", peak=1e12)
     names = [(f"source-{i}", "fr") for i in range(given.groups)]
-    log = Log(given.folder, state, groups=names, meter=Meter())
+    fast, shares = Band(1e5, 1e5, 1e5), tuple(i / 20 for i in range(1, 21))
+    course = LossBand(shares, (0.5,) * 20, (0.8,) * 20, (1.0,) * 20)
+    plan = Expected("bench", "2026-11-26", "sleep", 1, tokens_per_second=fast, loss=course)
+    # All that can be judged is judged, and rings.
+    log = Log(given.folder, state, groups=names, meter=Meter(), lookout=Lookout(plan, QUIET))
     speed = Speedometer(1e6, 1e12)
     rng = np.random.default_rng(0)
     ids = np.arange(given.groups)
@@ -63,6 +72,23 @@ def main() -> None:
         f"median step {1e6 * statistics.median(spent):.0f} µs, longest {1e3 * max(spent):.1f} ms "
         f"({flushes} flushes, one every {FLUSH_SECONDS:.0f} s)"
     )
+    print(f"judging a million steps: {1e3 * judging(plan):.1f} ms a flush")
+
+
+def judging(plan: Expected) -> float:
+    """Seconds that one look takes at a training of a million steps."""
+    steps, lookout = 1_000_000, Lookout(plan, QUIET)
+    state = RunState("bench", "running", 2 * steps, 1, 1, 1, "sleep", peak=1e12, joules=0.0)
+    ones = np.ones(steps + 10)
+    columns = {"step": np.arange(steps + 10.0), **dict.fromkeys(("loss", "tokens", "seconds"), ones)}
+    columns |= dict.fromkeys(("skipped", "data_seconds"), 0 * ones)
+    spent = []
+    for done in range(steps, steps + 10):
+        state.step = done
+        began = time.perf_counter()
+        lookout.look(state, {name: column[:done] for name, column in columns.items()}, time.time())
+        spent.append(time.perf_counter() - began)
+    return statistics.median(spent)
 
 
 if __name__ == "__main__":

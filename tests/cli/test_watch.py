@@ -11,6 +11,7 @@ import urllib.request
 import pytest
 
 from hemicycle.project import load_project
+from hemicycle.train.alarms import Alarm
 from hemicycle.train.log import Log, RunState
 
 from .conftest import MODEL
@@ -47,6 +48,24 @@ def test_figures_are_told_as_json(trained, call):
     assert code == 0
     assert (told["state"], told["step"], told["steps"], told["tokens"]) == ("interrupted", 3, 10, 300)
     assert told["tokens_per_second"] == 200
+
+
+def test_alarms_that_stand_are_told_as_json(trained, call):
+    folder = load_project(trained).build / ".cache" / "train" / "petit"
+    state = RunState.read(folder)
+    state.alarms = [Alarm("data", 2, 0.3, 0.1, "30.0% of the last minute", ())]
+    state.write(folder)
+    told = json.loads(call("watch", "petit", "--project", trained, "--json")[1])["petit"]
+    assert told["alarms"] == [
+        {
+            "name": "data",
+            "since": 2,
+            "figure": 0.3,
+            "planned": 0.1,
+            "sentence": "30.0% of the last minute",
+            "causes": [],
+        }
+    ]
 
 
 def test_a_model_that_has_not_begun_and_one_that_is_unknown_are_told_apart(trained, call):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import importlib
 import json
 import os
@@ -32,6 +33,8 @@ from hemicycle.rights.policy import load_policy
 from hemicycle.sites import load_sites
 from hemicycle.sources import READERS
 from hemicycle.steps import Outcome
+from hemicycle.train.alarms import NAMES
+from hemicycle.train.expected import Expected
 
 from .conftest import EXAMPLE
 from .pages import ROOT, all_pages, anchors, blocks, links, pages, prose, tables
@@ -248,6 +251,12 @@ def test_the_keys_of_a_policy_are_described() -> None:
             value = value.get(inner)
         if isinstance(value, str | int):
             assert shown == f"`{json.dumps(value)}`", key
+
+
+def test_every_alarm_and_every_key_of_a_plan_is_described() -> None:
+    described = tables((DOCS / "watch.md").read_text("utf-8"))["Alarms"]
+    keys = {field.name for field in dataclasses.fields(Expected)}
+    assert set(described) == {"version", *keys, *NAMES}
 
 
 def test_the_rules_of_signing_are_those_of_the_page() -> None:

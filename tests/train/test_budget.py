@@ -115,10 +115,17 @@ def test_a_compiled_run_of_another_machine_says_what_to_do_where_there_is_no_com
 
 
 def test_activations_that_do_not_fit_are_accumulated_in_whole_rows(monkeypatch):
-    monkeypatch.setattr(budget, "_free_memory", lambda: 10**12)
-    assert resolve_run(SHAPE, RECIPE, MODEL.budget, 1).micro_tokens == 128
-    # two layers of width 32, 34 bytes each, and two heads that keep 32 scores in 2 bytes: 2 432 a token
-    monkeypatch.setattr(budget, "_free_memory", lambda: int(70 * 2432 / 0.4))
-    assert resolve_run(SHAPE, RECIPE, MODEL.budget, 1).micro_tokens == 64
-    monkeypatch.setattr(budget, "_free_memory", lambda: 0)
-    assert resolve_run(SHAPE, RECIPE, MODEL.budget, 1).micro_tokens == 32
+    def micro_tokens(free):
+        monkeypatch.setattr(budget, "_free_memory", lambda: free)
+        return resolve_run(SHAPE, RECIPE, MODEL.budget, 1, precision="fp32").micro_tokens
+
+    # In bytes a token, of width 32. A layer: two norms that keep what came in and what they scaled; the input
+    # of four products, the last of 128; queries, keys, values and 32 scores of two heads; gate, its
+    # activation and up.
+    layer = 4 * (2 * 2 * 32 + (3 * 32 + 128) + 3 * 32 + 2 * 32 + 3 * 128)
+    # The last norm and what it makes of it, a row of the mask, and 320 logits of 17 bytes.
+    token = 2 * layer + 4 * 3 * 32 + 4 * 32 + 320 * 17
+    assert micro_tokens(10**12) == 128
+    assert micro_tokens(64 * token / 0.4) == 64
+    assert micro_tokens(64 * token / 0.4 - 10) == 32
+    assert micro_tokens(0) == 32

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hemicycle.errors import InputError
-from hemicycle.train import log
+from hemicycle.train import log, parts
 from hemicycle.train.log import Log, RunState, read_groups, read_samples, read_steps, window_steps
 
 GROUPS = [("debats", "fr"), ("droit", "fr"), ("debats", "br")]
@@ -79,7 +79,7 @@ def test_a_run_stopped_at_checkpoints_and_resumed_has_the_log_of_one_that_was_no
     for step in range(60):
         note(calm, step)
     calm.close("finished")
-    monkeypatch.setattr(log, "ROWS_A_PART", 8)
+    monkeypatch.setattr(parts, "ROWS_A_PART", 8)
     monkeypatch.setattr(log, "FLUSH_SECONDS", 0.0)
     at, folder = 0, tmp_path / "stopped"
     for saved, killed in [(3, 4), (13, 31), (13, 14), (32, 58), (60, 60)]:
@@ -126,7 +126,7 @@ def row(step, loss):
 def test_a_long_run_has_few_parts_though_it_is_written_often(tmp_path, monkeypatch):
     monkeypatch.setattr(log, "FLUSH_SECONDS", 0.0)
     monkeypatch.setattr(log, "FLUSH_SHARE", 1e9)
-    monkeypatch.setattr(log, "ROWS_A_PART", 100)
+    monkeypatch.setattr(parts, "ROWS_A_PART", 100)
     written = Log(tmp_path, state(steps=1000))
     for step in range(500):
         written.step(**row(step, loss=1.0))
@@ -165,8 +165,8 @@ def test_unmeasured_energy_is_not_zero(tmp_path):
 WRITER = """
 import sys
 from pathlib import Path
-from hemicycle.train import log
-log.FLUSH_SECONDS, log.FLUSH_SHARE, log.ROWS_A_PART = 0.0, 1e9, 7
+from hemicycle.train import log, parts
+log.FLUSH_SECONDS, log.FLUSH_SHARE, parts.ROWS_A_PART = 0.0, 1e9, 7
 state = log.RunState("petit", "running", 100000, 1, 1, 1, "cpu")
 written = log.Log(Path(sys.argv[1]), state, groups=[("a", "fr")])
 import numpy as np

@@ -167,19 +167,46 @@ def from_architecture(architecture: Architecture, vocabulary: int) -> Configurat
     feed_forward = a.feed_forward or usual
     attention = 2 * a.width * head * (a.heads + kv_heads)
     inside = a.layers * (attention + (3 if family.gated else 2) * a.width * feed_forward)
-    return Configuration(
-        family=a.kind,
+    return plain_configuration(
+        a.kind,
         layers=a.layers,
         width=a.width,
         heads=a.heads,
         kv_heads=kv_heads,
-        head_size=head,
-        value_size=head,
         feed_forward=feed_forward,
         vocabulary=vocabulary,
         context=a.context,
         tied=a.kind in ALWAYS_TIED or inside + vocabulary * a.width < TIE_BELOW,
-        # What is declared has no biases that its class leaves open.
+    )
+
+
+def plain_configuration(
+    name: str,
+    *,
+    layers: int,
+    width: int,
+    heads: int,
+    kv_heads: int,
+    feed_forward: int,
+    vocabulary: int,
+    context: int,
+    tied: bool,
+) -> Configuration:
+    """Sizes of a model of a family without anything that its class leaves open: heads share the width, no
+    windows, and no biases but those it always has."""
+    family = family_named(name)
+    return Configuration(
+        family=name,
+        layers=layers,
+        width=width,
+        heads=heads,
+        kv_heads=kv_heads,
+        head_size=width // heads,
+        value_size=width // heads,
+        feed_forward=feed_forward,
+        vocabulary=vocabulary,
+        context=context,
+        tied=tied,
         query_bias=family.query_bias is True,
         output_bias=family.output_bias is True,
         feed_forward_bias=family.feed_forward_bias is True,

@@ -33,6 +33,8 @@ from hemicycle.arithmetic.weights import Weights, count_weights
 
 #: Of `train.attention` and `train.machine`: queries at once, and the longest row whose table is kept.
 BLOCK, LONGEST_TABLE = 128, 2_048
+#: Blocks up to which compiled code keeps what each copies: what torch 2.13 decides, found by looking.
+COMPILED_BLOCKS = 4
 #: Of `train.loss`: logits at once, and the side of which chunks are multiples.
 LOGITS_AT_ONCE, TILE = {"cpu": 1 << 26, "cuda": 1 << 27}, 256
 #: Bytes of a logit while the gradient of its chunk is computed eagerly.
@@ -76,6 +78,11 @@ def process_memory(c: Configuration, p: Process, *, context: int | None = None) 
     """
     length = context or c.context
     return max(_moments(c, p, length), key=lambda memory: memory.total)
+
+
+def passing_bytes(c: Configuration, p: Process, *, context: int | None = None) -> int:
+    """The most of it that comes and goes with what is read: activations and the loss."""
+    return max(memory.activations + memory.loss for memory in _moments(c, p, context or c.context))
 
 
 def layer_kept(c: Configuration, p: Process, context: int) -> int:
@@ -132,11 +139,18 @@ def _attention(c: Configuration, p: Process, context: int) -> int:
         return 4 * (4 * queries + c.heads)
     scores, copies = _by_blocks(context)
     if p.compiled:
-        shared = c.kv_heads < c.heads
-        kept = queries + copies * queries + (keys if shared else copies * queries)
+        # Up to a few blocks it is their copies that are kept, beyond what they are made of: keys and values,
+        # and where keys are turned in other bits than they were multiplied in, keys before.
+        several = copies * queries + (keys if c.kv_heads < c.heads else copies * queries)
+        whole = 3 if p.each < 4 and family_named(c.family).rotary else 2
+        kept = queries + (several if context <= COMPILED_BLOCKS * BLOCK else whole * keys)
         return int(p.each * kept + 4 * c.heads * scores)
-    copied = copies if p.rows > 1 and c.kv_heads == c.heads else 1
-    return int(4 * (queries + 2 * copied * queries + c.heads * scores))
+    # Keys of one head for all, or of as many as there are queries, lie so that a product of several rows
+    # copies them; a cast to fp32 lays them out anew, and so does repeating them for their queries.
+    spread = p.rows > 1 and c.kv_heads in (1, c.heads)
+    of_keys = copies if spread else 1
+    of_values = copies if spread and (c.kv_heads == c.heads or p.each == 4) else 1
+    return int(4 * (queries * (1 + of_keys + of_values) + c.heads * scores))
 
 
 def _by_blocks(context: int) -> tuple[float, float]:
@@ -178,16 +192,24 @@ def _moments(c: Configuration, p: Process, context: int) -> list[Memory]:
     head = at(waiting, before, kept + 2 * states, 2 * table)
     last_layer = at(waiting + casts, (before or table) + adding, kept + work)
     first_layer = at(casts, learnt - (0 if p.accumulates or c.tied else table) + adding, work)
-    embedding = at(0, learnt, 2 * states, table if p.accumulates or c.tied else 0)
+    embedding = at(copies if p.device == "cuda" else 0, learnt, 2 * states, _last_added(c, p, table))
     update = at(0, learnt, 0, scratch=_optimiser_scratch(c, p))
     return [forward, loss, head, last_layer, first_layer, embedding, update]
 
 
+def _last_added(c: Configuration, p: Process, table: int) -> int:
+    """What is added to gradients at the very end: the embedding's where the head's is there, or where a step
+    has gone back before; with sharding, those of both tables as they came, and as they are summed."""
+    if p.device == "cpu":
+        return table if p.accumulates or c.tied else 0
+    return (1 if c.tied else 2) * (table * p.each // 4 + table)
+
+
 def _copies(w: Weights, p: Process) -> int:
-    """Weights in 16 bits: of matrices inside layers where autocast makes them, of all where sharding does."""
-    if p.precision == "fp32":
-        return 0
-    return 2 * (w.attention + w.feed_forward + w.routers if p.device == "cpu" else w.total)
+    """Weights as they multiply: of matrices inside layers where autocast makes them, of all with sharding."""
+    if p.device == "cpu":
+        return (w.inside if p.precision == "bf16" else 0) * p.each
+    return w.total * p.each
 
 
 def _masks(c: Configuration, p: Process, context: int) -> int:
@@ -199,23 +221,25 @@ def _masks(c: Configuration, p: Process, context: int) -> int:
 def _loss(c: Configuration, p: Process, tokens: int) -> int:
     """Most that is held in the loss: states, and a chunk's logits with the gradients of chunks before it."""
     each, table = p.each, c.vocabulary * c.width
-    narrow = each < 4
-    states = (4 * c.width * tokens) + (narrow and 2 * c.width * tokens) + (narrow and 2 * table)
+    cast = each if each < p.stream else 0
+    states = (p.stream + cast) * c.width * tokens + cast * table
     rows = max(1, LOGITS_AT_ONCE[p.device] // c.vocabulary)
     rows -= rows % TILE if rows > TILE else 0
-    chunks = [min(rows, tokens - begin) for begin in range(0, tokens, rows)]
-    most = done = 0
-    product = (4 if narrow else 0) + each
-    for number, own in enumerate(chunks):
-        logits, by_hidden = own * c.vocabulary, each * c.width * done
+    count = -(-tokens // rows)
+    most = 0
+    # The head's gradient as it was multiplied, and in fp32.
+    product = each if each == 4 else each + 4
+    # What is kept from chunk to chunk grows, so the last one counts, or the last that is whole.
+    for number in range(max(0, count - 2), count):
+        own = min(rows, tokens - number * rows)
+        logits, by_hidden = own * c.vocabulary, each * c.width * number * rows
         # The chunk before left its logits' gradient, and the head's so far and its last part are there.
-        left = each * chunks[number - 1] * c.vocabulary + 4 * table * min(2, number) if number else 0
+        left = each * rows * c.vocabulary + 4 * table * min(2, number) if number else 0
         computed = logits * (2 * each if p.compiled else EAGER_LOGIT) + left
         added = logits * each + (product + (4 if number else 0)) * table
         most = max(most, computed + by_hidden, added + by_hidden)
-        done += own
-    joined = each * chunks[-1] * c.vocabulary + 4 * table * min(2, len(chunks))
-    joined += c.width * tokens * (2 * each + (4 if narrow else 0))
+    joined = each * own * c.vocabulary + 4 * table * min(2, count)
+    joined += c.width * tokens * (2 * each + (p.stream if cast else 0))
     return states + max(most, joined)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from hemicycle.cli.plan_runs import plan_runs
 from hemicycle.cli.plan_serving import plan_life, plan_serving
 from hemicycle.cli.plan_show import page_option, show
 from hemicycle.cli.plan_solve import plan_solve
-from hemicycle.cli.session import json_option
+from hemicycle.cli.session import Session, json_option
 from hemicycle.cli.tables import relative
 from hemicycle.errors import DeclarationError
 from hemicycle.plan.assume import HERE, Place
@@ -149,7 +150,11 @@ def _save(found: Estimate, folder: Path) -> None:
             "only the plan of a model of the project can be kept",
             remedy="Name the model, or leave --save out.",
         )
-    path = save_plan(find_project(folder), found, datetime.now(UTC))
+    from hemicycle.flow.plans import loss_course
+
+    course = loss_course(Session(folder).flow, found.work.name)
+    loss = asdict(course) if course is not None else None
+    path = save_plan(find_project(folder), found, datetime.now(UTC), loss)
     click.echo(f"kept in {relative(path)}: the training of {found.work.name} is held to it", err=True)
 
 

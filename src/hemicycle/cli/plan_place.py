@@ -131,14 +131,16 @@ def _this_machine() -> Chip:
     from hemicycle.train.machine import accelerators, measured_matmul_rate, precision_here
 
     device = torch.device("cuda" if accelerators() else "cpu")
-    known = device_chip(torch.cuda.get_device_name(device)) if device.type == "cuda" else None
+    # As a training calls it in its log.
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "processor"
+    known = device_chip(name)
     if known is not None:
         return known
     precision = precision_here(None)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     rate = measured_matmul_rate(device, dtype)
-    return Chip("this machine", HERE, rate, 1, memory, 0.0, None, f"measured now in {precision}")
+    return Chip(name, HERE, rate, 1, memory, 0.0, None, f"measured now in {precision}")
 
 
 def _pool(

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from hemicycle.train.choices import Choice
     from hemicycle.train.derive import Derived
 
+#: Folder of a project's plans, one file a model (`train.expected`).
+PLANS = "plans"
+
 
 @once
 def order(flow: Flow, name: str) -> Step:
@@ -83,6 +86,8 @@ def model(flow: Flow, name: str) -> Step:
 
         lora = model.lora
         targets = tuple(lora.targets) if lora and lora.targets else None
+        # What was planned decides nothing that is learnt, and is no input.
+        plan = flow.project.folder / PLANS / f"{name}.json"
         job = Job(
             name=name,
             plan=work.inputs["order"],
@@ -99,6 +104,7 @@ def model(flow: Flow, name: str) -> Step:
             cache=flow.store.cache / "compiled",
             recompute=model.training.recompute,
             keep=model.training.keep,
+            expected=plan if plan.exists() else None,
         )
         figures = work.launcher.run(job, work.progress)
         if model.method == "tune":

@@ -20,6 +20,7 @@ from hemicycle.steps import Unresolved
 if TYPE_CHECKING:
     from hemicycle.flow.flow import Flow
     from hemicycle.plan.laws import Law
+    from hemicycle.train.expected import LossBand
 
 
 def planned(flow: Flow, name: str) -> tuple[Work, Configuration]:
@@ -94,6 +95,19 @@ def ladder_of(flow: Flow, name: str) -> Path | None:
     made = _latest(flow).get(("scaling", name))
     folder = flow.store.artefact("scaling", name, made.subject.key) if made else None
     return folder if folder is not None and folder.is_dir() else None
+
+
+def loss_course(flow: Flow, name: str) -> LossBand | None:
+    """The course of the loss that a model's ladder forecasts; None where none was made."""
+    from hemicycle.train.ladder import RUNGS
+    from hemicycle.train.rung_curves import curve_of_rungs
+
+    ladder, latest = ladder_of(flow, name), _latest(flow)
+    made = [latest.get(("rung", f"{name}.{number}")) for number in range(1, RUNGS + 1)]
+    rungs = [flow.store.artefact("rung", s.subject.name, s.subject.key) for s in made if s is not None]
+    if ladder is None or len(rungs) < len(made) or not all(rung.is_dir() for rung in rungs):
+        return None
+    return curve_of_rungs(rungs, ladder)
 
 
 def _latest(flow: Flow) -> dict[tuple[str, str], Statement]:

@@ -9,6 +9,7 @@ what was measured under load, or came to few steps, is said aloud.
 
 from __future__ import annotations
 
+import bisect
 import os
 import time
 from collections.abc import Callable
@@ -17,11 +18,11 @@ from typing import Literal
 
 import numpy as np
 
+from hemicycle.arithmetic import Process, passing_bytes
 from hemicycle.progress import QUIET, Progress
 from hemicycle.project import Budget
 from hemicycle.train.job import Run
 from hemicycle.train.machine import (
-    LONGEST_TABLE,
     accelerators,
     freed_memory_kept,
     has_compiler,
@@ -63,19 +64,16 @@ def resolve_run(
     The minutes include compiling and the measurement itself, up to half of them.
     """
     precision = precision_here(precision)
-    micro_tokens = _micro_tokens(shape, recipe, recompute)
+    seconds = (budget.minutes or 0.0) * 60
+    # Two cores manage some 1e11 FLOP a second: enough to know whether compiling can pay.
+    compiled = _compiles(budget.tokens * shape.flop_per_token() if budget.tokens else seconds * 1e11)
+    micro_tokens = _micro_tokens(shape, recipe, precision, compiled, recompute)
 
-    def run(steps: int, compiled: bool) -> Run:
+    def run(steps: int) -> Run:
         return Run(steps, seed, precision, compiled, threads(), micro_tokens)
 
-    tokens_a_step = recipe.rows(shape.context) * shape.context
     if budget.tokens is not None:
-        flop = budget.tokens * shape.flop_per_token()
-        return run(max(1, -(-budget.tokens // tokens_a_step)), _compiles(flop))
-    assert budget.minutes is not None
-    seconds = budget.minutes * 60
-    # Two cores manage some 1e11 FLOP a second: enough to know whether compiling can pay.
-    compiled = _compiles(seconds * 1e11)
+        return run(max(1, -(-budget.tokens // (recipe.rows(shape.context) * shape.context))))
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     if load > cores:
         progress.say(
@@ -84,26 +82,28 @@ def resolve_run(
     with progress.start("measure", None) as bar:
         bar.note("compiling and timing a few steps")
         began = time.monotonic()
-        seconds_a_step = _time_steps(shape, recipe, run(1, compiled), recompute, cache)
+        seconds_a_step = _time_steps(shape, recipe, run(1), recompute, cache)
         spent = time.monotonic() - began
     # The training process traces and loads the compiled code again: about a third of the cold cost.
     again = spent / 3 if compiled else 0.0
     left = seconds * (1 - RESERVE) - min(spent + again, seconds * MOST_SPENT)
-    return run(max(1, int(left / seconds_a_step)), compiled)
+    return run(max(1, int(left / seconds_a_step)))
 
 
-def _micro_tokens(shape: Shape, recipe: Recipe, recompute: bool) -> int:
-    """Tokens that one process takes at once: whole rows, as many as memory holds, a full batch at most.
+def _micro_tokens(
+    shape: Shape, recipe: Recipe, precision: Literal["bf16", "fp32"], compiled: bool, recompute: bool
+) -> int:
+    """Tokens that one process takes at once: whole rows, as many as memory holds, a full batch at most."""
+    whole, room = recipe.rows(shape.context), _free_memory() * ACTIVATIONS
+    device: Literal["cpu", "cuda"] = "cuda" if accelerators() else "cpu"
 
-    Activations of a layer are 34 bytes x width a token in 16 bits without the table of scores (Korthikanti
-    et al. 2022, arXiv 2205.05198, equation 2), of which attention on a processor keeps half, in 32 bits;
-    recomputed, they are those of one layer and the borders of all.
-    """
-    kept = shape.context <= LONGEST_TABLE and not accelerators()
-    layer = 34 * shape.width + (2 * shape.heads * shape.context if kept else 0)
-    token = layer + 2 * shape.width * shape.layers if recompute else layer * shape.layers
-    fits = int(_free_memory() * ACTIVATIONS / token) // shape.context
-    return max(1, min(fits, recipe.rows(shape.context))) * shape.context
+    def too_many(rows: int) -> bool:
+        process = Process(rows, rows < whole, recipe.optimiser, precision, compiled, recompute, device)
+        return passing_bytes(shape.configuration, process) > room
+
+    # Of 1, 2, … whole rows, the last that fits: where the first that does not stands, less one.
+    fits = bisect.bisect_left(range(1, whole + 1), True, key=too_many)
+    return max(1, fits) * shape.context
 
 
 def _free_memory() -> int:

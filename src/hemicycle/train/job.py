@@ -58,6 +58,7 @@ class Job:
         cache: compiled code between runs.
         recompute: forget activations and compute them again on the way back.
         keep: checkpoints kept besides the last two.
+        expected: file of the plan that the training is compared with (`train.expected`); None: no plan.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Job:
     cache: Path | None = None
     recompute: bool = False
     keep: int = 0
+    expected: Path | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), default=str, ensure_ascii=False, indent=1)
@@ -82,8 +84,8 @@ class Job:
     @staticmethod
     def from_json(text: str) -> Job:
         told = json.loads(text)
-        for key in ("plan", "tokenizer", "out", "scratch", "log", "base", "cache"):
-            told[key] = Path(told[key]) if told[key] is not None else None
+        for key in ("plan", "tokenizer", "out", "scratch", "log", "base", "cache", "expected"):
+            told[key] = Path(told[key]) if told.get(key) is not None else None
         adapter = told["adapter"]
         if adapter is not None:
             adapter["targets"] = tuple(adapter["targets"]) if adapter["targets"] is not None else None

@@ -6,6 +6,7 @@ It holds times, so it is no artefact: it lies in the store's cache and may be de
 - ``steps-NNNNNNNNN.parquet``: one row a step (`STEPS`).
 - ``groups-NNNNNNNNN.parquet``: the loss by source and language over a window of steps (`GROUPS`).
 - ``samples-NNNNNNNNN.parquet``: what the model writes at a step (`SAMPLES`).
+- ``alarms-NNNNNNNNN.parquet``: where an alarm began and where it was over (`ALARMS`).
 - ``run.json``: what is trained, on what, and how it stands (`RunState`).
 
 NNNNNNNNN is the first step of the part. The last part of each kind is written again, longer, every ten
@@ -21,7 +22,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -29,10 +30,12 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from hemicycle.errors import InputError
 from hemicycle.store import write_aside
+from hemicycle.train.alarms import Alarm
+from hemicycle.train.parts import Parts, read_parts
 
 #: loss: mean nats per learnt token of the global batch. tokens: read by the step; of which learnt have a
 #: target. seconds: wall clock of the step; of which data_seconds waiting for its batch. memory: peak bytes of
@@ -66,10 +69,14 @@ GROUPS = pa.schema(
 
 SAMPLES = pa.schema([("step", pa.int64()), ("prompt", pa.string()), ("text", pa.string())])
 
+#: step: the first with the alarm, or the first without. began: False where it was over.
+ALARMS = pa.schema([("step", pa.int64()), ("name", pa.string()), ("began", pa.bool_())])
+
+#: Columns of `STEPS` that alarms are judged by.
+_JUDGED = ("step", "loss", "tokens", "skipped", "seconds", "data_seconds")
+
 #: How often the log goes to disk, and which share of the time that may take on a slow disk.
 FLUSH_SECONDS, FLUSH_SHARE = 10.0, 0.004
-#: A part with so many rows is full.
-ROWS_A_PART = 4_096
 #: Windows over which groups are summed, in a run.
 WINDOWS = 200
 #: Nats are rounded to multiples of this: sums below 2^37 are then exact, and the same in whatever pieces.
@@ -88,6 +95,11 @@ class RunState:
         joules: energy so far, what a kill made worthless included; None where nothing measures it. `meter`
             says what is measured.
         reason: one line, where it failed.
+        recompute: activations are forgotten and computed again on the way back.
+        batch_tokens: of a full step; 0 where that is not known.
+        metered_ranks: those of the machine whose energy is in `joules`; 0: all of them.
+        resumed_at: the step this process began at.
+        alarms: those that stand.
         started: of the first process that trained it.
         updated: seconds since the epoch.
     """
@@ -107,6 +119,11 @@ class RunState:
     joules: float | None = None
     meter: str = ""
     reason: str = ""
+    recompute: bool = False
+    batch_tokens: int = 0
+    metered_ranks: int = 0
+    resumed_at: int = 0
+    alarms: list[Alarm] = field(default_factory=list)
     started: float = field(default_factory=time.time)
     updated: float = field(default_factory=time.time)
     process: int = field(default_factory=os.getpid)
@@ -119,8 +136,10 @@ class RunState:
     def read(folder: Path) -> RunState | None:
         """The state in a folder; None where there is none, or one of another version of this file."""
         try:
-            return RunState(**json.loads((folder / "run.json").read_text("utf-8")))
-        except (FileNotFoundError, ValueError, TypeError):
+            told = json.loads((folder / "run.json").read_text("utf-8"))
+            alarms = [Alarm.from_json(alarm) for alarm in told.pop("alarms", [])]
+            return RunState(**told, alarms=alarms)
+        except (FileNotFoundError, ValueError, TypeError, LookupError, AttributeError):
             return None
 
 
@@ -130,6 +149,14 @@ class Meters(Protocol):
     covers: str
 
     def joules(self) -> float | None: ...
+
+
+class Judge(Protocol):
+    """What judges a training as it stands: `lookout.Lookout`."""
+
+    def look(
+        self, state: RunState, steps: Mapping[str, npt.NDArray[Any]], now: float
+    ) -> list[tuple[str, bool]]: ...
 
 
 class Log:
@@ -142,6 +169,7 @@ class Log:
         resume_step: the step the run begins at. Rows of that step and later are deleted: they come again.
         groups: (source, language) of each group number, as `Order.groups` has them.
         meter: of the energy since this process began.
+        lookout: looks at the run whenever it is written, and keeps `state.alarms`.
     """
 
     def __init__(
@@ -152,11 +180,13 @@ class Log:
         resume_step: int = 0,
         groups: Sequence[tuple[str, str | None]] = (),
         meter: Meters | None = None,
+        lookout: Judge | None = None,
     ) -> None:
         self.folder, self.state = folder, state
-        self._steps = _Parts(folder, "steps", STEPS, resume_step)
-        self._windows = _Parts(folder, "groups", GROUPS, resume_step)
-        self._samples = _Parts(folder, "samples", SAMPLES, resume_step)
+        self._steps = Parts(folder, "steps", STEPS, resume_step)
+        self._windows = Parts(folder, "groups", GROUPS, resume_step)
+        self._samples = Parts(folder, "samples", SAMPLES, resume_step)
+        self._alarms = Parts(folder, "alarms", ALARMS, resume_step)
         self._names = list(groups)
         self._nats: npt.NDArray[np.float64] = np.zeros(len(groups))
         self._tokens: npt.NDArray[np.int64] = np.zeros(len(groups), np.int64)
@@ -165,7 +195,9 @@ class Log:
         before = RunState.read(folder) if resume_step else None
         if before is not None:
             state.started, self._before = before.started, before.joules or 0.0
-        state.step = resume_step
+        state.step = state.resumed_at = resume_step
+        self._lookout = lookout
+        self._judged = self._take_up()
         self._due = 0.0
         self._write()
 
@@ -186,6 +218,7 @@ class Log:
         """Note a step; see `STEPS`. Comes after what `groups` and `sample` say of it."""
         row = (step, loss, gradient_norm, rate_factor, tokens, learnt, skipped, seconds, data_seconds, memory)
         self._steps.append(row)
+        self._judged.append(step, loss, tokens, skipped, seconds, data_seconds)
         self.state.step = step + 1
         if self.state.step % window_steps(self.state.steps) == 0:
             self._close_window()
@@ -220,17 +253,41 @@ class Log:
         self.state.state, self.state.reason = state, reason
         self.flush()
 
+    def alarmed(self) -> dict[str, int]:
+        """Steps under each alarm so far."""
+        self._write()
+        spans = alarm_spans(read_alarms(self.folder))
+        names = sorted({name for name, _, _ in spans})
+        ends = [(name, first, self.state.step if end is None else end) for name, first, end in spans]
+        return {name: sum(end - first for n, first, end in ends if n == name) for name in names}
+
     def _write(self) -> None:
         began = time.monotonic()
-        for parts in (self._steps, self._windows, self._samples):
-            parts.write()
         if self._meter is not None:
             joules = self._meter.joules()
             self.state.joules = None if joules is None else self._before + joules
             self.state.meter = self._meter.covers
+        if self._lookout is not None:
+            for name, begins in self._lookout.look(self.state, self._judged.read(), time.time()):
+                self._alarms.append((self.state.step, name, begins))
+        for parts in (self._steps, self._windows, self._samples, self._alarms):
+            parts.write()
         self.state.write(self.folder)
         ended = time.monotonic()
         self._due = ended + max(FLUSH_SECONDS, (ended - began) / FLUSH_SHARE)
+
+    def _take_up(self) -> _Columns:
+        """The columns that alarms are judged by, with the steps before this process; what stood then is over,
+        since each process is judged anew."""
+        columns, first = _Columns(_JUDGED), self.state.resumed_at
+        # A log is no reason to stop a training.
+        with contextlib.suppress(InputError):
+            before = read_steps(self.folder).filter(pc.field("step") < first)
+            columns.extend([before[name].cast("float64").to_numpy() for name in _JUDGED])
+            for name, _, end in alarm_spans(read_alarms(self.folder).filter(pc.field("step") < first)):
+                if end is None:
+                    self._alarms.append((first, name, False))
+        return columns
 
     def _close_window(self) -> None:
         if self._from is None:
@@ -257,7 +314,7 @@ def window_steps(steps: int) -> int:
 
 def read_steps(folder: Path) -> pa.Table:
     """All rows of `STEPS`, by step. Raises InputError on a part that is none."""
-    return _read(folder, "steps", STEPS)
+    return read_parts(folder, "steps", STEPS)
 
 
 def read_groups(folder: Path) -> pa.Table:
@@ -265,7 +322,7 @@ def read_groups(folder: Path) -> pa.Table:
 
     The same for a run that was never stopped and one that was, as sums are exact (`NATS_QUANTUM`).
     """
-    pieces = _read(folder, "groups", GROUPS)
+    pieces = read_parts(folder, "groups", GROUPS)
     state = RunState.read(folder)
     width = window_steps(state.steps if state else 1)
     window = pa.array(pieces["first_step"].to_numpy() // width)
@@ -279,79 +336,48 @@ def read_groups(folder: Path) -> pa.Table:
 
 def read_samples(folder: Path) -> pa.Table:
     """All rows of `SAMPLES`, by step."""
-    return _read(folder, "samples", SAMPLES)
+    return read_parts(folder, "samples", SAMPLES)
 
 
-def _read(folder: Path, kind: str, schema: pa.Schema) -> pa.Table:
-    while True:
-        # A run that resumes deletes parts while they are read.
-        with contextlib.suppress(FileNotFoundError):
-            parts = [_read_part(path, schema) for path in _parts(folder, kind)]
-            return pa.concat_tables([schema.empty_table(), *parts])
+def read_alarms(folder: Path) -> pa.Table:
+    """All rows of `ALARMS`, in their order."""
+    return read_parts(folder, "alarms", ALARMS)
 
 
-def _parts(folder: Path, kind: str) -> list[Path]:
-    return sorted(folder.glob(f"{kind}-*.parquet"))
+def alarm_spans(rows: pa.Table) -> list[tuple[str, int, int | None]]:
+    """Each alarm with its first step and the first without it again; None where it still stands."""
+    spans: list[tuple[str, int, int | None]] = []
+    begun: dict[str, int] = {}
+    for row in rows.to_pylist():
+        if row["began"]:
+            begun.setdefault(row["name"], row["step"])
+        elif row["name"] in begun:
+            spans.append((row["name"], begun.pop(row["name"]), row["step"]))
+    return [*spans, *((name, first, None) for name, first in begun.items())]
 
 
-def _read_part(path: Path, schema: pa.Schema) -> pa.Table:
-    try:
-        # Not by the path: a data set would be looked for there.
-        with path.open("rb") as f:
-            return pq.read_table(f, columns=schema.names).cast(schema)
-    except pa.ArrowException as error:
-        raise InputError(f"this part of a log cannot be read: {error}", place=str(path)) from None
+class _Columns:
+    """Columns of numbers that grow by rows."""
 
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names, self._rows = names, 0
+        self._values: npt.NDArray[np.float64] = np.zeros((len(names), 1_024))
 
-class _Parts:
-    """The parts of one kind: what is on disk, and the rows of the last part, which still grows."""
+    def append(self, *row: float) -> None:
+        self._make_room(1)
+        self._values[:, self._rows] = row
+        self._rows += 1
 
-    def __init__(self, folder: Path, kind: str, schema: pa.Schema, resume_step: int) -> None:
-        self._folder, self._kind, self._schema = folder, kind, schema
-        self._rows: list[tuple[Any, ...]] = []
-        self._path: Path | None = None
-        self._written = 0
-        for path in _parts(folder, kind):
-            if int(path.stem.removeprefix(f"{kind}-")) >= resume_step:
-                path.unlink()
-        if kept := _parts(folder, kind):
-            self._take_up(kept[-1], resume_step)
+    def extend(self, columns: Sequence[npt.NDArray[np.float64]]) -> None:
+        many = len(columns[0])
+        self._make_room(many)
+        self._values[:, self._rows : self._rows + many] = columns
+        self._rows += many
 
-    def _take_up(self, path: Path, resume_step: int) -> None:
-        """Go on in a part, without its rows of steps that are to come again."""
-        try:
-            table = _read_part(path, self._schema)
-        except InputError:
-            # A log is no reason to stop a training.
-            path.unlink()
-            return
-        last = self._schema.get_field_index("last_step" if self._kind == "groups" else "step")
-        rows = [tuple(row.values()) for row in table.to_pylist()]
-        kept = [row for row in rows if row[last] < resume_step]
-        if len(rows) >= ROWS_A_PART and len(kept) == len(rows):
-            return
-        if not kept:
-            path.unlink()
-            return
-        self._path, self._rows = path, kept
-        self._written = len(rows) if len(kept) == len(rows) else 0
+    def _make_room(self, rows: int) -> None:
+        if self._rows + rows > self._values.shape[1]:
+            more = np.zeros((len(self._names), self._values.shape[1] + rows))
+            self._values = np.concatenate([self._values, more], axis=1)
 
-    def append(self, row: tuple[Any, ...]) -> None:
-        self._rows.append(row)
-
-    def write(self) -> None:
-        """Write the last part again, if it has grown; begin another when it is full."""
-        if len(self._rows) == self._written:
-            return
-        if self._path is None:
-            self._path = self._folder / f"{self._kind}-{self._rows[0][0]:09d}.parquet"
-        columns = [
-            pa.array(column, type)
-            for column, type in zip(zip(*self._rows, strict=True), self._schema.types, strict=True)
-        ]
-        sink = pa.BufferOutputStream()
-        pq.write_table(pa.table(columns, schema=self._schema), sink, compression="zstd")
-        write_aside(self._path, sink.getvalue().to_pybytes())
-        self._written = len(self._rows)
-        if self._written >= ROWS_A_PART:
-            self._rows, self._path, self._written = [], None, 0
+    def read(self) -> dict[str, npt.NDArray[np.float64]]:
+        return {name: self._values[i, : self._rows] for i, name in enumerate(self._names)}

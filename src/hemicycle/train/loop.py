@@ -27,6 +27,7 @@ from hemicycle.progress import QUIET, Progress
 from hemicycle.tokens import Batch, Order, load_tokenizer, marks, prefetch
 from hemicycle.train.account import Account
 from hemicycle.train.adapter import add_adapter, merge, save_adapter
+from hemicycle.train.alarms import GRACE
 from hemicycle.train.base import carry_over, load_base
 from hemicycle.train.checkpoint import Checkpoints
 from hemicycle.train.energy import Meter, visible_gpus
@@ -35,6 +36,7 @@ from hemicycle.train.job import Job
 from hemicycle.train.launch.watchdog import Heartbeat
 from hemicycle.train.learner import Learner
 from hemicycle.train.log import Log, RunState
+from hemicycle.train.lookout import lookout_of
 from hemicycle.train.machine import accelerators, freed_memory_kept, measured_matmul_rate
 from hemicycle.train.model import build_model, empty_model
 from hemicycle.train.optimiser import Optimiser
@@ -49,10 +51,15 @@ CHECKPOINT_SECONDS, CHECKPOINT_SHARE = 30.0, 0.02
 
 
 @freed_memory_kept()
-def train(job: Job, progress: Progress = QUIET, stop: Callable[[], bool] = never) -> dict[str, Any]:
+def train(
+    job: Job, progress: Progress = QUIET, stop: Callable[[], bool] = never, *, grace: float = GRACE
+) -> dict[str, Any]:
     """Train over the whole plan, resuming from the job's scratch, and write a model folder.
 
     Returns figures for the statement, on rank 0; nothing on others.
+
+    Args:
+        grace: seconds in which speed raises no alarm, as layers are compiled (`train.alarms`).
 
     Raises:
         HemicycleError: a loss that is not a number, before the update that would spread it, or a run that
@@ -61,7 +68,7 @@ def train(job: Job, progress: Progress = QUIET, stop: Callable[[], bool] = never
     """
     ranks = Ranks.join("cuda" if accelerators() else "cpu")
     try:
-        return Training(job, ranks, progress).run(stop)
+        return Training(job, ranks, progress, grace).run(stop)
     finally:
         ranks.leave()
 
@@ -69,8 +76,8 @@ def train(job: Job, progress: Progress = QUIET, stop: Callable[[], bool] = never
 class Training:
     """One training under way."""
 
-    def __init__(self, job: Job, ranks: Ranks, progress: Progress) -> None:
-        self.job, self.ranks, self.progress = job, ranks, progress
+    def __init__(self, job: Job, ranks: Ranks, progress: Progress, grace: float) -> None:
+        self.job, self.ranks, self.progress, self.grace = job, ranks, progress, grace
         self.order = Order(job.plan, job.tokens)
         self.learner = Learner(
             self._model(),
@@ -147,8 +154,18 @@ class Training:
             peak_of=peak.chip,
             precision=job.run.precision,
             compiled=job.run.compiled,
+            recompute=job.recompute,
+            batch_tokens=job.recipe.rows(job.shape.context) * job.shape.context,
+            metered_ranks=int(os.environ.get("LOCAL_WORLD_SIZE", ranks.count)),
         )
-        return Log(job.log, state, resume_step=self.first, groups=self.order.groups, meter=self.meter)
+        return Log(
+            job.log,
+            state,
+            resume_step=self.first,
+            groups=self.order.groups,
+            meter=self.meter,
+            lookout=lookout_of(job.name, job.expected, self.progress, grace=self.grace),
+        )
 
     def _steps(self, stop: Callable[[], bool], log: Log | None) -> None:
         order, account, ranks = self.order, self.account, self.ranks
@@ -280,6 +297,7 @@ class Training:
             "ranks": self.ranks.count,
             "device": log.state.device,
             "resumed_at_step": self.first,
+            "alarms": log.alarmed(),
         }
 
 

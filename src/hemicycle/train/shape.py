@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hemicycle.arithmetic import count_weights, flop_of, from_architecture
+from hemicycle.arithmetic import (
+    Configuration,
+    count_weights,
+    flop_of,
+    from_architecture,
+    plain_configuration,
+)
+from hemicycle.arithmetic.families import families
 from hemicycle.project import Architecture
 
 
@@ -37,6 +44,21 @@ class Shape:
         """Forward and backward: 6 x matrices + 12 x layers x width x context, as in Chowdhery et al. 2022
         (PaLM), appendix B. Recomputed activations are not counted, nor are windows."""
         return flop_of(self.matrices, 2 * self.layers * self.width * (context or self.context))
+
+    @property
+    def configuration(self) -> Configuration:
+        """Its sizes, of which memory is counted. A family that is not known there is taken for a llama."""
+        return plain_configuration(
+            self.family if self.family in families() else "llama",
+            layers=self.layers,
+            width=self.width,
+            heads=self.heads,
+            kv_heads=self.kv_heads,
+            feed_forward=self.feed_forward,
+            vocabulary=self.vocabulary,
+            context=self.context,
+            tied=self.tied,
+        )
 
 
 def derive_shape(architecture: Architecture, vocabulary: int) -> Shape:

@@ -14,14 +14,16 @@ HOSTILE = "</script><img src=x onerror=alert(1)>\u202e"
 class Training:
     """Steps of an invented training; `folder` holds its log."""
 
-    def __init__(self, folder, *, steps=400, groups=(("débats", "fr"), ("lois", "fr"), ("kan", "br"))):
+    def __init__(
+        self, folder, *, steps=400, groups=(("débats", "fr"), ("lois", "fr"), ("kan", "br")), lookout=None
+    ):
         self.folder, self.steps, self.groups = folder, steps, list(groups)
         self._rng = np.random.default_rng(0)
         state = RunState(
             folder.name, "running", steps, 2_600_000, 21_000_000, 1, "a test's processor",
             peak=403e9, peak_of="products of matrices measured here", precision="bf16", compiled=True,
         )  # fmt: skip
-        self.log = Log(folder, state, groups=self.groups)
+        self.log = Log(folder, state, groups=self.groups, lookout=lookout)
 
     def run(self, until, *, first=0, skipped=(), spikes=()):
         for step in range(first, until):

@@ -6,6 +6,8 @@ import re
 import numpy as np
 import pytest
 
+from hemicycle.train.alarms import NAMES, Alarm, sentence
+from hemicycle.train.causes import Cause, causes
 from hemicycle.train.watch import figures, find_runs, render_index, render_run
 from hemicycle.train.watch.page import facts
 from hemicycle.train.watch.runs import SILENT_SECONDS, read_run
@@ -163,3 +165,67 @@ def test_a_folder_that_is_no_log_is_no_run(logs, training):
     (logs / "other" / "run.json").write_text('{"name": "of another version"}')
     assert find_runs(logs) == ["a"]
     assert read_run(logs / "other") is None
+
+
+def alarm(name="slow", figure=1_721.0, planned=7_000.0, seen=None):
+    return Alarm(
+        name, 1_204, figure, planned, sentence(name, figure, planned, "en"), causes(name, seen or {})
+    )
+
+
+def with_alarms(made, *alarms):
+    """The page of a run in which these stand."""
+    made.log.state.alarms = list(alarms)
+    made.log.flush()
+    return render_run(read_run(made.folder))
+
+
+def test_alarms_stand_above_all_figures_with_their_causes_in_both_languages(training):
+    html = with_alarms(training().run(50), alarm(seen={"launch-blocking": "CUDA_LAUNCH_BLOCKING=1"}))
+    french, english = shown(html, "fr"), shown(html, "en")
+    assert english.index('class="alarm"') < english.index("<progress") < english.index("<dl")
+    assert "<b>Too slow</b>, since step 1,204: 1,721 tokens a second over the last minute" in english
+    assert "<b>Trop lent</b>, depuis le pas 1\u202f204\u202f: 1\u202f721 tokens par seconde sur" in french
+    first = re.search("<li>(.*?)</li>", french, re.DOTALL)[1]
+    assert first.startswith(
+        "<b>vu ici</b> (<code>CUDA_LAUNCH_BLOCKING=1</code>)\u202f: CUDA_LAUNCH_BLOCKING est actif"
+    )
+    boxes = [re.search('<div class="alarm">.*?</div>', html, re.DOTALL)[0] for html in (french, english)]
+    assert [box.count("<li>") for box in boxes] == 2 * [len(causes("slow", {}))]
+    assert "<code>nvidia-smi -q -d PERFORMANCE</code>" in english
+    assert "`" not in boxes[0]
+
+
+def test_without_an_alarm_there_is_no_box(training):
+    assert "alarm" not in shown(render_run(read_run(training().run(50).folder)), "en")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_alarm_has_a_title_in_both_languages(name):
+    assert {name in WORDS[language]["alarms"] for language in WORDS} == {True}
+
+
+def test_an_alarm_of_another_version_is_shown_in_its_own_words(training):
+    other = Alarm(
+        "odd", 3, 1.0, 2.0, f"it is odd {HOSTILE}", (Cause("moon", "The moon", "look `up`", HOSTILE),)
+    )
+    html = with_alarms(training().run(10), other)
+    assert "<img" not in html
+    assert html.count("it is odd") == html.count("The moon<small>look <code>up</code>") == 2
+
+
+def test_the_index_names_the_alarms_of_each_run(training, logs):
+    made = training("a").run(50)
+    training("b").run(50)
+    with_alarms(made, alarm(), alarm("data", 0.3, 0.1))
+    html = shown(render_index([read_run(logs / name) for name in ("a", "b")]), "fr")
+    rows = re.findall("<tr><td>.*?</tr>", html, re.DOTALL)
+    assert ["Trop lent" in row and "Attente des données" in row for row in rows] == [True, False]
+
+
+def test_the_figures_tell_the_alarms(training):
+    made = training().run(50)
+    with_alarms(made, alarm())
+    (told,) = json.loads(json.dumps(figures(read_run(made.folder))))["alarms"]
+    assert (told["name"], told["since"], told["figure"], told["planned"]) == ("slow", 1_204, 1_721, 7_000)
+    assert {"id", "cause", "check", "seen"} == set(told["causes"][0])

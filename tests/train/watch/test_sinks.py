@@ -90,6 +90,29 @@ def test_another_training_of_the_same_name_is_not_taken_for_a_continuation(train
     assert sink.state is None
 
 
+class Scripted:
+    """A lookout that finds what it is told to, by the steps that are done."""
+
+    def __init__(self, changes):
+        self.changes = changes
+
+    def look(self, state, steps, now):
+        return self.changes.pop(state.step, [])
+
+
+def test_alarms_are_handed_over_as_one_and_nought(training):
+    made = training(lookout=Scripted({20: [("slow", True)], 40: [("slow", False)], 50: [("loss", True)]}))
+    for first, until in ((0, 20), (20, 40), (40, 50), (50, 60)):
+        made.run(until, first=first)
+    made.log.close("interrupted")
+    sink = Kept()
+    follow(made.folder, sink)
+    told = [figures for _, _, figures in sink.rows if "loss" in figures]
+    assert [figures["alarm/slow"] for figures in told] == [0.0] * 20 + [1.0] * 20 + [0.0] * 20
+    assert [figures["alarm/loss"] for figures in told] == [0.0] * 50 + [1.0] * 10
+    assert {figures["alarm/energy"] for figures in told} == {0.0}
+
+
 def test_a_log_that_is_not_there_is_said(tmp_path):
     with pytest.raises(InputError, match="no longer there"):
         follow(tmp_path, Kept())

@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 
 from hemicycle.pages import load_page
+from hemicycle.train.alarms import Alarm, sentence
+from hemicycle.train.causes import table
 from hemicycle.train.log import read_groups, read_samples
 from hemicycle.train.watch.chart import Chart, draw
 from hemicycle.train.watch.curves import charts, comparison, group_table, loss_line
@@ -47,6 +50,7 @@ def render_run(run: Run, *, first: Language = "fr", served: bool = False, now: f
     shown = {
         "figures": told,
         "facts": {language: facts(told, language) for language in WORDS},
+        "alarms": {language: [_alarm(a, language) for a in run.state.alarms] for language in WORDS},
         "drawings": charts(run, groups),
         "groups": {key: group_table(groups, key) for key in ("source", "language")},
         "samples": [
@@ -101,6 +105,29 @@ def facts(told: dict[str, Any], language: Language) -> list[tuple[str, str, str]
         ("machine", _machine(told), ""),
     ]
     return [(words[key], value, detail) for key, value, detail in rows]
+
+
+def _alarm(alarm: Alarm, language: Language) -> dict[str, Any]:
+    """An alarm in a language; what another version of the log knew and this does not, in its English."""
+    known = {row.id: row.words[language] for row in table()}
+    causes = [(known.get(c.id, (c.cause, c.check)), c.seen) for c in alarm.causes]
+    says = alarm.name in WORDS[language]["alarms"]
+    return {
+        "name": alarm.name,
+        "since": alarm.since,
+        "sentence": sentence(alarm.name, alarm.figure, alarm.planned, language) if says else alarm.sentence,
+        "causes": [{"cause": cause, "check": check, "seen": seen} for (cause, check), seen in causes],
+    }
+
+
+def _titled(alarm: str, language: Language) -> str:
+    return str(WORDS[language]["alarms"].get(alarm, alarm))
+
+
+def _coded(text: str) -> Markup:
+    """Text with what stands between backticks as code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(Markup("<code>%s</code>") % p if i % 2 else p for i, p in enumerate(parts))
 
 
 def _skipped(steps: int, language: Language) -> str:
@@ -180,6 +207,8 @@ def _template() -> jinja2.Template:
         "value": _value,
         "tick": _tick,
         "moment": _moment,
+        "titled": _titled,
+        "coded": _coded,
     }
     policy = (
         f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; connect-src 'self'; "

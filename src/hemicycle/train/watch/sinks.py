@@ -18,7 +18,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from hemicycle.errors import HemicycleError, InputError
-from hemicycle.train.log import RunState, read_groups, read_steps, window_steps
+from hemicycle.train.alarms import NAMES
+from hemicycle.train.log import RunState, alarm_spans, read_alarms, read_groups, read_steps, window_steps
 
 #: Seconds between two looks at a log that grows.
 PAUSE = 10.0
@@ -87,6 +88,7 @@ def _step_rows(log: Path, state: RunState, first: int) -> Iterator[Row]:
     ended = state.started + np.cumsum(table["seconds"].to_numpy())
     read = np.cumsum(table["tokens"].to_numpy())
     begin = int(np.searchsorted(table["step"].to_numpy(), first))
+    spans = alarm_spans(read_alarms(log))
     for i, row in enumerate(table.slice(begin).to_pylist(), begin):
         seconds = max(row["seconds"], 1e-9)
         figures = {
@@ -98,8 +100,14 @@ def _step_rows(log: Path, state: RunState, first: int) -> Iterator[Row]:
             "data_share": row["data_seconds"] / seconds,
             "memory_bytes": float(row["memory"]),
             "skipped": float(row["skipped"]),
+            **{f"alarm/{name}": _stood(spans, name, row["step"]) for name in NAMES},
         }
         yield row["step"], float(ended[i]), figures
+
+
+def _stood(spans: list[tuple[str, int, int | None]], name: str, step: int) -> float:
+    """1 where an alarm stood at a step, else 0."""
+    return float(any(n == name and first <= step and (end is None or step < end) for n, first, end in spans))
 
 
 def _group_rows(log: Path, state: RunState, first: int, ended: bool) -> Iterator[Row]:
