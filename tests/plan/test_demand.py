@@ -1,4 +1,4 @@
-"""From a declared programme to the scheduler's problem: hours by hand, dates in UTC, exchanges between sites."""
+"""From a declared programme to the scheduler's problem: hours by hand, dates in UTC, exchanges of sites."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Simulated annealing over lists: a task moves in the order, or is told its mode; mostly what is better stays.
+"""Simulated annealing over lists: a task moves in the order, or is told its mode; what is better stays.
 
 The number of lists and their temperatures follow from the number of tasks and not from the clock, so that
 equal problems and seeds give equal schedules unless time runs out before.
@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import math
 import random
-import time
-from collections.abc import Iterable
+from collections.abc import Callable
 
 import numpy as np
 
-from hemicycle.plan.hours import Hours
 from hemicycle.plan.listing import Layout, Lists
-from hemicycle.progress import Bar
 
 #: Lists that are tried, a task.
 TRIED = 300
@@ -24,22 +21,23 @@ TRIED = 300
 #: thousandth more is kept one time in three.
 HOT, COLD = 1e-3, 1e-6
 
+#: Share of the changes that tell a task its mode.
+TOLD = 0.3
 
-def anneal(lists: Lists, orders: Iterable[Hours], until: float, seed: int, bar: Bar) -> Layout:
-    """The best layout found, beginning with the best of some orders, until a monotonic time."""
+
+def anneal(lists: Lists, *, seed: int, over: Callable[[], bool]) -> Layout:
+    """The best layout found from the best of the usual orders, until it is said to be over."""
     rng = random.Random(seed)
     count = len(lists.names)
     modes = np.full(count, -1, np.int64)
-    layout, order = min(((lists.lay(o, modes), o) for o in orders), key=lambda pair: pair[0].worth)
+    layout, order = min(((lists.lay(o, modes), o) for o in lists.usual()), key=lambda pair: pair[0].worth)
     best = layout
-    absent_costs = best.worth[1] + 1
     tried = TRIED * count
     for number in range(tried):
-        if time.monotonic() > until:
+        if over():
             break
-        temperature = layout.worth[1] * HOT * (COLD / HOT) ** (number / tried)
         other, others = order, modes
-        if rng.random() < 0.3:
+        if rng.random() < TOLD:
             others = modes.copy()
             task = rng.randrange(count)
             others[task] = rng.randrange(-1, len(lists.tasks[task].modes))
@@ -48,8 +46,9 @@ def anneal(lists: Lists, orders: Iterable[Hours], until: float, seed: int, bar: 
             to = min(max(0, place + round(rng.gauss(0, count / 8))), count - 1)
             other = np.insert(np.delete(order, place), to, order[place])
         new = lists.lay(other, others)
-        worse = (new.worth[0] - layout.worth[0]) * absent_costs + new.worth[1] - layout.worth[1]
-        if worse <= 0 or rng.random() < math.exp(-worse / temperature):
+        more = new.worth[0] - layout.worth[0], new.worth[1] - layout.worth[1]
+        warmth = layout.worth[1] * HOT * (COLD / HOT) ** (number / tried)
+        if more <= (0, 0) or (more[0] <= 0 and rng.random() < math.exp(-more[1] / warmth)):
             layout, order, modes = new, other, others
             if layout.worth < best.worth:
                 best = layout

@@ -58,7 +58,8 @@ def draw(posed: Demand, found: Schedule, language: Language) -> bytes:
     last.xaxis.set_major_locator(locator)
     # The concise one knows the names of months in English alone.
     french = DateFormatter("%d/%m/%y")  # type: ignore[no-untyped-call]
-    last.xaxis.set_major_formatter(french if language == "fr" else ConciseDateFormatter(locator))
+    usual = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+    last.xaxis.set_major_formatter(french if language == "fr" else usual)
     keys = [Patch(color=colour[team], label=team) for team in teams]
     keys.append(Patch(facecolor="white", edgecolor=CLOSED, hatch="////", label=_WORDS[language]["closed"]))
     legend = figure.legend(

@@ -1,20 +1,20 @@
 """What a schedule costs, in priority-hours; the lower, the better.
 
-A task's *turnaround* is the hours from when it could have begun, were the sites its own, to its end. The cost
-of a schedule is the sum of three terms:
+A task is *ready* at the hour at which it could begin if the sites were its own and those of what it comes
+after; its *turnaround* are the hours from then to its end. The cost of a schedule is the sum of three terms:
 
 - each task's turnaround times its priority: what matters more should wait less;
 - `LATE` times the priority for each hour past a deadline that need not be kept;
-- fairness: a task's *slowdown* is the hours it waits for others over its turnaround on empty sites, or over
-  `SHORTEST` where that is less, so that a run of one hour that waits for a day does not outweigh all else
-  (the bounded slowdown of Feitelson and Rudolph, Metrics and Benchmarking for Parallel Job Scheduling, 1998).
-  A team's is the mean over its tasks. That of the team that is worst off, times its share over the mean
-  share, costs as if `FAIRNESS` of the whole programme were slowed down as much. Without it the cheapest
-  schedule may let a team of low priorities wait for all the others; with it, who brings twice the share
-  waits half as long.
+- fairness. A task's *slowdown* is the hours it waits for others over those it would take on empty sites from
+  the beginning of what it comes after, or over `SHORTEST` where these are fewer, so that an hour's run that
+  waits for a day does not outweigh all else (the bounded slowdown of Feitelson and Rudolph, Metrics and
+  Benchmarking for Parallel Job Scheduling, 1998). A team's is the mean over its tasks. The largest, each
+  times the team's share over the mean share, costs as if `FAIRNESS` of the whole programme were slowed down
+  as much. Without it the cheapest schedule may let a team of low priorities wait for all the others; with it
+  no team's waiting is for nothing, and who brings twice the share waits half as long.
 
-A task without a place counts as one that ends at the horizon; whether it is placed is no matter of cost, since
-`schedule` first places all it can.
+A task without a place counts as one that ends at the horizon. Whether it has one is no matter of cost, since
+all that can be placed is placed first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from hemicycle.plan.hours import Clock, Spans, roomy
-from hemicycle.plan.problem import Mode, Problem, Task
+from hemicycle.plan.problem import Mode, Placement, Problem, Schedule, Task
 
 #: An hour past a deadline costs as much as so many hours of turnaround more.
 LATE = 4
@@ -44,42 +44,53 @@ class Alone:
     """A task as if it and what it comes after had the sites for themselves.
 
     Args:
-        ready: hour at which it could begin at the soonest.
-        turnaround: hours from then to its soonest end.
+        begun: hour at which the first of what it comes after could begin; its own `ready` where that is none.
+        ready: hour at which it could begin.
+        soonest: hour at which it could end.
     """
 
+    begun: int
     ready: int
-    turnaround: int
-
-    @property
-    def soonest(self) -> int:
-        return self.ready + self.turnaround
+    soonest: int
 
 
 @dataclass(frozen=True)
 class Tariff:
-    """The cost as whole numbers: coefficients of the ends of tasks.
+    """The cost as whole numbers, `SCALE` a priority-hour: coefficients of the ends of tasks.
 
     Args:
-        tasks: those that count; the ones that could not be placed even on empty sites do not.
-        unfair: by team, what an hour of each of its tasks' turnaround beyond `alone` costs if it is the team
-            that is worst off.
+        tasks: those that count; the ones that could not be placed even on empty sites do not. None stands
+            before what it comes after.
+        unfair: by team, what an hour that each of its tasks waits costs if no other team is worse off.
     """
 
+    horizon: int
     tasks: Mapping[str, Task]
     alone: Mapping[str, Alone]
     unfair: Mapping[str, Mapping[str, int]]
 
     def of(self, ends: Mapping[str, int]) -> int:
-        """The cost, times `SCALE`, of the ends of all tasks that count."""
-        own = sum(
-            SCALE * task.priority * (ends[name] - self.alone[name].ready + LATE * lateness(task, ends[name]))
-            for name, task in self.tasks.items()
-        )
-        return own + max((self.unfairness(team, ends) for team in self.unfair), default=0)
+        """The cost of the ends of tasks; what has none ends at the horizon."""
+        cost = 0
+        for name, task in self.tasks.items():
+            end = ends.get(name, self.horizon)
+            cost += SCALE * task.priority * (end - self.alone[name].ready + LATE * lateness(task, end))
+        return cost + max((self.unfairness(team, ends) for team in self.unfair), default=0)
+
+    def worth(self, placed: Mapping[str, Placement]) -> tuple[int, int]:
+        """What two schedules are compared by: the priority that has no place, and the cost."""
+        absent = sum(task.priority for name, task in self.tasks.items() if name not in placed)
+        return absent, self.of({name: placement.end for name, placement in placed.items()})
+
+    def waited(self, name: str, ends: Mapping[str, int]) -> int:
+        return ends.get(name, self.horizon) - self.alone[name].soonest
 
     def unfairness(self, team: str, ends: Mapping[str, int]) -> int:
-        return sum(rate * (ends[name] - self.alone[name].soonest) for name, rate in self.unfair[team].items())
+        return sum(rate * self.waited(name, ends) for name, rate in self.unfair[team].items())
+
+    def whole(self) -> int:
+        """What the programme costs on empty sites."""
+        return self.of({name: alone.soonest for name, alone in self.alone.items()})
 
 
 def lateness(task: Task, end: int) -> int:
@@ -116,18 +127,24 @@ def tariff(problem: Problem, clock: Clock) -> Tariff:
         found = [possible(problem, clock, mode, ready, latest).ends for mode in task.modes]
         soonest = [int(ends[0]) for ends in found if len(ends)]
         if soonest:
-            tasks[name], alone[name] = task, Alone(ready, min(soonest) - ready)
-    return Tariff(tasks, alone, _unfair(problem, tasks, alone))
+            begun = min([alone[b.task].begun for b in task.after], default=ready)
+            tasks[name], alone[name] = task, Alone(begun, ready, min(soonest))
+    return Tariff(problem.horizon, tasks, alone, _unfair(problem, tasks, alone))
 
 
-def slowdowns(problem: Problem, ends: Mapping[str, int]) -> dict[str, float]:
-    """The mean slowdown of each team's tasks, those without a place counted until the horizon."""
+def slowdowns(problem: Problem, schedule: Schedule) -> dict[str, float]:
+    """The mean slowdown of each team's tasks: 0.5 is half as long again as on empty sites."""
     counted = tariff(problem, Clock(problem))
+    ends = {placement.task: placement.end for placement in schedule.placements}
     by_team: dict[str, list[float]] = defaultdict(list)
     for name, task in counted.tasks.items():
-        waited = ends.get(name, problem.horizon) - counted.alone[name].soonest
-        by_team[task.team].append(waited / max(counted.alone[name].turnaround, SHORTEST))
+        by_team[task.team].append(counted.waited(name, ends) / _compared(counted.alone[name]))
     return {team: fmean(of) for team, of in sorted(by_team.items())}
+
+
+def _compared(alone: Alone) -> int:
+    """The hours that waiting is compared with."""
+    return max(alone.soonest - alone.begun, SHORTEST)
 
 
 def _unfair(
@@ -139,17 +156,11 @@ def _unfair(
     if len(teams) < 2:
         return {}
     shares = {team: problem.shares.get(team, 1.0) for team in teams}
-    mean_share = fmean(shares.values())
-    whole = SCALE * sum(task.priority * alone[name].turnaround for name, task in tasks.items())
+    whole = SCALE * sum(t.priority * (alone[name].soonest - alone[name].ready) for name, t in tasks.items())
     return {
         team: {
             name: round(
-                FAIRNESS
-                * whole
-                * shares[team]
-                / mean_share
-                / len(names)
-                / max(alone[name].turnaround, SHORTEST)
+                FAIRNESS * whole * shares[team] / fmean(shares.values()) / len(names) / _compared(alone[name])
             )
             for name in names
         }

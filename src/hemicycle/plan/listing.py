@@ -8,7 +8,7 @@ can be tried (`hemicycle.plan.annealing`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemicycle.kernels import kernel
-from hemicycle.plan.cost import LATE, SCALE, Tariff, latest_end
+from hemicycle.plan.cost import SCALE, Tariff, latest_end
 from hemicycle.plan.hours import Clock, Hours
 from hemicycle.plan.problem import Placement, Problem, Task
 
@@ -42,8 +42,8 @@ class Tables(NamedTuple):
     mode_set: Hours
     mode_hours: Hours
     demand: Hours
-    #: By task: its first mode, with one more at the end; when it is ready, its latest end, what its turnaround
-    #: and an hour too late cost, its soft deadline.
+    #: By task: its first mode, with one more at the end; when it is ready, its latest end, what an hour of
+    #: its turnaround costs, its soft deadline.
     first_mode: Hours
     ready: Hours
     latest: Hours
@@ -92,7 +92,7 @@ class Lists:
         fixed = np.full(count, -1, np.int64) if starts is None else starts
         put = np.zeros((3, count), np.int64)
         absent, cost = _lay(self.tables, order, modes, fixed, put)
-        return Layout((int(absent), int(cost)), put[0], put[1], put[2])
+        return Layout((int(absent) // SCALE, int(cost)), put[0], put[1], put[2])
 
     def usual(self) -> Iterator[Hours]:
         """Orders that people would take, those that must keep a deadline always first: what is worth most for
@@ -179,7 +179,8 @@ def _tables(problem: Problem, clock: Clock, tariff: Tariff) -> Tables:
 def _worked(tables: Tables, mode: int, quota: int, start: int, end: int) -> int:
     past = tables.past[tables.mode_set[mode]]
     low, high = tables.quota_start[quota], tables.quota_end[quota]
-    return past[min(max(end, low), high)] - past[min(max(start, low), high)]
+    worked: int = past[min(max(end, low), high)] - past[min(max(start, low), high)]
+    return worked
 
 
 def _fit(tables: Tables, free: Hours, left: Hours, mode: int, ready: int, before: int) -> tuple[int, int]:
@@ -218,8 +219,10 @@ def _fit(tables: Tables, free: Hours, left: Hours, mode: int, ready: int, before
     return -1, -1
 
 
-def _lay(tables: Tables, order: Hours, wanted: Hours, fixed: Hours, put: Hours) -> tuple[int, int]:
-    """Lay out a list into `put` (starts, ends, modes); the priority without a place, and the cost."""
+def _lay(  # noqa: C901  one kernel: a call for each task would cost more than the task
+    tables: Tables, order: Hours, wanted: Hours, fixed: Hours, put: Hours
+) -> tuple[int, int]:
+    """Lay out a list into `put` (starts, ends, modes); the weight without a place, and the cost."""
     count = len(order)
     free, left = tables.capacity.copy(), tables.quota_hours.copy()
     done = np.zeros(count, np.bool_)

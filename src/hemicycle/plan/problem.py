@@ -1,4 +1,4 @@
-"""What is to be scheduled and what a schedule says: pools of chips, runs with their ways to be run, placements.
+"""What is to be scheduled and what a schedule says: pools of chips, runs with their modes, placements.
 
 All times are whole hours since the programme's beginning, and a span `[start, end)` holds its start and not
 its end. Dates, units and files belong to who makes a problem and who shows a schedule.
@@ -6,6 +6,7 @@ its end. Dates, units and files belong to who makes a problem and who shows a sc
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ HIGHEST_PRIORITY = 10
 
 @dataclass(frozen=True)
 class Closure:
-    """Hours in which nothing of a pool runs: a run that lies over them pauses, keeps its GPUs, goes on after."""
+    """Hours in which nothing of a pool runs: a run that lies over them pauses, keeps its GPUs, goes on."""
 
     start: int
     end: int
@@ -253,7 +254,7 @@ def _check_pool(pool: Pool) -> None:
         if span.start >= span.end:
             raise _wrong(place, f"from hour {span.start} to hour {span.end} there is no time")
     windows = sorted(pool.windows, key=lambda window: window.start)
-    for one, other in zip(windows, windows[1:], strict=False):
+    for one, other in itertools.pairwise(windows):
         if other.start < one.end:
             raise _wrong(place, f"hour {other.start} is in two windows")
     for quota in pool.quotas:

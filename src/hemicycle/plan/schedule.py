@@ -1,33 +1,42 @@
-"""Scheduling: where and when the tasks of a programme run, by OR-tools' CP-SAT.
+"""Scheduling: where and when the tasks of a programme run.
 
-First as much priority is placed as can be, then at the least cost (`hemicycle.plan.cost`). List scheduling
-gives a first schedule, which is returned where the search finds none better in its time.
-
-The model has a start and an end a task, one literal for each piece of starts of each mode (`hours.pieces`),
-of which one is true, and one optional interval a mode. All that follows from a start (its end over the
-closures, its charge to each quota) is linear on a piece. Each pool is one cumulative constraint, in which a
-fixed interval takes away what a window lacks.
+First as much priority is placed as can be, then at the least cost (`hemicycle.plan.cost`). Up to half of the
+time goes to lists that are annealed, from the lists that people would make; then a linear program says what
+cannot be gone below; for the rest of the time CP-SAT searches on from the best schedule, and proves it where
+a programme has some ten or twenty tasks. What is returned is the best of all, with the gap to what is proven.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib.util
+import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from typing import TypeVar
 
 import numpy as np
 
 from hemicycle.errors import HemicycleError
-from hemicycle.plan.cost import LATE, SCALE, Tariff, latest_end, possible, tariff
-from hemicycle.plan.hours import Clock, Piece, pieces
-from hemicycle.plan.listing import listed, worth
-from hemicycle.plan.problem import Mode, Placement, Problem, Schedule, Task, Unplaced
-from hemicycle.progress import QUIET, Progress
+from hemicycle.plan.annealing import anneal
+from hemicycle.plan.cost import SCALE, Tariff, tariff
+from hemicycle.plan.hours import Clock
+from hemicycle.plan.listing import Lists
+from hemicycle.plan.model import MOST_PIECES, Model, size
+from hemicycle.plan.problem import Placement, Problem, Schedule, Unplaced
+from hemicycle.plan.reasons import reason
+from hemicycle.plan.relaxation import Relaxation
+from hemicycle.progress import QUIET, Bar, Progress
 
-if TYPE_CHECKING:
-    from ortools.sat.python import cp_model
+T = TypeVar("T")
+
+#: Shares of the time that annealing and the linear program take at most, and that is kept for the end.
+_ANNEALED, _RELAXED, _KEPT = 0.5, 0.2, 0.02
+
+#: Seconds between two looks at whether work that another thread does is done.
+_LOOK = 0.1
 
 
 def schedule(
@@ -38,188 +47,160 @@ def schedule(
     seed: int = 0,
     progress: Progress = QUIET,
 ) -> Schedule:
-    begun = time.monotonic()
-    clock = Clock(problem)
-    counted = tariff(problem, clock)
-    best = listed(problem, clock, counted)
-    model = Model(problem, clock, counted)
-    solver = model.solve(best, seconds, workers, seed)
-    placed = model.placed(solver)
-    absent, cost = worth(problem, counted, placed)
-    return Schedule(
-        tuple(placed.values()),
-        (),
-        cost / SCALE,
-        solver.best_objective_bound / SCALE,
-        0,
-        False,
-        time.monotonic() - begun,
-    )
+    """The best schedule found in a time; the best there is where that is proven sooner.
+
+    An interrupt ends the search, and the best so far is returned. With one worker, equal problems and seeds
+    give equal schedules unless time runs out before; more find more, and may find another.
+
+    Args:
+        workers: threads.
+
+    Raises HemicycleError where OR-tools is not installed.
+    """
+    if importlib.util.find_spec("ortools") is None:
+        raise HemicycleError(
+            "scheduling needs OR-tools, which is not installed", remedy="pip install 'hemicycle[plan]'"
+        )
+    with progress.start("schedule", seconds) as bar:
+        watch = _Watch(seconds, bar)
+        clock = Clock(problem)
+        counted = tariff(problem, clock)
+        search = _Search(problem, clock, counted, watch)
+        if counted.tasks:
+            search.anneal(workers, seed)
+            search.relax()
+            search.solve(workers, seed)
+        return search.told()
 
 
-class Model:
-    def __init__(self, problem, clock, counted, all_placed=True):
-        from ortools.sat.python import cp_model
+class _Watch:
+    """The time of a search, and whether somebody interrupted it."""
 
-        self.problem = problem
-        self.counted = counted
-        self.clock = clock
-        self.m = m = cp_model.CpModel()
-        H = problem.horizon
-        self.start = {}
-        self.end = {}
-        self.seg = defaultdict(list)
-        self.modes = {}
-        self.absent = {}
-        self.late = {}
-        self.worst = None
-        self.sizes = {}
-        pool_iv = defaultdict(list)
-        charge = defaultdict(list)
-        pools = {p.name: p for p in problem.pools}
-        nseg = 0
-        for name, task in counted.tasks.items():
-            A = counted.alone[name]
-            s = m.new_int_var(A.ready, latest_end(task, H), f"s{name}")
-            e = m.new_int_var(A.soonest, latest_end(task, H), f"e{name}")
-            self.start[name] = s
-            self.end[name] = e
-            self.modes[name] = []
-            lows = []
-            highs = []
-            lens = []
-            for k, mode in enumerate(task.modes):
-                spans = possible(problem, clock, mode, counted.alone[name].ready, latest_end(task, H))
-                quotas = [(p, i, q) for p in mode.demands for i, q in enumerate(pools[p].quotas)]
-                ch = [clock.worked(mode, spans, q) for _, _, q in quotas]
-                ps = pieces(spans, ch)
-                if not ps:
-                    continue
-                nseg += len(ps)
-                pres = m.new_bool_var(f"{name}.{k}")
-                lits = [pres] if len(ps) == 1 else [m.new_bool_var(f"{name}.{k}.{j}") for j in range(len(ps))]
-                if len(ps) > 1:
-                    m.add(sum(lits) == pres)
-                durs = sorted({p.length for p in ps})
-                if len(durs) == 1:
-                    size = durs[0]
-                else:
-                    size = m.new_int_var(0, durs[-1], "")
-                    m.add(size == sum(l * p.length for l, p in zip(lits, ps)))
-                    self.sizes[name, k] = size
-                iv = m.new_optional_interval_var(s, size, e, pres, f"i{name}.{k}")
-                self.modes[name].append((k, mode, pres, list(zip(lits, ps))))
-                for p, g in mode.demands.items():
-                    pool_iv[p].append((iv, g))
-                for l, p in zip(lits, ps):
-                    lows.append(l * p.first)
-                    highs.append(l * p.last)
-                    lens.append(l * p.length)
-                    if any(p.slopes):
-                        u = m.new_int_var(0, p.last - p.first, "")
-                        self.seg[name].append((u, l, p))
-                        m.add(u <= (p.last - p.first) * l)
-                        m.add(s == p.first + u).only_enforce_if(l)
-                    for (pool, i, q), c, sl in zip(quotas, p.charges, p.slopes):
-                        g = mode.demands[pool]
-                        if c:
-                            charge[pool, i].append((g * c, l, g * c))
-                        if sl:
-                            charge[pool, i].append((g * sl, u, 0))
-            m.add(sum(x[2] for x in self.modes[name]) == 1) if all_placed else None
-            m.add(s >= sum(lows))
-            m.add(s <= sum(highs))
-            m.add(e == s + sum(lens))
-        for pool in problem.pools:
-            cap = clock.capacity[pool.name]
-            top = int(cap.max())
-            ivs = pool_iv[pool.name]
-            chg = np.flatnonzero(np.diff(cap)) + 1
-            b = [0, *chg.tolist(), H]
-            for x, y in zip(b, b[1:]):
-                if cap[x] < top:
-                    ivs.append((m.new_fixed_size_interval_var(x, y - x, ""), int(top - cap[x])))
-            if ivs:
-                m.add_cumulative([i for i, _ in ivs], [g for _, g in ivs], top)
-            for i, q in enumerate(pool.quotas):
-                t = charge[pool.name, i]
-                if sum(x[2] for x in t) > q.gpu_hours or any(not x[2] for x in t):
-                    m.add(sum(g * v for g, v, _ in t) <= int(q.gpu_hours))
-        for name, task in counted.tasks.items():
-            for b in task.after:
-                m.add(self.start[name] >= self.end[b.task] + b.lag)
-        cost = []
-        for name, task in counted.tasks.items():
-            cost.append(SCALE * task.priority * (self.end[name] - counted.alone[name].ready))
-            if task.deadline is not None and not task.must and task.deadline < H:
-                l = m.new_int_var(0, H - task.deadline, "")
-                m.add(l >= self.end[name] - task.deadline)
-                cost.append(SCALE * LATE * task.priority * l)
-                self.late[name] = l
-        if counted.unfair:
-            w = m.new_int_var(0, 10**12, "worst")
-            for team, rates in counted.unfair.items():
-                m.add(w >= sum(r * (self.end[n] - counted.alone[n].soonest) for n, r in rates.items()))
-            cost.append(w)
-            self.worst = w
-        m.minimize(sum(cost))
-        print("pieces", nseg)
+    def __init__(self, seconds: float, bar: Bar) -> None:
+        self._begun = self._shown = time.monotonic()
+        self._seconds, self._bar = seconds, bar
+        self.stopped = threading.Event()
 
-    def solve(self, hint, seconds, workers, seed, **kw):
-        from ortools.sat.python import cp_model
+    @property
+    def spent(self) -> float:
+        return time.monotonic() - self._begun
 
-        m = self.m
-        for name, pl in hint.items():
-            m.add_hint(self.start[name], pl.start)
-            m.add_hint(self.end[name], pl.end)
-            for k, mode, pres, segs in self.modes[name]:
-                on = mode is pl.mode
-                m.add_hint(pres, on)
-                for l, p in segs:
-                    if l is not pres:
-                        m.add_hint(l, on and p.first <= pl.start <= p.last)
-                if (name, k) in self.sizes:
-                    m.add_hint(self.sizes[name, k], pl.end - pl.start if on else 0)
-            for u, l, p in self.seg[name]:
-                m.add_hint(
-                    u,
-                    pl.start - p.first
-                    if pl.mode is next(mo for k, mo, _, ss in self.modes[name] if any(p is x for _, x in ss))
-                    and p.first <= pl.start <= p.last
-                    else 0,
-                )
-            if name in self.late:
-                m.add_hint(self.late[name], max(0, pl.end - self.counted.tasks[name].deadline))
-        if self.worst is not None:
-            ends = {n: p.end for n, p in hint.items()}
-            m.add_hint(self.worst, max(0, *(self.counted.unfairness(t, ends) for t in self.counted.unfair)))
-        s = cp_model.CpSolver()
-        s.parameters.max_time_in_seconds = seconds
-        s.parameters.num_workers = workers
-        s.parameters.random_seed = seed
-        for k, v in kw.items():
-            setattr(s.parameters, k, v)
-        t = time.time()
+    def left(self, share: float) -> float:
+        """Seconds until a share of the time is over."""
+        return max(0.0, share * self._seconds - self.spent)
 
-        class C(cp_model.CpSolverSolutionCallback):
-            n = 0
+    def note(self, cost: float) -> None:
+        self._bar.note(f"cost {cost / SCALE:,.0f}")
 
-            def on_solution_callback(self):
-                self.n += 1
-                if self.n < 5 or self.n % 20 == 0:
-                    print(
-                        f"{time.time() - t:.1f} {self.objective_value / SCALE:,.0f} {self.best_objective_bound / SCALE:,.0f}",
-                        flush=True,
-                    )
+    def attend(self, works: Sequence[Callable[[], T]], stop: Callable[[], None]) -> list[T]:
+        """What some works return, each in a thread of its own; an interrupt stops them."""
+        with ThreadPoolExecutor(len(works)) as threads:
+            futures = [threads.submit(work) for work in works]
+            while not all(future.done() for future in futures):
+                try:
+                    wait_for(futures, _LOOK)
+                    now = time.monotonic()
+                    self._bar.advance(now - self._shown)
+                    self._shown = now
+                except KeyboardInterrupt:
+                    self.stopped.set()
+                if self.stopped.is_set():
+                    # Again and again: what has not begun does not hear it.
+                    stop()
+            return [future.result() for future in futures]
 
-        st = s.solve(m, C())
-        print(s.status_name(st), s.objective_value / SCALE, s.best_objective_bound / SCALE)
-        return s
 
-    def placed(self, s):
-        out = {}
-        for n in self.modes:
-            for k, mode, pres, _ in self.modes[n]:
-                if s.value(pres):
-                    out[n] = Placement(n, mode, s.value(self.start[n]), s.value(self.end[n]))
-        return out
+class _Search:
+    """The best schedule so far, and what is proven of it."""
+
+    def __init__(self, problem: Problem, clock: Clock, counted: Tariff, watch: _Watch) -> None:
+        self._problem, self._clock, self._counted, self._watch = problem, clock, counted, watch
+        self._best: Mapping[str, Placement] = {}
+        self._absent, self._cost = counted.worth({})
+        self._bound = counted.whole()
+        self._proven = not counted.tasks
+
+    def anneal(self, workers: int, seed: int) -> None:
+        lists = Lists(self._problem, self._clock, self._counted)
+        until = time.monotonic() + self._watch.left(_ANNEALED)
+
+        def over() -> bool:
+            return self._watch.stopped.is_set() or time.monotonic() > until
+
+        works = [functools.partial(anneal, lists, seed=seed + number, over=over) for number in range(workers)]
+        found = self._watch.attend(works, lambda: None)
+        self._take(lists.placed(min(found, key=lambda layout: layout.worth)))
+
+    def relax(self) -> None:
+        if self._done():
+            return
+        relaxation = Relaxation(self._problem, self._clock, self._counted, self._absent)
+        seconds = self._watch.left(_ANNEALED + _RELAXED)
+        [bound] = self._watch.attend([lambda: relaxation.bound(seconds)], relaxation.stop)
+        self._raise(bound)
+
+    def solve(self, workers: int, seed: int) -> None:
+        if self._done() or size(self._problem, self._counted) > MOST_PIECES:
+            return
+        model = Model(self._problem, self._clock, self._counted, self._absent)
+        solver = model.solver(self._watch.left(1.0 - _KEPT), workers, seed)
+        [found] = self._watch.attend(
+            [lambda: model.solve(solver, self._best, self._watch.note)], solver.stop_search
+        )
+        if found is None:
+            return
+        self._take(found.placed)
+        if (self._absent, self._cost) == self._counted.worth(found.placed):
+            self._proven = found.proven
+            self._raise(found.bound)
+        if self._absent and not self._proven:
+            self._fill()
+
+    def told(self) -> Schedule:
+        placed = self._best
+        proven = self._proven or self._nothing_better()
+        unplaced = (
+            Unplaced(
+                task.name, reason(self._problem, self._clock, self._counted, task, placed, proven=proven)
+            )
+            for task in self._problem.tasks
+            if task.name not in placed
+        )
+        return Schedule(
+            placements=tuple(sorted(placed.values(), key=lambda p: (p.start, p.task))),
+            unplaced=tuple(unplaced),
+            objective=self._cost / SCALE,
+            bound=(self._cost if proven else self._bound) / SCALE,
+            alone=self._counted.whole() / SCALE,
+            optimal=proven,
+            seconds=self._watch.spent,
+        )
+
+    def _take(self, placed: Mapping[str, Placement]) -> None:
+        worth = self._counted.worth(placed)
+        if not self._best or worth < (self._absent, self._cost):
+            self._best = placed
+            self._absent, self._cost = worth
+            self._watch.note(self._cost)
+
+    def _raise(self, bound: int | None) -> None:
+        if bound is not None:
+            self._bound = min(self._cost, max(self._bound, bound))
+
+    def _nothing_better(self) -> bool:
+        return self._absent == 0 and self._cost <= self._bound
+
+    def _done(self) -> bool:
+        return self._watch.stopped.is_set() or self._nothing_better()
+
+    def _fill(self) -> None:
+        """Place what there is still room for beside the best."""
+        lists = Lists(self._problem, self._clock, self._counted)
+        count = len(lists.names)
+        starts, modes = np.full(count, -1, np.int64), np.full(count, -1, np.int64)
+        for number, (name, task) in enumerate(zip(lists.names, lists.tasks, strict=True)):
+            if name in self._best:
+                starts[number] = self._best[name].start
+                modes[number] = task.modes.index(self._best[name].mode)
+        order = np.argsort(starts < 0, kind="stable")
+        self._take(lists.placed(lists.lay(order, modes, starts)))
