@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from hemicycle.plan.calendar import entries, free_hours, hours_of, ics, slurm
-from hemicycle.plan.calendar_picture import draw
+from hemicycle.plan.calendar_picture import _stack, draw
 from hemicycle.plan.calendar_told import tell_calendar
 from hemicycle.plan.demand import demand
 from hemicycle.plan.problem import Mode, Placement, Schedule, Unplaced
@@ -143,6 +143,19 @@ def test_the_calendar_tells_what_has_no_place_and_how_good_it_is(posed, found, l
     assert next(piece.text for piece in sentences if piece.name == "NOT_PLACED").endswith("no room")
     assert any("50" in piece.text for piece in sentences)
     assert any(isinstance(piece, Table) and piece.rows[0][0] == "one" for piece in pieces)
+
+
+def test_runs_that_come_and_go_are_never_drawn_higher_than_their_pool():
+    def run(name, gpus, start, end):
+        return Placement(name, Mode({"p": gpus}, end - start), start, end)
+
+    # When `b` ends, room is left below `c`; `d` needs that and what is above.
+    laid = _stack([run("a", 2, 0, 20), run("b", 2, 0, 5), run("c", 2, 0, 20), run("d", 4, 5, 20)], "p")
+    for _, start, end, _low in laid:
+        assert start < end
+    tops = {(start, low + placement.mode.demands["p"]) for placement, start, _, low in laid}
+    assert max(top for _, top in tops) == 8
+    assert sum((end - start) * p.mode.demands["p"] for p, start, end, _ in laid) == 40 + 10 + 40 + 60
 
 
 def test_the_picture_is_a_function_of_the_schedule_and_speaks_two_languages(posed, found):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,11 @@ def plan_calendar(folder: Path, file: Path | None, seconds: float, out: Path | N
         own=lambda chip, place: own_runs(folder, find_chip(chip), place),
         model=model,
     )
-    found = schedule(posed.problem, seconds=seconds, progress=progress())
+
+    def date(hour: int) -> str:
+        return (posed.begin + timedelta(hours=hour)).strftime("%Y-%m-%d")
+
+    found = schedule(posed.problem, seconds=seconds, progress=progress(), at=date)
     told: dict[str, Any] = {
         "begin": posed.begin.isoformat(),
         "entries": [entry.to_json() for entry in entries(posed, found)],

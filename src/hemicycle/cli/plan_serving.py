@@ -84,6 +84,7 @@ def plan_serving(
 @click.command("life")
 @click.argument("model", required=False)
 @click.option("--config", type=_CONFIG, help="The config.json of a model, as transformers writes it.")
+@click.option("--params", "parameters", type=Count(), help="Parameters, where no sizes are known.")
 @click.option(
     "--tokens", type=Count(), help="Tokens it was trained on, where no model of the project is named."
 )
@@ -100,6 +101,7 @@ def plan_serving(
 def plan_life(
     model: str | None,
     config: Path | None,
+    parameters: float | None,
     tokens: float | None,
     file: Path | None,
     prompt: float,
@@ -118,11 +120,12 @@ def plan_life(
     \b
     Examples:
       hemicycle plan life luciole --site jean-zay
+      hemicycle plan life --params 8B --tokens 2T --site jean-zay
     """
     from hemicycle.plan.life_told import tell_lifetime
     from hemicycle.plan.lifetime import lifetime
 
-    found, there = find_model(model, config, None, tokens, (), None, folder), place()
+    found, there = find_model(model, config, parameters, tokens, (), None, folder), place()
     life = load_life(file or folder / PROGRAMME)
     serving = None
     if found.sizes is not None and life.serving is not None and there.chip.bandwidth > 0:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib.util
 import io
 import itertools
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -82,26 +84,29 @@ def _lane(axes: Any, posed: Demand, found: Schedule, clock: Clock, pool: str, co
     for start, end, height in _stretches(capacity):
         if height < top:
             axes.fill_between([at(start), at(end)], height, top, color=PALE, linewidth=0)
-    heights = _stack([p for p in found.placements if pool in p.mode.demands], pool)
-    for placement, low in heights:
+    longest: dict[str, tuple[int, int, int, int]] = {}
+    for placement, start, end, low in _stack(found.placements, pool):
+        gpus = placement.mode.demands[pool]
         team = posed.problem.task(placement.task).team
-        start, end, gpus = placement.start, placement.end, placement.mode.demands[pool]
-        width = at(end) - at(start)
         axes.bar(
             at(start),
             gpus,
-            width=width,
+            width=at(end) - at(start),
             bottom=low,
             align="edge",
             color=colour[team],
             edgecolor="white",
             linewidth=0.4,
         )
+        known = longest.get(placement.task, (0, 0, 0, 0))
+        if end - start > known[1] - known[0]:
+            longest[placement.task] = start, end, low, gpus
+    for name, (start, end, low, gpus) in longest.items():
         if (end - start) / horizon >= WIDE and gpus / max(1, top) >= HIGH:
             axes.text(
                 at((start + end) // 2),
                 low + gpus / 2,
-                placement.task,
+                name,
                 ha="center",
                 va="center",
                 fontsize=6.5,
@@ -122,20 +127,23 @@ def _stretches(values: Hours) -> list[tuple[int, int, int]]:
     return [(a, b, int(values[a])) for a, b in itertools.pairwise(edges)]
 
 
-def _stack(placements: list[Placement], pool: str) -> list[tuple[Placement, int]]:
-    """Each on the lowest place that is free for its whole length; above the pool's top where none is, as what
-    runs beside may have come and gone in pieces."""
-    laid: list[tuple[Placement, int]] = []
-    for placement in sorted(placements, key=lambda p: (p.start, -p.mode.demands[pool], p.task)):
-        beside = sorted(
-            (low, low + other.mode.demands[pool])
-            for other, low in laid
-            if other.start < placement.end and placement.start < other.end
-        )
+def _stack(placements: Iterable[Placement], pool: str) -> list[tuple[Placement, int, int, int]]:
+    """Pieces of runs with the height at which each lies: start, end, cards below it.
+
+    Where something begins or ends all that runs is stacked anew, the earliest lowest, so that a lane is never
+    higher than its pool: what runs beside may come and go, and leave room in pieces.
+    """
+    own = sorted((p for p in placements if pool in p.mode.demands), key=lambda p: (p.start, p.task))
+    edges = sorted({edge for p in own for edge in (p.start, p.end)})
+    pieces: dict[str, list[tuple[Placement, int, int, int]]] = defaultdict(list)
+    for start, end in itertools.pairwise(edges):
         low = 0
-        for begin, end in beside:
-            if begin - low >= placement.mode.demands[pool]:
-                break
-            low = max(low, end)
-        laid.append((placement, low))
-    return laid
+        for placement in own:
+            if placement.start <= start < placement.end:
+                before = pieces[placement.task]
+                if before and before[-1][2:] == (start, low):
+                    before[-1] = placement, before[-1][1], end, low
+                else:
+                    before.append((placement, start, end, low))
+                low += placement.mode.demands[pool]
+    return [piece for own_pieces in pieces.values() for piece in own_pieces]

@@ -46,6 +46,7 @@ def schedule(
     workers: int = 2,
     seed: int = 0,
     progress: Progress = QUIET,
+    at: Callable[[int], str] = lambda hour: f"hour {hour:,}",
 ) -> Schedule:
     """The best schedule found in a time; the best there is where that is proven sooner.
 
@@ -54,6 +55,7 @@ def schedule(
 
     Args:
         workers: threads.
+        at: how an hour is written in reasons.
 
     Raises HemicycleError where OR-tools is not installed.
     """
@@ -70,7 +72,7 @@ def schedule(
             search.anneal(workers, seed)
             search.relax()
             search.solve(workers, seed)
-        return search.told()
+        return search.told(at)
 
 
 class _Watch:
@@ -156,12 +158,13 @@ class _Search:
         if self._absent and not self._proven:
             self._fill()
 
-    def told(self) -> Schedule:
+    def told(self, at: Callable[[int], str]) -> Schedule:
         placed = self._best
         proven = self._proven or self._nothing_better()
         unplaced = (
             Unplaced(
-                task.name, reason(self._problem, self._clock, self._counted, task, placed, proven=proven)
+                task.name,
+                reason(self._problem, self._clock, self._counted, task, placed, proven=proven, at=at),
             )
             for task in self._problem.tasks
             if task.name not in placed
