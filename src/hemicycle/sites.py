@@ -40,7 +40,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from hemicycle.arithmetic.chips import find_chip
 from hemicycle.errors import DeclarationError, did_you_mean
 from hemicycle.project import Declared, Name, load_toml
-from hemicycle.units import Quantity, number, of, quantity, spelled
+from hemicycle.units import Quantity, in_units, number, of, quantity, spelled
 
 SITES = "sites.toml"
 
@@ -56,21 +56,6 @@ _Memory = Annotated[str, StringConstraints(pattern=r"^\d+[MG]$")]
 MOST_CARBON, POWER_SHARES, PRICES = 1_500, (0.3, 2.0), (0.05, 50.0)
 
 _Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-
-
-def _in(*units: str) -> AfterValidator:
-    """A text that is a quantity in one of these units."""
-
-    def check(text: str) -> str:
-        for unit in units:
-            try:
-                quantity(text, unit)
-                return text
-            except DeclarationError as error:
-                refused = error
-        raise ValueError(f"{refused.what}; it is written in {' or '.join(units)}")
-
-    return AfterValidator(check)
 
 
 def _chip(name: str) -> str:
@@ -102,14 +87,14 @@ class Window(Period):
 class Quota(Period):
     """Hours that may be used of a pool in a period."""
 
-    hours: Annotated[str, _in("GPU-h", "node-h")]
+    hours: Annotated[str, AfterValidator(in_units("GPU-h", "node-h"))]
 
 
 class Carbon(Declared):
     """What a kilowatt-hour emits where a site stands. The same run differs by two or three times with it, so
     who published it and for when belong to it."""
 
-    factor: Annotated[str, _in("g/kWh")]
+    factor: Annotated[str, AfterValidator(in_units("g/kWh"))]
     origin: str = Field(min_length=1, max_length=200)
     period: str = Field(min_length=1, max_length=100)
 
@@ -134,9 +119,9 @@ class Pool(Declared):
     chip: Annotated[str, AfterValidator(_chip)]
     gpus: int = Field(ge=1, le=10_000_000)
     gpus_per_node: int = Field(default=4, ge=1, le=1_000)
-    price: Annotated[str, _in("EUR/GPU-h", "EUR/node-h")] | None = None
+    price: Annotated[str, AfterValidator(in_units("EUR/GPU-h", "EUR/node-h"))] | None = None
     priced_on: date | None = None
-    power: Annotated[str, _in("W/GPU", "W/node")] | None = None
+    power: Annotated[str, AfterValidator(in_units("W/GPU", "W/node"))] | None = None
     account: _Word | None = None
     partition: _Word | None = None
     constraint: _Word | None = None
@@ -243,7 +228,7 @@ class Site(Declared):
     training: Training = Training()
     pue: float | None = Field(default=None, ge=1, le=3)
     carbon: Carbon | None = None
-    network: Annotated[str, _in("Gbit/s")] | None = None
+    network: Annotated[str, AfterValidator(in_units("Gbit/s"))] | None = None
     availability: float | None = Field(default=None, gt=0, le=1)
     maintenance: list[Period] = Field(default_factory=list, max_length=1_000)
     pools: dict[Name, Pool] = Field(default_factory=dict, max_length=1_000)

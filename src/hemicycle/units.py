@@ -62,6 +62,22 @@ def quantity(text: str, unit: str) -> Quantity:
         raise DeclarationError(f"“{match[2]}” is no unit that is known here", remedy=_such(unit)) from None
 
 
+def in_units(*units: str) -> Callable[[str], str]:
+    """A check of a declared text: that it is a quantity in one of these units. Raises ValueError, as checks of
+    declared tables do."""
+
+    def check(text: str) -> str:
+        for unit in units:
+            try:
+                quantity(text, unit)
+                return text
+            except DeclarationError as error:
+                refused = error
+        raise ValueError(f"{refused.what}; it is written in {' or '.join(units)}")
+
+    return check
+
+
 def of(number: float, unit: str) -> Quantity:
     """A number of our own in a unit."""
     return registry().Quantity(float(number), spelled(unit))

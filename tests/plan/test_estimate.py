@@ -78,6 +78,16 @@ def test_a_utilisation_like_lucies_is_flagged_before_it_burns():
     assert "MFU_TOO_LOW" in [flag.name for flag in slow.flags]
 
 
+def test_a_project_beyond_the_quotas_of_its_pool_is_flagged(tmp_path):
+    quotas = 'quotas = [{ from = 2027-01-01, until = 2028-01-01, hours = "%s GPU-h" }]\n'
+    for hours, flags in (("1_000_000", []), ("1_000", ["OVER_ALLOCATION"])):
+        text = '[sites.lab.pools.h100]\nchip = "h100"\ngpus = 8\n' + quotas % hours
+        (tmp_path / "sites.toml").write_text(text, "utf-8")
+        site = load_sites(tmp_path)["lab"]
+        place = assume("lab/h100", H100, 8, said=Said(), site=site, pool=site.pools["h100"])
+        assert [flag.name for flag in estimate(work(7e9, 1e12), place).flags] == flags
+
+
 def test_without_a_number_of_cards_there_are_no_days_and_nothing_else_is_lost():
     found = estimate(work(7e9, 1e12), assume("x", H100, None, said=Said())).to_json()
     assert found["days"] == {"low": None, "expected": None, "high": None}

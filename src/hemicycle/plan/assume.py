@@ -18,7 +18,7 @@ from hemicycle.plan.tables import Factor, factors, prices, pues, shares
 from hemicycle.plan.wording import say
 from hemicycle.sites import Pool, Site
 from hemicycle.typeset import Language
-from hemicycle.units import Quantity, Range, between, of, quantity, sure
+from hemicycle.units import Quantity, Range, between, number, of, quantity, sure
 
 #: Where published runs are told, with the source of each.
 PUBLISHED = ("runs.csv",)
@@ -85,6 +85,7 @@ class Place:
         gpus: None where nobody said how many.
         utilisation, power, price: None where nothing is known.
         per_node: cards of a node.
+        allowed: GPU-hours of all its quotas together; None: it has none.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Place:
     experiments: Assumption
     factors: tuple[Factor, ...]
     per_node: int = 8
+    allowed: float | None = None
 
     @property
     def reached(self) -> Range:
@@ -146,7 +148,12 @@ def assume(
         experiments=_experiments(said),
         factors=told,
         per_node=pool.gpus_per_node if pool is not None else 8,
+        allowed=_allowed(pool) if pool is not None and pool.quotas else None,
     )
+
+
+def _allowed(pool: Pool) -> float:
+    return sum(number(pool.each(quota.hours, "GPU-h"), "GPU-h") for quota in pool.quotas)
 
 
 def _utilisation(chip: Chip, said: Said, own: Sequence[Run]) -> Assumption | None:

@@ -189,8 +189,8 @@ def _lifetime(task: Task, law: Law, served: float) -> Choice:
     wanted, _ = lifetime(law, task.flop, served, unique=task.unique, others=task.other_tokens)
     fits = np.where(task.text(task.flop) >= 1, np.abs(np.log(task.parameters / wanted)), np.inf)
     shape = task.sizes[int(fits.argmin())]
-    choice = _choice(task, law, LIFETIME, shape, Reason("largest", {"tokens": LEAST_TOKENS}))
-    other, flop = _as_good(task, law, choice.loss)
+    loss = float(task.losses(law, task.flop, task.unique)[task.sizes.index(shape)])
+    other, flop = _as_good(task, law, loss)
     whole, instead = (f + 2 * s.parameters * served for f, s in ((task.flop, shape), (flop, other)))
     reason = Reason(
         "lifetime",

@@ -20,7 +20,7 @@ from typing import Any
 
 from hemicycle.errors import DeclarationError
 from hemicycle.plan.assume import Place
-from hemicycle.plan.flags import Flag, slack_flag, utilisation_flag
+from hemicycle.plan.flags import Flag, allocation_flag, slack_flag, utilisation_flag
 from hemicycle.plan.published import peak, six_n_d
 from hemicycle.units import Range, number, of, sure
 
@@ -169,6 +169,7 @@ class Estimate:
         found = (
             utilisation_flag(self.utilisation),
             slack_flag(number(self.place.experiments.range.expected, "")),
+            allocation_flag(number(self.project.gpu_hours.expected, "GPU-h"), self.place.allowed),
         )
         return [flag for flag in found if flag is not None]
 

@@ -60,6 +60,13 @@ def unit_flag(gpu_hours: float, wall_hours: float, gpus: int | None) -> Flag | N
     return Flag("UNIT_MISMATCH", told)
 
 
+def allocation_flag(hours: float, allowed: float | None) -> Flag | None:
+    """Of GPU-hours of a whole project at a place that allows so many."""
+    if allowed is None or hours <= allowed:
+        return None
+    return Flag("OVER_ALLOCATION", {"hours": hours, "allowed": allowed})
+
+
 def slack_flag(times: float) -> Flag | None:
     """Of a whole project by its final run."""
     if times >= LEAST_SLACK:

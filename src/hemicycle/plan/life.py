@@ -18,23 +18,10 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from hemicycle.errors import DeclarationError
 from hemicycle.plan.assume import LEAST_TIMES
 from hemicycle.project import Declared
 from hemicycle.project.declared import count
-from hemicycle.units import quantity
-
-
-def _in(unit: str) -> AfterValidator:
-    def check(text: str) -> str:
-        try:
-            quantity(text, unit)
-        except DeclarationError as error:
-            raise ValueError(f"{error.what}. {error.remedy}") from None
-        return text
-
-    return AfterValidator(check)
-
+from hemicycle.units import in_units
 
 _Tokens = Annotated[int, BeforeValidator(count), Field(gt=0)]
 _Times = Annotated[float, Field(gt=0, le=10_000)]
@@ -66,7 +53,7 @@ class Withdrawals(Declared):
 
 class Evaluations(Declared):
     a_year: _Times
-    hours: Annotated[str, _in("GPU-h")]
+    hours: Annotated[str, AfterValidator(in_units("GPU-h"))]
 
 
 class Use(Declared):
@@ -83,15 +70,15 @@ class Use(Declared):
 
 
 class Storage(Declared):
-    size: Annotated[str, _in("TB")]
-    price: Annotated[str, _in("EUR/TB/month")]
+    size: Annotated[str, AfterValidator(in_units("TB"))]
+    price: Annotated[str, AfterValidator(in_units("EUR/TB/month"))]
 
 
 class People(Declared):
     """Full-time posts, and what one costs."""
 
     posts: float = Field(gt=0, le=100_000)
-    cost: Annotated[str, _in("EUR/year")]
+    cost: Annotated[str, AfterValidator(in_units("EUR/year"))]
 
 
 class Life(Declared):
