@@ -63,8 +63,10 @@ def quantity(text: str, unit: str) -> Quantity:
 
 
 def in_units(*units: str) -> Callable[[str], str]:
-    """A check of a declared text: that it is a quantity in one of these units. Raises ValueError, as checks of
-    declared tables do."""
+    """A check of a declared text: that it is a quantity in one of these units.
+
+    It raises ValueError, as checks of declared tables do.
+    """
 
     def check(text: str) -> str:
         for unit in units:
