@@ -97,7 +97,9 @@ def seen_here(
         data_share: of the last minute, waiting for data; None where that is not known.
         skipped: steps left out lately.
     """
-    blocking = machine.environment.get("CUDA_LAUNCH_BLOCKING", "0")[:20]
+    # A processor launches no kernels.
+    environment = machine.environment if state.device != "processor" else {}
+    blocking = environment.get("CUDA_LAUNCH_BLOCKING", "0")[:20]
     peak = device_peak(state.device)
     chip = peak.chip if peak else state.device
     ranks, planned = (expected.ranks, expected.chip) if expected is not None else (0, chip)
@@ -109,6 +111,8 @@ def seen_here(
         "other-chip": f"{chip} / {planned}" if chip != planned else "",
         "restarts": f"resumed_at_step = {state.resumed_at}" if state.resumed_at else "",
     }
+    if state.ranks == 1:
+        seen |= {"cut-up": "", "slow-rank": ""}
     if data_share is not None:
         seen["waiting"] = format_percent(data_share, "en") if data_share > WAITING else ""
     if machine.load is not None and machine.load > CROWDED * machine.cores:
