@@ -62,7 +62,7 @@ def test_what_is_said_of_a_node_is_shared_by_its_cards(tmp_path):
         ('"551 W/GPU"', '"2204 W/GPU"', "is it of a node, or of a card"),
         ('"551 W/GPU"', '"551 W/node"', "is it of a node, or of a card"),
         ('"1.90 EUR/GPU-h"', '"1.90 EUR"', "written in EUR/GPU-h or EUR/node-h"),
-        ('"1.90 EUR/GPU-h"', '"1900 EUR/GPU-h"', "for an hour of one card"),
+        ('"1.90 EUR/GPU-h"', '"1900 EUR/GPU-h"', "for an hour of one card: is it of a node"),
         ('"20 g/kWh"', '"20 kg/kWh"', "no grid emits"),
         ('"20 g/kWh"', '"20"', "no number with a unit"),
         ('"h100"', '"h1000"', "no chip is known as “h1000”"),

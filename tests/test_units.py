@@ -20,6 +20,7 @@ from hemicycle.units import Range, between, number, of, quantity, sure
         ("0.551 kW/GPU", "W/GPU", 551),
         ("20 g/kWh", "g/kWh", 20),
         ("0.02 kg/kWh", "g/kWh", 20),
+        ("20 gCO2e/kWh", "g/kWh", 20),
         ("10 Gbit/s", "Gbit/s", 10),
         ("500_000 GPU-h", "GPU-h", 500_000),
         ("500 000 GPU-h", "GPU-h", 500_000),

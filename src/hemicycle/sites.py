@@ -37,7 +37,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from hemicycle.arithmetic.chips import find_chip
+from hemicycle.arithmetic.chips import Chip, find_chip
 from hemicycle.errors import DeclarationError, did_you_mean
 from hemicycle.project import Declared, Name, load_toml
 from hemicycle.units import Quantity, in_units, number, of, quantity, spelled
@@ -63,6 +63,31 @@ def _chip(name: str) -> str:
         return find_chip(name).name
     except DeclarationError as error:
         raise ValueError(f"{error.what}. {error.remedy}") from None
+
+
+def check_carbon(factor: Quantity) -> None:
+    """Raises ValueError on a factor that no grid has."""
+    grams = number(factor, "g/kWh")
+    if grams > MOST_CARBON:
+        raise ValueError(f"no grid emits {grams:g} g/kWh; those of coal stay below {MOST_CARBON}")
+
+
+def check_power(power: Quantity, chip: Chip) -> None:
+    """Raises ValueError on what no card of that kind draws with its host."""
+    watts = number(power, "W/GPU")
+    if chip.power is not None and not POWER_SHARES[0] <= watts / chip.power <= POWER_SHARES[1]:
+        raise ValueError(
+            f"power {watts:g} W is {watts / chip.power:.2g} times the {chip.power:g} W of one {chip.name}: "
+            "is it of a node, or of a card?"
+        )
+
+
+def check_price(price: Quantity) -> None:
+    """Raises ValueError on what nobody takes for an hour of a card."""
+    euros = number(price, "EUR/GPU-h")
+    # A card may cost nothing to who has it.
+    if euros and not PRICES[0] <= euros <= PRICES[1]:
+        raise ValueError(f"price {euros:.2g} EUR for an hour of one card: is it of a node, or of a card?")
 
 
 class Period(Declared):
@@ -100,8 +125,7 @@ class Carbon(Declared):
 
     @model_validator(mode="after")
     def _of_a_grid(self) -> Self:
-        if number(quantity(self.factor, "g/kWh"), "g/kWh") > MOST_CARBON:
-            raise ValueError(f"no grid emits {self.factor}; those of coal stay below {MOST_CARBON} g/kWh")
+        check_carbon(quantity(self.factor, "g/kWh"))
         return self
 
 
@@ -111,6 +135,7 @@ class Pool(Declared):
     Attributes:
         chip: as `arithmetic.chips` knows it.
         price: of an hour, as agreed on the day `priced_on`. Left out, no cost is told.
+        utilisation: share of the peak by 6 N D to expect, where no published run tells it.
         power: that a card draws with its share of the host, cooling apart; measured at the node.
         longest: the longest that one job may run.
         windows, quotas: periods with other numbers of cards, and what may be used of them.
@@ -119,6 +144,7 @@ class Pool(Declared):
     chip: Annotated[str, AfterValidator(_chip)]
     gpus: int = Field(ge=1, le=10_000_000)
     gpus_per_node: int = Field(default=4, ge=1, le=1_000)
+    utilisation: float | None = Field(default=None, gt=0, le=1)
     price: Annotated[str, AfterValidator(in_units("EUR/GPU-h", "EUR/node-h"))] | None = None
     priced_on: date | None = None
     power: Annotated[str, AfterValidator(in_units("W/GPU", "W/node"))] | None = None
@@ -139,17 +165,9 @@ class Pool(Declared):
     def _of_one_card(self) -> Self:
         """What is declared of a node and written as of a card, or the other way round, is many times off."""
         if self.power is not None:
-            most = find_chip(self.chip).power or 0.0
-            share = number(self.each(self.power, "W/GPU"), "W/GPU") / most
-            if not POWER_SHARES[0] <= share <= POWER_SHARES[1]:
-                raise ValueError(
-                    f"power {self.power} is {share:.2g} times the {most:g} W of one {self.chip}: is it of a "
-                    "node, or of a card?"
-                )
+            check_power(self.each(self.power, "W/GPU"), find_chip(self.chip))
         if self.price is not None:
-            price = number(self.each(self.price, "EUR/GPU-h"), "EUR/GPU-h")
-            if not PRICES[0] <= price <= PRICES[1]:
-                raise ValueError(f"price {self.price} is {price:.2g} EUR for an hour of one card")
+            check_price(self.each(self.price, "EUR/GPU-h"))
         return self
 
     def each(self, text: str, unit: str) -> Quantity:

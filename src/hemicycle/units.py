@@ -9,6 +9,7 @@ formula to its dimensions.
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ else:
 
 #: Units whose spelling with a hyphen would be a subtraction.
 _HYPHENED = re.compile(r"\b(GPU|node)[-·](h|hour|hours)\b")
+#: Grams of what: a factor is of nothing else.
+_CARBON = re.compile(r"\bg(CO2|CO₂)(eq|e)?\b")
 #: A number, then a unit: nothing that a parser could take for a formula.
 _WRITTEN = re.compile(
     r"\s*([0-9]{1,15}(?:[_ ][0-9]{3}){0,5}(?:\.[0-9]{1,15})?(?:e[+-]?[0-9]{1,2})?)"
@@ -122,6 +125,8 @@ class Range:
     @property
     def spread(self) -> float:
         """How many times the low end the high one is."""
+        if not self.low.magnitude:
+            return 1.0 if not self.high.magnitude else math.inf
         return float((self.high / self.low).to("").magnitude)
 
     @property
@@ -143,7 +148,7 @@ def between(low: float, expected: float, high: float, unit: str) -> Range:
 
 def spelled(unit: str) -> str:
     """A unit as people write it, for the registry."""
-    return _HYPHENED.sub(r"\1_h", unit).replace("·", "*").replace("€", "EUR")
+    return _HYPHENED.sub(r"\1_h", _CARBON.sub("g", unit)).replace("·", "*").replace("€", "EUR")
 
 
 def _such(unit: str) -> str:

@@ -213,7 +213,7 @@ def test_the_page_is_in_two_languages_and_escapes_names(project):
 
 
 def test_published_runs_are_listed_with_their_flags():
-    found = {each["id"]: each for each in told("runs")}
+    found = {each["id"]: each for each in told("runs")["runs"]}
     assert [flag["name"] for flag in found["lucie-7b"]["flags"]][:2] == ["MFU_TOO_LOW", "GPU_HOURS_MISMATCH"]
     assert abs(found["olmo3-32b"]["predicted"] - 1) < 0.02
     assert "Lucie-7B" in plan("runs").output
@@ -302,3 +302,58 @@ def test_a_life_is_told_line_by_line(llama, tmp_path):
     assert storage["whole"]["cost_eur"]["expected"] == pytest.approx(40 * 12 * 36)
     assert "no_people" in [each["name"] for each in found["absent"]]
     assert "Storage" in plan(*words).output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--power", "10 W/GPU"), "of a node, or of a card"),
+        (("--carbon", "22 kg/kWh"), "no grid emits"),
+        (("--price", "900 EUR/GPU-h"), "of a node, or of a card"),
+    ],
+)
+def test_what_cannot_be_of_a_card_or_a_grid_is_refused_on_the_command_line_too(words, said):
+    with pytest.raises(DeclarationError, match=said):
+        plan(*SIZE, "--chip", "h100", *words)
+
+
+def test_a_letter_that_was_forgotten_is_asked_for():
+    with pytest.raises(DeclarationError, match="7 parameters are no plan") as refused:
+        plan("--params", "7", "--tokens", "2T", "--chip", "h100")
+    assert "7B" in refused.value.remedy
+
+
+def test_the_price_of_a_node_written_as_that_of_a_card_is_flagged():
+    found = told(*SIZE, "--chip", "h100", "--price", "11.48 EUR/GPU-h")
+    assert [flag["name"] for flag in found["flags"]] == ["PRICE_ABOVE_LIST"]
+
+
+def test_a_chip_that_a_pool_has_not_is_said(project):
+    with pytest.raises(DeclarationError, match="other/h100 has no a100") as refused:
+        plan(*SIZE, "--project", str(project), "--site", "other/h100", "--chip", "a100")
+    assert "H100 SXM" in refused.value.remedy
+
+
+def test_the_shell_completes_the_verbs_of_planning():
+    from click.shell_completion import ShellComplete
+
+    completed = ShellComplete(command, {}, "hemicycle-plan", "_X").get_completions([], "")
+    assert {"solve", "calendar", "serving", "life", "actual", "runs"} <= {item.value for item in completed}
+    some = ShellComplete(command, {}, "hemicycle-plan", "_X").get_completions([], "ca")
+    assert [item.value for item in some] == ["calendar"]
+
+
+def test_a_table_of_runs_with_a_mistake_names_its_line(tmp_path, project):
+    from hemicycle.plan.published import COLUMNS
+
+    row = dict.fromkeys(COLUMNS, "") | {"id": "x", "name": "X", "parameters": "7B", "tokens": "1e12"}
+    path = tmp_path / "their.csv"
+    path.write_text(",".join(COLUMNS) + "\n" + ",".join((row | {"chip": "h100"}).values()) + "\n", "utf-8")
+    with pytest.raises(HemicycleError, match="no number") as refused:
+        plan("actual", str(path), "--project", str(project))
+    assert refused.value.place.endswith("line 2")
+    path.write_text("a;b\n1;2\n", "utf-8")
+    with pytest.raises(HemicycleError, match="not separated by commas"):
+        plan("actual", str(path), "--project", str(project))
+    with pytest.raises(HemicycleError, match="no such file"):
+        plan("actual", "absent.csv", "--project", str(project))

@@ -44,7 +44,7 @@ team = "a"
 parameters = "1B"
 tokens = "10B"
 gpus = [40]
-deadline = 2027-01-05
+deadline = 2027-01-04
 
 [runs.two]
 team = "b"

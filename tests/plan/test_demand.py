@@ -65,8 +65,8 @@ def test_a_runs_hours_are_those_of_its_estimate_with_what_fails(pose):
     # 6 N D over 256 cards of 989 TFLOP/s at 29.74 % of the time that is not lost to failures.
     hours = 6 * 8e9 * 1e12 / (256 * 989e12 * 0.297438 * 0.9) / 3600
     assert mode.hours == math.ceil(hours)
-    # 31 days of January and 28 of February.
-    assert task.deadline == 59 * 24
+    # 31 days of January, 28 of February, and the first of March to its end.
+    assert task.deadline == 60 * 24
 
 
 def test_periods_become_hours_of_the_programme_and_those_outside_are_left_out(pose):
@@ -125,6 +125,11 @@ def test_a_run_that_fits_nowhere_names_what_there_is(pose):
     with pytest.raises(DeclarationError, match="no pool it may use has as many cards") as refused:
         pose(PLAN.replace("[256]", "[1024]"))
     assert "big/h100 (512)" in refused.value.remedy
+
+
+def test_a_deadline_before_the_programme_is_refused(pose):
+    with pytest.raises(DeclarationError, match="before the programme begins"):
+        pose(PLAN.replace("deadline = 2027-03-01", "deadline = 2026-12-31"))
 
 
 def test_a_site_that_is_not_declared_is_refused(pose):

@@ -74,6 +74,11 @@ def test_well_run_trainings_are_predicted_and_the_two_that_were_not_are_flagged(
         assert not names & {"MFU_TOO_LOW", "MFU_LOW", "MFU_TOO_HIGH"}
 
 
+def test_what_flags_say_of_well_run_trainings_is_what_the_table_has():
+    shares = sorted(RUNS[run].utilisation for run in WELL_RUN)
+    assert f"{100 * shares[0]:.0f} to {100 * shares[-1]:.0f} %" in flags_of(RUNS["lucie-7b"])[0].sentence()
+
+
 def test_a_flagged_run_does_not_move_what_is_expected():
     chip = find_chip("h100")
     without = [run for run in published_runs() if run.id not in ("lucie-7b", "llama3.1-8b")]

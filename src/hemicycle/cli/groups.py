@@ -17,6 +17,9 @@ class DefaultGroup(click.Group):
         self.default = default
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing and not args:
+            # The shell asks what may stand here: the verbs, as well as what the default one takes.
+            return super().parse_args(ctx, args)
         first = args[0] if args else ""
         if first not in self.commands and first not in ("-h", "--help"):
             args = [self.default, *args]

@@ -87,7 +87,7 @@ def command() -> None:
     multiple=True,
     help="Tokens beside text, on a line of their own.",
 )
-@click.option("--gpu-hours", type=click.FloatRange(0, min_open=True), help="Where they are known already.")
+@click.option("--gpu-hours", type=Count(), help="Where they are known already.")
 @place_options
 @page_option
 @json_option

@@ -11,7 +11,7 @@ from hemicycle.cli.plan_runs import print_reviewed
 from hemicycle.cli.plan_show import short, show_flags
 from hemicycle.cli.session import Session, json_option, print_json, project_option
 from hemicycle.cli.tables import print_table
-from hemicycle.errors import UnknownNameError, did_you_mean
+from hemicycle.errors import InputError, UnknownNameError, did_you_mean
 from hemicycle.plan.actual import as_run, compare, keeps, review_file
 from hemicycle.plan.own import write_own
 from hemicycle.plan.review import flags_of
@@ -35,10 +35,12 @@ def plan_actual(run: str, folder: Path, as_json: bool) -> None:
       hemicycle plan actual petit
       hemicycle plan actual their-runs.csv
     """
+    if run.endswith(".csv") and not Path(run).is_file():
+        raise InputError("there is no such file", place=run)
     if Path(run).is_file():
         reviewed = review_file(Path(run))
         if as_json:
-            print_json([each.to_json() for each in reviewed])
+            print_json({"runs": [each.to_json() for each in reviewed]})
         else:
             print_reviewed(reviewed)
         return

@@ -9,9 +9,11 @@ from typing import Any
 
 import click
 
+from hemicycle.cli.plan_count import Finite
 from hemicycle.cli.plan_show import show
 from hemicycle.cli.session import FOLDER, Session, json_option, progress
 from hemicycle.cli.tables import relative
+from hemicycle.errors import HemicycleError
 from hemicycle.plan.estimate import Work
 from hemicycle.plan.programme import PROGRAMME
 
@@ -31,7 +33,7 @@ from hemicycle.plan.programme import PROGRAMME
     help=f"The file that declares the programme; by default {PROGRAMME}.",
 )
 @click.option(
-    "--seconds", type=click.FloatRange(1, 86_400), default=60.0, show_default=True, help="How long to search."
+    "--seconds", type=Finite(1, 86_400), default=60.0, show_default=True, help="How long to search."
 )
 @click.option(
     "--out",
@@ -53,6 +55,7 @@ def plan_calendar(folder: Path, file: Path | None, seconds: float, out: Path | N
     from hemicycle.arithmetic.chips import find_chip
     from hemicycle.plan.calendar import entries, free_hours
     from hemicycle.plan.calendar_told import tell_calendar
+    from hemicycle.plan.check import violations
     from hemicycle.plan.demand import demand
     from hemicycle.plan.own import own_runs
     from hemicycle.plan.programme import load_programme
@@ -75,6 +78,10 @@ def plan_calendar(folder: Path, file: Path | None, seconds: float, out: Path | N
         return (posed.begin + timedelta(hours=hour)).strftime("%Y-%m-%d")
 
     found = schedule(posed.problem, seconds=seconds, progress=progress(), at=date)
+    if wrong := violations(posed.problem, found):
+        raise HemicycleError(
+            f"the schedule that was found cannot be: {wrong[0]}", remedy="Please report this."
+        )
     told: dict[str, Any] = {
         "begin": posed.begin.isoformat(),
         "entries": [entry.to_json() for entry in entries(posed, found)],
@@ -88,7 +95,7 @@ def plan_calendar(folder: Path, file: Path | None, seconds: float, out: Path | N
     }
     if out is not None:
         _write(out, posed, found)
-    show(partial(tell_calendar, posed, found), told, as_json=as_json, page=out)
+    show(partial(tell_calendar, posed, found), told, as_json=as_json, page=out, title=folder.resolve().name)
 
 
 def _write(out: Path, posed: Any, found: Any) -> None:

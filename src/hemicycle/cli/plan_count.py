@@ -10,6 +10,19 @@ import click
 from hemicycle.plan.estimate import Line
 from hemicycle.project.declared import count
 
+#: More than this is a slip: the sun's energy of a year makes fewer operations.
+MOST = 1e30
+
+
+class Finite(click.FloatRange):
+    """A number in a range; `nan` is in none, and click lets it pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        read = float(super().convert(value, param, ctx))
+        if not math.isfinite(read):
+            self.fail(f"{value!r} is no finite number", param, ctx)
+        return read
+
 
 class Count(click.ParamType[float]):
     """A number such as 6.7B, 1T or 6.7e9, above zero."""
@@ -24,8 +37,8 @@ class Count(click.ParamType[float]):
                 read = float(str(count(value)))
             except ValueError:
                 self.fail(f"{value!r} is not a number such as 6.7B, 1T or 6.7e9", param, ctx)
-        if not (0 < read < math.inf):
-            self.fail(f"{value!r} is not above zero", param, ctx)
+        if not (0 < read <= MOST):
+            self.fail(f"{value!r} is not above zero, or too much", param, ctx)
         return read
 
 

@@ -12,6 +12,9 @@ from hemicycle.errors import DeclarationError, HemicycleError, InputError, Unkno
 from hemicycle.plan.ai_act import Base
 from hemicycle.plan.estimate import Line, Work
 
+#: Fewer parameters or tokens are a letter that was forgotten.
+FEWEST = 1_000
+
 
 @dataclass(frozen=True)
 class Planned:
@@ -57,12 +60,19 @@ def find_model(
             "a plan needs a model, or its size and tokens",
             remedy="Name a model of the project, or say --tokens 1T with --params 6.7B or --config FILE.",
         )
+    for what, many in (("parameters", parameters), ("tokens", tokens)):
+        if many is not None and many < FEWEST:
+            raise DeclarationError(
+                f"{many:g} {what} are no plan", remedy=f"Did you mean {many:g}B, or {many:g}M?"
+            )
     lines = (Line("text", tokens), *modalities)
     if config is None:
         assert parameters is not None
         return Planned(Work("", parameters, lines, gpu_hours), None, None)
     sizes = sizes_in(config)
-    return Planned(Work(config.parent.name, count_weights(sizes).active, lines, gpu_hours), sizes, None)
+    return Planned(
+        Work(config.resolve().parent.name, count_weights(sizes).active, lines, gpu_hours), sizes, None
+    )
 
 
 def declared(folder: Path, model: str) -> Session:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from hemicycle.arithmetic.chips import Chip, device_chip, find_chip
+from hemicycle.cli.plan_count import Finite
 from hemicycle.cli.session import FOLDER
 from hemicycle.errors import DeclarationError, HemicycleError, did_you_mean
 from hemicycle.plan.assume import HERE, Place, Said, assume
 from hemicycle.plan.own import own_runs
-from hemicycle.sites import SITES, Pool, Site, load_sites
+from hemicycle.sites import SITES, Pool, Site, check_carbon, check_power, check_price, load_sites
 from hemicycle.units import Quantity, quantity
 
 
@@ -33,13 +35,13 @@ class InUnit(click.ParamType[Quantity]):
             self.fail(f"{error.what}. {error.remedy}", param, ctx)
 
 
-_SHARE = click.FloatRange(0, 1, min_open=True)
+_SHARE = Finite(1e-4, 1)
 
 _OPTIONS = (
     click.option(
         "--chip", help="The kind of card, such as a100, h100, mi300x; “here” measures this machine."
     ),
-    click.option("--gpus", type=click.IntRange(1), help="How many of them at once."),
+    click.option("--gpus", type=click.IntRange(1, 10_000_000), help="How many of them at once."),
     click.option(
         "--site", metavar="SITE[/POOL]", help="A site of sites.toml, and its pool where it has several."
     ),
@@ -52,9 +54,7 @@ _OPTIONS = (
         help="Share of the peak by 6 N D; by default what published runs reached.",
     ),
     click.option("--power", type=InUnit("W/GPU"), help="Of a card with its share of the host."),
-    click.option(
-        "--pue", type=click.FloatRange(1, 3), help="Energy of the centre for one unit at its machines."
-    ),
+    click.option("--pue", type=Finite(1, 3), help="Energy of the centre for one unit at its machines."),
     click.option("--carbon", type=InUnit("g/kWh"), help="What a kilowatt-hour emits."),
     click.option(
         "--region", metavar="COUNTRY", help="Whose published carbon factors to range over.  [default: FR]"
@@ -65,7 +65,7 @@ _OPTIONS = (
     ),
     click.option(
         "--experiments",
-        type=click.FloatRange(1, 100),
+        type=Finite(1, 100),
         help="The whole project by its final run; by default ranged from 1.3 to 5.",
     ),
 )
@@ -107,17 +107,34 @@ def find_place(folder: Path, chip: str | None, gpus: int | None, where: str | No
     sites = load_sites(folder)
     if where is None and chip is not None:
         card = _this_machine() if chip == HERE else find_chip(chip)
+        _check(said, card)
         here = 1 if card.family == HERE else None
         return assume(card.name, card, gpus or here, said=said, own=own_runs(folder, card))
     name, site, pool_name, pool = _pool(sites, where, chip, folder)
     card = find_chip(pool.chip)
+    _check(said, card)
     if gpus is not None and gpus > pool.gpus:
         raise DeclarationError(
             f"{gpus} cards are more than the {pool.gpus} of {name}/{pool_name}", place=str(folder / SITES)
         )
     place = f"{name}/{pool_name}"
     own = own_runs(folder, card, place)
-    return assume(place, card, gpus or pool.gpus, said=said, site=site, pool=pool, own=own)
+    today = datetime.now(UTC).date()
+    cards = gpus or pool.gpus
+    return assume(place, card, cards, said=said, site=site, pool=pool, own=own, today=today)
+
+
+def _check(said: Said, card: Chip) -> None:
+    """What is said is held to what a site may declare. Raises DeclarationError."""
+    try:
+        if said.power is not None:
+            check_power(said.power, card)
+        if said.carbon is not None:
+            check_carbon(said.carbon)
+        if said.price is not None:
+            check_price(said.price)
+    except ValueError as error:
+        raise DeclarationError(str(error)) from None
 
 
 def _this_machine() -> Chip:
@@ -153,7 +170,10 @@ def _pool(
     }
     if not known:
         raise DeclarationError(
-            "nothing says on which cards",
+            f"no site with a pool of cards is declared, so “{where}” is none"
+            if where is not None
+            else "nothing says on which cards",
+            place=str(folder / SITES) if where is not None else None,
             remedy=f"Name a chip, as in `--chip h100`, or declare pools in {SITES}; see docs/plan.md.",
         )
     found = {
@@ -165,10 +185,16 @@ def _pool(
     if len(found) == 1:
         return next(iter(found.values()))
     if not found:
+        there = where in known or where in sites
         raise DeclarationError(
-            f"no pool is “{where}”" if where else f"no pool has {chip}",
+            f"{where} has no {chip}"
+            if there
+            else f"no pool is “{where}”"
+            if where
+            else f"no pool has {chip}",
             place=str(folder / SITES),
-            remedy=(where and did_you_mean(where, [*known, *sites])) or f"Pools: {', '.join(known)}.",
+            remedy=(where and not there and did_you_mean(where, [*known, *sites]))
+            or f"Pools: {', '.join(f'{name} ({each[3].chip})' for name, each in known.items())}.",
         )
     raise DeclarationError(
         f"{len(found)} pools are meant",

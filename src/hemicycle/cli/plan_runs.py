@@ -22,7 +22,7 @@ def plan_runs(as_json: bool) -> None:
     """
     told = review_published()
     if as_json:
-        print_json([each.to_json() for each in told])
+        print_json({"runs": [each.to_json() for each in told]})
         return
     print_reviewed(told)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from hemicycle.arithmetic import Configuration
-from hemicycle.cli.plan_count import Count
+from hemicycle.cli.plan_count import Count, Finite
 from hemicycle.cli.plan_model import declared, find_model, sizes_in
 from hemicycle.cli.plan_place import place_options
 from hemicycle.cli.plan_show import page_option, show
@@ -31,10 +31,26 @@ _CONFIG = click.Path(exists=True, dir_okay=False, path_type=Path)
 def _load_options(function: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(
         (
-            click.option("--prompt", default=1_000.0, show_default=True, help="Mean tokens of a prompt."),
-            click.option("--answer", default=300.0, show_default=True, help="Mean tokens of an answer."),
             click.option(
-                "--pace", default=PACE, show_default=True, help="Tokens a second that a reader needs."
+                "--prompt",
+                type=Finite(0, 1e9),
+                default=1_000.0,
+                show_default=True,
+                help="Mean tokens of a prompt.",
+            ),
+            click.option(
+                "--answer",
+                type=Finite(1, 1e9),
+                default=300.0,
+                show_default=True,
+                help="Mean tokens of an answer.",
+            ),
+            click.option(
+                "--pace",
+                type=Finite(0.01, 1e6),
+                default=PACE,
+                show_default=True,
+                help="Tokens a second that a reader needs.",
             ),
             click.option(
                 "--bytes",
@@ -144,10 +160,11 @@ def plan_life(
 def _sizes(model: str | None, config: Path | None, folder: Path) -> tuple[str, Configuration]:
     if (model is None) == (config is None):
         raise DeclarationError(
-            "serving is of a model of the project, or of a config.json", remedy="Name one of them, not both."
+            "serving is of a model of the project, or of a config.json",
+            remedy="Name a model, or say --config." if config is None else "Name one of them, not both.",
         )
     if config is not None:
-        return config.parent.name, sizes_in(config)
+        return config.resolve().parent.name, sizes_in(config)
     from hemicycle.flow.plans import sizes_of
 
     assert model is not None

@@ -20,15 +20,13 @@ from hemicycle.plan.estimate import Line
 if TYPE_CHECKING:
     from hemicycle.plan.laws import Law
 
-_ABOVE_ZERO = click.FloatRange(0, min_open=True)
-
 
 @click.command("solve")
 @click.argument("model", required=False)
 @click.option("--gpu-hours", type=Count(), help="Hours of cards that there are.")
 @click.option("--eur", type=Count(), help="Euros that there are.")
-@click.option("--tco2e", type=_ABOVE_ZERO, help="Tonnes of CO2 equivalent that may be emitted.")
-@click.option("--days", type=_ABOVE_ZERO, help="Days until it has to be made, on so many cards.")
+@click.option("--tco2e", type=Count(), help="Tonnes of CO2 equivalent that may be emitted.")
+@click.option("--days", type=Count(), help="Days until it has to be made, on so many cards.")
 @click.option(
     "--final-run", is_flag=True, help="The budget is for the final run alone, not the whole project."
 )

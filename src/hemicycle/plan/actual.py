@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -69,7 +70,8 @@ def compare(trained: Trained, plan: SavedPlan | None) -> list[Compared]:
 def as_run(trained: Trained, today: date) -> Run | None:
     """A training as a row of a table of runs; None where it is on no known chip, or too short to tell.
 
-    Its hours are those of the wall clock, what was lost included: the next run loses some too.
+    Its hours are those at work: what stops and restarts took is what availability stands for. Meters of a
+    training see its cards and not their host, so its energy says nothing of a whole machine's power.
     """
     if trained.chip is None or trained.seconds < LEAST_SECONDS:
         return None
@@ -81,12 +83,12 @@ def as_run(trained: Trained, today: date) -> Run | None:
         tokens=trained.tokens,
         chip=trained.chip,
         gpus=trained.cards,
-        gpu_hours=wall_hours * trained.cards,
+        gpu_hours=number(of(trained.seconds, "s"), "hour") * trained.cards,
         hours_of="measured",
         card_hours=None,
         wall_hours=wall_hours,
         energy_kwh=number(of(trained.joules, "J"), "kWh") if trained.joules else None,
-        energy_of=f"metered: {trained.meter}" if trained.joules else "",
+        energy_of=f"metered, cards only: {trained.meter}" if trained.joules else "",
         tco2=None,
         source="its log",
         checked_on=today.isoformat(),
@@ -105,16 +107,30 @@ def review_file(path: Path) -> list[Reviewed]:
     """
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8"))))
-        runs = read_runs(rows)
-    except DeclarationError as error:
-        raise DeclarationError(error.what, place=str(path), remedy=error.remedy) from None
-    except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
-        raise InputError(
-            f"this is no table of runs: {error!r}",
-            place=str(path),
-            remedy=f"Its columns are {', '.join(COLUMNS)}; what is not known stays empty.",
-        ) from None
+        if not rows or not set(COLUMNS) <= set(rows[0]):
+            raise InputError(
+                "this is no table of runs: columns are missing, or are not separated by commas",
+                place=str(path),
+                remedy=f"Its columns are {', '.join(COLUMNS)}; what is not known stays empty.",
+            )
+        runs = [_row(path, number, row) for number, row in enumerate(rows, 2)]
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"this file cannot be read: {error}", place=str(path)) from None
     return [review_run(run, published_runs()) for run in runs]
+
+
+def _row(path: Path, number: int, row: Mapping[str, str]) -> Run:
+    place = f"{path}, line {number}"
+    try:
+        return read_runs([row])[0]
+    except DeclarationError as error:
+        raise DeclarationError(error.what, place=place, remedy=error.remedy) from None
+    except (ValueError, TypeError):
+        raise InputError(
+            "a figure of this run is no number",
+            place=place,
+            remedy="Numbers are written as 7e9 or 480000, without units and spaces.",
+        ) from None
 
 
 def _utilisation(trained: Trained) -> float | None:

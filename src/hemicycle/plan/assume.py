@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from statistics import median_low
 from typing import Any
 
@@ -85,7 +86,7 @@ class Place:
         gpus: None where nobody said how many.
         utilisation, power, price: None where nothing is known.
         per_node: cards of a node.
-        allowed: GPU-hours of all its quotas together; None: it has none.
+        allowed: GPU-hours of all its quotas that are not over; None: it has none.
     """
 
     name: str
@@ -109,8 +110,8 @@ class Place:
             raise DeclarationError(
                 f"no training on a {self.chip.name} or its like was published with its hours, so nothing "
                 "says which share of its peak to expect",
-                remedy="Say it with --utilisation, such as 0.3; or measure a run there, and look at it with "
-                "`hemicycle plan --actual`.",
+                remedy="Say it with --utilisation, such as 0.3, or as `utilisation` of the pool; or measure "
+                "a run there, and look at it with `hemicycle plan --actual`.",
             )
         return self.utilisation.range
 
@@ -129,8 +130,13 @@ def assume(
     site: Site | None = None,
     pool: Pool | None = None,
     own: Sequence[Run] = (),
+    today: date | None = None,
 ) -> Place:
-    """What to take for granted of a place; `own`: runs that were made there before.
+    """What to take for granted of a place.
+
+    Args:
+        own: runs that were made there before.
+        today: quotas that are over by then are left out.
 
     Raises DeclarationError on a region without a factor.
     """
@@ -139,7 +145,7 @@ def assume(
         name=name,
         chip=chip,
         gpus=gpus,
-        utilisation=_utilisation(chip, said, own),
+        utilisation=_utilisation(chip, pool, said, own),
         power=_power(chip, pool, said, own),
         pue=_pue(site, said),
         carbon=carbon,
@@ -148,18 +154,23 @@ def assume(
         experiments=_experiments(said),
         factors=told,
         per_node=pool.gpus_per_node if pool is not None else 8,
-        allowed=_allowed(pool) if pool is not None and pool.quotas else None,
+        allowed=_allowed(pool, today) if pool is not None else None,
     )
 
 
-def _allowed(pool: Pool) -> float:
-    return sum(number(pool.each(quota.hours, "GPU-h"), "GPU-h") for quota in pool.quotas)
+def _allowed(pool: Pool, today: date | None) -> float | None:
+    open_ones = [quota for quota in pool.quotas if today is None or quota.until > today]
+    if not open_ones:
+        return None
+    return sum(number(pool.each(quota.hours, "GPU-h"), "GPU-h") for quota in open_ones)
 
 
-def _utilisation(chip: Chip, said: Said, own: Sequence[Run]) -> Assumption | None:
+def _utilisation(chip: Chip, pool: Pool | None, said: Said, own: Sequence[Run]) -> Assumption | None:
     name = "utilisation"
     if said.utilisation is not None:
         return _declared(name, of(said.utilisation, ""), "", "said")
+    if pool is not None and pool.utilisation is not None:
+        return _declared(name, of(pool.utilisation, ""), "", "pool")
     if chip.family == HERE:
         return Assumption(name, between(*HERE_REACHES, ""), "", "here", sources=("bench/train.py",))
     measured = [run for run in own if run.calibrates]
@@ -176,12 +187,13 @@ def _power(chip: Chip, pool: Pool | None, said: Said, own: Sequence[Run]) -> Ass
         return _declared(name, said.power, unit, "said")
     if pool is not None and pool.power is not None:
         return _declared(name, pool.each(pool.power, unit), unit, "pool")
-    measured = [run for run in own if run.metered and run.energy_kwh and run.gpu_hours]
+    measured = [run for run in own if run.of_machine and run.energy_kwh and run.gpu_hours]
     found = calibrate_power(chip, measured or None)
     if found is None:
         return None
     sources = () if measured else PUBLISHED
-    return Assumption(name, found.range, unit, "metered", {"runs": ", ".join(found.runs)}, sources)
+    reason = "metered" if found.alike else "scaled"
+    return Assumption(name, found.range, unit, reason, {"runs": ", ".join(found.runs)}, sources)
 
 
 def _pue(site: Site | None, said: Said) -> Assumption:
@@ -226,17 +238,23 @@ def _price(chip: Chip, pool: Pool | None, said: Said) -> Assumption | None:
         return _declared(name, said.price, unit, "said")
     if pool is not None and pool.price is not None:
         return _declared(name, pool.each(pool.price, unit), unit, "priced", {"day": str(pool.priced_on)})
-    told = sorted(
-        (p for p in prices() if p.chip.family == chip.family and p.chip.memory == chip.memory),
-        key=lambda p: p.eur_per_gpu_h,
-    )
+    same = [p for p in prices() if p.chip.name == chip.name]
+    like = [p for p in prices() if p.chip.family == chip.family and p.chip.memory == chip.memory]
+    told = sorted(same or like, key=lambda p: p.eur_per_gpu_h)
     if not told or pool is not None:
         # A site's own price is a matter of contract: another's says nothing of it.
         return None
     euros = [p.eur_per_gpu_h for p in told]
     listed = "; ".join(f"{p.seller} {p.period} {p.eur_per_gpu_h:g}" for p in told)
     spread = between(euros[0], median_low(euros), euros[-1], unit)
-    return Assumption(name, spread, unit, "prices", {"prices": listed}, tuple(p.source for p in told))
+    return Assumption(
+        name,
+        spread,
+        unit,
+        "prices" if same else "prices_like",
+        {"prices": listed},
+        tuple(p.source for p in told),
+    )
 
 
 def _availability(site: Site | None, said: Said) -> Assumption:

@@ -26,6 +26,15 @@ from hemicycle.units import number, of
 MAKER, DOMAIN = "-//Hemicycle//plan calendar//EN", "plan.hemicycle"
 
 
+#: What stands below directives until somebody writes the run's own command.
+_BODY = (
+    "# --begin is in UTC here; Slurm reads it in the time of its own machine.",
+    "# Put the command of the run in place of this; each job goes on from the last checkpoint.",
+    'echo "this job has no command yet" >&2',
+    "exit 1",
+)
+
+
 @dataclass(frozen=True)
 class Entry:
     """A task with its dates.
@@ -190,7 +199,7 @@ def slurm(entry: Entry, pool_name: str, site: Site, work_hours: int) -> str:
         "array": f"1-{jobs}%1" if jobs > 1 else None,
     }
     lines = [f"#SBATCH --{name}={value}" for name, value in options.items() if value is not None]
-    return "\n".join(["#!/bin/bash", *lines, ""])
+    return "\n".join(["#!/bin/bash", *lines, *_BODY, ""])
 
 
 def hours_of(time: str) -> float:

@@ -29,10 +29,11 @@ def tell_calendar(posed: Demand, found: Schedule, language: Language) -> Iterato
     yield Table(
         [
             named[key]
-            for key in ("task", "team", "pool", "cards", "from", "until", "gpu_hours", "cost_eur", "late")
+            for key in ("task", "team", "pool", "cards", "from", "until", "reserved", "cost_eur", "late")
         ],
         [_row(entry, language) for entry in told],
     )
+    yield Sentence(named["calendar_hours"])
     for unplaced in found.unplaced:
         yield Sentence(f"{unplaced.task}{named['colon']} {unplaced.reason}", "NOT_PLACED")
     yield Heading(named["calendar"])
@@ -78,7 +79,7 @@ def _teams(told: list[Entry], language: Language) -> Table:
                 tonnes(sum(carbon), language) if len(carbon) == len(own) else "–",
             ]
         )
-    return Table([named[key] for key in ("team", "gpu_hours", "of_all", "cost_eur", "tco2e")], rows)
+    return Table([named[key] for key in ("team", "reserved", "of_all", "cost_eur", "tco2e")], rows)
 
 
 def _free(months: list[Month], language: Language) -> Table:

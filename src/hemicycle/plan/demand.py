@@ -10,7 +10,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
 
 from hemicycle.arithmetic.chips import find_chip
@@ -59,7 +59,7 @@ def demand(
     """The problem that a programme poses.
 
     Args:
-        own: runs that were made of a chip at a place.
+        own: runs that were made on a chip at a place.
         model: the work of a model of the project.
 
     Raises DeclarationError on a site that is not declared, or a chip that no run was published on.
@@ -82,7 +82,7 @@ def demand(
         raise DeclarationError(
             "no site has a pool of cards, so there is nowhere to run", remedy=f"Declare pools in {SITES}."
         )
-    speeds = {name: _speed(place) for name, place in places.items()}
+    speeds = {name: _speed(place) for name, place in places.items() if place.utilisation is not None}
     tasks, work = [], {}
     for name, run in programme.runs.items():
         for task, of_task in _tasks(name, run, programme, sites, places, speeds, begin, horizon, model):
@@ -103,6 +103,16 @@ def _at(day: date, begin: datetime, horizon: int) -> int:
     """Hours from the beginning to a day, inside the programme."""
     hours = (datetime.combine(day, time(), UTC) - begin).total_seconds() // 3600
     return min(max(0, int(hours)), horizon)
+
+
+def _by(name: str, day: date, begin: datetime, horizon: int) -> int:
+    """The hour at which a day has ended. Raises DeclarationError on one before the programme."""
+    if day < begin.date():
+        raise DeclarationError(
+            f"run {name} has its deadline on {day}, before the programme begins",
+            place=f"{PROGRAMME}, [runs.{name}]",
+        )
+    return _at(day + timedelta(days=1), begin, horizon)
 
 
 def _speed(place: Place) -> float:
@@ -173,7 +183,7 @@ def _tasks(
                 run.priority,
                 modes,
                 earliest=_at(run.begin, begin, horizon) if run.begin else 0,
-                deadline=_at(run.deadline, begin, horizon) if run.deadline else None,
+                deadline=_by(name, run.deadline, begin, horizon) if run.deadline else None,
                 must=run.must,
                 after=tuple(earlier),
             ),
@@ -210,7 +220,12 @@ def _allowed(name: str, run: PlannedRun, places: Mapping[str, Place], sites: Map
                 place=f"{PROGRAMME}, [runs.{name}]",
                 remedy=did_you_mean(each, [*places, *sites]) or f"Pools: {', '.join(places)}.",
             )
-    return [p for p in places if not run.sites or p in run.sites or p.partition("/")[0] in run.sites]
+    named = [p for p in places if not run.sites or p in run.sites or p.partition("/")[0] in run.sites]
+    known = [p for p in named if places[p].utilisation is not None]
+    if not known:
+        # Says which kind of card, and what to declare.
+        _speed(places[named[0]])
+    return known
 
 
 def _lag(work: Work, allowed: Sequence[str], sites: Mapping[str, Site]) -> int:

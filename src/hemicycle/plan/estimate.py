@@ -20,8 +20,9 @@ from typing import Any
 
 from hemicycle.errors import DeclarationError
 from hemicycle.plan.assume import Place
-from hemicycle.plan.flags import Flag, allocation_flag, slack_flag, utilisation_flag
+from hemicycle.plan.flags import Flag, allocation_flag, price_flag, slack_flag, utilisation_flag
 from hemicycle.plan.published import peak, six_n_d
+from hemicycle.plan.tables import prices
 from hemicycle.units import Range, number, of, sure
 
 #: Figures in the order in which people read them, and the unit of each.
@@ -169,9 +170,16 @@ class Estimate:
         found = (
             utilisation_flag(self.utilisation),
             slack_flag(number(self.place.experiments.range.expected, "")),
+            self._price_flag(),
             allocation_flag(number(self.project.gpu_hours.expected, "GPU-h"), self.place.allowed),
         )
         return [flag for flag in found if flag is not None]
+
+    def _price_flag(self) -> Flag | None:
+        if self.place.price is None:
+            return None
+        known = [p.eur_per_gpu_h for p in prices() if p.chip.family == self.place.chip.family]
+        return price_flag(number(self.place.price.range.expected, "EUR/GPU-h"), max(known, default=None))
 
     @property
     def utilisation(self) -> float:

@@ -67,6 +67,13 @@ def allocation_flag(hours: float, allowed: float | None) -> Flag | None:
     return Flag("OVER_ALLOCATION", {"hours": hours, "allowed": allowed})
 
 
+def price_flag(price: float, dearest: float | None) -> Flag | None:
+    """Of euros for an hour of a card, beside the dearest price that is known of its kind."""
+    if dearest is None or price <= dearest:
+        return None
+    return Flag("PRICE_ABOVE_LIST", {"price": price, "dearest": dearest})
+
+
 def slack_flag(times: float) -> Flag | None:
     """Of a whole project by its final run."""
     if times >= LEAST_SLACK:

@@ -31,7 +31,6 @@ def tell_lifetime(found: Lifetime, language: Language) -> Iterator[Piece]:
                 for name, cost in euros.items()
             ]
         )
-    yield Sentence(named["expected_only"])
     told = found.sentences(language)
     # Figures stand in the table already.
     for sentence in told[len(found.lines) + 2 :]:

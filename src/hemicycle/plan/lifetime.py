@@ -223,7 +223,7 @@ def lifetime(
             lines.append(LifeLine(name, chip, found, found.times(sure(of(life.years, "")))))
     rates = {chip: embodied_rate(chip) for chip in (estimate.place.chip, place.chip)}
     lines.append(_embodied(lines, {chip: rate.range for chip, rate in rates.items()}))
-    if life.serving is not None and life.serving.tokens_a_day is not None:
+    if life.serving is not None and life.serving.tokens_a_day is not None and "unknown_serving" not in absent:
         absent.append("even")
     if life.storage is not None:
         absent.append("storage_draws")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hemicycle.arithmetic.chips import Chip
-from hemicycle.errors import InputError
+from hemicycle.errors import DeclarationError, InputError
 from hemicycle.plan.published import COLUMNS, Run, read_runs, run_row
 from hemicycle.store import write_aside
 
@@ -47,7 +47,7 @@ def read_own(folder: Path) -> list[OwnRun]:
             rows = list(csv.DictReader(file))
         runs = read_runs(rows)
         return [OwnRun(row["place"], run) for row, run in zip(rows, runs, strict=True)]
-    except (KeyError, ValueError, TypeError, csv.Error) as error:
+    except (DeclarationError, KeyError, ValueError, TypeError, csv.Error) as error:
         raise InputError(
             f"this file of own runs cannot be read: {error}",
             place=str(path),

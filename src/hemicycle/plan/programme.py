@@ -104,7 +104,7 @@ class PlanFile(Declared):
 
     programme: Period | None = None
     teams: dict[Name, Team] = Field(default_factory=dict, max_length=1_000)
-    runs: dict[Name, PlannedRun] = Field(default_factory=dict, max_length=10_000)
+    runs: dict[Name, PlannedRun] = Field(default_factory=dict, max_length=1_000)
     life: Life | None = None
 
 
@@ -119,7 +119,7 @@ class Programme:
 
 def load_life(path: Path) -> Life:
     """The life after training that a file declares. Raises DeclarationError where there is none."""
-    life = load_toml(path, PlanFile).life
+    life = _load(path).life
     if life is None:
         raise DeclarationError(
             "no life after training is declared",
@@ -129,9 +129,19 @@ def load_life(path: Path) -> Life:
     return life
 
 
+def _load(path: Path) -> PlanFile:
+    if not path.is_file():
+        raise DeclarationError(
+            "the file does not exist",
+            place=str(path),
+            remedy="It declares a programme of runs, or a life after training; see docs/plan.md.",
+        )
+    return load_toml(path, PlanFile)
+
+
 def load_programme(path: Path) -> Programme:
     """The programme of a file. Raises DeclarationError where it has none, or names what is not declared."""
-    told = load_toml(path, PlanFile)
+    told = _load(path)
     if told.programme is None or not told.runs:
         raise DeclarationError(
             "no programme is declared",

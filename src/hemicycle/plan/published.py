@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,11 @@ class Run:
         return self.energy_of.startswith(("metered", "reported"))
 
     @property
+    def of_machine(self) -> bool:
+        """Whether its energy is of cards with their host."""
+        return self.metered and "cards only" not in self.energy_of
+
+    @property
     def calibrates(self) -> bool:
         """Whether its hours are its makers' and its utilisation is not one to be warned of."""
         share = self.utilisation
@@ -84,10 +90,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What runs say: a range, and the names of the runs."""
+    """What runs say: a range, the names of the runs, and whether they are on chips of that family."""
 
     range: Range
     runs: tuple[str, ...]
+    alike: bool = True
 
 
 def six_n_d(parameters: float, tokens: float) -> Quantity:
@@ -108,17 +115,29 @@ def published_runs() -> tuple[Run, ...]:
 def read_runs(rows: Iterable[Mapping[str, str]]) -> list[Run]:
     """Rows of the table."""
 
-    def told(text: str) -> float | None:
-        return float(text) if text else None
+    def told(text: str | None) -> float | None:
+        """A figure above zero; ValueError on any other."""
+        if not text:
+            return None
+        value = float(text)
+        if not 0 < value < math.inf:
+            raise ValueError(f"{text} is no figure above zero")
+        return value
+
+    def must(text: str | None) -> float:
+        value = told(text)
+        if value is None:
+            raise ValueError("a figure is missing")
+        return value
 
     return [
         Run(
             id=row["id"],
             name=row["name"],
-            parameters=float(row["parameters"]),
-            tokens=float(row["tokens"]),
+            parameters=must(row["parameters"]),
+            tokens=must(row["tokens"]),
             chip=find_chip(row["chip"]),
-            gpus=int(row["gpus"]) if row["gpus"] else None,
+            gpus=int(must(row["gpus"])) if row["gpus"] else None,
             gpu_hours=told(row["gpu_hours"]),
             hours_of=row["hours_of"],
             card_hours=told(row["card_gpu_hours"]),
@@ -183,16 +202,21 @@ def calibrate_power(chip: Chip, runs: Sequence[Run] | None = None) -> Calibratio
     every = [
         run
         for run in (published_runs() if runs is None else runs)
-        if run.metered and run.energy_kwh and run.gpu_hours
+        if run.of_machine and run.energy_kwh and run.gpu_hours
     ]
-    told = _of_family(chip, every) or every
+    alike = _of_family(chip, every)
+    told = alike or every
     shares = sorted(
         number(of(run.energy_kwh, "kWh") / of(run.gpu_hours, "GPU-h"), "W/GPU") / run.chip.power
         for run in told
         if run.energy_kwh and run.gpu_hours and run.chip.power
     )
-    low, middle, high = (most * share for share in (shares[0], median_low(shares), shares[-1]))
-    return Calibration(between(low, middle, high, "W/GPU"), tuple(run.name for run in told))
+    if not shares:
+        return None
+    # Where another kind of card stands for it, it may draw all it is made for.
+    upper = shares[-1] if alike else max(shares[-1], 1.0)
+    low, middle, high = (most * share for share in (shares[0], median_low(shares), upper))
+    return Calibration(between(low, middle, high, "W/GPU"), tuple(run.name for run in told), bool(alike))
 
 
 def _of_family(chip: Chip, runs: Iterable[Run]) -> list[Run]:

@@ -108,7 +108,7 @@ def judged(found: Estimate, exact_flop: int | None, base: Base | None) -> AiAct:
         most = max(low, exact)
         low = min(low, exact)
     training = Range(low, found.run.flop.expected, most)
-    return judge(Compute(training, project=found.project.flop), parameters=found.work.parameters, base=base)
+    return judge(Compute(training), parameters=found.work.parameters, base=base)
 
 
 def tell_act(act: AiAct, language: Language) -> Iterator[Piece]:

@@ -33,6 +33,7 @@ def tell_solution(found: Solution, language: Language) -> Iterator[Piece]:
         yield Sentence(say("binding", language, limit=named[f"limit_{found.afforded.binding.name}"]))
     yield Sentence(say("decides", language, law=found.law.name))
     yield _choices(found.decided, language)
+    yield Sentence(named["of_final_run"])
     for choice in found.decided:
         yield Sentence(f"{named[choice.name]}{named['colon']} {choice.reason.sentence(language)}")
     others = [choice for choice in found.choices if choice.law != found.law]

@@ -10,9 +10,9 @@ from hemicycle.typeset import Language, format_duration, format_number, format_q
 from hemicycle.units import Range
 
 #: Figure → unit of an estimate, unit for people, and how many of those make one of the former.
-SHOWN: dict[str, tuple[str, str | dict[Language, str], float]] = {
+SHOWN: dict[str, tuple[str, str, float]] = {
     "gpu_hours": ("GPU-h", "h", 1.0),
-    "days": ("day", {"en": "d", "fr": "j"}, 1.0),
+    "days": ("day", "", 1.0),
     "energy_mwh": ("MWh", "Wh", 1e6),
     "cost_eur": ("EUR", "€", 1.0),
 }
@@ -70,8 +70,14 @@ def ends(name: str, value: Range | None, language: Language) -> list[str]:
     three = _three(value, unit)
     if name == "days" and three[-1] < 2:
         return [format_duration(86_400 * end, language) for end in three]
-    written = shown if isinstance(shown, str) else shown[language]
-    return [format_quantity(factor * end, written, language) for end in three]
+    if name == "days":
+        return [_days(end, language) for end in three]
+    return [format_quantity(factor * end, shown, language) for end in three]
+
+
+def _days(value: float, language: Language) -> str:
+    decimals = 0 if value >= 100 else 1 if value >= 10 else 2
+    return f"{format_number(value, language, decimals=decimals)}\u00a0{'j' if language == 'fr' else 'd'}"
 
 
 def tonnes(value: float, language: Language) -> str:

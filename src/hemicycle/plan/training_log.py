@@ -78,7 +78,10 @@ def read_training(log: Path) -> Trained:
             peak=run["peak"],
             seconds=seconds,
             wall_seconds=run["updated"] - run["started"],
-            joules=run["joules"],
+            # The meter is of one machine; the others are taken to draw as much for each rank.
+            joules=run["joules"] * run["ranks"] / (run.get("metered_ranks") or run["ranks"])
+            if run["joules"]
+            else None,
             meter=run["meter"],
             loss=sum(last) / len(last) if last else None,
         )
