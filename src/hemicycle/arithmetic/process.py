@@ -17,8 +17,9 @@ with the device, the precision, and whether layers are compiled. What decides:
 * The gradients of head and hidden states are there before the way back begins.
 
 The peak of a training is the largest of a few moments of its step (`_moments`). What is counted is what
-tensors hold. The process itself, its libraries and the holes of its allocator come on top: on a processor
-that keeps freed memory (`train.machine`), HOLES of what tensors hold.
+tensors hold. The process itself, its libraries and the holes of its allocator come on top. On a processor,
+where freed memory is kept (`train.machine`), six trainings of 54 million weights grew by 5 to 18 % more than
+their tensors held where layers were compiled, and by a third more where they were not.
 """
 
 from __future__ import annotations
@@ -171,6 +172,8 @@ def _moments(c: Configuration, p: Process, context: int) -> list[Memory]:
     mask = _masks(c, p, context)
     # BLOOM's mask has the bias of each head in it while its layers run.
     biased = mask * (1 + c.heads if c.family == "bloom" else 1)
+    # torch's own attention, which takes the rows that are too long for blocks, keeps it for the way back.
+    kept_mask = biased if context > LONGEST_TABLE else 0
     before = learnt if p.accumulates else 0
     # A layer that is computed again has all of its own while it goes back, and casts its weights anew.
     cast_again = p.recompute and p.device == "cpu"
@@ -187,11 +190,11 @@ def _moments(c: Configuration, p: Process, context: int) -> list[Memory]:
 
     # Autocast forgets its copies when the last layer is done, also of layers that are computed again.
     forward = at(casts if p.compiled and cast_again else copies, before, kept + biased + again)
-    loss = at(waiting, before, kept + mask, _loss(c, p, tokens))
+    loss = at(waiting, before, kept + max(mask, kept_mask), _loss(c, p, tokens))
     # The gradient of the head and, where it is added to one that is there, itself once more.
-    head = at(waiting, before, kept + 2 * states, 2 * table)
-    last_layer = at(waiting + casts, (before or table) + adding, kept + work)
-    first_layer = at(casts, learnt - (0 if p.accumulates or c.tied else table) + adding, work)
+    head = at(waiting, before, kept + kept_mask + 2 * states, 2 * table)
+    last_layer = at(waiting + casts, (before or table) + adding, kept + kept_mask + work)
+    first_layer = at(casts, learnt - (0 if p.accumulates or c.tied else table) + adding, kept_mask + work)
     embedding = at(copies if p.device == "cuda" else 0, learnt, 2 * states, _last_added(c, p, table))
     update = at(0, learnt, 0, scratch=_optimiser_scratch(c, p))
     return [forward, loss, head, last_layer, first_layer, embedding, update]
