@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hemicycle.plan.calendar import entries, free_hours, hours_of, ics, slurm
+from hemicycle.plan.calendar import entries, free_hours, hours_of, ics, slurm, team_sums
 from hemicycle.plan.calendar_picture import _stack, draw
 from hemicycle.plan.calendar_told import tell_calendar
 from hemicycle.plan.demand import demand
@@ -134,6 +134,14 @@ def test_a_run_longer_than_a_job_is_a_chain_of_jobs(posed, found):
 )
 def test_times_are_read_as_slurm_reads_them(time, hours):
     assert hours_of(time) == pytest.approx(hours)
+
+
+def test_a_team_is_told_what_it_gets_what_it_is_entitled_to_and_how_long_it_waits(posed, found):
+    a, b = team_sums(posed, found)
+    assert (a.team, a.gpu_hours, a.share, a.entitled) == ("a", 4_000, 1.0, 0.5)
+    assert a.eur == pytest.approx(8_000)
+    assert (b.gpu_hours, b.unpriced) == (0, 0)
+    assert b.slowdown > a.slowdown
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])

@@ -16,6 +16,7 @@ from hemicycle.plan.actual import as_run, compare, keeps, review_file
 from hemicycle.plan.own import write_own
 from hemicycle.plan.review import flags_of
 from hemicycle.plan.saved import read_saved
+from hemicycle.plan.told import many
 from hemicycle.plan.training_log import Trained, read_training
 from hemicycle.typeset import format_duration
 
@@ -109,6 +110,6 @@ def _show(trained: Trained) -> None:
     lost = f", {trained.lost:.0%} of it lost to stops and restarts" if trained.lost >= 0.01 else ""
     click.echo(
         f"{trained.name}: {trained.state}, {trained.share:.0%} of its steps; "
-        f"{short(trained.tokens)} tokens in {format_duration(trained.wall_seconds, 'en')}{lost}; "
+        f"{many(trained.tokens)} tokens in {format_duration(trained.wall_seconds, 'en')}{lost}; "
         f"{short(trained.tokens_per_second)} tokens/s on {trained.cards} × {trained.device}"
     )

@@ -53,7 +53,7 @@ def plan_calendar(folder: Path, file: Path | None, seconds: float, out: Path | N
       hemicycle plan calendar --seconds 20 --out calendar
     """
     from hemicycle.arithmetic.chips import find_chip
-    from hemicycle.plan.calendar import entries, free_hours
+    from hemicycle.plan.calendar import entries, free_hours, team_sums
     from hemicycle.plan.calendar_told import tell_calendar
     from hemicycle.plan.check import violations
     from hemicycle.plan.demand import demand
@@ -91,6 +91,7 @@ def plan_calendar(folder: Path, file: Path | None, seconds: float, out: Path | N
         "gap": found.gap,
         "optimal": found.optimal,
         "seconds": round(found.seconds, 3),
+        "teams": [team.to_json() for team in team_sums(posed, found)],
         "free": [month.to_json() for month in free_hours(posed, found)],
     }
     if out is not None:

@@ -16,7 +16,7 @@ from hemicycle.arithmetic.chips import Chip
 from hemicycle.errors import DeclarationError, did_you_mean
 from hemicycle.plan.published import Run, calibrate_power, calibrate_utilisation
 from hemicycle.plan.tables import Factor, factors, prices, pues, shares
-from hemicycle.plan.wording import say
+from hemicycle.plan.wording import Told, say
 from hemicycle.sites import Pool, Site
 from hemicycle.typeset import Language
 from hemicycle.units import Quantity, Range, between, number, of, quantity, sure
@@ -47,7 +47,7 @@ class Assumption:
     range: Range
     unit: str
     reason: str
-    told: Mapping[str, str] = field(default_factory=dict)
+    told: Mapping[str, Told] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
 
     def because(self, language: Language = "en") -> str:
@@ -226,9 +226,9 @@ def _carbon(site: Site | None, said: Said) -> tuple[Assumption, tuple[Factor, ..
             remedy=did_you_mean(region, regions) or f"Say --carbon, or one of {', '.join(regions)}.",
         )
     grams = [f.g_per_kwh for f in told]
-    origins = "; ".join(f"{f.origin} {f.period} {f.g_per_kwh:g}" for f in told)
+    origins = [(f"{f.origin} {f.period}", f.g_per_kwh) for f in told]
     spread = between(grams[0], median_low(grams), grams[-1], unit)
-    said_of = {"region": region, "origins": origins}
+    said_of: dict[str, Told] = {"region": region, "origins": origins}
     return Assumption(name, spread, unit, "origins", said_of, tuple(f.source for f in told)), told
 
 
@@ -245,7 +245,7 @@ def _price(chip: Chip, pool: Pool | None, said: Said) -> Assumption | None:
         # A site's own price is a matter of contract: another's says nothing of it.
         return None
     euros = [p.eur_per_gpu_h for p in told]
-    listed = "; ".join(f"{p.seller} {p.period} {p.eur_per_gpu_h:g}" for p in told)
+    listed = [(f"{p.seller} {p.period}", p.eur_per_gpu_h) for p in told]
     spread = between(euros[0], median_low(euros), euros[-1], unit)
     return Assumption(
         name,
@@ -273,12 +273,12 @@ def _experiments(said: Said) -> Assumption:
         return _declared(name, of(said.experiments, ""), "", "said")
     told = sorted(shares(), key=lambda s: s.times_final_run)
     middle = median_low([s.times_final_run for s in told])
-    listed = ", ".join(f"{s.project} {s.times_final_run:.2g}" for s in told)
+    listed = [(s.project, s.times_final_run) for s in told]
     spread = between(LEAST_TIMES, middle, MOST_TIMES, "")
     return Assumption(name, spread, "", "projects", {"projects": listed}, tuple(s.source for s in told))
 
 
 def _declared(
-    name: str, value: Quantity, unit: str, reason: str, told: Mapping[str, str] | None = None
+    name: str, value: Quantity, unit: str, reason: str, told: Mapping[str, Told] | None = None
 ) -> Assumption:
     return Assumption(name, sure(value), unit, reason, told or {})

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from hemicycle.errors import HemicycleError
+from hemicycle.plan.cost import slowdowns
 from hemicycle.plan.demand import Demand
 from hemicycle.plan.hours import Clock
 from hemicycle.plan.problem import Placement, Schedule
@@ -111,6 +112,53 @@ def _sum(posed: Demand, placement: Placement, unit: str) -> float | None:
             energy = hours * place.power.range.expected * place.pue.range.expected
             total += number(energy * place.carbon.range.expected, unit)
     return total
+
+
+@dataclass(frozen=True)
+class TeamSum:
+    """What a team gets.
+
+    Attributes:
+        share: of all GPU-hours; entitled: what it is entitled to.
+        slowdown: mean over its runs: 0.5 is half as long again as on empty sites.
+        unpriced: runs of which no cost is known; `eur` is of the others.
+    """
+
+    team: str
+    gpu_hours: float
+    share: float
+    entitled: float
+    slowdown: float
+    eur: float
+    unpriced: int
+    tco2e: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: round(v, 4) if isinstance(v, float) else v for name, v in vars(self).items()}
+
+
+def team_sums(posed: Demand, found: Schedule) -> list[TeamSum]:
+    """By team, those whose runs have no place among them."""
+    told, slow = entries(posed, found), slowdowns(posed.problem, found)
+    total = sum(entry.gpu_hours for entry in told) or 1.0
+    shares = posed.problem.shares
+    sums = []
+    for team in sorted({task.team for task in posed.problem.tasks}):
+        own = [entry for entry in told if entry.team == team]
+        hours = sum(entry.gpu_hours for entry in own)
+        sums.append(
+            TeamSum(
+                team,
+                hours,
+                hours / total,
+                shares.get(team, 1.0) / (sum(shares.values()) or 1.0),
+                slow.get(team, 0.0),
+                sum(entry.eur for entry in own if entry.eur is not None),
+                sum(entry.eur is None for entry in own),
+                sum(entry.tco2e for entry in own if entry.tco2e is not None),
+            )
+        )
+    return sums
 
 
 @dataclass(frozen=True)

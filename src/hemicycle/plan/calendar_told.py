@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 
-from hemicycle.plan.calendar import Entry, Month, entries, free_hours
+from hemicycle.plan.calendar import Entry, Month, TeamSum, entries, free_hours, team_sums
 from hemicycle.plan.calendar_picture import draw
 from hemicycle.plan.demand import Demand
 from hemicycle.plan.problem import Schedule
@@ -39,7 +38,7 @@ def tell_calendar(posed: Demand, found: Schedule, language: Language) -> Iterato
     yield Heading(named["calendar"])
     yield Picture(lambda: draw(posed, found, language), named["calendar_words"])
     yield Heading(named["by_team"])
-    yield _teams(told, language)
+    yield _teams(team_sums(posed, found), language)
     yield Heading(named["free"])
     yield _free(free_hours(posed, found), language)
     yield Sentence(named["free_words"])
@@ -59,27 +58,23 @@ def _row(entry: Entry, language: Language) -> list[str]:
     ]
 
 
-def _teams(told: list[Entry], language: Language) -> Table:
-    named = words(language)
-    sums: dict[str, list[Entry]] = defaultdict(list)
-    for entry in told:
-        sums[entry.team].append(entry)
-    total = sum(entry.gpu_hours for entry in told) or 1.0
-    rows = []
-    for team, own in sorted(sums.items()):
-        hours = sum(entry.gpu_hours for entry in own)
-        euros = [entry.eur for entry in own if entry.eur is not None]
-        carbon = [entry.tco2e for entry in own if entry.tco2e is not None]
+def _teams(sums: list[TeamSum], language: Language) -> Table:
+    named, rows = words(language), []
+    for each in sums:
+        cost = format_quantity(each.eur, "€", language)
         rows.append(
             [
-                team,
-                format_number(hours, language, decimals=0),
-                format_percent(hours / total, language),
-                format_quantity(sum(euros), "€", language) if len(euros) == len(own) else "–",
-                tonnes(sum(carbon), language) if len(carbon) == len(own) else "–",
+                each.team,
+                format_number(each.gpu_hours, language, decimals=0),
+                format_percent(each.share, language),
+                format_percent(each.entitled, language),
+                format_percent(each.slowdown, language),
+                f"≥ {cost} ({named['unpriced']}{named['colon']} {each.unpriced})" if each.unpriced else cost,
+                tonnes(each.tco2e, language),
             ]
         )
-    return Table([named[key] for key in ("team", "reserved", "of_all", "cost_eur", "tco2e")], rows)
+    keys = ("team", "reserved", "of_all", "entitled", "slowdown", "cost_eur", "tco2e")
+    return Table([named[key] for key in keys], rows)
 
 
 def _free(months: list[Month], language: Language) -> Table:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from hemicycle.typeset import Language, format_number, format_percent
 from hemicycle.units import Range, number
@@ -23,12 +24,19 @@ def words(language: Language) -> Mapping[str, str]:
         return {row["key"]: row[language] for row in csv.DictReader(file)}
 
 
-def say(key: str, language: Language, **told: str | float) -> str:
+#: What a sentence may be told: words, a number, or several named ones.
+Told: TypeAlias = str | float | Sequence[tuple[str, float]]
+
+
+def say(key: str, language: Language, **told: Told) -> str:
     """The sentence of that key, with what is told put in; a number that is called `share` as a percentage."""
 
-    def shown(name: str, value: str | float) -> str:
+    def shown(name: str, value: Told) -> str:
         if isinstance(value, str):
             return value
+        if not isinstance(value, int | float):
+            listed = (f"{of} {figure(each, language)}" for of, each in value)
+            return ("\u202f; " if language == "fr" else "; ").join(listed)
         return format_percent(value, language) if name == "share" else figure(value, language)
 
     return words(language)[key].format(**{name: shown(name, value) for name, value in told.items()})
