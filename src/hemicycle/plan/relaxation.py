@@ -27,6 +27,9 @@ from hemicycle.plan.problem import Mode, Problem, Task
 #: Stretches that the horizon is cut into.
 STRETCHES = 52
 
+#: Ways of all tasks past which the program takes minutes to be written down.
+MOST_WAYS = 5_000
+
 #: What is taken off the solver's answer, as a share of it: more than its tolerances may add.
 TOLERANCE = 1e-6
 

@@ -27,13 +27,16 @@ from hemicycle.plan.listing import Lists
 from hemicycle.plan.model import MOST_PIECES, Model, size
 from hemicycle.plan.problem import Placement, Problem, Schedule, Unplaced
 from hemicycle.plan.reasons import reason
-from hemicycle.plan.relaxation import Relaxation
+from hemicycle.plan.relaxation import MOST_WAYS, Relaxation
 from hemicycle.progress import QUIET, Bar, Progress
 
 T = TypeVar("T")
 
 #: Shares of the time that annealing and the linear program take at most, and that is kept for the end.
 _ANNEALED, _RELAXED, _KEPT = 0.5, 0.2, 0.02
+
+#: About how many pieces of a model are written down in a second: where that takes all there is, none is made.
+_PIECES_A_SECOND = 1_500
 
 #: Seconds between two looks at whether work that another thread does is done.
 _LOOK = 0.1
@@ -134,7 +137,8 @@ class _Search:
         self._take(lists.placed(min(found, key=lambda layout: layout.worth)))
 
     def relax(self) -> None:
-        if self._done():
+        ways = sum(len(task.modes) for task in self._counted.tasks.values())
+        if self._done() or ways > MOST_WAYS:
             return
         relaxation = Relaxation(self._problem, self._clock, self._counted, self._absent)
         seconds = self._watch.left(_ANNEALED + _RELAXED)
@@ -142,7 +146,9 @@ class _Search:
         self._raise(bound)
 
     def solve(self, workers: int, seed: int) -> None:
-        if self._done() or size(self._problem, self._counted) > MOST_PIECES:
+        pieces = size(self._problem, self._counted)
+        left = self._watch.left(1.0 - _KEPT)
+        if self._done() or pieces > MOST_PIECES or left < pieces / _PIECES_A_SECOND:
             return
         model = Model(self._problem, self._clock, self._counted, self._absent)
         solver = model.solver(self._watch.left(1.0 - _KEPT), workers, seed)
