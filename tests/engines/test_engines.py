@@ -18,7 +18,7 @@ from hemicycle.engines import Local, Task
 from hemicycle.engines.slurm import Slurm, array_script
 from hemicycle.errors import DeclarationError, HemicycleError, InputError
 from hemicycle.progress import QUIET
-from hemicycle.sites import Site, Training, load_sites, slurm_site
+from hemicycle.sites import Pool, Site, Training, load_sites, slurm_site
 from hemicycle.store import Store
 
 WORK = "tests.engines.work"
@@ -326,13 +326,22 @@ def test_a_slip_in_a_key_of_a_site_is_refused_with_its_line_and_what_was_meant(
 
 
 def test_the_page_and_the_help_of_run_name_every_key_of_a_site():
-    page = (Path(__file__).parents[2] / "docs" / "run.md").read_text("utf-8")
-    tables = page.split("### `sites.toml`")[1].split("The keys of `[sites.NAME.training]`")
-    for table, model in zip(tables, (Site, Training), strict=True):
+    docs = Path(__file__).parents[2] / "docs"
+
+    def keys(table):
         rows = [row.split("|")[1] for row in table.splitlines() if row[:3] == "| `"]
-        assert {key.strip(" `") for row in rows for key in row.split(",")} >= set(model.model_fields)
+        return {key.strip(" `") for row in rows for key in row.split(",")}
+
+    page = (docs / "run.md").read_text("utf-8").split("### `sites.toml`")[1]
+    own, training = page.split("The keys of `[sites.NAME.training]`")
+    planning = (docs / "plan.md").read_text("utf-8").split("### Keys of `sites.toml`")[1].split("### ")[0]
+    site, pool = planning.split("Of a pool:")
+    assert keys(own) | keys(site) == set(Site.model_fields)
+    assert keys(training) >= set(Training.model_fields)
+    # The day of a price stands in the row of the price.
+    assert keys(pool) | {"priced_on"} == set(Pool.model_fields)
     text = CliRunner().invoke(cli, ["run", "--help"]).output
-    assert not [key for key in Site.model_fields if not re.search(rf"\b{key}\b", text)]
+    assert not [key for key in keys(own) if not re.search(rf"\b{key}\b", text)]
     assert "docs/run.md" in text
 
 
