@@ -24,6 +24,10 @@ ORDER = [
     "tokens/strata.py",
     "tokens/rows.py",
 ]
+#: Sizes that a shape is made of, and the micro batch that a process holds.
+SIZES = [
+    f"arithmetic/{name}.py" for name in ("configuration", "families", "weights", "flop", "memory", "process")
+]
 CODE = {
     "raw": ["sources/collect.py", "sources/local.py", "sources/download.py", "sources/apt.py"],
     "documents": ["documents.py", "hub.py", "sources", "rights/optout"],
@@ -44,9 +48,10 @@ CODE = {
     ],
     "tokens": ["tokens/tokenize.py", "tokens/encoder.py", "tokens/pattern.py", "tokens/megatron.py"],
     "order": ORDER,
-    "model": ["train", "pretrained.py"],
+    "model": ["train", "pretrained.py", *SIZES],
     "rung": [
         "train",
+        *SIZES,
         *ORDER,
         "evaluate/single.py",
         "evaluate/bits.py",
