@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from hemicycle.cli.plan import command
+from hemicycle.cli import cli
 from hemicycle.errors import DeclarationError, HemicycleError, UnknownNameError
 
 KEYS = ("flop", "gpu_hours", "days", "energy_mwh", "tco2e", "cost_eur")
@@ -69,7 +69,7 @@ attested_by = "somebody"
 
 def plan(*words):
     """What it prints; errors of ours are raised."""
-    done = CliRunner().invoke(command, list(words))
+    done = CliRunner().invoke(cli, ["plan", *words])
     if isinstance(done.exception, HemicycleError):
         raise done.exception
     return done
