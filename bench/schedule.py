@@ -12,8 +12,6 @@ import argparse
 import math
 import random
 
-import numpy as np
-
 from hemicycle.plan.check import violations
 from hemicycle.plan.cost import SCALE, slowdowns, tariff
 from hemicycle.plan.hours import Clock
@@ -111,9 +109,7 @@ def main() -> None:
         problem = programme(given.runs, seed)
         clock = Clock(problem)
         counted = tariff(problem, clock)
-        lists = Lists(problem, clock, counted)
-        none = np.full(len(lists.names), -1)
-        absent, plain = min(lists.lay(order, none).worth for order in lists.usual())
+        absent, plain = Lists(problem, clock, counted).plain().worth
         found = schedule(problem, seconds=given.seconds, workers=given.workers)
         used = sum(p.mode.gpu_hours for p in found.placements)
         there = sum(int(hours.sum()) for hours in clock.capacity.values())
@@ -122,7 +118,7 @@ def main() -> None:
             f"programme {seed}: {len(problem.tasks)} runs in {found.seconds:.1f} s, "
             f"{len(found.placements)} placed, {used / there:.0%} of the GPU-hours; "
             f"{'optimal' if found.optimal else f'gap {found.gap:.1%}'}; cost {found.objective:,.0f}, "
-            f"{found.objective * SCALE / plain:.3f} of list scheduling's (without {absent} of priority), "
+            f"{found.objective * SCALE / plain:.3f} of list scheduling's (which lacks priority {absent}), "
             f"bound {found.bound:,.0f}, on empty sites {found.alone:,.0f}; "
             f"{len(wrong)} violations"
         )

@@ -4,11 +4,13 @@ import dataclasses
 import itertools
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 
+from hemicycle.plan import laying
 from hemicycle.plan.check import violations
-from hemicycle.plan.cost import tariff
+from hemicycle.plan.cost import LATE, tariff
 from hemicycle.plan.hours import Clock
+from hemicycle.plan.listing import Lists
 from hemicycle.plan.problem import (
     After,
     Closure,
@@ -19,6 +21,7 @@ from hemicycle.plan.problem import (
     Quota,
     Schedule,
     Task,
+    Unplaced,
     Window,
 )
 from hemicycle.plan.relaxation import Relaxation
@@ -108,6 +111,34 @@ def test_no_schedule_costs_less_than_the_bound(drawn):
     (absent, cost), counted = best_by_trying(tiny)
     bound = Relaxation(tiny, Clock(tiny), counted, absent).bound(10.0)
     assert bound is None or bound <= cost
+
+
+@given(problems())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_list_breaks_no_constraint_and_costs_what_the_tariff_says(drawn):
+    clock = Clock(drawn)
+    counted = tariff(drawn, clock)
+    assume(counted.tasks)
+    lists = Lists(drawn, clock, counted)
+    for order in lists.usual():
+        layout = lists.lay(order)
+        placed = lists.placed(layout)
+        assert layout.worth == counted.worth(placed)
+        assert not violations(drawn, _as_schedule(drawn, placed))
+        first = min(placed.values(), key=lambda each: each.end, default=None)
+        kept = {} if first is None else {first.task: first}
+        filled = lists.fill(kept)
+        assert kept.items() <= filled.items()
+        assert not violations(drawn, _as_schedule(drawn, filled))
+
+
+def test_compiled_code_counts_lateness_as_the_tariff_does():
+    assert laying.LATE == LATE
+
+
+def _as_schedule(problem, placed):
+    unplaced = [Unplaced(task.name, "") for task in problem.tasks if task.name not in placed]
+    return Schedule(tuple(placed.values()), tuple(unplaced), 0.0, 0.0, 0.0, False, 0.0)
 
 
 def _known(tasks, pools):

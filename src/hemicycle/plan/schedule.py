@@ -17,10 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from typing import TypeVar
 
-import numpy as np
-
 from hemicycle.errors import HemicycleError
-from hemicycle.plan.annealing import anneal
 from hemicycle.plan.cost import SCALE, Tariff, tariff
 from hemicycle.plan.hours import Clock
 from hemicycle.plan.listing import Lists
@@ -132,7 +129,7 @@ class _Search:
         def over() -> bool:
             return self._watch.stopped.is_set() or time.monotonic() > until
 
-        works = [functools.partial(anneal, lists, seed=seed + number, over=over) for number in range(workers)]
+        works = [functools.partial(lists.anneal, seed * workers + number, over) for number in range(workers)]
         found = self._watch.attend(works, lambda: None)
         self._take(lists.placed(min(found, key=lambda layout: layout.worth)))
 
@@ -205,11 +202,4 @@ class _Search:
     def _fill(self) -> None:
         """Place what there is still room for beside the best."""
         lists = Lists(self._problem, self._clock, self._counted)
-        count = len(lists.names)
-        starts, modes = np.full(count, -1, np.int64), np.full(count, -1, np.int64)
-        for number, (name, task) in enumerate(zip(lists.names, lists.tasks, strict=True)):
-            if name in self._best:
-                starts[number] = self._best[name].start
-                modes[number] = task.modes.index(self._best[name].mode)
-        order = np.argsort(starts < 0, kind="stable")
-        self._take(lists.placed(lists.lay(order, modes, starts)))
+        self._take(lists.fill(self._best))
