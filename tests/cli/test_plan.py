@@ -337,6 +337,8 @@ def test_a_chip_that_a_pool_has_not_is_said(project):
 def test_the_shell_completes_the_verbs_of_planning():
     from click.shell_completion import ShellComplete
 
+    from hemicycle.cli.plan import command
+
     completed = ShellComplete(command, {}, "hemicycle-plan", "_X").get_completions([], "")
     assert {"solve", "calendar", "serving", "life", "actual", "runs"} <= {item.value for item in completed}
     some = ShellComplete(command, {}, "hemicycle-plan", "_X").get_completions([], "ca")

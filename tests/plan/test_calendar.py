@@ -11,6 +11,7 @@ from hemicycle.plan.demand import demand
 from hemicycle.plan.problem import Mode, Placement, Schedule, Unplaced
 from hemicycle.plan.programme import load_programme
 from hemicycle.plan.told import Sentence, Table
+from hemicycle.plan.wording import Worded
 from hemicycle.sites import load_sites
 
 SITES = """
@@ -66,7 +67,7 @@ def found():
     """Run `one` for 100 hours from the fifth day on: it ends nine days in, and its deadline is the fourth."""
     mode = Mode({"jz/h100": 40}, 100)
     placed = Placement("one", mode, 120, 220)
-    return Schedule((placed,), (Unplaced("two", "no room"),), 1.0, 0.5, 0.5, False, 1.0)
+    return Schedule((placed,), (Unplaced("two", (Worded("none_beside"),)),), 1.0, 0.5, 0.5, False, 1.0)
 
 
 def test_an_entry_has_dates_hours_money_and_carbon(posed, found):
@@ -148,7 +149,8 @@ def test_a_team_is_told_what_it_gets_what_it_is_entitled_to_and_how_long_it_wait
 def test_the_calendar_tells_what_has_no_place_and_how_good_it_is(posed, found, language):
     pieces = list(tell_calendar(posed, found, language))
     sentences = [piece for piece in pieces if isinstance(piece, Sentence)]
-    assert next(piece.text for piece in sentences if piece.name == "NOT_PLACED").endswith("no room")
+    why = next(piece.text for piece in sentences if piece.name == "NOT_PLACED")
+    assert why.endswith(found.unplaced[0].reasons[0].sentence(language))
     assert any("50" in piece.text for piece in sentences)
     assert any(isinstance(piece, Table) and piece.rows[0][0] == "one" for piece in pieces)
 

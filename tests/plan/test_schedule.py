@@ -137,7 +137,7 @@ def test_compiled_code_counts_lateness_as_the_tariff_does():
 
 
 def _as_schedule(problem, placed):
-    unplaced = [Unplaced(task.name, "") for task in problem.tasks if task.name not in placed]
+    unplaced = [Unplaced(task.name, ()) for task in problem.tasks if task.name not in placed]
     return Schedule(tuple(placed.values()), tuple(unplaced), 0.0, 0.0, 0.0, False, 0.0)
 
 
@@ -209,7 +209,9 @@ def test_a_deadline_that_must_be_kept_moves_the_others():
 )
 def test_what_has_no_place_says_why(pools, tasks, said):
     found = solve(pools, tasks)
-    assert said in " ".join(unplaced.reason for unplaced in found.unplaced)
+    told = [why for unplaced in found.unplaced for why in unplaced.reasons]
+    assert said in " ".join(why.sentence("en") for why in told)
+    assert all("{" not in why.sentence("fr") for why in told)
 
 
 def test_two_sites_together_run_what_neither_could_alone_in_time():

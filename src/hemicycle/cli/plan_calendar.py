@@ -85,7 +85,10 @@ def plan_calendar(folder: Path, file: Path | None, seconds: float, out: Path | N
     told: dict[str, Any] = {
         "begin": posed.begin.isoformat(),
         "entries": [entry.to_json() for entry in entries(posed, found)],
-        "unplaced": [{"task": each.task, "reason": each.reason} for each in found.unplaced],
+        "unplaced": [
+            {"task": each.task, "reasons": [why.sentence() for why in each.reasons]}
+            for each in found.unplaced
+        ],
         "objective": found.objective,
         "bound": found.bound,
         "gap": found.gap,

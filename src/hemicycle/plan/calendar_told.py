@@ -34,7 +34,8 @@ def tell_calendar(posed: Demand, found: Schedule, language: Language) -> Iterato
     )
     yield Sentence(named["calendar_hours"])
     for unplaced in found.unplaced:
-        yield Sentence(f"{unplaced.task}{named['colon']} {unplaced.reason}", "NOT_PLACED")
+        why = "; ".join(each.sentence(language) for each in unplaced.reasons)
+        yield Sentence(f"{unplaced.task}{named['colon']} {why}", "NOT_PLACED")
     yield Heading(named["calendar"])
     yield Picture(lambda: draw(posed, found, language), named["calendar_words"])
     yield Heading(named["by_team"])

@@ -13,7 +13,6 @@ any other, are taken off what is left for text, and earn nothing here.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +22,7 @@ from hemicycle.plan.assume import Place
 from hemicycle.plan.estimate import Estimate, Line, Work, estimate
 from hemicycle.plan.laws import Floats, Law, lifetime, losses
 from hemicycle.plan.shapes import Shape
-from hemicycle.plan.wording import say
-from hemicycle.typeset import Language
+from hemicycle.plan.wording import Worded
 from hemicycle.units import number
 
 OPTIMAL, OVER_TRAINED, LIFETIME, LARGEST = "compute-optimal", "over-trained", "lifetime", "largest"
@@ -80,17 +78,6 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Reason:
-    """Why a shape is chosen: a key of `wording.csv`, and what its sentence tells."""
-
-    key: str
-    told: Mapping[str, str | float]
-
-    def sentence(self, language: Language = "en") -> str:
-        return say(f"choice_{self.key}", language, **self.told)
-
-
-@dataclass(frozen=True)
 class Judged:
     """What a law says of a choice; `above`: share above the least loss that it finds for as many FLOP."""
 
@@ -125,7 +112,7 @@ class Choice:
     epochs: float | None
     judged: tuple[Judged, ...]
     estimate: Estimate
-    reason: Reason
+    reason: Worded
 
     @property
     def loss(self) -> float:
@@ -170,7 +157,7 @@ def choose(task: Task) -> list[Choice]:
 
 def _optimal(task: Task, law: Law) -> Choice:
     shape, _ = task.best(law, task.flop)
-    reason = Reason("optimal", {"law": law.name, "flop": f"{task.flop:.3g}", "sizes": float(len(task.sizes))})
+    reason = Worded("choice_optimal", {"law": law.name, "flop": f"{task.flop:.3g}", "sizes": len(task.sizes)})
     return _choice(task, law, OPTIMAL, shape, reason)
 
 
@@ -181,7 +168,7 @@ def _over_trained(task: Task, law: Law) -> Choice:
     shape = task.sizes[int(within.argmax())]
     times = best.parameters / shape.parameters
     told = {"share": task.above, "times": times}
-    reason = Reason("over_trained" if times > 1 else "no_smaller", told)
+    reason = Worded("choice_over_trained" if times > 1 else "choice_no_smaller", told)
     return _choice(task, law, OVER_TRAINED, shape, reason)
 
 
@@ -192,8 +179,8 @@ def _lifetime(task: Task, law: Law, served: float) -> Choice:
     loss = float(task.losses(law, task.flop, task.unique)[task.sizes.index(shape)])
     other, flop = _as_good(task, law, loss)
     whole, instead = (f + 2 * s.parameters * served for f, s in ((task.flop, shape), (flop, other)))
-    reason = Reason(
-        "lifetime",
+    reason = Worded(
+        "choice_lifetime",
         {
             "served": served,
             "whole": f"{whole:.3g}",
@@ -219,11 +206,11 @@ def _largest(task: Task, law: Law) -> Choice | None:
     fed = np.flatnonzero(task.text(task.flop) >= LEAST_TOKENS * task.parameters)
     if not len(fed):
         return None
-    reason = Reason("largest", {"tokens": LEAST_TOKENS})
+    reason = Worded("choice_largest", {"tokens": LEAST_TOKENS})
     return _choice(task, law, LARGEST, task.sizes[int(fed[-1])], reason)
 
 
-def _choice(task: Task, law: Law, name: str, shape: Shape, reason: Reason) -> Choice:
+def _choice(task: Task, law: Law, name: str, shape: Shape, reason: Worded) -> Choice:
     index = task.sizes.index(shape)
     tokens = float(task.text(task.flop)[index])
     judged = []

@@ -14,6 +14,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Protocol
 
 from hemicycle.errors import DeclarationError
+from hemicycle.plan.wording import Worded
 
 #: Hours of ten years: a schedule holds a figure for every hour.
 LONGEST_HORIZON = 87_660
@@ -186,10 +187,10 @@ class Placement:
 
 @dataclass(frozen=True)
 class Unplaced:
-    """A task that has no place, and why: one sentence."""
+    """A task that has no place, and why."""
 
     task: str
-    reason: str
+    reasons: tuple[Worded, ...]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from hemicycle.plan.hours import Clock
 from hemicycle.plan.listing import Lists
 from hemicycle.plan.model import MOST_PIECES, Model, size
 from hemicycle.plan.problem import Placement, Problem, Schedule, Unplaced
-from hemicycle.plan.reasons import reason
+from hemicycle.plan.reasons import reasons
 from hemicycle.plan.relaxation import MOST_WAYS, Relaxation
 from hemicycle.progress import QUIET, Bar, Progress
 
@@ -167,7 +167,7 @@ class _Search:
         unplaced = (
             Unplaced(
                 task.name,
-                reason(self._problem, self._clock, self._counted, task, placed, proven=proven, at=at),
+                reasons(self._problem, self._clock, self._counted, task, placed, proven=proven, at=at),
             )
             for task in self._problem.tasks
             if task.name not in placed

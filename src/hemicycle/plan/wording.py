@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -42,8 +43,21 @@ def say(key: str, language: Language, **told: Told) -> str:
     return words(language)[key].format(**{name: shown(name, value) for name, value in told.items()})
 
 
+@dataclass(frozen=True)
+class Worded:
+    """A sentence in each language: a key of `wording.csv`, and what it tells."""
+
+    key: str
+    told: Mapping[str, Told] = field(default_factory=dict)
+
+    def sentence(self, language: Language = "en") -> str:
+        return say(self.key, language, **self.told)
+
+
 def figure(value: float, language: Language) -> str:
-    """Three digits: ``12``, ``0.0123``, ``1,230``, ``122 billion``."""
+    """Three digits: ``12``, ``0.0123``, ``1,230``, ``122 billion``; of a count below 100,000, all."""
+    if isinstance(value, int) and abs(value) < 10**5:
+        return format_number(value, language)
     rounded = float(f"{value:.3g}")
     exponent = int(f"{rounded:.2e}".partition("e")[2])
     if exponent < 6:
