@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,18 +71,21 @@ def plan_solve(
     from hemicycle.plan.solve_told import tell_solution
 
     law: Law | None = None
+    languages: Mapping[str, float] = {}
     if model is not None:
         from hemicycle.flow.plans import known_text
 
         session = declared(folder, model)
         known = known_text(session.flow, model)
-        unique, vocabulary = unique or known.tokens, vocabulary or known.vocabulary
-        law = known.law
+        vocabulary, law = vocabulary or known.vocabulary, known.law
+        if unique is None and known.tokens:
+            unique, languages = sum(known.tokens.values()), known.tokens
     found = solve(
         Budget(gpu_hours=gpu_hours, eur=eur, tco2e=tco2e, days=days, whole=not final_run),
         place(),
         law=law,
         unique_tokens=unique,
+        languages=languages,
         served_tokens=served,
         others=modalities,
         vocabulary=vocabulary or VOCABULARY,

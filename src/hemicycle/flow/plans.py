@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pyarrow.parquet as pq
 
 from hemicycle.arithmetic import Configuration, count_weights, from_architecture, read_configuration
 from hemicycle.errors import DeclarationError
@@ -68,10 +72,10 @@ def sizes_of(flow: Flow, name: str) -> Configuration:
 
 @dataclass(frozen=True)
 class KnownText:
-    """What is known of a model's text: distinct tokens of its corpora and its vocabulary where its text is
-    tokenised, and the law of its ladder where one was made."""
+    """What is known of a model's text: distinct tokens of its corpora by language, and its vocabulary, where
+    that is tokenised; and the law of its ladder where one was made."""
 
-    tokens: float | None
+    tokens: Mapping[str, float]
     vocabulary: int | None
     law: Law | None
 
@@ -81,13 +85,33 @@ def known_text(flow: Flow, name: str) -> KnownText:
 
     known = _known(flow, name)
     corpora = reads(flow.declaration, name)
-    told = [known[corpus].figures["tokens"] for corpus in corpora if corpus in known]
+    tokens: dict[str, float] = {}
+    if all(corpus in known for corpus in corpora):
+        tokens = _by_language(flow, [known[corpus] for corpus in corpora])
     ladder = ladder_of(flow, name)
     return KnownText(
-        tokens=float(sum(told)) if len(told) == len(corpora) else None,
+        tokens=tokens,
         vocabulary=_vocabulary(flow, name, known),
         law=read_law(ladder / "scaling.json") if ladder else None,
     )
+
+
+def _by_language(flow: Flow, made: list[Statement]) -> dict[str, float]:
+    """Tokens of tokenised corpora by language, most first; those of a corpus that was deleted are `und`."""
+    from hemicycle.curate.language import UNDETERMINED
+
+    tokens: dict[str, float] = defaultdict(float)
+    for one in made:
+        documents = (
+            flow.store.artefact(one.subject.stage, one.subject.name, one.subject.key) / "documents.parquet"
+        )
+        if documents.is_file():
+            counted = pq.read_table(documents, columns=["language", "tokens"]).group_by("language")
+            for row in counted.aggregate([("tokens", "sum")]).to_pylist():
+                tokens[row["language"] or UNDETERMINED] += row["tokens_sum"]
+        else:
+            tokens[UNDETERMINED] += one.figures["tokens"]
+    return dict(sorted(tokens.items(), key=lambda each: (-each[1], each[0])))
 
 
 def ladder_of(flow: Flow, name: str) -> Path | None:

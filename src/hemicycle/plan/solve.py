@@ -8,7 +8,7 @@ would have chosen stands beside it: for one budget, published laws differ nearly
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,7 +100,11 @@ class Valley:
 
 @dataclass(frozen=True)
 class Solution:
-    """All that a budget leads to; curves and spreads are of the law that decides."""
+    """All that a budget leads to; curves and spreads are of the law that decides.
+
+    Attributes:
+        languages: tokens of text there are by language, where that is known.
+    """
 
     budget: Budget
     afforded: Affordable
@@ -110,6 +114,7 @@ class Solution:
     curves: tuple[Curve, ...]
     valleys: tuple[Valley, ...]
     flags: tuple[Flag, ...]
+    languages: Mapping[str, float]
 
     @property
     def law(self) -> Law:
@@ -131,6 +136,7 @@ class Solution:
             "binding": self.afforded.binding.name,
             "flop": self.afforded.flop.to_json("FLOP"),
             "unique_tokens": self.task.unique,
+            "languages": dict(self.languages),
             "served_tokens": self.task.served,
             "law": self.law.name,
             "laws": [law_json(law) for law in self.task.laws],
@@ -159,6 +165,7 @@ def solve(
     *,
     law: Law | None = None,
     unique_tokens: float | None = None,
+    languages: Mapping[str, float] | None = None,
     served_tokens: float | None = None,
     others: Sequence[Line] = (),
     above: float = ABOVE,
@@ -170,6 +177,7 @@ def solve(
         law: that decides: a ladder's, or a published one. Left out, or where the runs of a ladder are too
             small for this budget: the usual one, or that of repeats where it is said how much text there is.
         unique_tokens: of text in the corpus, by the tokenizer of `vocabulary`.
+        languages: those by language; they are told, and change nothing.
         served_tokens: that the model reads and writes in its life.
         others: lines of `audio` and `images`.
         above: share above the least loss that the over-trained choice may have.
@@ -212,6 +220,7 @@ def solve(
         curves=tuple(_curve(task, shape, mine[0], budget.whole) for shape in drawn),
         valleys=tuple(_valley(task, each) for each in task.laws),
         flags=tuple(doubts(task, mine, law)),
+        languages=languages or {},
     )
 
 

@@ -31,6 +31,8 @@ def tell_solution(found: Solution, language: Language) -> Iterator[Piece]:
     )
     if len(found.afforded.limits) > 1:
         yield Sentence(say("binding", language, limit=named[f"limit_{found.afforded.binding.name}"]))
+    if found.languages:
+        yield Sentence(say("text_of", language, languages=list(found.languages.items())))
     yield Sentence(say("decides", language, law=found.law.name))
     yield _choices(found.decided, language)
     yield Sentence(named["of_final_run"])
