@@ -124,7 +124,16 @@ def test_without_a_network_no_run_goes_over_several_sites(pose):
 def test_a_run_that_fits_nowhere_names_what_there_is(pose):
     with pytest.raises(DeclarationError, match="no pool it may use has as many cards") as refused:
         pose(PLAN.replace("[256]", "[1024]"))
-    assert "big/h100 (512)" in refused.value.remedy
+    assert "big/h100 (512, 4 a node)" in refused.value.remedy
+
+
+def test_a_run_takes_a_part_of_a_node_or_whole_nodes(pose):
+    (task,) = pose(PLAN.replace("[256]", "[2, 6, 8, 66]")).problem.tasks
+    assert {cards for mode in task.modes for cards in mode.demands.values()} == {2, 8}
+    unsaid = PLAN.replace("gpus = [256]\n", "")
+    (task,) = pose(unsaid, SITES.replace("gpus = 64", "gpus = 62")).problem.tasks
+    small = [mode.demands["small/h100"] for mode in task.modes if "small/h100" in mode.demands]
+    assert small == [60, 28, 12, 4]
 
 
 def test_a_deadline_before_the_programme_is_refused(pose):

@@ -171,9 +171,11 @@ def _tasks(
         modes = tuple(_modes(run, part, flop, allowed, sites, speeds, places))
         if not modes:
             raise DeclarationError(
-                f"run {name}: no pool it may use has as many cards as it may take",
+                f"run {name}: no pool it may use has as many cards as it may take, in whole nodes",
                 place=f"{PROGRAMME}, [runs.{name}]",
-                remedy=f"Its pools: {', '.join(f'{n} ({places[n].gpus})' for n in allowed)}.",
+                remedy="Its pools: "
+                + ", ".join(f"{n} ({places[n].gpus}, {places[n].per_node} a node)" for n in allowed)
+                + ".",
             )
         yield (
             Task(
@@ -254,14 +256,14 @@ def _modes(
 ) -> Iterator[Mode]:
     """Each way to make a task: a pool and a number of its cards; or several sites together."""
     for name in allowed:
-        for gpus in _sizes(run, places[name].gpus or 0):
+        for gpus in _sizes(run, places[name]):
             yield Mode({name: gpus}, max(1, math.ceil(flop / (gpus * speeds[name]))))
     linked = [name for name in allowed if sites[name.partition("/")[0]].network is not None]
     for together in range(2, run.across + 1):
         for names in itertools.combinations(linked, together):
             if len({name.partition("/")[0] for name in names}) < together:
                 continue
-            demands = {name: max(_sizes(run, places[name].gpus or 0), default=0) for name in names}
+            demands = {name: max(_sizes(run, places[name]), default=0) for name in names}
             if not all(demands.values()):
                 continue
             hourly = sum(gpus * speeds[name] for name, gpus in demands.items())
@@ -271,7 +273,10 @@ def _modes(
             yield Mode(demands, max(1, math.ceil(flop / (hourly * (1 - waits)))))
 
 
-def _sizes(run: PlannedRun, most: int) -> list[int]:
-    """Numbers of cards of a pool that a run may take, the largest first."""
-    wanted = run.gpus or [most // part for part in PARTS]
-    return sorted({gpus for gpus in wanted if 1 <= gpus <= most}, reverse=True)
+def _sizes(run: PlannedRun, place: Place) -> list[int]:
+    """Numbers of cards of a pool that a run may take, the largest first: a part of one node, or whole nodes,
+    as the rest of a node would be nobody's."""
+    most, node = place.gpus or 0, place.per_node
+    wanted = run.gpus or [gpus - gpus % node if gpus > node else gpus for gpus in (most // p for p in PARTS)]
+    may = {gpus for gpus in wanted if 1 <= gpus <= most and (gpus < node or gpus % node == 0)}
+    return sorted(may, reverse=True)
