@@ -97,7 +97,6 @@ def test_a_range_out_of_order_is_none():
 def test_what_is_sure_has_no_spread():
     assert sure(of(3, "W")).spread == 1
     assert between(1, 2, 4, "W").spread == 4
-    assert between(1, 2, 4, "W").settled.spread == 1
 
 
 @pytest.mark.parametrize(

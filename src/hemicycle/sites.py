@@ -34,6 +34,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -50,10 +51,18 @@ _EXAMPLE = '`sites.my-centre = { scheduler = "slurm", account = "abc@cpu", parti
 #: What goes into a `#SBATCH` line is one word: a space or a line end would begin another option.
 _Word = Annotated[str, StringConstraints(pattern=r"^[\w@.:/,+-]+$")]
 
-_Time = Annotated[str, StringConstraints(pattern=r"^(\d+-)?\d+(:\d\d){1,2}$")]
+
+def _some_time(time: str) -> str:
+    if not time.strip("0:-"):
+        raise ValueError(f"{time} is no time")
+    return time
+
+
+_Time = Annotated[str, StringConstraints(pattern=r"^(\d+-)?\d+(:\d\d){1,2}$"), AfterValidator(_some_time)]
 _Memory = Annotated[str, StringConstraints(pattern=r"^\d+[MG]$")]
-#: Most that a grid emits, g/kWh; what a card may draw with its host, relative to its own most; EUR an hour.
-MOST_CARBON, POWER_SHARES, PRICES = 1_500, (0.3, 2.0), (0.05, 50.0)
+#: Least and most: that a grid emits, g/kWh; that a card draws with its host, relative to its own most; EUR an
+#: hour.
+CARBON, POWER_SHARES, PRICES = (1, 1_500), (0.3, 2.0), (0.05, 50.0)
 
 _Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
@@ -65,11 +74,22 @@ def _chip(name: str) -> str:
         raise ValueError(f"{error.what}. {error.remedy}") from None
 
 
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"“{name}” is no time zone; one is such as “Europe/Paris”") from None
+    return name
+
+
 def check_carbon(factor: Quantity) -> None:
     """Raises ValueError on a factor that no grid has."""
     grams = number(factor, "g/kWh")
-    if grams > MOST_CARBON:
-        raise ValueError(f"no grid emits {grams:g} g/kWh; those of coal stay below {MOST_CARBON}")
+    least, most = CARBON
+    if not least <= grams <= most:
+        raise ValueError(
+            f"no grid emits {grams:g} g/kWh: from {least} to {most}, plants and lines included, do"
+        )
 
 
 def check_power(power: Quantity, chip: Chip) -> None:
@@ -87,7 +107,7 @@ def check_price(price: Quantity) -> None:
     euros = number(price, "EUR/GPU-h")
     # A card may cost nothing to who has it.
     if euros and not PRICES[0] <= euros <= PRICES[1]:
-        raise ValueError(f"price {euros:.2g} EUR for an hour of one card: is it of a node, or of a card?")
+        raise ValueError(f"price {euros:,.2f} EUR for an hour of one card: is it of a node, or of a card?")
 
 
 class Period(Declared):
@@ -230,6 +250,7 @@ class Site(Declared):
         network: to other sites.
         availability: share of the time that a running job is not stopped by what fails.
         maintenance: periods in which nothing runs.
+        timezone: of its clocks, as the IANA names it.
         pools: its cards, by kind.
     """
 
@@ -246,9 +267,10 @@ class Site(Declared):
     training: Training = Training()
     pue: float | None = Field(default=None, ge=1, le=3)
     carbon: Carbon | None = None
-    network: Annotated[str, AfterValidator(in_units("Gbit/s"))] | None = None
+    network: Annotated[str, AfterValidator(in_units("Gbit/s", above_zero=True))] | None = None
     availability: float | None = Field(default=None, gt=0, le=1)
     maintenance: list[Period] = Field(default_factory=list, max_length=1_000)
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
     pools: dict[Name, Pool] = Field(default_factory=dict, max_length=1_000)
 
 

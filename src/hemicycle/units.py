@@ -61,11 +61,11 @@ def quantity(text: str, unit: str) -> Quantity:
         return found.to(spelled(unit))
     except pint.DimensionalityError:
         raise DeclarationError(f"“{text}” is not in {unit}", remedy=_such(unit)) from None
-    except (pint.UndefinedUnitError, pint.DefinitionSyntaxError, AttributeError, ValueError):
+    except (pint.UndefinedUnitError, pint.DefinitionSyntaxError, AttributeError, TypeError, ValueError):
         raise DeclarationError(f"“{match[2]}” is no unit that is known here", remedy=_such(unit)) from None
 
 
-def in_units(*units: str) -> Callable[[str], str]:
+def in_units(*units: str, above_zero: bool = False) -> Callable[[str], str]:
     """A check of a declared text: that it is a quantity in one of these units.
 
     It raises ValueError, as checks of declared tables do.
@@ -74,10 +74,13 @@ def in_units(*units: str) -> Callable[[str], str]:
     def check(text: str) -> str:
         for unit in units:
             try:
-                quantity(text, unit)
-                return text
+                found = quantity(text, unit)
             except DeclarationError as error:
                 refused = error
+                continue
+            if above_zero and not found.magnitude:
+                raise ValueError(f"{text} is not above zero")
+            return text
         raise ValueError(f"{refused.what}; it is written in {' or '.join(units)}")
 
     return check
@@ -128,11 +131,6 @@ class Range:
         if not self.low.magnitude:
             return 1.0 if not self.high.magnitude else math.inf
         return float((self.high / self.low).to("").magnitude)
-
-    @property
-    def settled(self) -> Range:
-        """What is expected, as if it were sure."""
-        return Range(self.expected, self.expected, self.expected)
 
     def to_json(self, unit: str) -> dict[str, float]:
         return {end: _significant(number(getattr(self, end), unit)) for end in ("low", "expected", "high")}

@@ -1,5 +1,6 @@
 """Trainings beside their plans: what is compared, what is flagged, and what later plans rest on."""
 
+import dataclasses
 import json
 from datetime import UTC, date, datetime
 
@@ -126,7 +127,19 @@ def test_a_run_looked_at_twice_is_one_line(tmp_path):
 
 def test_runs_of_another_kind_of_chip_say_nothing_here(tmp_path):
     write_own(tmp_path, OwnRun("a/b", as_run(trained_at(tmp_path, 0.9), TODAY)))
-    assert own_runs(tmp_path, find_chip("a100")) == []
+    assert own_runs(tmp_path, find_chip("a100"), "a/b") == []
+
+
+def test_runs_of_another_place_say_nothing_here(tmp_path):
+    write_own(tmp_path, OwnRun("a/b", as_run(trained_at(tmp_path, 0.9), TODAY)))
+    assert own_runs(tmp_path, H100, "a/c") == []
+    assert len(own_runs(tmp_path, H100, "a/b")) == 1
+
+
+def test_a_training_on_one_number_of_cards_and_then_another_measures_no_place(tmp_path):
+    trained = dataclasses.replace(trained_at(tmp_path, 0.9), one_size=False)
+    assert as_run(trained, TODAY) is None
+    assert "utilisation" not in {each.name for each in compare(trained, plan_of(tmp_path))}
 
 
 def test_a_damaged_file_of_own_runs_is_named(tmp_path):

@@ -93,12 +93,15 @@ def test_the_calendar_file_is_read_back_by_the_library_and_dates_an_event_twice_
 
     told = entries(posed, found)
     made = datetime(2026, 11, 26, tzinfo=UTC)
-    text = ics(told, made)
+    text = ics(told, "here", made)
     (event,) = Calendar.from_ical(text).walk("VEVENT")
-    assert event["UID"] == "one@plan.hemicycle"
+    (other,) = Calendar.from_ical(ics(told, "elsewhere", made)).walk("VEVENT")
+    assert event["UID"].startswith("one.")
+    assert event["UID"].endswith("@plan.hemicycle")
+    assert event["UID"] != other["UID"]
     assert event.decoded("DTSTART") == told[0].start
     assert event.decoded("DTEND") == told[0].end
-    assert text == ics(told, made)
+    assert text == ics(told, "here", made)
 
 
 def test_a_hostile_name_cannot_begin_a_line_of_the_calendar_file(posed, found):
@@ -108,7 +111,7 @@ def test_a_hostile_name_cannot_begin_a_line_of_the_calendar_file(posed, found):
 
     (entry,) = entries(posed, found)
     hostile = dataclasses.replace(entry, team="x\r\nATTACH:http://evil", task="a;b,c\nEND:VEVENT")
-    calendar = Calendar.from_ical(ics([hostile], datetime(2026, 11, 26, tzinfo=UTC)))
+    calendar = Calendar.from_ical(ics([hostile], "here", datetime(2026, 11, 26, tzinfo=UTC)))
     (event,) = calendar.walk("VEVENT")
     assert "ATTACH" not in event
     assert "evil" in event["SUMMARY"]
@@ -123,6 +126,8 @@ def test_a_run_longer_than_a_job_is_a_chain_of_jobs(posed, found):
     assert "#SBATCH --time=20:00:00" in text
     assert "#SBATCH --begin=2027-01-06T00:00:00" in text
     assert "#SBATCH --account=abc@h100" in text
+    paris = posed.sites["jz"].model_copy(update={"timezone": "Europe/Paris"})
+    assert "#SBATCH --begin=2027-01-06T01:00:00" in slurm(entry, "jz/h100", paris, 100)
     assert "#SBATCH --partition=gpu_p6" in text
     short = slurm(entry, "jz/h100", posed.sites["jz"], 7)
     assert "--array" not in short

@@ -74,8 +74,51 @@ def test_periods_become_hours_of_the_programme_and_those_outside_are_left_out(po
     assert [(c.start, c.end) for c in big.closures] == [(240, 288)]
     assert [(w.start, w.end, w.gpus) for w in big.windows] == [(31 * 24, 59 * 24, 128)]
     # Half of the allowance's period is past: what is left of it counts from the beginning.
-    assert [(q.start, q.end, q.gpu_hours) for q in big.quotas] == [(0, 181 * 24, 100_000)]
+    # Past it nobody granted anything.
+    granted, nothing = big.quotas
+    assert (granted.start, granted.end, granted.gpu_hours) == (0, 181 * 24, 100_000)
+    assert (nothing.start, nothing.end, nothing.gpu_hours) == (181 * 24, 8_760, 0)
+    assert small.quotas == ()
     assert small.closures == ()
+
+
+def test_a_checkpoint_travels_between_the_sites_of_two_runs_in_the_size_of_the_first(pose):
+    second = """
+[runs.two]
+team = "a"
+parameters = "1B"
+tokens = "10B"
+sites = ["small"]
+gpus = [8]
+after = ["one"]
+"""
+    tasks = pose(PLAN.replace("gpus", 'sites = ["big"]\ngpus', 1) + second).problem.tasks
+    # 8e9 weights of 16 bytes at 5 Gbit/s take 204.8 s.
+    assert tasks[1].after[0].lag == 1
+    slow = SITES.replace("5 Gbit/s", "0.01 Gbit/s")
+    tasks = pose(PLAN.replace("gpus", 'sites = ["big"]\ngpus', 1) + second, slow).problem.tasks
+    assert tasks[1].after[0].lag == math.ceil(8e9 * 16 * 8 / 1e7 / 3600)
+
+
+def test_no_run_is_made_on_cards_that_cannot_hold_its_weights(pose):
+    (task,) = pose(PLAN.replace("[256]", "[1, 2]")).problem.tasks
+    # 8e9 weights of 16 bytes are 128 GB; an H100 has 80.
+    assert {cards for mode in task.modes for cards in mode.demands.values()} == {2}
+
+
+def test_a_stage_of_a_run_that_must_be_in_time_leaves_time_for_the_next(pose):
+    stages = 'must = true\nstages = [{ name = "stable", share = 9 }, { name = "decay", share = 1 }]\n'
+    stable, decay = pose(PLAN.replace("deadline", stages + "deadline")).problem.tasks
+    assert decay.deadline == 60 * 24
+    shortest = min(mode.hours for mode in decay.modes)
+    assert stable.deadline == decay.deadline - shortest - decay.after[0].lag
+
+
+def test_a_run_that_may_begin_only_after_its_deadline_is_refused(pose):
+    with pytest.raises(DeclarationError, match="deadline is over"):
+        pose(PLAN.replace("deadline", "from = 2027-05-01\ndeadline"))
+    with pytest.raises(DeclarationError, match="the programme"):
+        pose(PLAN.replace("deadline = 2027-03-01", "from = 2028-05-01"))
 
 
 def test_stages_are_made_one_after_the_other_and_sum_to_the_run(pose):

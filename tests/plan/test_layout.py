@@ -49,8 +49,11 @@ def test_what_fits_comes_first_and_nothing_that_is_told_to_fit_is_too_large():
 
 def test_a_small_memory_makes_layers_be_computed_again():
     small = dataclasses.replace(H100, memory=int(24e9))
-    first = layouts(LLAMA_8B, small, 64, context=8192)[0]
-    assert first.fits
     roomy = layouts(LLAMA_8B, H100, 64, context=8192)[0]
     assert roomy.layout.recompute == "none"
-    assert first.layout.recompute == "full" or first.layout.tensor > roomy.layout.tensor
+
+    def spread(fit):
+        return fit.layout.data, fit.layout.tensor, fit.layout.pipeline
+
+    alike = [fit for fit in layouts(LLAMA_8B, small, 64, context=8192) if spread(fit) == spread(roomy)]
+    assert [fit.layout.recompute for fit in alike if fit.fits] == ["full"]

@@ -15,7 +15,7 @@ from hemicycle.plan.served import Served
 from hemicycle.plan.serving import Load, serve
 from hemicycle.plan.tables import embodied, lives
 from hemicycle.project import load_toml
-from hemicycle.units import between, number, of
+from hemicycle.units import number, of
 
 A100, H100 = find_chip("a100"), find_chip("h100")
 SURE = {"utilisation": 0.4, "power": of(500, "W/GPU"), "pue": 1.2, "carbon": of(50, "g/kWh")}
@@ -124,16 +124,6 @@ def test_what_is_not_declared_is_absent_and_said():
     assert found.absent == tuple(f"no_{name}" for name in names)
     assert found.training_share["cost_eur"] == pytest.approx(1)
     assert "People are not declared, and not counted." in found.sentences("en")
-
-
-def test_a_withdrawal_redoes_what_the_order_lets_expect_where_nothing_is_declared():
-    life = Life.model_validate({"years": 1, "withdrawals": {"a_year": 2}})
-    unknown = lifetime(trained(), life, None, place())
-    assert unknown.line("withdrawals") is None
-    assert "unknown_withdrawals" in unknown.absent
-    expected = lifetime(trained(), life, None, place(), redone=between(0.1, 0.4, 0.9, ""))
-    told = expected.line("withdrawals").to_json()["whole"]["gpu_hours"]
-    assert told == {"low": 20_000, "expected": 80_000, "high": 180_000}
 
 
 def test_serving_of_a_model_that_does_not_fit_is_said_not_to_be_counted():

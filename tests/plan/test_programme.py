@@ -55,7 +55,7 @@ def test_a_programme_is_read_with_its_runs_and_teams(tmp_path):
         ('after = ["base"]', 'after = ["bas"]', "names the run “bas”"),
         ('tokens = "5T"\n', "", "needs a model of the project, or parameters and tokens"),
         ("deadline = 2027-09-01\n", "", "must is of a deadline"),
-        ('tokens = "5T"', 'tokens = "five"', "is not a number of tokens"),
+        ('tokens = "5T"', 'tokens = "five"', "is not a number such as"),
         ("until = 2028-01-01", "until = 2026-01-01", "no later than it begins"),
         ("share = 2", "share = 0", "must be more than 0"),
         ("gpus = [256, 512]", "gpu = [256, 512]", "Did you mean “gpus”"),

@@ -56,6 +56,12 @@ def measured():
         yield row, float(row["tokens_per_s"]), found
 
 
+def test_a_text_longer_than_the_model_takes_is_refused():
+    short = dataclasses.replace(next(iter(MODELS.values())), context=1_024)
+    with pytest.raises(DeclarationError, match="takes 1,024 tokens"):
+        serve(short, place(), Load(1_000, 300))
+
+
 @pytest.mark.parametrize(("chip", "cards", "share"), [(H100, 2, 0.60), (A100_40, 4, 0.55)])
 def test_llama_2_70b_for_one_reader_is_within_a_tenth_of_its_published_share_of_bandwidth(chip, cards, share):
     published = cards * chip.bandwidth * share / (68.98e9 * 2 + 512 * 80 * 8 * 128 * 2 * 2)

@@ -12,8 +12,9 @@ from hemicycle.arithmetic.chips import find_chip
 from hemicycle.errors import DeclarationError
 from hemicycle.plan.assume import Said, assume
 from hemicycle.plan.budget import Budget
+from hemicycle.plan.estimate import Line
 from hemicycle.plan.laws import Law, find_law, loss, optimum
-from hemicycle.plan.solve import audio, images, solve
+from hemicycle.plan.solve import solve
 from hemicycle.plan.solve_picture import draw
 from hemicycle.units import of
 
@@ -68,7 +69,7 @@ def test_more_text_never_gives_a_worse_loss(flop, unique, times):
 
 def test_all_choices_spend_the_budget_and_not_more():
     solution = solve(Budget(eur=1_000_000), HERE, served_tokens=1e12, unique_tokens=1e12)
-    assert len(solution.choices) == 3 * 3 + 1
+    assert len(solution.choices) == 3 * 3
     for choice in solution.choices:
         assert choice.to_json()["project"]["cost_eur"]["expected"] == pytest.approx(1e6, rel=1e-5)
         assert choice.flop <= solution.task.flop
@@ -115,13 +116,21 @@ def test_the_lifetime_choice_says_what_the_compute_optimal_one_of_its_loss_would
 
 
 def test_the_largest_reads_twenty_tokens_a_parameter_and_the_next_one_would_not():
-    solution = solve(hours(1e23), SURE)
+    # By this law the best reads more than twice as many.
+    solution = solve(hours(1e23), SURE, law=find_law("hoffmann-2022"))
     choice = chosen(solution)["largest"]
     # sqrt(1e23 / 120) = 2.89e10
     assert choice.shape.parameters == pytest.approx(2.887e10, rel=0.03)
     after = solution.task.sizes[solution.task.sizes.index(choice.shape) + 1]
     assert choice.tokens >= 20 * choice.shape.parameters
     assert 1e23 / 6 / after.parameters < 20 * after.parameters
+
+
+def test_no_largest_is_told_where_the_best_reads_no_more_than_it_would():
+    solution = solve(hours(1e23), SURE)
+    best = chosen(solution)["compute-optimal"]
+    assert best.tokens < 20 * best.shape.parameters
+    assert "largest" not in chosen(solution)
 
 
 def test_text_that_is_short_is_read_several_times_and_more_of_it_is_advised():
@@ -148,7 +157,7 @@ def test_short_text_makes_the_best_model_smaller_than_without_end():
 
 
 def test_sound_and_pictures_are_lines_of_their_own_and_leave_less_for_text():
-    lines = (audio(hours=100_000, tokens_per_second=12.5), images(count=1e8, tokens=256))
+    lines = (Line("audio", 100_000 * 3_600 * 12.5), Line("images", 1e8 * 256))
     # 1e5 x 3600 x 12.5 = 4.5e9, 1e8 x 256 = 2.56e10
     assert [line.tokens for line in lines] == [4.5e9, 2.56e10]
     solution = solve(hours(1e23), SURE, others=lines)
@@ -217,10 +226,11 @@ def test_curves_fall_and_the_best_of_all_sizes_lies_below_each():
 
 
 def test_a_solution_is_json_of_finite_figures_with_what_it_takes_for_granted():
-    solution = solve(Budget(eur=5e5, days=60), HERE, unique_tokens=1e11, served_tokens=1e12)
+    law = find_law("hoffmann-2022")
+    solution = solve(Budget(eur=5e5, days=60), HERE, law=law, unique_tokens=1e11, served_tokens=1e12)
     told = json.loads(json.dumps(solution.to_json(), allow_nan=False))
     assert told["binding"] in ("eur", "days")
-    assert told["law"] == "muennighoff-2023"
+    assert told["law"] == "hoffmann-2022"
     assert {"utilisation", "price", "experiments"} <= {each["name"] for each in told["assumptions"]}
     assert [choice["name"] for choice in told["choices"][:4]] == [
         "compute-optimal",
@@ -230,7 +240,7 @@ def test_a_solution_is_json_of_finite_figures_with_what_it_takes_for_granted():
     ]
     assert all(choice["reason"] for choice in told["choices"])
     assert told["choices"][0]["losses"][0] == {
-        "law": "muennighoff-2023",
+        "law": "hoffmann-2022",
         "loss": told["choices"][0]["loss"],
         "unit": "nats per token of its own tokenizer",
         "above": 0,
@@ -243,8 +253,8 @@ def test_a_solution_is_json_of_finite_figures_with_what_it_takes_for_granted():
         {"unique_tokens": 0},
         {"served_tokens": -1},
         {"above": float("nan")},
-        {"others": (images(0, 256),)},
-        {"others": (images(1e15, 256),)},
+        {"others": (Line("images", 0),)},
+        {"others": (Line("images", 256e15),)},
     ],
 )
 def test_what_cannot_be_planned_with_is_refused(told):

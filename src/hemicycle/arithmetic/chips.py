@@ -80,7 +80,7 @@ def find_chip(name: str) -> Chip:
         )
     raise DeclarationError(
         f"no chip is known as “{name}”, and another one's peak would give figures that mean nothing",
-        remedy=did_you_mean(name, chip_names()) or f"Chips that are known: {', '.join(chip_names())}.",
+        remedy=did_you_mean(name, chip_aliases()) or f"Chips that are known: {', '.join(chip_names())}.",
     )
 
 
@@ -90,6 +90,11 @@ def device_chip(name: str) -> Chip | None:
     A slice of a chip (MIG), a laptop's and any other relative bear other names, and are not known.
     """
     return next((row.chip for row in _table() if row.device.fullmatch(name.strip())), None)
+
+
+def chip_aliases() -> list[str]:
+    """What people call them, in the table's order."""
+    return [alias for row in _table() for alias in row.aliases]
 
 
 def chip_names() -> list[str]:

@@ -257,7 +257,10 @@ class _Reader:
 
     def flag(self, key: bool | str) -> bool:
         """Whether something is so: always, never, or as the key says."""
-        return key if isinstance(key, bool) else bool(self.value(key))
+        found = key if isinstance(key, bool) else self.value(key)
+        if found not in (True, False, None):
+            raise InputError(f"{found!r} is neither true nor false", place=f"config.json, key {key}")
+        return bool(found)
 
 
 def _windows(read: _Reader, layers: int) -> tuple[int | None, int]:
@@ -298,5 +301,7 @@ def _experts(read: _Reader, layers: int) -> Experts | None:
         dense = min(layers, first if isinstance(first, int) and first > 0 else 0)
         return Experts(layers - dense, count, chosen, width, read.count("n_shared_experts"))
     step, plain = read.count("decoder_sparse_step"), read.value("mlp_only_layers") or []
+    if not isinstance(plain, list):
+        raise InputError(f"{plain!r} is no list of layers", place="config.json, key mlp_only_layers")
     numbers = {one for one in plain if isinstance(one, int) and 0 <= one < layers}
     return Experts(layers // step - sum((one + 1) % step == 0 for one in numbers), count, chosen, width)

@@ -5,17 +5,22 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hemicycle.cli.plan_count import Finite
+from hemicycle.cli.plan_place import project_of
 from hemicycle.cli.plan_show import show
 from hemicycle.cli.session import FOLDER, Session, json_option, progress
 from hemicycle.cli.tables import relative
 from hemicycle.errors import HemicycleError
 from hemicycle.plan.estimate import Work
 from hemicycle.plan.programme import PROGRAMME
+
+if TYPE_CHECKING:
+    from hemicycle.plan.demand import Demand
+    from hemicycle.plan.problem import Schedule
 
 
 @click.command("calendar")
@@ -67,6 +72,7 @@ def plan_calendar(folder: Path, file: Path | None, seconds: float, out: Path | N
 
         return planned(Session(folder).flow, name)[0]
 
+    folder = project_of(folder)
     posed = demand(
         load_programme(file or folder / PROGRAMME),
         load_sites(folder),
@@ -98,23 +104,31 @@ def plan_calendar(folder: Path, file: Path | None, seconds: float, out: Path | N
         "free": [month.to_json() for month in free_hours(posed, found)],
     }
     if out is not None:
-        _write(out, posed, found)
+        _write(out, posed, found, folder.resolve().name)
     show(partial(tell_calendar, posed, found), told, as_json=as_json, page=out, title=folder.resolve().name)
 
 
-def _write(out: Path, posed: Any, found: Any) -> None:
+def _write(out: Path, posed: Demand, found: Schedule, project: str) -> None:
     from hemicycle.plan.calendar import entries, ics, slurm
     from hemicycle.plan.calendar_picture import draw
     from hemicycle.store import write_aside
 
     told = entries(posed, found)
-    write_aside(out / "calendar.ics", ics(told, datetime.now(UTC)))
+    write_aside(out / "calendar.ics", ics(told, f"{project} {posed.begin}", datetime.now(UTC)))
     write_aside(out / "calendar.png", draw(posed, found, "en"))
+    for older in (out / "slurm").glob("*.sbatch"):
+        older.unlink()
+    without = set()
     for entry, placement in zip(told, found.placements, strict=True):
         for pool in entry.pools:
-            site = posed.sites[pool.partition("/")[0]]
-            if site.scheduler == "slurm":
+            name = pool.partition("/")[0]
+            site = posed.sites[name]
+            if site.scheduler != "slurm":
+                without.add(name)
+            else:
                 script = slurm(entry, pool, site, placement.mode.hours)
                 name = f"{entry.task}.{pool.replace('/', '.')}.sbatch"
                 write_aside(out / "slurm" / name, script.encode("utf-8"))
     click.echo(f"wrote {relative(out / 'calendar.ics')}, calendar.png and directives for Slurm", err=True)
+    if without:
+        click.echo(f'none for {", ".join(sorted(without))}: no `scheduler = "slurm"` is declared', err=True)

@@ -10,8 +10,8 @@ import click
 from hemicycle.plan.estimate import Line
 from hemicycle.project.declared import count
 
-#: More than this is a slip: the sun's energy of a year makes fewer operations.
-MOST = 1e30
+#: More parameters, tokens, hours or euros than this are a slip.
+MOST = 1e18
 
 
 class Finite(click.FloatRange):

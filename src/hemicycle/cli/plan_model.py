@@ -11,6 +11,8 @@ from hemicycle.cli.session import Session
 from hemicycle.errors import DeclarationError, HemicycleError, InputError, UnknownNameError, did_you_mean
 from hemicycle.plan.ai_act import Base
 from hemicycle.plan.estimate import Line, Work
+from hemicycle.plan.published import six_n_d
+from hemicycle.units import number
 
 #: Fewer parameters or tokens are a letter that was forgotten.
 FEWEST = 1_000
@@ -40,6 +42,9 @@ def find_model(
     folder: Path,
 ) -> Planned:
     """What a call means. Raises DeclarationError where it does not say enough, or says two things."""
+    names = [line.name for line in modalities]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise DeclarationError(f"the modality {', '.join(twice)} is said twice", remedy="Sum its tokens.")
     if model is not None:
         if (config, parameters, tokens) != (None, None, None):
             raise DeclarationError(
@@ -51,9 +56,7 @@ def find_model(
         session = declared(folder, model)
         work, sizes = planned(session.flow, model)
         began = session.project.declaration.models[model].base
-        base = None
-        if began is not None:
-            base = Base(began, own=began in session.project.declaration.models)
+        base = _base(session, began) if began is not None else None
         return Planned(replace(work, lines=(*work.lines, *modalities), gpu_hours=gpu_hours), sizes, base)
     if tokens is None or (config is None) == (parameters is None):
         raise DeclarationError(
@@ -70,14 +73,30 @@ def find_model(
         assert parameters is not None
         return Planned(Work("", parameters, lines, gpu_hours), None, None)
     sizes = sizes_in(config)
-    return Planned(
-        Work(config.resolve().parent.name, count_weights(sizes).active, lines, gpu_hours), sizes, None
-    )
+    weights, name = count_weights(sizes), config.resolve().parent.name
+    return Planned(Work(name, weights.active, lines, gpu_hours, weights.total), sizes, None)
+
+
+def _base(session: Session, name: str) -> Base:
+    """The model that another begins from; of one of the project's own, its operations too where its tokens
+    are known."""
+    from hemicycle.flow.plans import planned
+
+    if name not in session.project.declaration.models:
+        return Base(name)
+    try:
+        work, _ = planned(session.flow, name)
+    except DeclarationError:
+        return Base(name, own=True)
+    return Base(name, flop=number(six_n_d(work.parameters, work.tokens), "FLOP"), own=True)
 
 
 def declared(folder: Path, model: str) -> Session:
     """The project, which declares that model. Raises UnknownNameError where it does not."""
-    session = Session(folder)
+    try:
+        session = Session(folder)
+    except DeclarationError as error:
+        raise UnknownNameError(f"“{model}” is no verb, and {error.what}", place=error.place) from None
     if model not in session.project.declaration.models:
         raise UnknownNameError(
             f"no model is called “{model}”",
@@ -96,6 +115,12 @@ def sizes_in(config: Path) -> Configuration:
     if not isinstance(told, dict):
         raise InputError("this is no configuration of a model", place=str(config))
     try:
-        return read_configuration(told)
+        sizes = read_configuration(told)
     except HemicycleError as error:
         raise type(error)(error.what, place=str(config), remedy=error.remedy) from None
+    if (mixture := sizes.experts) is not None and mixture.chosen > mixture.count:
+        what = f"a token cannot have {mixture.chosen} of {mixture.count} experts"
+        raise InputError(what, place=str(config))
+    if sizes.heads % sizes.kv_heads:
+        raise InputError(f"{sizes.heads} heads cannot share {sizes.kv_heads} keys", place=str(config))
+    return sizes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from collections.abc import Callable
@@ -11,12 +12,14 @@ from typing import Any
 
 import click
 
-from hemicycle.arithmetic.chips import Chip, device_chip, find_chip
+from hemicycle.arithmetic.chips import Chip, chip_aliases, device_chip, find_chip
 from hemicycle.cli.plan_count import Finite
 from hemicycle.cli.session import FOLDER
 from hemicycle.errors import DeclarationError, HemicycleError, did_you_mean
 from hemicycle.plan.assume import HERE, Place, Said, assume
 from hemicycle.plan.own import own_runs
+from hemicycle.plan.tables import regions
+from hemicycle.project import find_project
 from hemicycle.sites import SITES, Pool, Site, check_carbon, check_power, check_price, load_sites
 from hemicycle.units import Quantity, quantity
 
@@ -37,13 +40,27 @@ class InUnit(click.ParamType[Quantity]):
 
 _SHARE = Finite(1e-4, 1)
 
+
+def _site_names() -> list[str]:
+    """What the shell may offer where one stands."""
+    try:
+        return [f"{n}/{pool}" for n, site in load_sites(project_of(Path())).items() for pool in site.pools]
+    except DeclarationError:
+        return []
+
+
 _OPTIONS = (
     click.option(
-        "--chip", help="The kind of card, such as a100, h100, mi300x; “here” measures this machine."
+        "--chip",
+        help="The kind of card, such as a100, h100, mi300x; “here” measures this machine.",
+        shell_complete=lambda ctx, param, begun: [n for n in [*chip_aliases(), HERE] if n.startswith(begun)],
     ),
     click.option("--gpus", type=click.IntRange(1, 10_000_000), help="How many of them at once."),
     click.option(
-        "--site", metavar="SITE[/POOL]", help="A site of sites.toml, and its pool where it has several."
+        "--site",
+        metavar="SITE[/POOL]",
+        help="A site of sites.toml, and its pool where it has several.",
+        shell_complete=lambda ctx, param, begun: [n for n in _site_names() if n.startswith(begun)],
     ),
     click.option(
         "--project", "folder", type=FOLDER, default=Path(), help="Where sites.toml and hemicycle.toml are."
@@ -57,7 +74,10 @@ _OPTIONS = (
     click.option("--pue", type=Finite(1, 3), help="Energy of the centre for one unit at its machines."),
     click.option("--carbon", type=InUnit("g/kWh"), help="What a kilowatt-hour emits."),
     click.option(
-        "--region", metavar="COUNTRY", help="Whose published carbon factors to range over.  [default: FR]"
+        "--region",
+        metavar="COUNTRY",
+        help="Whose published carbon factors to range over.  [default: FR]",
+        shell_complete=lambda ctx, param, begun: [r for r in regions() if r.startswith(begun)],
     ),
     click.option("--price", type=InUnit("EUR/GPU-h"), help="Of an hour of a card."),
     click.option(
@@ -76,23 +96,9 @@ def place_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def gathered(**given: Any) -> Any:
-        said = Said(
-            **{
-                name: given.pop(name)
-                for name in (
-                    *(
-                        "utilisation",
-                        "power",
-                        "pue",
-                        "carbon",
-                        "price",
-                        "availability",
-                        "experiments",
-                        "region",
-                    ),
-                )
-            }
-        )
+        said = Said(**{name: given.pop(name) for name in (field.name for field in dataclasses.fields(Said))})
+        if said.region is not None and said.carbon is not None:
+            raise click.UsageError("--region and --carbon say the same of two origins: say one")
         chip, gpus, site = given.pop("chip"), given.pop("gpus"), given.pop("site")
         return function(**given, place=lambda: find_place(given["folder"], chip, gpus, site, said))
 
@@ -104,12 +110,13 @@ def place_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def find_place(folder: Path, chip: str | None, gpus: int | None, where: str | None, said: Said) -> Place:
     """The cards that a call means. Raises DeclarationError where it does not say enough."""
+    folder = project_of(folder)
     sites = load_sites(folder)
     if where is None and chip is not None:
         card = _this_machine() if chip == HERE else find_chip(chip)
         _check(said, card)
         here = 1 if card.family == HERE else None
-        return assume(card.name, card, gpus or here, said=said, own=own_runs(folder, card))
+        return assume(card.name, card, gpus or here, said=said, own=own_runs(folder, card, card.name))
     name, site, pool_name, pool = _pool(sites, where, chip, folder)
     card = find_chip(pool.chip)
     _check(said, card)
@@ -122,6 +129,14 @@ def find_place(folder: Path, chip: str | None, gpus: int | None, where: str | No
     today = datetime.now(UTC).date()
     cards = gpus or pool.gpus
     return assume(place, card, cards, said=said, site=site, pool=pool, own=own, today=today)
+
+
+def project_of(folder: Path) -> Path:
+    """The folder of the project that one is in; outside of any, the folder itself."""
+    try:
+        return find_project(folder)
+    except DeclarationError:
+        return folder
 
 
 def _check(said: Said, card: Chip) -> None:
@@ -187,7 +202,7 @@ def _pool(
     if not found:
         there = where in known or where in sites
         raise DeclarationError(
-            f"{where} has no {chip}"
+            f"{where} has no {f'pool with {chip}' if chip else 'pool of cards'}"
             if there
             else f"no pool is “{where}”"
             if where

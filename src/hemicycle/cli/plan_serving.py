@@ -11,7 +11,7 @@ import click
 from hemicycle.arithmetic import Configuration
 from hemicycle.cli.plan_count import Count, Finite
 from hemicycle.cli.plan_model import declared, find_model, sizes_in
-from hemicycle.cli.plan_place import place_options
+from hemicycle.cli.plan_place import place_options, project_of
 from hemicycle.cli.plan_show import page_option, show
 from hemicycle.cli.session import json_option
 from hemicycle.errors import DeclarationError
@@ -142,7 +142,7 @@ def plan_life(
     from hemicycle.plan.lifetime import lifetime
 
     found, there = find_model(model, config, parameters, tokens, (), None, folder), place()
-    life = load_life(file or folder / PROGRAMME)
+    life = load_life(file or project_of(folder) / PROGRAMME)
     serving = None
     if found.sizes is not None and life.serving is not None and there.chip.bandwidth > 0:
         weights = served(found.work.name, found.sizes, weight_bytes=float(weight_bytes))

@@ -16,6 +16,7 @@ from hemicycle.cli.plan_show import page_option, show
 from hemicycle.cli.session import json_option
 from hemicycle.plan.assume import Place
 from hemicycle.plan.estimate import Line
+from hemicycle.plan.wording import say
 
 if TYPE_CHECKING:
     from hemicycle.plan.laws import Law
@@ -90,4 +91,6 @@ def plan_solve(
         others=modalities,
         vocabulary=vocabulary or VOCABULARY,
     )
+    if model is not None and unique is None:
+        click.echo(say("text_unknown", "en", model=model), err=True)
     show(partial(tell_solution, found), found.to_json(), as_json=as_json, page=page, title=model or "")

@@ -45,7 +45,8 @@ def planned(flow: Flow, name: str) -> tuple[Work, Configuration]:
     stages = model.stages or [Stage(name="text", share=1)]
     whole = math.fsum(stage.share for stage in stages)
     lines = tuple(Line(stage.name, tokens * stage.share / whole) for stage in stages)
-    return Work(name, count_weights(sizes).active, lines), sizes
+    weights = count_weights(sizes)
+    return Work(name, weights.active, lines, whole=weights.total), sizes
 
 
 def sizes_of(flow: Flow, name: str) -> Configuration:

@@ -68,12 +68,13 @@ def compare(trained: Trained, plan: SavedPlan | None) -> list[Compared]:
 
 
 def as_run(trained: Trained, today: date) -> Run | None:
-    """A training as a row of a table of runs; None where it is on no known chip, or too short to tell.
+    """A training as a row of a table of runs; None where it is on no known chip, too short to tell, or was
+    made on one number of cards and then another, as nothing then tells its hours.
 
     Its hours are those at work: what stops and restarts took is what availability stands for. Meters of a
     training see its cards and not their host, so its energy says nothing of a whole machine's power.
     """
-    if trained.chip is None or trained.seconds < LEAST_SECONDS:
+    if trained.chip is None or trained.seconds < LEAST_SECONDS or not trained.one_size:
         return None
     wall_hours = number(of(trained.wall_seconds, "s"), "hour")
     return Run(
@@ -106,10 +107,11 @@ def review_file(path: Path) -> list[Reviewed]:
     Raises InputError where it cannot be read, DeclarationError where a chip is not known.
     """
     try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8"))))
-        if not rows or not set(COLUMNS) <= set(rows[0]):
+        rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig"))))
+        missing = [name for name in COLUMNS if not rows or name not in rows[0]]
+        if missing:
             raise InputError(
-                "this is no table of runs: columns are missing, or are not separated by commas",
+                f"this is no table of runs: it has no column {', '.join(missing)}, or commas are missing",
                 place=str(path),
                 remedy=f"Its columns are {', '.join(COLUMNS)}; what is not known stays empty.",
             )
@@ -125,9 +127,9 @@ def _row(path: Path, number: int, row: Mapping[str, str]) -> Run:
         return read_runs([row])[0]
     except DeclarationError as error:
         raise DeclarationError(error.what, place=place, remedy=error.remedy) from None
-    except (ValueError, TypeError):
+    except ValueError as error:
         raise InputError(
-            "a figure of this run is no number",
+            str(error),
             place=place,
             remedy="Numbers are written as 7e9 or 480000, without units and spaces.",
         ) from None
@@ -135,7 +137,7 @@ def _row(path: Path, number: int, row: Mapping[str, str]) -> Run:
 
 def _utilisation(trained: Trained) -> float | None:
     """Share of the peak by 6 N D while it was at work."""
-    if trained.peak is None or not trained.tokens_per_second:
+    if trained.peak is None or not trained.tokens_per_second or not trained.one_size:
         return None
     flop = trained.parameters * of(6, "FLOP/token") * of(trained.tokens_per_second, "token/s")
     return number(flop, "FLOP/s") / trained.peak

@@ -1,21 +1,23 @@
 """Assumptions: what a plan takes for granted of a place, each with its range, why, and from where.
 
 What is declared of a site, or said in the call, is taken as it is. What was measured there by runs of one's
-own comes next. The rest is ranged over what was published, never left out and never a single figure.
+own comes next. The rest is ranged over what was published and never left out. Of several figures the median
+is expected; of utilisations the lower one, which a run really reached.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from statistics import median_low
+from statistics import median
 from typing import Any
 
 from hemicycle.arithmetic.chips import Chip
 from hemicycle.errors import DeclarationError, did_you_mean
 from hemicycle.plan.published import Run, calibrate_power, calibrate_utilisation
-from hemicycle.plan.tables import Factor, factors, prices, pues, shares
+from hemicycle.plan.tables import Factor, factors, prices, pues, regions, shares
 from hemicycle.plan.wording import Told, say
 from hemicycle.sites import Pool, Site
 from hemicycle.typeset import Language
@@ -86,7 +88,7 @@ class Place:
         gpus: None where nobody said how many.
         utilisation, power, price: None where nothing is known.
         per_node: cards of a node.
-        allowed: GPU-hours of all its quotas that are not over; None: it has none.
+        allowed: GPU-hours that its quotas leave from now on; None: it has none.
     """
 
     name: str
@@ -159,10 +161,19 @@ def assume(
 
 
 def _allowed(pool: Pool, today: date | None) -> float | None:
-    open_ones = [quota for quota in pool.quotas if today is None or quota.until > today]
-    if not open_ones:
+    """What can be used at most where quotas may overlap, such as a year's and its quarters': the least that
+    quotas come to which together cover every day that any of them covers."""
+    if not pool.quotas:
         return None
-    return sum(number(pool.each(quota.hours, "GPU-h"), "GPU-h") for quota in open_ones)
+    every = [quota for quota in pool.quotas if today is None or quota.until > today]
+    days = sorted({day for quota in every for day in (quota.begin, quota.until)})
+    # Up to each day, the least; each stretch of days is covered by a quota that began before or on its first.
+    least = {day: 0.0 for day in days[:1]}
+    for first, last in itertools.pairwise(days):
+        over = [quota for quota in every if quota.begin <= first and quota.until >= last]
+        reached = [least[quota.begin] + number(pool.each(quota.hours, "GPU-h"), "GPU-h") for quota in over]
+        least[last] = min(reached, default=least[first])
+    return least[days[-1]] if days else 0.0
 
 
 def _utilisation(chip: Chip, pool: Pool | None, said: Said, own: Sequence[Run]) -> Assumption | None:
@@ -205,7 +216,7 @@ def _pue(site: Site | None, said: Said) -> Assumption:
     told = sorted(pues(), key=lambda row: row.pue)
     places = {"least": told[0].place, "most": told[-1].place}
     values = [row.pue for row in told]
-    spread = between(values[0], median_low(values), values[-1], "")
+    spread = between(values[0], median(values), values[-1], "")
     return Assumption(name, spread, "", "cooling", places, tuple(row.source for row in told))
 
 
@@ -213,21 +224,20 @@ def _carbon(site: Site | None, said: Said) -> tuple[Assumption, tuple[Factor, ..
     name, unit = "carbon", "g/kWh"
     if said.carbon is not None:
         return _declared(name, said.carbon, unit, "said"), ()
-    if site is not None and site.carbon is not None:
+    if said.region is None and site is not None and site.carbon is not None:
         declared = site.carbon
         origin = {"origin": declared.origin, "period": declared.period}
         return _declared(name, quantity(declared.factor, unit), unit, "grid", origin), ()
     region = said.region or "FR"
     told = tuple(sorted((f for f in factors() if f.region == region), key=lambda f: f.g_per_kwh))
     if not told:
-        regions = sorted({f.region for f in factors()})
         raise DeclarationError(
             f"no carbon factor is known of “{region}”",
-            remedy=did_you_mean(region, regions) or f"Say --carbon, or one of {', '.join(regions)}.",
+            remedy=did_you_mean(region, regions()) or f"Say --carbon, or one of {', '.join(regions())}.",
         )
     grams = [f.g_per_kwh for f in told]
     origins = [(f"{f.origin} {f.period}", f.g_per_kwh) for f in told]
-    spread = between(grams[0], median_low(grams), grams[-1], unit)
+    spread = between(grams[0], median(grams), grams[-1], unit)
     said_of: dict[str, Told] = {"region": region, "origins": origins}
     return Assumption(name, spread, unit, "origins", said_of, tuple(f.source for f in told)), told
 
@@ -246,7 +256,7 @@ def _price(chip: Chip, pool: Pool | None, said: Said) -> Assumption | None:
         return None
     euros = [p.eur_per_gpu_h for p in told]
     listed = [(f"{p.seller} {p.period}", p.eur_per_gpu_h) for p in told]
-    spread = between(euros[0], median_low(euros), euros[-1], unit)
+    spread = between(euros[0], median(euros), euros[-1], unit)
     return Assumption(
         name,
         spread,
@@ -272,7 +282,7 @@ def _experiments(said: Said) -> Assumption:
     if said.experiments is not None:
         return _declared(name, of(said.experiments, ""), "", "said")
     told = sorted(shares(), key=lambda s: s.times_final_run)
-    middle = median_low([s.times_final_run for s in told])
+    middle = median([s.times_final_run for s in told])
     listed = [(s.project, s.times_final_run) for s in told]
     spread = between(LEAST_TIMES, middle, MOST_TIMES, "")
     return Assumption(name, spread, "", "projects", {"projects": listed}, tuple(s.source for s in told))

@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from hemicycle.digests import sha256_text
 from hemicycle.errors import HemicycleError
 from hemicycle.plan.cost import slowdowns
 from hemicycle.plan.demand import Demand
@@ -29,7 +31,6 @@ MAKER, DOMAIN = "-//Hemicycle//plan calendar//EN", "plan.hemicycle"
 
 #: What stands below directives until somebody writes the run's own command.
 _BODY = (
-    "# --begin is in UTC here; Slurm reads it in the time of its own machine.",
     "# Put the command of the run in place of this; each job goes on from the last checkpoint.",
     'echo "this job has no command yet" >&2',
     "exit 1",
@@ -194,8 +195,11 @@ def free_hours(posed: Demand, found: Schedule) -> list[Month]:
     return told
 
 
-def ics(told: list[Entry], made: datetime) -> bytes:
+def ics(told: list[Entry], programme: str, made: datetime) -> bytes:
     """The entries as RFC 5545 has them, one event each; an entry planned anew replaces its older self.
+
+    Args:
+        programme: what tells it from others, whose entries may have the same names.
 
     Raises HemicycleError where the library is not installed.
     """
@@ -205,12 +209,13 @@ def ics(told: list[Entry], made: datetime) -> bytes:
         raise HemicycleError(
             "calendar files need icalendar, which is not installed", remedy="pip install 'hemicycle[plan]'"
         ) from None
+    whose = sha256_text(programme)[:16]
     calendar = Calendar()
     calendar.add("prodid", MAKER)
     calendar.add("version", "2.0")
     for entry in told:
         event = Event()
-        event.add("uid", f"{entry.task}@{DOMAIN}")
+        event.add("uid", f"{entry.task}.{whose}@{DOMAIN}")
         event.add("dtstamp", made)
         event.add("dtstart", entry.start)
         event.add("dtend", entry.end)
@@ -243,7 +248,8 @@ def slurm(entry: Entry, pool_name: str, site: Site, work_hours: int) -> str:
         "gpus-per-node": min(gpus, pool.gpus_per_node),
         "ntasks-per-node": 1,
         "time": pool.longest if jobs > 1 else f"{math.ceil(work_hours)}:00:00",
-        "begin": entry.start.strftime("%Y-%m-%dT%H:%M:%S"),
+        # Slurm reads it in the time of its own machine.
+        "begin": entry.start.astimezone(ZoneInfo(site.timezone)).strftime("%Y-%m-%dT%H:%M:%S"),
         "array": f"1-{jobs}%1" if jobs > 1 else None,
     }
     lines = [f"#SBATCH --{name}={value}" for name, value in options.items() if value is not None]

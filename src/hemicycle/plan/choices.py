@@ -157,7 +157,7 @@ def choose(task: Task) -> list[Choice]:
 
 def _optimal(task: Task, law: Law) -> Choice:
     shape, _ = task.best(law, task.flop)
-    reason = Worded("choice_optimal", {"law": law.name, "flop": f"{task.flop:.3g}", "sizes": len(task.sizes)})
+    reason = Worded("choice_optimal", {"law": law.name, "flop": task.flop, "sizes": len(task.sizes)})
     return _choice(task, law, OPTIMAL, shape, reason)
 
 
@@ -183,9 +183,9 @@ def _lifetime(task: Task, law: Law, served: float) -> Choice:
         "choice_lifetime",
         {
             "served": served,
-            "whole": f"{whole:.3g}",
+            "whole_flop": whole,
             "other": other.name,
-            "instead": f"{instead:.3g}",
+            "instead_flop": instead,
             "share": instead / whole - 1,
         },
     )
@@ -204,7 +204,8 @@ def _as_good(task: Task, law: Law, loss: float) -> tuple[Shape, float]:
 
 def _largest(task: Task, law: Law) -> Choice | None:
     fed = np.flatnonzero(task.text(task.flop) >= LEAST_TOKENS * task.parameters)
-    if not len(fed):
+    best, _ = task.best(law, task.flop)
+    if not len(fed) or task.sizes[int(fed[-1])].parameters <= best.parameters:
         return None
     reason = Worded("choice_largest", {"tokens": LEAST_TOKENS})
     return _choice(task, law, LARGEST, task.sizes[int(fed[-1])], reason)

@@ -24,6 +24,7 @@ def doubts(task: Task, choices: Sequence[Choice], asked: Law | None) -> list[Fla
         _of_epochs(choices),
         _of_data(task, law),
         _of_size(law, choices),
+        *(flag for flag in best.estimate.flags if flag.name == "OVER_ALLOCATION"),
     ]
     if task.unique is not None and not law.repeats and (best.epochs or 0) > 1:
         found.append(Flag("REPEATS_BORROWED", {"law": law.name}))
@@ -35,7 +36,7 @@ def doubts(task: Task, choices: Sequence[Choice], asked: Law | None) -> list[Fla
 
 def _of_ladder(task: Task, law: Law, asked: Law | None) -> Flag | None:
     if asked is not None and asked != law and asked.farthest:
-        told = {"farthest": f"{asked.farthest:.3g}", "flop": f"{task.flop:.3g}", "law": law.name}
+        told: dict[str, str | float] = {"farthest_flop": asked.farthest, "flop": task.flop, "law": law.name}
         return Flag("LADDER_TOO_SMALL", told)
     if law.doubt is not None and law.doubt > OPEN:
         return Flag("LADDER_LEAVES_IT_OPEN", {"times": law.doubt})

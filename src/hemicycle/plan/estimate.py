@@ -15,12 +15,21 @@ figure.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from hemicycle.errors import DeclarationError
-from hemicycle.plan.assume import Place
-from hemicycle.plan.flags import Flag, allocation_flag, price_flag, slack_flag, utilisation_flag
+from hemicycle.plan.assume import Assumption, Place
+from hemicycle.plan.flags import (
+    Flag,
+    allocation_flag,
+    memory_flag,
+    price_flag,
+    slack_flag,
+    sparse_flag,
+    utilisation_flag,
+)
 from hemicycle.plan.published import peak, six_n_d
 from hemicycle.plan.tables import prices
 from hemicycle.units import Range, number, of, sure
@@ -51,6 +60,7 @@ class Work:
     Attributes:
         parameters: that work on each token: the active ones of a mixture of experts.
         lines: their tokens are summed.
+        whole: all parameters, where not all work on each token.
         gpu_hours: where they are known already and not to be reckoned.
     """
 
@@ -58,10 +68,17 @@ class Work:
     parameters: float
     lines: tuple[Line, ...]
     gpu_hours: float | None = None
+    whole: float | None = None
 
     @property
     def tokens(self) -> float:
         return sum(line.tokens for line in self.lines)
+
+    @property
+    def state_bytes(self) -> float:
+        """What training keeps of all weights: themselves and their gradients in 16 bits, themselves and two
+        moments in 32 (Rajbhandari et al. 2020, arXiv 1910.02054, section 3.1). Activations come to that."""
+        return 16 * (self.whole or self.parameters)
 
 
 @dataclass(frozen=True)
@@ -111,6 +128,12 @@ class Estimate:
     project: Figures
 
     @property
+    def assumptions(self) -> list[Assumption]:
+        """Those it rests on: hours that are known rest on no utilisation."""
+        known = self.work.gpu_hours is not None
+        return [each for each in self.place.assumptions if not (known and each.name == "utilisation")]
+
+    @property
     def drivers(self) -> list[Driver]:
         """What the spread comes from, the widest first."""
         moved = {
@@ -122,12 +145,10 @@ class Estimate:
             "availability": ("days",),
             "experiments": ("project",),
         }
-        if self.work.gpu_hours is not None:
-            moved.pop("utilisation")
         every = [
             Driver(each.name, each.range.spread, moved[each.name])
-            for each in self.place.assumptions
-            if each.name in moved and each.range.spread > 1
+            for each in self.assumptions
+            if each.range.spread > 1
         ]
         return sorted(every, key=lambda driver: -driver.times)
 
@@ -172,6 +193,8 @@ class Estimate:
             slack_flag(number(self.place.experiments.range.expected, "")),
             self._price_flag(),
             allocation_flag(number(self.project.gpu_hours.expected, "GPU-h"), self.place.allowed),
+            memory_flag(self.work.state_bytes, (self.place.gpus or math.inf) * self.place.chip.memory),
+            sparse_flag(self.work.parameters, self.work.whole),
         )
         return [flag for flag in found if flag is not None]
 
@@ -203,7 +226,7 @@ class Estimate:
                 {"assumption": d.assumption, "times": round(d.times, 3), "moves": list(d.moves)}
                 for d in self.drivers
             ],
-            "assumptions": [each.to_json() for each in self.place.assumptions],
+            "assumptions": [each.to_json() for each in self.assumptions],
             "flags": [flag.to_json() for flag in self.flags],
         }
 

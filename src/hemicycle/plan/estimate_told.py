@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from hemicycle.plan.assume import Assumption
-from hemicycle.plan.estimate import UNITS, Estimate, Figures
+from hemicycle.plan.estimate import UNITS, Estimate, Figures, Work
 from hemicycle.plan.flags import Flag
 from hemicycle.plan.told import Bars, Heading, Piece, Sentence, Table, ends, many, tonnes
 from hemicycle.plan.wording import say, words
@@ -32,7 +32,7 @@ def tell_estimate(found: Estimate, language: Language) -> Iterator[Piece]:
         )
         yield Sentence(say("encoders", language))
     yield Heading(named["assumed"])
-    yield assumptions_table(found.place.assumptions, language)
+    yield assumptions_table(found.assumptions, language)
     if found.drivers:
         told = ", ".join(f"{named[d.assumption]} {format_number(d.times, language)}×" for d in found.drivers)
         yield Sentence(say("drivers", language, drivers=told))
@@ -63,7 +63,7 @@ def tell_estimate(found: Estimate, language: Language) -> Iterator[Piece]:
     yield Heading(named["sources"])
     yield Table(
         ["", named["sources"]],
-        [[named[each.name], "; ".join(each.sources)] for each in found.place.assumptions if each.sources],
+        [[named[each.name], "; ".join(each.sources)] for each in found.assumptions if each.sources],
         page_only=True,
     )
 
@@ -105,6 +105,13 @@ def assumptions_table(assumed: Sequence[Assumption], language: Language) -> Tabl
     return Table(["", named["low"], named["expected"], named["high"], "", named["because"]], rows)
 
 
+def _parameters(work: Work, language: Language) -> str:
+    active = many(work.parameters, language)
+    if work.whole is None or work.whole <= work.parameters:
+        return active
+    return say("active_of", language, active=active, whole=many(work.whole, language))
+
+
 def _subject(found: Estimate, language: Language) -> str:
     work, place = found.work, found.place
     cards = f"{format_number(place.gpus, language)} × {place.chip.name}" if place.gpus else place.chip.name
@@ -112,7 +119,7 @@ def _subject(found: Estimate, language: Language) -> str:
         "subject",
         language,
         name=f"{work.name}{words(language)['colon']} " if work.name else "",
-        parameters=many(work.parameters, language),
+        parameters=_parameters(work, language),
         tokens=many(work.tokens, language),
         where=cards if place.name == place.chip.name else f"{place.name}, {cards}",
     )

@@ -79,3 +79,17 @@ def slack_flag(times: float) -> Flag | None:
     if times >= LEAST_SLACK:
         return None
     return Flag("NO_SLACK", {"times": times, "least": LEAST_SLACK})
+
+
+def memory_flag(needed: float, there: float) -> Flag | None:
+    """Of bytes that weights, gradients and moments take, and the memory of all cards."""
+    if needed <= there:
+        return None
+    return Flag("DOES_NOT_FIT", {"needed": needed / 1e9, "there": there / 1e9})
+
+
+def sparse_flag(active: float, whole: float | None) -> Flag | None:
+    """Of a mixture of experts: no such run is among those that a utilisation is expected from."""
+    if whole is None or whole <= active:
+        return None
+    return Flag("SPARSE", {"active": active, "whole": whole})

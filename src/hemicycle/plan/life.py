@@ -3,7 +3,7 @@
 [life]
 years = 3
 updates = { a_year = 1, tokens = "100B" }
-withdrawals = { a_year = 4 }
+withdrawals = { a_year = 4, share = 0.2 }
 evaluations = { a_year = 12, hours = "64 GPU-h" }
 serving = { tokens_a_day = "50M" }
 storage = { size = "40 TB", price = "12 EUR/TB/month" }
@@ -44,11 +44,12 @@ class Withdrawals(Declared):
     """Trainings that are redone from where a text that must go was first read.
 
     Attributes:
-        share: of the run that each redoes; left out, what the order of the text lets expect.
+        share: of the run that each redoes: all of it in a shuffled order, which reads every source from
+            beginning to end.
     """
 
     a_year: _Times
-    share: float | None = Field(default=None, gt=0, le=1)
+    share: float = Field(gt=0, le=1)
 
 
 class Evaluations(Declared):

@@ -138,7 +138,12 @@ class Lifetime:
         part = self._sum([each.whole for each in self.lines if each.name in names])
         for name in ("cost_eur", "energy_mwh", "tco2e"):
             mine, all_ = getattr(part, name), getattr(total, name)
-            if mine and all_ and not any(name in each.missing for each in self.lines):
+            if (
+                mine
+                and all_
+                and all_.expected.magnitude
+                and not any(name in each.missing for each in self.lines)
+            ):
                 found[name] = number(mine.expected / all_.expected, "")
         return found
 
@@ -190,27 +195,19 @@ class Lifetime:
         return told + [say(f"life_{key}", language) for key in self.absent]
 
 
-def lifetime(
-    estimate: Estimate,
-    life: Life,
-    serving: Serving | None,
-    place: Place,
-    *,
-    redone: Range | None = None,
-) -> Lifetime:
+def lifetime(estimate: Estimate, life: Life, serving: Serving | None, place: Place) -> Lifetime:
     """A model's life.
 
     Args:
         estimate: of its training; updates and what is redone are made where that was.
         serving: how it answers at `place`, where tokens a day are declared.
         place: where it is evaluated and answers.
-        redone: share of the run that a withdrawal redoes, as the order of its text lets expect.
     """
     lines = [LifeLine("training", estimate.place.chip, None, _figures(estimate.project))]
     absent = []
     parts: dict[str, tuple[Chip | None, Amounts | str]] = {
         "updates": (estimate.place.chip, _updates(estimate, life)),
-        "withdrawals": (estimate.place.chip, _withdrawals(estimate, life, redone)),
+        "withdrawals": (estimate.place.chip, _withdrawals(estimate, life)),
         "evaluations": (place.chip, _evaluations(life, place)),
         "serving": (place.chip, _serving(life, serving, place)),
         "storage": (None, _storage(life)),
@@ -293,14 +290,11 @@ def _updates(estimate: Estimate, life: Life) -> Amounts | str:
     return _figures(estimate.run).times(sure(of(times, "")))
 
 
-def _withdrawals(estimate: Estimate, life: Life, redone: Range | None) -> Amounts | str:
+def _withdrawals(estimate: Estimate, life: Life) -> Amounts | str:
     told = life.withdrawals
     if told is None:
         return "no"
-    share = sure(of(told.share, "")) if told.share is not None else redone
-    if share is None:
-        return "unknown"
-    return _figures(estimate.run).times(share * sure(of(told.a_year, "")))
+    return _figures(estimate.run).times(sure(of(told.share * told.a_year, "")))
 
 
 def _evaluations(life: Life, place: Place) -> Amounts | str:

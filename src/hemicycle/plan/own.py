@@ -30,11 +30,9 @@ class OwnRun:
     run: Run
 
 
-def own_runs(folder: Path, chip: Chip, place: str | None = None) -> list[Run]:
-    """Runs on chips of that family: those made at the place where there are any, else all."""
-    every = [own for own in read_own(folder) if own.run.chip.family == chip.family]
-    there = [own.run for own in every if own.place == place]
-    return there or [own.run for own in every]
+def own_runs(folder: Path, chip: Chip, place: str) -> list[Run]:
+    """Runs on chips of that family that were made at that place."""
+    return [own.run for own in read_own(folder) if own.run.chip.family == chip.family and own.place == place]
 
 
 def read_own(folder: Path) -> list[OwnRun]:

@@ -62,7 +62,7 @@ class PlannedRun(Declared):
         sites: ``site`` or ``site/pool`` where it may be made; by default everywhere.
         across: sites that may make it together, at most.
         batch_tokens, every: of a run over several sites: tokens of a step, and steps between two exchanges.
-        stages: made one after another, each where it suits.
+        stages: made one after another, each where it suits; shares are relative to each other.
         begin: (`from` in the file) no earlier than that.
         deadline: with `must`, one that is kept or the run is not placed; without, each hour past it costs.
         after: runs that must have ended.
@@ -110,11 +110,16 @@ class PlanFile(Declared):
 
 @dataclass(frozen=True)
 class Programme:
-    """Runs of teams in a period."""
+    """Runs of teams in a period, and the file that declares them."""
 
     period: Period
     teams: Mapping[str, Team]
     runs: Mapping[str, PlannedRun]
+    file: str
+
+    def place(self, run: str) -> str:
+        """Where a run is declared, for an error."""
+        return f"{self.file}, [runs.{run}]"
 
 
 def load_life(path: Path) -> Life:
@@ -148,14 +153,14 @@ def load_programme(path: Path) -> Programme:
             place=str(path),
             remedy="Add a table [programme] with `from` and `until`, teams and runs; see docs/plan.md.",
         )
-    found = Programme(told.programme, told.teams, told.runs)
+    found = Programme(told.programme, told.teams, told.runs, str(path))
     for name, run in found.runs.items():
         for kind, known, named in (("team", found.teams, [run.team]), ("run", found.runs, run.after)):
             for each in named:
                 if each not in known:
                     raise DeclarationError(
                         f"run {name} names the {kind} “{each}”, which is not declared",
-                        place=f"{path}, [runs.{name}]",
+                        place=found.place(name),
                         remedy=did_you_mean(each, known),
                     )
     return found

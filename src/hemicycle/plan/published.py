@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import csv
 import functools
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median_low
+from statistics import median, median_low
 
 from hemicycle.arithmetic.chips import Chip, find_chip
 from hemicycle.plan.flags import utilisation_flag
@@ -24,6 +23,8 @@ COLUMNS = (
     *("id", "name", "parameters", "tokens", "chip", "gpus", "gpu_hours", "hours_of", "card_gpu_hours"),
     *("wall_hours", "energy_kwh", "energy_of", "tco2", "source", "checked_on"),
 )
+#: No figure of a run is larger.
+MOST = 1e21
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Run:
 
     @property
     def metered(self) -> bool:
-        return self.energy_of.startswith(("metered", "reported"))
+        return self.energy_of.startswith("metered")
 
     @property
     def of_machine(self) -> bool:
@@ -115,36 +116,46 @@ def published_runs() -> tuple[Run, ...]:
 def read_runs(rows: Iterable[Mapping[str, str]]) -> list[Run]:
     """Rows of the table."""
 
-    def told(text: str | None) -> float | None:
+    def told(row: Mapping[str, str], key: str) -> float | None:
         """A figure above zero; ValueError on any other."""
+        text = row[key]
         if not text:
             return None
-        value = float(text)
-        if not 0 < value < math.inf:
-            raise ValueError(f"{text} is no figure above zero")
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(f"{key} “{text}” is no number") from None
+        if not 0 < value <= MOST:
+            raise ValueError(f"{key} {text} is not above zero, or too much")
         return value
 
-    def must(text: str | None) -> float:
-        value = told(text)
+    def cards(row: Mapping[str, str]) -> int | None:
+        value = told(row, "gpus")
+        if value is not None and value != int(value):
+            raise ValueError(f"{row['gpus']} cards are no whole number")
+        return None if value is None else int(value)
+
+    def must(row: Mapping[str, str], key: str) -> float:
+        value = told(row, key)
         if value is None:
-            raise ValueError("a figure is missing")
+            raise ValueError(f"it says no {key}")
         return value
 
     return [
         Run(
             id=row["id"],
             name=row["name"],
-            parameters=must(row["parameters"]),
-            tokens=must(row["tokens"]),
-            chip=find_chip(row["chip"]),
-            gpus=int(must(row["gpus"])) if row["gpus"] else None,
-            gpu_hours=told(row["gpu_hours"]),
-            hours_of=row["hours_of"],
-            card_hours=told(row["card_gpu_hours"]),
-            wall_hours=told(row["wall_hours"]),
-            energy_kwh=told(row["energy_kwh"]),
-            energy_of=row["energy_of"],
-            tco2=told(row["tco2"]),
+            parameters=must(row, "parameters"),
+            tokens=must(row, "tokens"),
+            chip=find_chip(row["chip"] or ""),
+            gpus=cards(row),
+            gpu_hours=told(row, "gpu_hours"),
+            hours_of=row["hours_of"] or "",
+            card_hours=told(row, "card_gpu_hours"),
+            wall_hours=told(row, "wall_hours"),
+            energy_kwh=told(row, "energy_kwh"),
+            energy_of=row["energy_of"] or "",
+            tco2=told(row, "tco2"),
             source=row["source"],
             checked_on=row["checked_on"],
         )
@@ -215,7 +226,7 @@ def calibrate_power(chip: Chip, runs: Sequence[Run] | None = None) -> Calibratio
         return None
     # Where another kind of card stands for it, it may draw all it is made for.
     upper = shares[-1] if alike else max(shares[-1], 1.0)
-    low, middle, high = (most * share for share in (shares[0], median_low(shares), upper))
+    low, middle, high = (most * share for share in (shares[0], median(shares), upper))
     return Calibration(between(low, middle, high, "W/GPU"), tuple(run.name for run in told), bool(alike))
 
 

@@ -61,7 +61,7 @@ def _impossible(
             "hours": mode.hours,
             "pool": pools_of,
             "begin": at(ready),
-            "end": at(latest),
+            "end": at(latest - 1),
         }
         return Worded("none_due" if due else "none_time", told)
     for pool in pools:

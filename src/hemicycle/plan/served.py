@@ -22,6 +22,7 @@ class Served:
         latent: numbers that a layer keeps of a token in place of keys and values (DeepSeek-AI 2024, arXiv
             2405.04434, section 2.1); None: it keeps those.
         routed: share of a layer's routed experts that a token meets; 1 where there are none.
+        context: the most tokens that it takes; None: not known.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Served:
     windowed: int = 0
     latent: int | None = None
     routed: float = 1.0
+    context: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.active <= self.parameters:
@@ -80,9 +82,7 @@ class Served:
         return max(1.0, cards / heads)
 
 
-def served(
-    name: str, configuration: Configuration, *, weight_bytes: float = 2.0, kv_bytes: float = 2.0
-) -> Served:
+def served(name: str, configuration: Configuration, *, weight_bytes: float = 2.0) -> Served:
     """A model of a known architecture. Raises DeclarationError where nothing is known of its family."""
     weights, experts, latent = count_weights(configuration), configuration.experts, configuration.latent
     return Served(
@@ -92,8 +92,8 @@ def served(
         layers=configuration.layers,
         kv_heads=configuration.kv_heads,
         head_size=configuration.head_size,
+        context=configuration.context,
         weight_bytes=weight_bytes,
-        kv_bytes=kv_bytes,
         window=configuration.window,
         windowed=configuration.windowed,
         latent=latent.key_value + latent.rotary if latent else None,

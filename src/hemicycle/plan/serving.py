@@ -291,8 +291,15 @@ def serve(model: Served, place: Place, load: Load) -> Serving:
     Of the powers of two of cards a copy may have, the fewest that hold it and one text and write as fast as
     people read; and twice as many as long as they write more than `DOUBLING` times as much for each card.
 
-    Raises DeclarationError where nothing is known of the chip's memory, or no number of cards holds it.
+    Raises DeclarationError where nothing is known of the chip's memory, no number of cards holds it, or the
+    load is longer than what the model takes.
     """
+    if model.context is not None and load.prompt + load.answer > model.context:
+        raise DeclarationError(
+            f"{model.name} takes {model.context:,} tokens; a prompt of {load.prompt:,.0f} and an answer of "
+            f"{load.answer:,.0f} are more",
+            remedy="Plan with a shorter prompt or answer.",
+        )
     if place.chip.bandwidth <= 0:
         raise DeclarationError(
             f"nothing is known of how fast {place.chip.name} reads its memory, so of no speed either",

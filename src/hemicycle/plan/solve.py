@@ -149,16 +149,6 @@ class Solution:
         }
 
 
-def audio(hours: float, tokens_per_second: float) -> Line:
-    """Sound as tokens of a codec that makes so many of a second."""
-    return Line("audio", hours * 3_600 * tokens_per_second)
-
-
-def images(count: float, tokens: float) -> Line:
-    """Pictures of so many tokens each."""
-    return Line("images", count * tokens)
-
-
 def solve(
     budget: Budget,
     place: Place,
@@ -179,7 +169,7 @@ def solve(
         unique_tokens: of text in the corpus, by the tokenizer of `vocabulary`.
         languages: those by language; they are told, and change nothing.
         served_tokens: that the model reads and writes in its life.
-        others: lines of `audio` and `images`.
+        others: lines of other modalities.
         above: share above the least loss that the over-trained choice may have.
 
     Raises DeclarationError on a budget that affords nothing, or no text beside the other lines.

@@ -8,7 +8,7 @@ from hemicycle.plan.choices import Choice
 from hemicycle.plan.estimate_told import assumptions_table, flag_pieces
 from hemicycle.plan.solve import Solution
 from hemicycle.plan.told import Heading, Picture, Piece, Sentence, Table, ends, many
-from hemicycle.plan.wording import say, words
+from hemicycle.plan.wording import figure, say, words
 from hemicycle.typeset import Language, format_number, format_percent
 
 
@@ -16,8 +16,7 @@ def tell_solution(found: Solution, language: Language) -> Iterator[Piece]:
     """What the budget affords, what it is best spent on by each law, and how sure that is."""
     named = words(language)
     limits = ", ".join(
-        f"{format_number(limit.amount.magnitude, language, decimals=0)} {limit.unit}"
-        for limit in found.afforded.limits
+        f"{figure(float(limit.amount.magnitude), language)} {limit.unit}" for limit in found.afforded.limits
     )
     low, expected, high = ends("flop", found.afforded.flop, language)
     yield Sentence(

@@ -116,6 +116,11 @@ def factors() -> tuple[Factor, ...]:
     )
 
 
+def regions() -> list[str]:
+    """Those of which a factor is known."""
+    return sorted({factor.region for factor in factors()})
+
+
 @functools.cache
 def pues() -> tuple[Pue, ...]:
     return tuple(Pue(r["place"], float(r["pue"]), r["period"], r["source"]) for r in _rows("pue.csv"))

@@ -81,6 +81,9 @@ def _days(value: float, language: Language) -> str:
 
 
 def tonnes(value: float, language: Language) -> str:
+    """Tonnes of CO2 equivalent; less than a hundredth of one in kilograms or grams."""
+    if 0 < value < 0.01:
+        return format_quantity(1e6 * value, "g", language)
     decimals = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3
     return f"{format_number(value, language, decimals=decimals)}\u00a0t"
 

@@ -27,6 +27,7 @@ class Trained:
         seconds: of the steps that count; wall_seconds: since its first process began, so that stops, restarts
             and steps made twice are the difference.
         joules: None where nothing measured it; `meter` says what did.
+        one_size: all its steps were made on so many cards.
         loss: mean of the last twentieth of the steps, nats a token; None before the first.
     """
 
@@ -43,6 +44,7 @@ class Trained:
     wall_seconds: float
     joules: float | None
     meter: str
+    one_size: bool
     loss: float | None
 
     @property
@@ -83,6 +85,7 @@ def read_training(log: Path) -> Trained:
             if run["joules"]
             else None,
             meter=run["meter"],
+            one_size=not run.get("other_ranks"),
             loss=sum(last) / len(last) if last else None,
         )
     except FileNotFoundError:

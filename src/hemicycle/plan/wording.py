@@ -30,7 +30,8 @@ Told: TypeAlias = str | float | Sequence[tuple[str, float]]
 
 
 def say(key: str, language: Language, **told: Told) -> str:
-    """The sentence of that key, with what is told put in; a number that is called `share` as a percentage."""
+    """The sentence of that key, with what is told put in; a number called `share` as a percentage, one that
+    ends in `flop` as a power of ten."""
 
     def shown(name: str, value: Told) -> str:
         if isinstance(value, str):
@@ -38,7 +39,11 @@ def say(key: str, language: Language, **told: Told) -> str:
         if not isinstance(value, int | float):
             listed = (f"{of} {figure(each, language)}" for of, each in value)
             return ("\u202f; " if language == "fr" else "; ").join(listed)
-        return format_percent(value, language) if name == "share" else figure(value, language)
+        if name == "share":
+            return format_percent(value, language)
+        if name.endswith("flop"):
+            return format_number(value, language, significant=3)
+        return figure(value, language)
 
     return words(language)[key].format(**{name: shown(name, value) for name, value in told.items()})
 

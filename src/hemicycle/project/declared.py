@@ -30,11 +30,11 @@ class Declared(BaseModel):
 
 
 def count(value: object) -> object:
-    """Read “200k”, “3M”, “1.5B”, “2T” as a number of tokens."""
+    """Read “200k”, “3M”, “1.5B”, “2T” as a whole number."""
     if not isinstance(value, str):
         return value
     match = re.fullmatch(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([kKMBT]?)\s*", value)
     if not match:
-        raise ValueError("is not a number of tokens such as 500k, 200M or 3B")
+        raise ValueError("is not a number such as 500k, 200M or 3B")
     factor = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}[match[2]]
     return round(float(match[1]) * factor)

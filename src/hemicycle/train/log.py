@@ -99,6 +99,7 @@ class RunState:
         batch_tokens: of a full step; 0 where that is not known.
         metered_ranks: those of the machine whose energy is in `joules`; 0: all of them.
         resumed_at: the step this process began at.
+        other_ranks: some of its steps were made on another number of ranks.
         alarms: those that stand.
         started: of the first process that trained it.
         updated: seconds since the epoch.
@@ -123,6 +124,7 @@ class RunState:
     batch_tokens: int = 0
     metered_ranks: int = 0
     resumed_at: int = 0
+    other_ranks: bool = False
     alarms: list[Alarm] = field(default_factory=list)
     started: float = field(default_factory=time.time)
     updated: float = field(default_factory=time.time)
@@ -195,6 +197,7 @@ class Log:
         before = RunState.read(folder) if resume_step else None
         if before is not None:
             state.started, self._before = before.started, before.joules or 0.0
+            state.other_ranks = before.other_ranks or before.ranks != state.ranks
         state.step = state.resumed_at = resume_step
         self._lookout = lookout
         self._judged = self._take_up()
