@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,10 +80,10 @@ def plan_calendar(folder: Path, file: Path | None, seconds: float, out: Path | N
         model=model,
     )
 
-    def date(hour: int) -> str:
-        return (posed.begin + timedelta(hours=hour)).strftime("%Y-%m-%d")
+    def day(hour: int) -> date:
+        return (posed.begin + timedelta(hours=hour)).date()
 
-    found = schedule(posed.problem, seconds=seconds, progress=progress(), at=date)
+    found = schedule(posed.problem, seconds=seconds, progress=progress(), at=day)
     if wrong := violations(posed.problem, found):
         raise HemicycleError(
             f"the schedule that was found cannot be: {wrong[0]}", remedy="Please report this."

@@ -246,8 +246,8 @@ def _price(chip: Chip, pool: Pool | None, said: Said) -> Assumption | None:
     name, unit = "price", "EUR/GPU-h"
     if said.price is not None:
         return _declared(name, said.price, unit, "said")
-    if pool is not None and pool.price is not None:
-        return _declared(name, pool.each(pool.price, unit), unit, "priced", {"day": str(pool.priced_on)})
+    if pool is not None and pool.price is not None and pool.priced_on is not None:
+        return _declared(name, pool.each(pool.price, unit), unit, "priced", {"day": pool.priced_on})
     same = [p for p in prices() if p.chip.name == chip.name]
     like = [p for p in prices() if p.chip.family == chip.family and p.chip.memory == chip.memory]
     told = sorted(same or like, key=lambda p: p.eur_per_gpu_h)

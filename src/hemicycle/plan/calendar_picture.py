@@ -20,17 +20,13 @@ from hemicycle.errors import HemicycleError
 from hemicycle.plan.demand import Demand
 from hemicycle.plan.hours import Clock, Hours
 from hemicycle.plan.problem import Placement, Schedule
+from hemicycle.plan.wording import words
 from hemicycle.typeset import Language
 
 INK, PALE, CLOSED = "#1f2933", "#e4e7eb", "#9aa5b1"
 COLOURS = ("#1f4e79", "#c05a1c", "#2f7d4f", "#7a4f79", "#7a6a2f", "#3c8d93", "#a63a2b", "#52606d")
 #: A name is written into a bar that is so wide, a share of the calendar, and so high, a share of a lane.
 WIDE, HIGH = 0.06, 0.12
-
-_WORDS: dict[Language, dict[str, str]] = {
-    "en": {"cards": "cards", "closed": "closed"},
-    "fr": {"cards": "cartes", "closed": "fermé"},
-}
 
 
 def draw(posed: Demand, found: Schedule, language: Language) -> bytes:
@@ -44,7 +40,7 @@ def draw(posed: Demand, found: Schedule, language: Language) -> bytes:
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    clock, pools = Clock(posed.problem), posed.problem.pools
+    named, clock, pools = words(language), Clock(posed.problem), posed.problem.pools
     teams = sorted({task.team for task in posed.problem.tasks})
     colour = {team: COLOURS[i % len(COLOURS)] for i, team in enumerate(teams)}
     figure = Figure(figsize=(12, 1.2 + 1.5 * len(pools)), dpi=110, layout="constrained")
@@ -52,7 +48,7 @@ def draw(posed: Demand, found: Schedule, language: Language) -> bytes:
     lanes = np.atleast_1d(figure.subplots(len(pools), 1, sharex=True))
     for axes, pool in zip(lanes, pools, strict=True):
         _lane(axes, posed, found, clock, pool.name, colour)
-        axes.set_ylabel(f"{pool.name}\n{_WORDS[language]['cards']}", fontsize=8, color=INK, parse_math=False)
+        axes.set_ylabel(f"{pool.name}\n{named['cards']}", fontsize=8, color=INK, parse_math=False)
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
     last = lanes[-1]
@@ -63,7 +59,9 @@ def draw(posed: Demand, found: Schedule, language: Language) -> bytes:
     usual = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
     last.xaxis.set_major_formatter(french if language == "fr" else usual)
     keys = [Patch(color=colour[team], label=team) for team in teams]
-    keys.append(Patch(facecolor="white", edgecolor=CLOSED, hatch="////", label=_WORDS[language]["closed"]))
+    keys.append(Patch(facecolor="white", edgecolor=CLOSED, hatch="////", label=named["picture_closed"]))
+    if any(pool.windows for pool in pools):
+        keys.append(Patch(color=PALE, label=named["picture_taken"]))
     legend = figure.legend(
         handles=keys, loc="outside upper center", ncols=min(8, len(keys)), frameon=False, fontsize=8
     )

@@ -184,7 +184,7 @@ def _lifetime(task: Task, law: Law, served: float) -> Choice:
         {
             "served": served,
             "whole_flop": whole,
-            "other": other.name,
+            "other": other,
             "instead_flop": instead,
             "share": instead / whole - 1,
         },

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hemicycle.plan.choices import OPTIMAL, Choice, Task
 from hemicycle.plan.flags import Flag
 from hemicycle.plan.laws import Law
+from hemicycle.plan.wording import Told
 
 #: Up to so many times, text that is read again is worth nearly what new text is (Muennighoff et al. 2023).
 MOST_EPOCHS = 4.0
@@ -36,7 +37,7 @@ def doubts(task: Task, choices: Sequence[Choice], asked: Law | None) -> list[Fla
 
 def _of_ladder(task: Task, law: Law, asked: Law | None) -> Flag | None:
     if asked is not None and asked != law and asked.farthest:
-        told: dict[str, str | float] = {"farthest_flop": asked.farthest, "flop": task.flop, "law": law.name}
+        told: dict[str, Told] = {"farthest_flop": asked.farthest, "flop": task.flop, "law": law.name}
         return Flag("LADDER_TOO_SMALL", told)
     if law.doubt is not None and law.doubt > OPEN:
         return Flag("LADDER_LEAVES_IT_OPEN", {"times": law.doubt})
@@ -47,7 +48,7 @@ def _of_grid(task: Task, best: Choice) -> Flag | None:
     if best.shape not in (task.sizes[0], task.sizes[-1]):
         return None
     name = "NO_SMALLER_SIZE" if best.shape == task.sizes[0] else "NO_LARGER_SIZE"
-    return Flag(name, {"size": best.shape.name})
+    return Flag(name, {"size": best.shape})
 
 
 def _of_epochs(choices: Sequence[Choice]) -> Flag | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hemicycle.plan.wording import say
+from hemicycle.plan.wording import Told, say
 from hemicycle.typeset import Language
 
 #: Shares of the peak by 6 N D: below the first something is broken, below the second badly set; above the
@@ -23,7 +23,7 @@ class Flag:
     """A name for programs, and what its sentence tells (`wording.csv`)."""
 
     name: str
-    told: Mapping[str, str | float] = field(default_factory=dict)
+    told: Mapping[str, Told] = field(default_factory=dict)
 
     def sentence(self, language: Language = "en") -> str:
         return say(f"flag_{self.name}", language, **self.told)

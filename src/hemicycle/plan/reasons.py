@@ -9,7 +9,7 @@ import numpy as np
 from hemicycle.plan.cost import Tariff, latest_end
 from hemicycle.plan.hours import Clock, roomy
 from hemicycle.plan.problem import Mode, Problem, Task
-from hemicycle.plan.wording import Worded
+from hemicycle.plan.wording import Told, Worded
 
 
 def reasons(
@@ -20,7 +20,7 @@ def reasons(
     placed: Collection[str],
     *,
     proven: bool,
-    at: Callable[[int], str],
+    at: Callable[[int], Told],
 ) -> tuple[Worded, ...]:
     """Why a task is not among those placed: of each kind of reason, one.
 
@@ -43,7 +43,7 @@ def reasons(
 
 
 def _impossible(
-    problem: Problem, clock: Clock, task: Task, mode: Mode, ready: int, at: Callable[[int], str]
+    problem: Problem, clock: Clock, task: Task, mode: Mode, ready: int, at: Callable[[int], Told]
 ) -> Worded:
     """Why a mode cannot be run on empty sites."""
     pools = [pool for pool in problem.pools if pool.name in mode.demands]
@@ -57,7 +57,7 @@ def _impossible(
     if not len(spans.starts):
         due = latest < problem.horizon or task.must
         pools_of = ", ".join(pool.name for pool in pools)
-        told: dict[str, str | float] = {
+        told: dict[str, Told] = {
             "hours": mode.hours,
             "pool": pools_of,
             "begin": at(ready),

@@ -25,6 +25,7 @@ from hemicycle.plan.model import MOST_PIECES, Model, size
 from hemicycle.plan.problem import Placement, Problem, Schedule, Unplaced
 from hemicycle.plan.reasons import reasons
 from hemicycle.plan.relaxation import MOST_WAYS, Relaxation
+from hemicycle.plan.wording import Told
 from hemicycle.progress import QUIET, Bar, Progress
 
 T = TypeVar("T")
@@ -46,7 +47,7 @@ def schedule(
     workers: int = 2,
     seed: int = 0,
     progress: Progress = QUIET,
-    at: Callable[[int], str] = lambda hour: f"hour {hour:,}",
+    at: Callable[[int], Told] = lambda hour: f"hour {hour:,}",
 ) -> Schedule:
     """The best schedule found in a time; the best there is where that is proven sooner.
 
@@ -161,7 +162,7 @@ class _Search:
         if self._absent and not self._proven:
             self._fill()
 
-    def told(self, at: Callable[[int], str]) -> Schedule:
+    def told(self, at: Callable[[int], Told]) -> Schedule:
         placed = self._best
         proven = self._proven or self._nothing_better()
         unplaced = (

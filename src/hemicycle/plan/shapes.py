@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hemicycle.arithmetic import count_weights, from_architecture
+from hemicycle.plan.told import many
 from hemicycle.project import Architecture
+from hemicycle.typeset import Language
 
 #: Between two widths of the grid, from which width on.
 STEPS = ((128, 64), (1_024, 128), (4_096, 256), (8_192, 512), (16_384, 1_024))
@@ -49,6 +51,9 @@ class Shape:
     @property
     def name(self) -> str:
         return f"{short(self.parameters)} ({self.layers} × {self.width})"
+
+    def shown(self, language: Language) -> str:
+        return f"{many(self.parameters, language)} ({self.layers} × {self.width})"
 
     def to_json(self) -> dict[str, Any]:
         return {

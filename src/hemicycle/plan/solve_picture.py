@@ -19,6 +19,8 @@ from hemicycle.errors import HemicycleError
 from hemicycle.plan.choices import LARGEST, LIFETIME, OPTIMAL, OVER_TRAINED
 from hemicycle.plan.laws import NATS
 from hemicycle.plan.solve import Curve, Point, Solution
+from hemicycle.plan.told import many
+from hemicycle.plan.wording import words
 from hemicycle.typeset import Language, format_number
 from hemicycle.units import number
 
@@ -26,45 +28,6 @@ INK, BEST, PALE = "#1f2933", "#1f4e79", "#b8c0c8"
 MARKS = {OPTIMAL: ("D", "#c05a1c"), OVER_TRAINED: ("o", "#2f7d4f"), LIFETIME: ("s", "#7a4f79")}
 MARKS |= {LARGEST: ("^", "#7a6a2f")}
 LINES = ("-", "--", ":", "-.")
-
-_WORDS: dict[Language, dict[str, str]] = {
-    "en": {
-        "cost": "EUR",
-        "hours": "GPU-hours",
-        "project": "{} for the whole project",
-        "run": "{} for the final run",
-        "loss": "loss ({})",
-        NATS: "nats per token",
-        "bits per byte of held-out text": "bits per byte of held-out text",
-        "best": "the best size",
-        "chosen": "each of the chosen sizes",
-        "band": "utilisation {} to {} %",
-        "size": "parameters (10⁹)",
-        "above": "% above the least loss for this budget",
-        OPTIMAL: "compute-optimal",
-        OVER_TRAINED: "over-trained",
-        LIFETIME: "lifetime",
-        LARGEST: "largest",
-    },
-    "fr": {
-        "cost": "euros",
-        "hours": "heures de GPU",
-        "project": "{} pour le projet entier",
-        "run": "{} pour le calcul final",
-        "loss": "perte ({})",
-        NATS: "nats par jeton",
-        "bits per byte of held-out text": "bits par octet de texte tenu à l’écart",
-        "best": "la meilleure taille",
-        "chosen": "chacune des tailles choisies",
-        "band": "utilisation de {} à {} %",
-        "size": "paramètres (10⁹)",
-        "above": "% au-dessus de la perte minimale à ce budget",
-        OPTIMAL: "optimale en calcul",
-        OVER_TRAINED: "surentraînée",
-        LIFETIME: "vie entière",
-        LARGEST: "la plus grande",
-    },
-}
 
 
 def draw(solution: Solution, language: Language) -> bytes:
@@ -97,19 +60,21 @@ def draw(solution: Solution, language: Language) -> bytes:
 
 
 def _over_cost(axes: Any, solution: Solution, language: Language) -> None:
-    words = _WORDS[language]
+    named = words(language)
     best, *shapes = solution.curves
     for index, curve in enumerate(shapes):
-        label = None if index else words["chosen"]
+        label = None if index else named["picture_chosen"]
         axes.plot(_spent(curve), [p.loss for p in curve.points], color=PALE, linewidth=1, label=label)
     reached = solution.task.place.reached
     shares = [
         format_number(100 * number(end, ""), language, decimals=0) for end in (reached.low, reached.high)
     ]
     low, high = [p.low for p in best.points], [p.high for p in best.points]
-    band = words["band"].format(*shares)
+    band = named["picture_band"].format(*shares)
     axes.fill_between(_spent(best), low, high, color=BEST, alpha=0.18, linewidth=0, label=band)
-    axes.plot(_spent(best), [p.loss for p in best.points], color=BEST, linewidth=1.8, label=words["best"])
+    axes.plot(
+        _spent(best), [p.loss for p in best.points], color=BEST, linewidth=1.8, label=named["picture_best"]
+    )
     for choice in solution.decided:
         spent = choice.estimate.project if solution.budget.whole else choice.estimate.run
         marker, colour = MARKS[choice.name]
@@ -118,10 +83,11 @@ def _over_cost(axes: Any, solution: Solution, language: Language) -> None:
         axes.plot([at], [choice.loss], marker, color=colour, markersize=6, linestyle="none")
     # The shapes' curves leave the picture where they read next to nothing.
     axes.set_ylim(min(low) - 0.1 * (max(high) - min(low)), max(high))
-    what = words["hours" if best.points[0].cost_eur is None else "cost"]
-    axes.set_xlabel(words["project" if solution.budget.whole else "run"].format(what), fontsize=9)
-    unit = solution.law.unit
-    axes.set_ylabel(words["loss"].format(words.get(unit, unit)), fontsize=9, parse_math=False)
+    what = named["gpu_hours"] if best.points[0].cost_eur is None else "€"
+    whose = named["project" if solution.budget.whole else "final_run"]
+    axes.set_xlabel(f"{whose}{named['colon']} {what}", fontsize=9, parse_math=False)
+    unit = named["picture_nats" if solution.law.unit == NATS else "picture_bits"]
+    axes.set_ylabel(f"{named['loss']} ({unit})", fontsize=9, parse_math=False)
 
 
 def _spent(curve: Curve) -> list[float]:
@@ -132,7 +98,7 @@ def _spent(curve: Curve) -> list[float]:
 
 
 def _over_size(axes: Any, solution: Solution, language: Language) -> None:
-    words = _WORDS[language]
+    named = words(language)
     for valley, line in zip(solution.valleys, LINES, strict=False):
         sizes, above = zip(*valley.points, strict=True)
         colour, label = (BEST if valley.law == solution.law else PALE), valley.law.name
@@ -141,13 +107,12 @@ def _over_size(axes: Any, solution: Solution, language: Language) -> None:
     for choice in solution.decided:
         marker, colour = MARKS[choice.name]
         size = choice.shape.parameters / 1e9
-        shown = format_number(float(f"{size:.3g}"), language, decimals=1 if size >= 1 else 3)
-        label = f"{words[choice.name]}: {shown}" if language == "en" else f"{words[choice.name]} : {shown}"
+        label = f"{named[choice.name]}{named['colon']} {many(choice.shape.parameters, language)}"
         at = [100 * choice.judged[0].above]
         axes.plot([size], at, marker, color=colour, markersize=7, linestyle="none", label=label)
     axes.xaxis.set_major_formatter(lambda x, _: _plain(x, language))
-    axes.set_xlabel(words["size"], fontsize=9)
-    axes.set_ylabel(words["above"], fontsize=9)
+    axes.set_xlabel(f"{named['parameters']} (10⁹)", fontsize=9)
+    axes.set_ylabel(named["picture_above"], fontsize=9)
 
 
 def _plain(tick: float, language: Language) -> str:

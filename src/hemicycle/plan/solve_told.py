@@ -47,7 +47,10 @@ def tell_solution(found: Solution, language: Language) -> Iterator[Piece]:
     sizes = [
         [
             named[f"spread_{spread.of.replace(' ', '_')}"],
-            *(shape.name if shape else "–" for shape in (spread.low, spread.expected, spread.high)),
+            *(
+                shape.shown(language) if shape else "–"
+                for shape in (spread.low, spread.expected, spread.high)
+            ),
         ]
         for spread in found.spreads
     ]

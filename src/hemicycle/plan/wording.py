@@ -6,10 +6,11 @@ import csv
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
-from hemicycle.typeset import Language, format_number, format_percent
+from hemicycle.typeset import Language, format_date, format_number, format_percent
 from hemicycle.units import Range, number
 
 #: What stands for a power of a thousand, from a million on.
@@ -25,8 +26,15 @@ def words(language: Language) -> Mapping[str, str]:
         return {row["key"]: row[language] for row in csv.DictReader(file)}
 
 
-#: What a sentence may be told: words, a number, or several named ones.
-Told: TypeAlias = str | float | Sequence[tuple[str, float]]
+@runtime_checkable
+class Shown(Protocol):
+    """What knows how people write it."""
+
+    def shown(self, language: Language) -> str: ...
+
+
+#: What a sentence may be told: words, a number, a day, several named numbers, or what knows how it is shown.
+Told: TypeAlias = str | float | date | Shown | Sequence[tuple[str, float]]
 
 
 def say(key: str, language: Language, **told: Told) -> str:
@@ -36,6 +44,10 @@ def say(key: str, language: Language, **told: Told) -> str:
     def shown(name: str, value: Told) -> str:
         if isinstance(value, str):
             return value
+        if isinstance(value, date):
+            return format_date(value.isoformat(), language)
+        if isinstance(value, Shown):
+            return value.shown(language)
         if not isinstance(value, int | float):
             listed = (f"{of} {figure(each, language)}" for of, each in value)
             return ("\u202f; " if language == "fr" else "; ").join(listed)
