@@ -34,16 +34,12 @@ def _load_options(function: Callable[..., None]) -> Callable[..., None]:
             click.option(
                 "--prompt",
                 type=Finite(0, 1e9),
-                default=1_000.0,
-                show_default=True,
-                help="Mean tokens of a prompt.",
+                help="Mean tokens of a prompt.  [default: 1000, or half of what the model takes]",
             ),
             click.option(
                 "--answer",
                 type=Finite(1, 1e9),
-                default=300.0,
-                show_default=True,
-                help="Mean tokens of an answer.",
+                help="Mean tokens of an answer.  [default: 300, or half of what the model takes]",
             ),
             click.option(
                 "--pace",
@@ -76,8 +72,8 @@ def _load_options(function: Callable[..., None]) -> Callable[..., None]:
 def plan_serving(
     model: str | None,
     config: Path | None,
-    prompt: float,
-    answer: float,
+    prompt: float | None,
+    answer: float | None,
     pace: float,
     weight_bytes: str,
     folder: Path,
@@ -93,7 +89,9 @@ def plan_serving(
       hemicycle plan serving --config Llama-3.1-8B/config.json --chip h100 --gpus 2 --prompt 2000
     """
     name, sizes = _sizes(model, config, folder)
-    found = serve(served(name, sizes, weight_bytes=float(weight_bytes)), place(), Load(prompt, answer, pace))
+    found = serve(
+        served(name, sizes, weight_bytes=float(weight_bytes)), place(), _load(sizes, prompt, answer, pace)
+    )
     show(partial(_tell_serving, found), found.to_json(), as_json=as_json, page=page, title=name)
 
 
@@ -120,8 +118,8 @@ def plan_life(
     parameters: float | None,
     tokens: float | None,
     file: Path | None,
-    prompt: float,
-    answer: float,
+    prompt: float | None,
+    answer: float | None,
     pace: float,
     weight_bytes: str,
     folder: Path,
@@ -146,7 +144,7 @@ def plan_life(
     serving = None
     if found.sizes is not None and life.serving is not None and there.chip.bandwidth > 0:
         weights = served(found.work.name, found.sizes, weight_bytes=float(weight_bytes))
-        serving = serve(weights, there, Load(prompt, answer, pace))
+        serving = serve(weights, there, _load(found.sizes, prompt, answer, pace))
     whole = lifetime(estimate(found.work, there), life, serving, there)
     show(
         partial(tell_lifetime, whole),
@@ -154,6 +152,14 @@ def plan_life(
         as_json=as_json,
         page=page,
         title=found.work.name,
+    )
+
+
+def _load(sizes: Configuration, prompt: float | None, answer: float | None, pace: float) -> Load:
+    """What is asked, and what is usual where nobody said it; less of a model that takes less."""
+    half = sizes.context / 2
+    return Load(
+        min(1_000, half) if prompt is None else prompt, min(300, half) if answer is None else answer, pace
     )
 
 
