@@ -359,3 +359,115 @@ def test_a_table_of_runs_with_a_mistake_names_its_line(tmp_path, project):
         plan("actual", str(path), "--project", str(project))
     with pytest.raises(HemicycleError, match="no such file"):
         plan("actual", "absent.csv", "--project", str(project))
+
+
+SLIPS = [
+    ((*SIZE, "--chip", "h100", "--price", "2 eur/gpu-h"), "no unit that is known"),
+    ((*SIZE, "--chip", "h100", "--region", "FR", "--carbon", "20 g/kWh"), "say one"),
+    ((*SIZE, "--chip", "h100", "--carbon", "0 g/kWh"), "no grid emits 0 g/kWh"),
+    ((*SIZE, "--chip", "h100", "--modality", "a=1B", "--modality", "a=2B"), "said twice"),
+    (("--params", "1e30", "--tokens", "1T", "--chip", "h100"), "too much"),
+    (("solve", "--eur", "800k", "--chip", "h100", "--price", "0 EUR/GPU-h"), "a price of zero"),
+    (("solve", "--eur", "nan", "--chip", "h100"), "not above zero"),
+    (("calender",), "calendar"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), SLIPS, ids=lambda value: " ".join(value)[-40:])
+def test_a_slip_is_refused_in_a_sentence(words, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli, ["plan", *words])
+    assert done.exit_code in (1, 2)
+    told = f"{done.output} {done.exception} {getattr(done.exception, 'remedy', '')}"
+    assert said in told
+    assert isinstance(done.exception, HemicycleError | SystemExit), done.exception
+
+
+ROWS = [
+    ("x,X,7B,1e12,h100,256,1e5,published,,,,,,,", "parameters “7B” is no number"),
+    ("x,X,7e9,1e12,h100,0.5,1e5,published,,,,,,,", "0.5 cards are no whole number"),
+    ("x,X,7e9,-1,h100,256,1e5,published,,,,,,,", "tokens -1 is not above zero"),
+    ("x,X,7e9,1e300,h100,256,1e5,published,,,,,,,", "too much"),
+    ("x,X,7e9", "it says no tokens"),
+]
+
+
+@pytest.mark.parametrize(("row", "said"), ROWS)
+def test_a_row_of_runs_that_cannot_be_says_which_figure(row, said, tmp_path):
+    from hemicycle.plan.published import COLUMNS
+
+    path = tmp_path / "runs.csv"
+    # As spreadsheets write it, with a mark before the first column.
+    path.write_text("\ufeff" + ",".join(COLUMNS) + f"\n{row}\n", "utf-8")
+    with pytest.raises(HemicycleError) as refused:
+        plan("actual", str(path))
+    assert said in refused.value.what
+    assert refused.value.place.endswith("line 2")
+
+
+def test_a_run_of_few_columns_is_looked_at_as_far_as_it_goes(tmp_path):
+    from hemicycle.plan.published import COLUMNS
+
+    path = tmp_path / "runs.csv"
+    path.write_text(",".join(COLUMNS) + "\nx,X,7e9,2e12,h100,256,80000,published\n", "utf-8")
+    (found,) = json.loads(plan("actual", str(path), "--json").stdout)["runs"]
+    assert found["utilisation"] == pytest.approx(8.4e22 / (80_000 * 3600 * 989e12), rel=1e-3)
+
+
+PROGRAMME = """
+[programme]
+from = 2027-01-01
+until = 2027-04-01
+
+[teams.a]
+
+[runs.one]
+team = "a"
+parameters = "1B"
+tokens = "100B"
+gpus = [8]
+sites = ["lab"]
+
+[runs.two]
+team = "a"
+parameters = "1B"
+tokens = "100B"
+gpus = [8]
+sites = ["lab/a100"]
+deadline = 2027-01-02
+must = true
+"""
+
+
+def test_a_calendar_is_written_and_planned_anew(project, tmp_path):
+    (project / "plan.toml").write_text(PROGRAMME, "utf-8")
+    (project / "sites.toml").write_text(SITES + '\n[sites.lab]\nscheduler = "slurm"\n', "utf-8")
+    out = tmp_path / "out"
+    words = ("calendar", "--project", str(project), "--seconds", "5", "--out", str(out))
+    found = json.loads(plan(*words, "--json").stdout)
+    assert [entry["task"] for entry in found["entries"]] == ["one"]
+    (unplaced,) = found["unplaced"]
+    # The deadline's own day is named, as it was declared.
+    assert "its deadline at 2 January 2027" in unplaced["reasons"][0]
+    assert (out / "calendar.ics").read_bytes().count(b"BEGIN:VEVENT") == 1
+    assert (out / "calendar.png").stat().st_size > 1_000
+    assert "échéance, 2 janvier 2027" in (out / "plan.fr.html").read_text("utf-8")
+    scripts = {path.name for path in (out / "slurm").glob("*")}
+    assert scripts == {f"one.{entry.replace('/', '.')}.sbatch" for entry in found["entries"][0]["pools"]}
+    (project / "plan.toml").write_text(PROGRAMME.replace("runs.one", "runs.other"), "utf-8")
+    plan(*words)
+    assert {path.name for path in (out / "slurm").glob("*")} == {n.replace("one.", "other.") for n in scripts}
+
+
+def test_a_mistake_in_a_programme_names_the_file_that_was_given(project, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(PROGRAMME.replace("[8]", "[100000]"), "utf-8")
+    with pytest.raises(DeclarationError, match="in whole nodes") as refused:
+        plan("calendar", "--project", str(project), "--declared", str(path))
+    assert refused.value.place == f"{path}, [runs.one]"
+
+
+def test_the_sites_of_a_project_are_found_from_a_folder_inside(project, monkeypatch):
+    (project / "inside").mkdir()
+    monkeypatch.chdir(project / "inside")
+    assert told(*SIZE, "--site", "lab/h100")["place"]["name"] == "lab/h100"
