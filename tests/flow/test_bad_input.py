@@ -428,6 +428,7 @@ def two_hundred_megabytes(name, begin=b"", end=b""):
     ],
     ids=["text", "jsonl", "zip bomb", "billion laughs"],
 )
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the kernel tells no peak of memory here")
 def test_what_is_too_big_is_refused_in_bounded_memory(reader, make, said, tmp_path):
     project = make_bad_project(tmp_path / "essai", make, read_by(reader))

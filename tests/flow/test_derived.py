@@ -10,6 +10,9 @@ import pytest
 from tests.flow.conftest import hemicycle
 from tests.flow.small import DECLARATION, make_project
 
+#: Whole runs, each of some seconds.
+pytestmark = pytest.mark.slow
+
 DIAL = re.sub(r"architecture = .*\n|batch_tokens = .*\n", "", DECLARATION)
 
 

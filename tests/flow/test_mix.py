@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
 from tests.flow.conftest import hemicycle
 
 
+@pytest.mark.slow
 def test_a_declared_mix_is_what_the_model_reads(copy):
     file = copy / "hemicycle.toml"
     plain = file.read_text()

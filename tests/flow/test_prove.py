@@ -8,6 +8,9 @@ import pytest
 
 from tests.flow.conftest import hemicycle
 
+#: Whole runs, each of some seconds.
+pytestmark = pytest.mark.slow
+
 ABSENT = "Un poème que personne ici n’a lu.\n"
 
 

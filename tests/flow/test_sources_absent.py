@@ -11,6 +11,9 @@ from tests.flow.small import EXAMPLE
 from tests.sources.made_deb import NOTICE, make_deb
 from tests.sources.test_apt import FAKE
 
+#: Whole runs, each of some seconds.
+pytestmark = pytest.mark.slow
+
 DEBIAN = ["debian-handbook", "gnome-user-docs", "libreoffice-help-fr", "manpages-fr"]
 
 #: As apt speaks, and leaves, where no host can be looked up: it calls that a success.

@@ -14,6 +14,9 @@ import pytest
 from tests.flow.conftest import hemicycle
 from tests.flow.small import EXAMPLE
 
+#: Whole runs, each of some seconds.
+pytestmark = pytest.mark.slow
+
 PARAGRAPH = (
     "Le moulin de la rivière tournait encore quand la nuit tomba sur le village, et les enfants, qui ne "
     "dormaient pas, écoutaient l’eau passer sous les planches. Ma grand-mère disait que chaque maison a sa "

@@ -14,7 +14,12 @@ from hemicycle.cli.session import How, Session
 from hemicycle.errors import HemicycleError, IntegrityError
 from tests.sources.site import running
 
-TODAY = datetime.now(UTC).date()
+
+def today():
+    """Asked each time: a run of the tests may go past midnight."""
+    return datetime.now(UTC).date()
+
+
 WORDS = "La séance est ouverte et le rapporteur présente les conclusions de la commission des finances. " * 12
 
 OPEN = "User-agent: hemicycle\nAllow: /\n\nUser-agent: *\nDisallow: /prive/\n"
@@ -69,11 +74,11 @@ def folder(site, tmp_path):
     return tmp_path
 
 
-def run(folder, day=TODAY, *, verb="curate", offline=False):
+def run(folder, day=None, *, verb="curate", offline=False):
     """State of each stage, and how many documents the gate let through."""
     session = Session(folder)
     pipeline = session.pipeline(How(offline=offline))
-    pipeline.today = lambda: day
+    pipeline.today = lambda: day or today()
     outcomes = pipeline.run(session.flow.up_to(verb))
     states = {o.step.stage: o.state for o in outcomes}
     admitted = next(o.statement.figures["admitted"] for o in outcomes if o.step.stage == "admitted")
@@ -91,7 +96,7 @@ def test_pages_that_their_sites_let_in_pass_with_evidence_and_nothing_is_asked_a
     states, admitted = run(folder)
     assert (states["corpus"], admitted) == ("built", 2)
     asked = len(site.asked)
-    states, _ = run(folder, TODAY + timedelta(days=29), offline=True)
+    states, _ = run(folder, today() + timedelta(days=29), offline=True)
     assert set(states.values()) == {"fresh"}
     assert len(site.asked) == asked
 
@@ -100,7 +105,7 @@ def test_a_reservation_made_later_closes_the_gate_at_the_next_look(site, folder)
     run(folder)
     site.file("/robots.txt", SHUT)
     with pytest.raises(HemicycleError, match="no document of corpus"):
-        run(folder, TODAY + timedelta(days=30))
+        run(folder, today() + timedelta(days=30))
     assert reasons(folder) == {"opt-out-reserved"}
     evidence = list((folder / "build" / "optout").glob("*/recheck-*.warc.gz"))
     assert len(evidence) == 1
@@ -109,7 +114,7 @@ def test_a_reservation_made_later_closes_the_gate_at_the_next_look(site, folder)
 def test_another_byte_of_robots_txt_that_changes_no_verdict_rebuilds_no_corpus(site, folder):
     run(folder)
     site.file("/robots.txt", OPEN + "\n# a comment\n")
-    states, admitted = run(folder, TODAY + timedelta(days=30))
+    states, admitted = run(folder, today() + timedelta(days=30))
     assert (states["optout"], states["corpus"], admitted) == ("built", "fresh", 2)
     assert {"/un.html", "/deux.html"} <= set(site.asked[-4:]), "pages are asked again too"
 
@@ -118,7 +123,7 @@ def test_a_reservation_that_one_page_makes_later_closes_the_gate_for_that_page(s
     run(folder)
     page = site.answers["/un.html"]
     site.html("/un.html", page.body.decode().replace("<head>", '<head><meta name="robots" content="noai">'))
-    states, admitted = run(folder, TODAY + timedelta(days=30))
+    states, admitted = run(folder, today() + timedelta(days=30))
     assert (states["corpus"], admitted) == ("built", 1)
     (reserved,) = (r for r in told(folder, "un.html", monkeypatch) if r["value"] == "reserved")
     assert reserved["quote"] == "robots: noai"
@@ -128,7 +133,7 @@ def test_a_page_that_is_gone_keeps_what_its_site_says_and_one_that_fails_closes(
     run(folder)
     del site.answers["/un.html"]
     site.file("/deux.html", b"", 403)
-    assert run(folder, TODAY + timedelta(days=30))[1] == 1
+    assert run(folder, today() + timedelta(days=30))[1] == 1
     assert reasons(folder) == {"licence-allow", "opt-out-unread"}
     assert told(folder, "un.html", monkeypatch)[-1]["quote"] == "the server answered 404"
 
@@ -139,7 +144,7 @@ def told(folder, page, monkeypatch):
 
     def later(self, **options):
         pipeline = make(self, **options)
-        pipeline.today = lambda: TODAY + timedelta(days=30)
+        pipeline.today = lambda: today() + timedelta(days=30)
         return pipeline
 
     monkeypatch.setattr(Session, "pipeline", later)
@@ -151,7 +156,7 @@ def told(folder, page, monkeypatch):
 def test_evidence_that_is_too_old_and_may_not_be_fetched_stops_the_run(folder):
     run(folder)
     with pytest.raises(HemicycleError, match="older than the 30 days") as stopped:
-        run(folder, TODAY + timedelta(days=30), offline=True)
+        run(folder, today() + timedelta(days=30), offline=True)
     assert stopped.value.exit_code == 3
 
 

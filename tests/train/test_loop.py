@@ -81,8 +81,8 @@ def test_losses_by_source_add_up_to_the_loss(job_in, tmp_path):
     assert read_groups(job.log).equals(groups)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("optimiser", ["muon", "adamw"])
+@pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("optimiser", ["muon", pytest.param("adamw", marks=pytest.mark.slow)])
 def test_killed_at_any_step_and_resumed_it_ends_in_the_same_bits(
     job_in, tmp_path, monkeypatch, precision, optimiser
 ):
