@@ -271,6 +271,7 @@ def test_two_processes_on_one_project_do_not_work_at_once(tmp_path):
     assert check_project(Ledger(tmp_path / "ledger"), Store(tmp_path / "build", tmp_path / "releases")) == []
 
 
+@pytest.mark.slow
 def test_killed_between_any_two_writes_the_next_run_ends_as_if_undisturbed(tmp_path):
     """A child process dies before its n-th change to the disk, for every n; then a run of this process."""
     undisturbed = Bench(tmp_path / "calm")

@@ -30,12 +30,13 @@ def test_a_plan_is_in_no_key(built, copy):
     assert digests(copy) == built[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
         [],
-        pytest.param(["--ranks", "2"], marks=pytest.mark.slow),
-        pytest.param(["--on", "slurm"], marks=pytest.mark.slow),
+        ["--ranks", "2"],
+        ["--on", "slurm"],
     ],
     ids=["here", "two ranks", "slurm"],
 )

@@ -54,6 +54,7 @@ def chain(tmp_path_factory):
     return folder, {f"{s['stage']} {s['name']}": s for s in said["steps"]}, said
 
 
+@pytest.mark.slow
 def test_a_model_goes_on_from_another_with_text_of_its_own(chain):
     _, steps, _ = chain
     folders = [Path(steps[f"model {name}"]["folder"]) for name in ("petit", "suite")]

@@ -79,6 +79,7 @@ def test_a_later_day_rebuilds_nothing(built, days):
     assert {o.state for o in pipeline.run(session.flow.all_steps())} == {"fresh"}
 
 
+@pytest.mark.slow
 def test_changing_one_thing_rebuilds_only_what_depends_on_it(copy):
     toml = copy / "hemicycle.toml"
     toml.write_text(toml.read_text().replace('tokens = "20k"', 'tokens = "24k"'))

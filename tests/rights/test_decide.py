@@ -189,6 +189,7 @@ def many(path, number, row_group=50_000):
     write_parquet(path, ground.SCHEMA, (whole.slice(i, row_group) for i in range(0, number, row_group)))
 
 
+@pytest.mark.slow
 def test_two_hundred_thousand_documents_need_one_decision_a_distinct_case(tmp_path, monkeypatch):
     room = importlib.import_module("hemicycle.rights.decide")
     found, judged = [], []

@@ -390,6 +390,7 @@ def test_an_address_of_a_crawl_that_is_none_stops_nothing(look: Look) -> None:
     assert combine(look("http://x.example:99999/", declared="https://other.example/")) == "unread"
 
 
+@pytest.mark.slow
 @given(st.one_of(st.text(max_size=40), st.text(max_size=40).map(lambda text: f"http://{text}")))
 @settings(max_examples=int(os.environ.get("HEMICYCLE_FUZZ", "200")), deadline=None)
 def test_any_address_of_a_crawl_is_unread_where_its_host_is_not_known(

@@ -33,6 +33,7 @@ def test_any_text_has_equal_ids_and_comes_back(tokenizer):
     check()
 
 
+@pytest.mark.slow
 def test_both_engines_cut_alike_around_every_character(tokenizer):
     loaded = load_tokenizer(tokenizer)
     every = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]

@@ -103,6 +103,7 @@ def test_adapters_learn_the_same_and_leave_the_rest_as_it_was(made, tokenizer, t
     assert len(adapters) == 2 * (len(base) - len(same))
 
 
+@pytest.mark.slow
 def test_a_tuning_with_adapters_goes_on_after_a_kill_to_the_same_bits(made, tokenizer, tmp_path, monkeypatch):
     from hemicycle.store import digest_files
     from hemicycle.tokens import Order

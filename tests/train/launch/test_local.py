@@ -32,6 +32,7 @@ def test_progress_of_other_processes_is_shown_to_its_end(make_job, told, monkeyp
     assert bar.notes[-1] == "step 29"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "what", "remedy"),
     [

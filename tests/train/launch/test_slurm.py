@@ -124,6 +124,7 @@ def test_a_job_trains_on_the_ranks_of_its_site(make_job, told, here):
     assert not (job.scratch / "slurm.job").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("requeue", [True, False])
 def test_a_job_whose_time_is_up_saves_and_goes_on_by_itself(make_job, told, here, monkeypatch, requeue):
     monkeypatch.setenv("STEP_SECONDS", "0.1")
@@ -137,6 +138,7 @@ def test_a_job_whose_time_is_up_saves_and_goes_on_by_itself(make_job, told, here
     assert f"resuming model fine at step {figures['began']} of 40" in told.said
 
 
+@pytest.mark.slow
 def test_a_passing_failure_is_tried_again_from_the_checkpoint(make_job, told, here):
     assert on().run(make_job("crash-0"), told)["began"] == 10
     assert started(here) == ["4711", "4711"]
@@ -163,6 +165,7 @@ def test_starts_that_bring_no_checkpoint_come_to_an_end_and_the_failure_is_told(
     assert len(started(here)) > 6, "a person who runs it again begins to count anew"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["killed-0", "full-0", "refused-0"])
 def test_what_another_start_would_not_mend_is_told_at_once(make_job, told, here, name):
     job = make_job(name)
@@ -199,6 +202,7 @@ def waiter_of(job, monkeypatch):
     return waiter
 
 
+@pytest.mark.slow
 def test_a_job_whose_waiter_was_killed_is_waited_for_by_the_next_run(make_job, told, here, monkeypatch):
     job = make_job(steps=40)
     waiter = waiter_of(job, monkeypatch)
@@ -213,6 +217,7 @@ def test_a_job_whose_waiter_was_killed_is_waited_for_by_the_next_run(make_job, t
     assert (job.out / "model.txt").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_cancels_the_job_which_saves_and_does_not_go_on(make_job, told, here, monkeypatch):
     job = make_job(steps=1000)
     waiter = waiter_of(job, monkeypatch)
@@ -237,6 +242,7 @@ def test_a_refused_job_says_why(make_job, told, here):
     assert "qos" in caught.value.remedy
 
 
+@pytest.mark.slow
 def test_two_nodes_meet_and_train_as_one(make_job, tmp_path):
     """Both on this machine, each with one rank."""
     from hemicycle.train.launch.outcome import take, write_job

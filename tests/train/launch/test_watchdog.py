@@ -98,6 +98,7 @@ sys.exit(run_node(Path(sys.argv[1]), 2, patience=Patience(1.0, 20, 30.0, look=0.
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_hangs_is_ended_and_it_is_said_after_which_step(make_job):
     job = make_job("hang-1")
     began = time.monotonic()
