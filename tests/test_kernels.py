@@ -11,7 +11,7 @@ import pytest
 import hemicycle
 from hemicycle import kernels
 from hemicycle.trace import spans
-from hemicycle.trace.words import UNKNOWN
+from hemicycle.trace.vocabulary import UNKNOWN
 
 ROOM = Path(hemicycle.__file__).parent
 

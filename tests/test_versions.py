@@ -62,8 +62,8 @@ CODE = {
     ],
     "scaling": ["train/scaling.py", "train/forecast.py", "train/ladder.py", "flow/ladders.py"],
     "before-after": ["evaluate", "tune", "pretrained.py"],
-    "index": ["trace/index.py", "trace/shards.py", "trace/words.py"],
-    "roots": ["ledger/roots.py", "ledger/merkle.py", "trace/words.py"],
+    "index": ["trace/folds.py", "trace/index.py", "trace/shards.py", "trace/vocabulary.py", "trace/words.py"],
+    "roots": ["ledger/roots.py", "ledger/merkle.py", "trace/folds.py", "trace/words.py"],
     "evaluation": ["evaluate", "tune", "pretrained.py"],
     "release": ["release"],
 }

@@ -5,7 +5,7 @@ import pytest
 
 from hemicycle.trace.rank import K1, B, bm25, rarest
 from hemicycle.trace.spans import Query, Span
-from hemicycle.trace.words import UNKNOWN
+from hemicycle.trace.vocabulary import UNKNOWN
 
 
 def ids(*numbers: int) -> np.ndarray:

@@ -1,14 +1,15 @@
 import random
 import re
 import unicodedata
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hemicycle.errors import IntegrityError
-from hemicycle.trace.words import UNKNOWN, Vocabulary, fold, split_words, word_bounds
+from hemicycle.trace import folds, words
+from hemicycle.trace.folds import fold
+from hemicycle.trace.words import split_words, word_bounds
 from tests.trace.typography import EDITS, all_of_them
 
 SENTENCE = (
@@ -80,33 +81,18 @@ def test_bounds_alone_are_the_bounds_of_the_words(text):
     assert all(fold(text[s:e]).find(w) >= 0 for w, s, e in zip(words, starts, ends, strict=True))
 
 
-@given(st.lists(texts, max_size=4))
-def test_a_vocabulary_numbers_words_by_first_occurrence(several):
-    vocabulary = Vocabulary()
-    learned = [vocabulary.learn(text).tolist() for text in several]
-    in_order = list(dict.fromkeys(w for text in several for w in split_words(text).words))
-    assert list(vocabulary.numbers) == in_order
-    for text, ids in zip(several, learned, strict=True):
-        assert [in_order[i] for i in ids] == split_words(text).words
-
-
-def test_a_vocabulary_comes_back_from_its_file(tmp_path: Path):
-    vocabulary = Vocabulary()
-    vocabulary.learn("Un été, deux étés, ½")
-    vocabulary.write(tmp_path / "vocab")
-    again = Vocabulary.read(tmp_path / "vocab")
-    assert list(again.numbers) == list(vocabulary.numbers) == ["un", "ete", "deux", "etes", "1", "2"]
-    assert again.find(["etes", "hiver"]).tolist() == [3, UNKNOWN]
-
-
-@pytest.mark.parametrize("content", ["un\ndeux", "un\ndeux\nun\n"])
-def test_a_cut_or_doubled_vocabulary_is_refused(tmp_path: Path, content: str):
-    (tmp_path / "vocab").write_text(content)
-    with pytest.raises(IntegrityError, match="vocab"):
-        Vocabulary.read(tmp_path / "vocab")
-
-
 def test_shuffled_words_are_another_sequence():
     words = SENTENCE.split()
     random.Random(1).shuffle(words)
     assert split_words(" ".join(words)).words != split_words(SENTENCE).words
+
+
+def test_compiled_code_has_the_constants_of_the_table():
+    assert (words._OF_WORD, words._PARTS) == (folds.OF_WORD, folds.PARTS)
+
+
+def test_a_table_learns_blocks_in_many_threads_and_forgets_none():
+    texts = ["".join(map(chr, range(block * 256, block * 256 + 256))) for block in range(60)]
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda text: split_words(text).words, texts * 3))
+    assert found == [re.findall(r"\w+", fold(text)) for text in texts] * 3

@@ -16,7 +16,7 @@ def words_digest(text: str) -> str | None:
 def normalisation() -> str:
     """What makes the words of a text, in the versions that count."""
     from hemicycle.curate.clean import CLEANING
-    from hemicycle.trace.words import NORMALISATION
+    from hemicycle.trace.folds import NORMALISATION
 
     return f"cleaning {CLEANING}, words {NORMALISATION}"
 

@@ -27,8 +27,10 @@ from hemicycle.documents import corpus_shards, parquet_writer, read_batches
 from hemicycle.errors import InputError, IntegrityError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.store import FileDigest, artefact_digest, digest_files
+from hemicycle.trace.folds import NORMALISATION
 from hemicycle.trace.shards import SEPARATOR, Shard, map_shard, read_unigrams, sort_shard
-from hemicycle.trace.words import NORMALISATION, Ids, Vocabulary
+from hemicycle.trace.vocabulary import Vocabulary
+from hemicycle.trace.words import Ids
 
 #: Version of the layout of the folder.
 LAYOUT = 2

@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from hemicycle.trace.index import Index
 from hemicycle.trace.spans import Query, Span
-from hemicycle.trace.words import UNKNOWN, Ids
+from hemicycle.trace.vocabulary import UNKNOWN
+from hemicycle.trace.words import Ids
 
 #: Words on each side of a span that are compared with the answer.
 WINDOW = 250

@@ -21,9 +21,9 @@ from hemicycle.errors import DeclarationError
 from hemicycle.kernels import kernel
 from hemicycle.trace.index import Index
 from hemicycle.trace.shards import U8, U32, U64, Shard, keys
-from hemicycle.trace.words import Ids, Offsets, split_words
+from hemicycle.trace.words import Ids, Offsets, read_letters
 
-# Constants of the kernels; shards.py and words.py explain them.
+# Constants of the kernels; shards.py and vocabulary.py explain them.
 _SAMPLED, _UNKNOWN_KEY = 256, 0xFEFF_FFFF
 
 #: A match longer than this is left by bisection, not word by word.
@@ -66,8 +66,8 @@ class Query:
 
 
 def read_query(index: Index, text: str) -> Query:
-    words, starts, ends = split_words(text)
-    return Query(index.vocabulary.find(words), starts, ends)
+    found = read_letters(text)
+    return Query(index.vocabulary.find(found), found.starts, found.ends)
 
 
 def find_spans(index: Index, text: str, min_words: int = 8) -> list[Span]:

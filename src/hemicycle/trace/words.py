@@ -2,49 +2,29 @@
 
 Two copies of one sentence rarely have the same characters: one has no-break spaces and curly apostrophes,
 another is re-wrapped, set in capitals, or stored with its accents apart. The index is therefore built over
-normalised words, not over characters or tokens.
+normalised words, not over characters or tokens. A word is a maximal run of ``\\w`` in the folded text.
 
-The fold is NFKD, case folding, NFKD again, then combining marks and soft hyphens dropped, œ → oe, æ → ae.
-A word is a maximal run of ``\\w`` in the folded text. The trap: words must be found in the *original* text,
-since excerpts are cut there, and splitting first and folding after gives other words wherever a mark, a
-soft hyphen or a compatibility character (``™``, ``½``, ``ŀ``) touches a boundary. So every character is
-classed by what its fold holds; runs are cut on the classes, with numpy, and each distinct run is folded once.
+The trap: words must be found in the *original* text, since excerpts are cut there, and splitting first and
+folding after gives other words wherever a mark, a soft hyphen or a compatibility character (``™``, ``½``,
+``ŀ``) touches a boundary. So the text is folded as it is read, and parted where the fold of a character holds
+nothing of a word.
 """
 
 from __future__ import annotations
 
-import functools
-import re
-import unicodedata
-from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from hemicycle.errors import InputError, IntegrityError
-
-#: Version of the fold and of the cut. A change of either is a new number, and every index is built anew.
-NORMALISATION = 1
-
-#: Stands for a word that the vocabulary does not hold; never stored.
-UNKNOWN = 0xFFFF_FFFE
+from hemicycle.kernels import kernel
+from hemicycle.trace.folds import Folds, folds_of
 
 Ids = npt.NDArray[np.uint32]
 Offsets = npt.NDArray[np.int64]
 
-#: What the fold of one character holds: breaks only; word characters only; nothing; both.
-_BREAK, _PLAIN, _EMPTY, _MIXED = 1, 2, 3, 4
-
-_WORD = re.compile(r"\w+")
-_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae"})
-
-#: Classes found so far, by code point (0: not asked yet): a memo of a pure function, shared by threads.
-_known_classes = np.zeros(0x11_0000, np.uint8)
-
-#: Distinct runs remembered while a vocabulary grows; past it the memory starts anew.
-_REMEMBERED_RUNS = 4_000_000
+# Constants of `folds`, written again as numba wants them; a test compares them.
+_OF_WORD, _PARTS = 0x8000_0000, 0
 
 
 class Words(NamedTuple):
@@ -55,13 +35,17 @@ class Words(NamedTuple):
     ends: Offsets
 
 
-def fold(text: str) -> str:
-    """`text` without case, accents, ligatures and soft hyphens."""
-    if text.isascii():
-        return text.lower()
-    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    kept = (c for c in folded if c != "\u00ad" and not unicodedata.category(c).startswith("M"))
-    return "".join(kept).translate(_LIGATURES)
+class Letters(NamedTuple):
+    """The words of a text as code points: word i is ``letters[stops[i - 1]:stops[i]]``, the first from 0.
+
+    Attributes:
+        starts, ends: characters of the text, as of `Words`.
+    """
+
+    letters: npt.NDArray[np.uint32]
+    stops: Offsets
+    starts: Offsets
+    ends: Offsets
 
 
 def split_words(text: str) -> Words:
@@ -69,110 +53,96 @@ def split_words(text: str) -> Words:
 
     A run that folds to several words (``½`` folds to 1 and 2) gives several words at one place.
     """
-    starts, ends, _ = _runs(text)
-    forms_of = functools.cache(_forms)
-    forms = [forms_of(text[s:e]) for s, e in zip(starts.tolist(), ends.tolist(), strict=True)]
-    counts = np.fromiter(map(len, forms), np.int64, len(forms))
-    words = [word for form in forms for word in form]
-    return Words(words, np.repeat(starts, counts), np.repeat(ends, counts))
+    found = read_letters(text)
+    return Words(spell(found.letters, found.stops), found.starts, found.ends)
 
 
 def word_bounds(text: str) -> tuple[Offsets, Offsets]:
-    """The offsets of `split_words` alone, some ten times faster: words are only folded where they must be."""
-    starts, ends, classes = _runs(text)
-    if not (classes > _PLAIN).any():
-        return starts, ends
-    plain, mixed = (np.concatenate(([0], np.cumsum(classes == c))) for c in (_PLAIN, _MIXED))
-    one_word = (plain[ends] > plain[starts]) & (mixed[ends] == mixed[starts])
-    counts = np.ones(len(starts), np.int64)
-    for i in np.flatnonzero(~one_word).tolist():
-        counts[i] = len(_forms(text[starts[i] : ends[i]]))
-    return np.repeat(starts, counts), np.repeat(ends, counts)
+    """The offsets of `split_words` alone."""
+    found = read_letters(text)
+    return found.starts, found.ends
 
 
-class Vocabulary:
-    """Words and their numbers, counted from 0 in the order in which they first occur."""
-
-    def __init__(self, words: Iterable[str] = ()) -> None:
-        self.numbers: dict[str, int] = {word: i for i, word in enumerate(words)}
-        self._runs: dict[str, int] = {}
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def find(self, words: Iterable[str]) -> Ids:
-        """The number of each word, `UNKNOWN` where the vocabulary does not hold it."""
-        numbers = self.numbers
-        return np.array([numbers.get(word, UNKNOWN) for word in words], np.uint32)
-
-    def learn(self, text: str) -> Ids:
-        """The numbers of the words of a text; new words are added. One thread at a time."""
-        starts, ends, _ = _runs(text)
-        runs = [text[s:e] for s, e in zip(starts.tolist(), ends.tolist(), strict=True)]
-        known = self._runs
-        if len(known) > _REMEMBERED_RUNS:
-            known.clear()
-        for run in runs:
-            if run not in known:
-                numbers = [self._number(form) for form in _forms(run)]
-                # -1 marks a run that is not exactly one word; such runs are rare and taken apart below.
-                known[run] = numbers[0] if len(numbers) == 1 else -1
-        ids = np.fromiter(map(known.__getitem__, runs), np.int64, len(runs))
-        if (ids < 0).any():
-            several = (
-                [i] if i >= 0 else [self._number(form) for form in _forms(run)]
-                for i, run in zip(ids.tolist(), runs, strict=True)
-            )
-            ids = np.array([i for numbers in several for i in numbers], np.int64)
-        return ids.astype(np.uint32)
-
-    def _number(self, word: str) -> int:
-        number = self.numbers.setdefault(word, len(self.numbers))
-        if number >= UNKNOWN:
-            raise InputError("the corpus has more distinct words than 32 bits can number")
-        return number
-
-    def write(self, path: Path) -> None:
-        """One word a line, in the order of their numbers."""
-        with path.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(f"{word}\n" for word in self.numbers)
-
-    @classmethod
-    def read(cls, path: Path) -> Vocabulary:
-        """Read what `write` wrote. Raises IntegrityError where a word stands twice or the file is cut."""
-        text = path.read_bytes().decode("utf-8", "replace")
-        words = text.split("\n")
-        if words.pop():
-            raise IntegrityError("the last line is cut", place=str(path))
-        vocabulary = cls(words)
-        if len(vocabulary) != len(words):
-            raise IntegrityError("a word stands twice in the vocabulary", place=str(path))
-        return vocabulary
-
-
-def _forms(run: str) -> tuple[str, ...]:
-    return tuple(_WORD.findall(fold(run)))
-
-
-def _runs(text: str) -> tuple[Offsets, Offsets, npt.NDArray[np.uint8]]:
-    """Starts and ends of the maximal runs without a break, and the class of every character."""
+def read_letters(text: str) -> Letters:
+    """Cut a text into normalised words, and leave them in one array."""
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
-    classes = _known_classes[codes]
-    if not classes.all():
-        for code in np.unique(codes[classes == 0]).tolist():
-            _known_classes[code] = _class_of(chr(code))
-        classes = _known_classes[codes]
-    inside = np.zeros(len(codes) + 2, np.int8)
-    inside[1:-1] = classes >= _PLAIN
-    edges = np.flatnonzero(np.diff(inside))
-    return edges[::2], edges[1::2], classes
+    folds = folds_of(codes)
+    letters, words = _measure(codes, folds)
+    found = Letters(
+        np.empty(letters, np.uint32),
+        np.empty(words, np.int64),
+        np.empty(words, np.int64),
+        np.empty(words, np.int64),
+    )
+    _split(codes, folds, found)
+    return found
 
 
-def _class_of(character: str) -> int:
-    folded = fold(character)
-    if not folded:
-        return _EMPTY
-    word_characters = sum(map(len, _WORD.findall(folded)))
-    if word_characters == len(folded):
-        return _PLAIN
-    return _MIXED if word_characters else _BREAK
+def spell(letters: npt.NDArray[np.uint32], stops: Offsets) -> list[str]:
+    """Words as strings."""
+    text = letters.astype("<u4").tobytes().decode("utf-32-le")
+    bounds = [0, *stops.tolist()]
+    return [text[bounds[i] : bounds[i + 1]] for i in range(len(stops))]
+
+
+def _measure(codes: npt.NDArray[np.uint32], folds: Folds) -> tuple[int, int]:
+    """How many letters and words there are."""
+    letters, words, inside = 0, 0, False
+    for code in codes:
+        place = folds.row[code >> 8] * 256 + (code & 255)
+        single = folds.single[place]
+        if single & _OF_WORD:
+            letters += 1
+            words += not inside
+            inside = True
+        elif single == _PARTS:
+            inside = False
+        else:
+            for at in range(folds.begin[place], folds.begin[place + 1]):
+                of_word = folds.folded[at] & _OF_WORD != 0
+                letters += of_word
+                words += of_word and not inside
+                inside = of_word
+    return letters, words
+
+
+def _split(codes: npt.NDArray[np.uint32], folds: Folds, found: Letters) -> None:
+    """Write words and their places. All words of a run of characters that no character parts wholly have the
+    place of that run."""
+    letter, word, first, start, inside = 0, 0, 0, 0, False
+    for at in range(len(codes)):
+        place = folds.row[codes[at] >> 8] * 256 + (codes[at] & 255)
+        single = folds.single[place]
+        if single & _OF_WORD:
+            found.letters[letter] = single ^ _OF_WORD
+            letter += 1
+            inside = True
+        elif single == _PARTS:
+            if inside:
+                found.stops[word] = letter
+                word += 1
+                inside = False
+            while first < word:
+                found.starts[first], found.ends[first] = start, at
+                first += 1
+            start = at + 1
+        else:
+            for each in range(folds.begin[place], folds.begin[place + 1]):
+                folded = folds.folded[each]
+                if folded & _OF_WORD:
+                    found.letters[letter] = folded ^ _OF_WORD
+                    letter += 1
+                    inside = True
+                elif inside:
+                    found.stops[word] = letter
+                    word += 1
+                    inside = False
+    if inside:
+        found.stops[word] = letter
+        word += 1
+    while first < word:
+        found.starts[first], found.ends[first] = start, len(codes)
+        first += 1
+
+
+_measure, _split = kernel(_measure), kernel(_split)
