@@ -90,11 +90,11 @@ def read_texts(files: list[Path]) -> list[str]:
 
 
 def write_corpus(folder: Path, texts: list[str]) -> None:
-    (folder / "kept").mkdir(parents=True)
+    (folder / "kept" / "bench").mkdir(parents=True)
     rows = [Document(str(number), text).row("bench") for number, text in enumerate(texts)]
     for row in rows:
         row |= {"clean_digest": sha256_text(row["text"]), "split": "train"}
-    pq.write_table(pa.Table.from_pylist(rows), folder / "kept" / "bench.parquet", row_group_size=4)
+    pq.write_table(pa.Table.from_pylist(rows), folder / "kept" / "bench" / "00000.parquet", row_group_size=4)
 
 
 def make_answers(texts: list[str]) -> list[str]:
