@@ -36,8 +36,8 @@ def exposure(plan: Path, tokens: Mapping[str, Path]) -> pa.Table:
     """Per document: first and last step that read it, rows and tokens read, over the whole plan.
 
     Tokens are those that the model sees; the last of a full row is only a target. Documents that the plan
-    never reaches are absent. Memory is that of the plan's distinct rows and of its documents, some numbers
-    each, however many epochs are planned.
+    never reaches, and those that were withdrawn, are absent. Memory is that of the plan's distinct rows and
+    of its documents, some numbers each, however many epochs are planned.
     """
     order = Order(plan, tokens)
     first_R, last_R, times_R = _read_rows(order)
@@ -52,7 +52,7 @@ def exposure(plan: Path, tokens: Mapping[str, Path]) -> pa.Table:
         np.maximum.at(last_D, document, last_R[rows])
         np.add.at(rows_D, document, times_R[rows])
         np.add.at(tokens_D, document, seen.tokens * times_R[rows])
-    read = rows_D > 0
+    read = (rows_D > 0) & ~order.gone_D
     tables, base = [], 0
     for folder in order.tokens.values():
         table = pq.read_table(folder / "documents.parquet", columns=["id", "source"])

@@ -24,10 +24,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from hemicycle.errors import IntegrityError
 from hemicycle.tokens.answers import Answers
 from hemicycle.tokens.catalogue import Catalogue
+from hemicycle.tokens.holes import withdrawn_in
 from hemicycle.tokens.megatron import Shard, read_shard, shard_name, shard_tokens
 from hemicycle.tokens.rows import Integers, Rows, Spans, read_array
 
@@ -133,6 +135,15 @@ class Order:
         """Ids and sources of the documents."""
         return Catalogue(self.tokens)
 
+    @functools.cached_property
+    def gone_D(self) -> npt.NDArray[np.bool_]:
+        """Whether each document was withdrawn, and is a hole."""
+        gone, base = np.zeros(len(self.table.documents) - 1, bool), 0
+        for folder in self.tokens.values():
+            gone[base + withdrawn_in(folder)] = True
+            base += pq.read_metadata(folder / "documents.parquet").num_rows
+        return gone
+
     def _place_blocks(self) -> None:
         """Blocks as arrays (K): first step, first place in the sequence and tokens before, with a last one
         for the end."""
@@ -236,9 +247,11 @@ class Order:
     def documents_at(self, step: int) -> pa.Table:
         """What the whole batch of a step reads of each document, as `DOCUMENTS_AT`, row by row.
 
-        A document may stand in several rows. Tokens are those that the model sees.
+        A document may stand in several rows. Tokens are those that the model sees; it sees no hole.
         """
         seen, document = self.table.inputs(self.rows(step))
+        there = ~self.gone_D[document]
+        seen, document = seen.part(there), document[there]
         about = self.catalogue.about(document)
         return pa.table(
             {
