@@ -57,7 +57,11 @@ def test_a_constant_of_another_file_is_seen_where_it_is_named_at_one_remove():
         ("curate.vocabulary", "_HAS_DIGIT", "curate.words", "HAS_DIGIT"),
         ("curate.vocabulary", "_ELISION", "curate.words", "ELISION"),
         ("curate.vocabulary", "_ONLY_SIGNS", "curate.words", "ONLY_SIGNS"),
+        ("plan.laying", "LATE", "plan.cost", "LATE"),
         ("trace.spans", "_SAMPLED", "trace.shards", "SAMPLED"),
+        ("trace.vocabulary", "_UNKNOWN", "trace.vocabulary", "UNKNOWN"),
+        ("trace.words", "_OF_WORD", "trace.folds", "OF_WORD"),
+        ("trace.words", "_PARTS", "trace.folds", "PARTS"),
     ],
 )
 def test_a_constant_that_kernels_write_again_is_that_of_the_other_file(kernels_of, own, file, theirs):

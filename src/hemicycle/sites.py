@@ -87,9 +87,7 @@ def check_carbon(factor: Quantity) -> None:
     grams = number(factor, "g/kWh")
     least, most = CARBON
     if not least <= grams <= most:
-        raise ValueError(
-            f"no grid emits {grams:g} g/kWh: from {least} to {most}, plants and lines included, do"
-        )
+        raise ValueError(f"no grid emits {grams:g} g/kWh; they emit from {least} to {most}")
 
 
 def check_power(power: Quantity, chip: Chip) -> None:

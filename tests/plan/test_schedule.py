@@ -7,9 +7,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 from hemicycle.errors import DeclarationError
-from hemicycle.plan import laying
 from hemicycle.plan.check import violations
-from hemicycle.plan.cost import LATE, tariff
+from hemicycle.plan.cost import tariff
 from hemicycle.plan.hours import Clock
 from hemicycle.plan.listing import Lists
 from hemicycle.plan.problem import (
@@ -131,10 +130,6 @@ def test_a_list_breaks_no_constraint_and_costs_what_the_tariff_says(drawn):
         filled = lists.fill(kept)
         assert kept.items() <= filled.items()
         assert not violations(drawn, _as_schedule(drawn, filled))
-
-
-def test_compiled_code_counts_lateness_as_the_tariff_does():
-    assert laying.LATE == LATE
 
 
 def _as_schedule(problem, placed):

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hemicycle.errors import IntegrityError
-from hemicycle.trace import vocabulary as module
 from hemicycle.trace.vocabulary import UNKNOWN, Vocabulary
 from hemicycle.trace.words import read_letters, split_words
 
@@ -54,7 +53,3 @@ def test_a_vocabulary_that_grows_keeps_its_numbers():
 def test_a_word_longer_than_all_the_room_there_is_has_a_number():
     vocabulary = Vocabulary()
     assert vocabulary.learn("a " + "b" * 100_000 + " a").tolist() == [0, 1, 0]
-
-
-def test_compiled_code_has_the_constant_of_the_module():
-    assert module._UNKNOWN == UNKNOWN

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hemicycle.trace import folds, words
 from hemicycle.trace.folds import fold
 from hemicycle.trace.words import split_words, word_bounds
 from tests.trace.typography import EDITS, all_of_them
@@ -85,10 +84,6 @@ def test_shuffled_words_are_another_sequence():
     words = SENTENCE.split()
     random.Random(1).shuffle(words)
     assert split_words(" ".join(words)).words != split_words(SENTENCE).words
-
-
-def test_compiled_code_has_the_constants_of_the_table():
-    assert (words._OF_WORD, words._PARTS) == (folds.OF_WORD, folds.PARTS)
 
 
 def test_a_table_learns_blocks_in_many_threads_and_forgets_none():

@@ -16,7 +16,6 @@ from hemicycle.cli.plan_show import page_option, show
 from hemicycle.cli.session import json_option
 from hemicycle.plan.assume import Place
 from hemicycle.plan.estimate import Line
-from hemicycle.plan.wording import say
 
 if TYPE_CHECKING:
     from hemicycle.plan.laws import Law
@@ -92,5 +91,7 @@ def plan_solve(
         vocabulary=vocabulary or VOCABULARY,
     )
     if model is not None and unique is None:
-        click.echo(say("text_unknown", "en", model=model), err=True)
+        click.echo(
+            f"the text of {model} is not tokenised yet: how much there is to read is left out", err=True
+        )
     show(partial(tell_solution, found), found.to_json(), as_json=as_json, page=page, title=model or "")

@@ -103,7 +103,11 @@ def _of_euros(euros: Range, place: Place) -> Range:
             f"a budget in euros needs a price, and none is known of {place.name}",
             remedy="Say --price, such as “1.90 EUR/GPU-h”, or declare it of the pool in sites.toml.",
         )
-    return euros / _not_free(place.price.range, "price", "euros")
+    if not place.price.range.low.magnitude:
+        raise DeclarationError(
+            "a price of zero bounds nothing", remedy="Plan with a budget in hours, carbon or days."
+        )
+    return euros / place.price.range
 
 
 def _of_carbon(tonnes: Range, place: Place) -> Range:
@@ -112,16 +116,7 @@ def _of_carbon(tonnes: Range, place: Place) -> Range:
             f"a budget in carbon needs the power of a card, and none is known of {place.name}",
             remedy="Say --power, such as “551 W/GPU”, or declare it of the pool in sites.toml.",
         )
-    carbon = _not_free(place.carbon.range, "carbon factor", "carbon")
-    return tonnes / carbon / place.pue.range / place.power.range
-
-
-def _not_free(per_unit: Range, what: str, of_what: str) -> Range:
-    if not per_unit.low.magnitude:
-        raise DeclarationError(
-            f"a {what} of zero bounds nothing", remedy=f"Plan with a budget in something else than {of_what}."
-        )
-    return per_unit
+    return tonnes / place.carbon.range / place.pue.range / place.power.range
 
 
 def _of_days(days: Range, place: Place) -> Range:

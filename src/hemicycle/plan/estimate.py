@@ -77,7 +77,7 @@ class Work:
     @property
     def state_bytes(self) -> float:
         """What training keeps of all weights: themselves and their gradients in 16 bits, themselves and two
-        moments in 32 (Rajbhandari et al. 2020, arXiv 1910.02054, section 3.1). Activations come to that."""
+        moments in 32 (Rajbhandari et al. 2020, arXiv 1910.02054, section 3.1). Activations are beside it."""
         return 16 * (self.whole or self.parameters)
 
 

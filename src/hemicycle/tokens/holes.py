@@ -50,7 +50,7 @@ def punch(tokens: Path, out: Path, documents: Collection[str]) -> dict[str, Any]
     out.mkdir(parents=True, exist_ok=True)
     for path in sorted(tokens.iterdir()):
         if path.name not in (NAME, WITHDRAWN):
-            _same(path, out / path.name)
+            _link(path, out / path.name)
     for number in np.unique(shard[numbers]).tolist():
         holes = numbers[shard[numbers] == number]
         _blank(tokens / shard_name(number), out / shard_name(number), first[holes], length[holes])
@@ -72,7 +72,7 @@ def withdrawn_in(tokens: Path) -> Integers:
     return numbers
 
 
-def _same(path: Path, to: Path) -> None:
+def _link(path: Path, to: Path) -> None:
     """The same file under another name; a copy where the file system links none."""
     try:
         os.link(path, to)
