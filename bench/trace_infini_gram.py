@@ -252,7 +252,8 @@ def warm(index: Any, python: Path, theirs: Path, settings: dict[str, int], begin
     other50, other99 = (np.percentile(other, q) for q in (50, 99))
     print(f"warm: p50 {other50 / p50:.1f} times quicker, p99 {p99 / other99:.3f} of theirs")
     print(
-        f"here: p50 {p50 * 1e3:.2f} ms, p99 {p99 * 1e3:.2f} ms; theirs {other50 * 1e3:.1f}, {other99 * 1e3:.1f}"
+        f"here: p50 {p50 * 1e3:.2f} ms, p99 {p99 * 1e3:.2f} ms; "
+        f"theirs {other50 * 1e3:.1f}, {other99 * 1e3:.1f}"
     )
 
 
@@ -269,7 +270,8 @@ def cold(folder: Path, python: Path, settings: dict[str, int], begins: Path, ask
         other.append(resident(theirs))
     mine, their = statistics.median(ours), statistics.median(other)
     print(
-        f"cold: {mine:.0f} pages read, {mine / their:.2f} of infini-gram's {their:.0f} (medians of {len(ours)})"
+        f"cold: {mine:.0f} pages read, {mine / their:.2f} of infini-gram's {their:.0f} "
+        f"(medians of {len(ours)})"
     )
 
 

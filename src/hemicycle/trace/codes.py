@@ -97,8 +97,8 @@ def encode(
     """
     at, last = 0, len(codes) - 1
     for i in range(len(numbers)):
-        number = min(np.int64(numbers[i]), last)
-        code, length = codes[number], np.int64(lengths[number])
+        number = numbers[i] if numbers[i] < last else last
+        code, length = codes[number], int(lengths[number])
         for j in range(length):
             out[at + j] = (code >> np.uint64(8 * (length - 1 - j))) & np.uint64(0xFF)
             begins[at + j] = -1
@@ -134,4 +134,4 @@ def count(numbers: npt.NDArray[Any], counted: Integers) -> None:
     """Count each number; all larger ones as the last."""
     last = len(counted) - 1
     for number in numbers:
-        counted[min(np.int64(number), last)] += 1
+        counted[number if number < last else last] += 1

@@ -162,7 +162,7 @@ def sort_shard(folder: Path, number: int, dtype: str, numbers: int) -> None:
         for begin in range(0, len(suffixes), _CHUNK):
             found = places[: beginning(suffixes[begin : begin + _CHUNK], begins, places)]
             pointers(found, words.itemsize, width, narrow)
-            file.write(narrow[: len(found) * width])
+            file.write(narrow[: len(found) * width].data)
             tops.append(_first_words(words, found[-rank % SAMPLED :: SAMPLED].astype(np.int64)))
             rank += len(found)
     np.concatenate(tops).astype("<u8").tofile(folder / f"top.{number}")
