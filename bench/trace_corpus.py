@@ -62,15 +62,19 @@ def texts_of(characters: int, samples: Path = SAMPLES) -> list[str]:
     return texts
 
 
-def write_corpus(folder: Path, sources: dict[str, list[str]], rows_a_group: int = 200) -> Path:
+#: Rows of a row group: as many characters as curation puts into one.
+ROWS_A_GROUP = 1_000_000 // LONGEST
+
+
+def write_corpus(folder: Path, sources: dict[str, list[str]]) -> Path:
     """A corpus artefact: kept/SOURCE/00000.parquet."""
     for source, texts in sources.items():
         rows = [Document(str(number), text).row(source) for number, text in enumerate(texts)]
         for row in rows:
             row |= {"clean_digest": sha256_text(row["text"]), "split": "train"}
         groups = [
-            pa.Table.from_pylist(rows[i : i + rows_a_group], schema=CORPUS)
-            for i in range(0, len(rows), rows_a_group)
+            pa.Table.from_pylist(rows[i : i + ROWS_A_GROUP], schema=CORPUS)
+            for i in range(0, len(rows), ROWS_A_GROUP)
         ]
         (folder / "kept" / source).mkdir(parents=True)
         write_parquet(folder / "kept" / source / "00000.parquet", CORPUS, groups)

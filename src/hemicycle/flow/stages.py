@@ -69,7 +69,7 @@ VERSIONS = {
     "cleared": 1,
     "admitted": 1,
     "annotated": 2,
-    "corpus": 2,
+    "corpus": 3,
     "tokenizer": 2,
     "tokens": 2,
     "dialogues": 1,

@@ -26,7 +26,8 @@ from hemicycle.trace.words import Offsets, word_bounds
 
 _COLUMNS = ["id", "text", "origin", "parts", "title", "date", "licences"]
 
-#: Bounds of what is remembered: bytes of decoded row groups, characters of documents.
+#: Bounds of what is remembered: open files, bytes of decoded row groups, characters of documents.
+_OPEN_FILES = 64
 _GROUP_BYTES = 256_000_000
 _CHARACTERS = 32_000_000
 
@@ -72,6 +73,7 @@ class Texts:
         self._index = index
         self._kept = [corpus / "kept" for corpus in corpora]
         self._documents = index.documents
+        self._files: _Recent[Path, pq.ParquetFile] = _Recent(_OPEN_FILES)
         self._groups: _Recent[tuple[Path, int], pa.Table] = _Recent(_GROUP_BYTES)
         self._texts: _Recent[int, Text] = _Recent(_CHARACTERS)
         self._lock = threading.Lock()
@@ -130,20 +132,15 @@ class Texts:
                 remedy="Give all of them, in the same order.",
             )
         path = self._kept[document["corpus"]] / document["source"] / f"{document['file']:05d}.parquet"
-        other = IntegrityError(
-            f"document {document['id']!r} is not here as the index knows it",
-            place=str(path),
-            remedy="Use the corpus that the index was built from, or build the index anew.",
-        )
         row = document["row"]
         try:
             group = self._group(path, document["row_group"])
             cells = {name: group[name][row] for name in _COLUMNS}
         except (OSError, pa.ArrowException, IndexError):
-            raise other from None
+            raise _another(document["id"], path) from None
         text = cells["text"].as_py()
         if cells["id"].as_py() != document["id"] or sha256_text(text) != document["digest"]:
-            raise other
+            raise _another(document["id"], path)
         return Text(
             text=text,
             origin=cells["origin"].as_py(),
@@ -156,12 +153,24 @@ class Texts:
     def _group(self, path: Path, number: int) -> pa.Table:
         group = self._groups.get((path, number))
         if group is None:
-            with pq.ParquetFile(path) as file:
-                if number >= file.num_row_groups:
-                    raise IndexError(number)
-                group = file.read_row_group(number, columns=_COLUMNS)
+            file = self._files.get(path)
+            if file is None:
+                file = pq.ParquetFile(path)
+                self._files.put(path, file, 1)
+            if number >= file.num_row_groups:
+                raise IndexError(number)
+            # More threads would take longer to wake than the group takes.
+            group = file.read_row_group(number, columns=_COLUMNS, use_threads=False)
             self._groups.put((path, number), group, group.nbytes)
         return group
+
+
+def _another(identity: str, path: Path) -> IntegrityError:
+    return IntegrityError(
+        f"document {identity!r} is not here as the index knows it",
+        place=str(path),
+        remedy="Use the corpus that the index was built from, or build the index anew.",
+    )
 
 
 def _licence(stated: list[dict[str, str]]) -> str | None:
