@@ -22,8 +22,8 @@ Kind = Literal["text", "epub", "pdf"]
 _KINDS: dict[str, Kind] = {".epub": "epub", ".pdf": "pdf"}
 
 _REMEDIES: dict[Kind, str] = {
-    "text": "Give a text in UTF-8 of at most 64 MiB (`iconv -f ISO-8859-1 -t UTF-8` makes one, for example), or "
-    "an .epub or .pdf file under its own name.",
+    "text": "Give a text in UTF-8 of at most 64 MiB (`iconv -f ISO-8859-1 -t UTF-8` makes one), or an "
+    ".epub or .pdf file under its own name.",
     "epub": "Give a whole book without a lock, or its text as a .txt file in UTF-8.",
     "pdf": "Give a file with a text layer and without a password, or its text as a .txt file in UTF-8.",
 }
