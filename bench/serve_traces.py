@@ -1,4 +1,4 @@
-"""Many traces at once over HTTP, from a real server process of a small project: how many are answered, how soon.
+"""Many traces at once over HTTP, from the server process of a small project: how many are answered, and when.
 
     OMP_NUM_THREADS=1 python bench/serve_traces.py [PROJECT] [TRACES]
 
@@ -45,8 +45,8 @@ def main() -> None:
     same = sum(one == answers[at * max(1, traces // 50)][0] for at, (one, _) in enumerate(alone))
     seconds = sorted(after for _, after in answers)
     print(
-        f"{traces:,} traces at once, {WORDS} words each: {len(right):,} answered, {same} of {len(alone)} compared "
-        f"are what they are alone; {traces / took:,.0f} a second; p50 {statistics.median(seconds):.2f} s, "
+        f"{traces:,} traces at once, {WORDS} words each: {len(right):,} answered, {same} of {len(alone)} "
+        f"compared are what they are alone; {traces / took:,.0f} a second; p50 {statistics.median(seconds):.2f} s, "
         f"p99 {seconds[int(0.99 * (len(seconds) - 1))]:.2f} s after the first was sent"
     )
     quick = sorted(after for _, after in alone)

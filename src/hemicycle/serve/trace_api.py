@@ -1,9 +1,9 @@
 """`POST /v1/trace`: any text to the documents it matches, with their rights.
 
 The index is another room's; here it is anything with a `trace` method. A trace is quick but reads files, so
-it runs in a thread, a few at a time, and the others wait: a thousand at once are answered, one after the other.
+it runs in a thread, a few at a time, and the others wait: of a thousand at once, all are answered in turn.
 What waiting costs is the memory of what was sent, so that is what has a bound; past it, one is told to come
-back. Of whoever left meanwhile nothing is computed.
+back. For whoever left meanwhile nothing is computed.
 """
 
 from __future__ import annotations
