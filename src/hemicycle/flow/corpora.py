@@ -111,7 +111,14 @@ def index(flow: Flow, name: str) -> Step:
     def build(work: Work) -> dict[str, Any]:
         from hemicycle.trace import build_index
 
-        return build_index([work.inputs[c] for c in corpora], work.out, progress=work.progress)
+        return build_index(
+            [work.inputs[c] for c in corpora],
+            work.out,
+            earlier=[folder for folder in flow.store.artefacts() if folder.parent.name == "index"],
+            scratch=work.scratch,
+            engine=work.engine,
+            progress=work.progress,
+        )
 
     inputs = {corpus: flow.corpus(corpus) for corpus in corpora}
     return Step("index", name, VERSIONS["index"], {}, build, inputs)

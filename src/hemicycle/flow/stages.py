@@ -78,7 +78,7 @@ VERSIONS = {
     "rung": 1,
     "scaling": 1,
     "before-after": 2,
-    "index": 2,
+    "index": 3,
     "roots": 1,
     "evaluation": 3,
     "release": 5,
