@@ -12,7 +12,7 @@ from hemicycle.trace import Tracer, build_index, open_index
 from hemicycle.trace import works as works_module
 from hemicycle.trace.typography import side_by_side
 from hemicycle.trace.words import split_words
-from hemicycle.trace.works import read_collected, shares, trace_work
+from hemicycle.trace.works import read_collected, searched, shares, trace_work
 
 WELL = "Le puits est à sec depuis hier soir et nul ne sait où mener les bêtes de la vallée."
 RIVER = "La rivière, elle, coule encore sous les saules où les enfants vont jouer le dimanche."
@@ -37,7 +37,7 @@ def small(tmp_path_factory, write_corpus):
 def test_who_holds_most_comes_first_and_words_held_twice_count_once(small):
     work = f"Prologue. {WELL.upper()} Rien. {RIVER} Entracte. {RIVER}"
     traced = trace_work(small[0], work)
-    assert [(d.id, d.words, d.passages) for d in traced.documents] == [
+    assert [(d.id, d.words, d.stretches) for d in traced.documents] == [
         ("contes:puits", 49, 3),
         ("notes:note", 30, 2),
     ]
@@ -62,6 +62,46 @@ def test_what_is_told_of_a_document_is_what_the_tracer_knows(small):
     assert "excerpt" not in told["documents"][0]
     assert told["spans"][0]["matches"][0]["anchor"] == "p1"
     assert told["spans"][0]["text"] == WELL[:-1]
+
+
+def test_a_document_that_holds_a_chapter_is_not_hidden_by_one_that_holds_the_whole(tmp_path, write_corpus):
+    words = [f"mot{n}" for n in range(400)]
+    chapter = words[200:260]
+    documents = [Document("roman", " ".join(words)), Document("extrait", f"avant {' '.join(chapter)} après")]
+    documents += [Document("bribe", " ".join(["x", *words[32:40], "y"])), Document("rien", "autre chose")]
+    documents += [Document("retouché", " ".join([*words[:150], "autre", *words[151:]]))]
+    corpus = write_corpus(tmp_path / "c", {"s": documents})
+    build_index([corpus], tmp_path / "i")
+    index = open_index(tmp_path / "i")
+    traced = trace_work(Tracer(index, [corpus]), " ".join(words))
+    assert len(traced.passages) == 1
+    assert [(d.id, d.words, d.longest) for d in traced.documents] == [
+        ("s:roman", 400, (0, 400)),
+        ("s:retouché", 399, (151, 249)),
+        ("s:extrait", 60, (200, 60)),
+        ("s:bribe", 8, (32, 8)),
+    ]
+    assert {d.id for d in traced.told} == {"s:roman", "s:retouché", "s:extrait", "s:bribe"}
+
+
+def test_of_many_copies_each_is_known_whatever_was_looked_at(tmp_path, write_corpus):
+    text = " ".join(f"mot{n}" for n in range(100))
+    corpus = write_corpus(tmp_path / "c", {"s": [Document(str(n), f"{n} {text}") for n in range(25)]})
+    build_index([corpus], tmp_path / "i")
+    traced = trace_work(Tracer(open_index(tmp_path / "i"), [corpus]), text)
+    assert traced.passages[0].count == 25
+    assert len(traced.passages[0].matches) == 10
+    assert all(d.words == 100 and d.known is not None for d in traced.documents)
+    assert len(traced.told) == len(traced.documents) >= 10
+
+
+def test_what_was_withdrawn_is_neither_found_nor_counted_as_searched(small, tmp_path):
+    tracer, corpus = small
+    index = tracer.index.without(["notes:note"])
+    assert searched(tracer.index, 1) == [(3, 56)]
+    assert searched(index, 1) == [(2, 38)]
+    traced = trace_work(Tracer(index, [corpus]), RIVER)
+    assert [d.id for d in traced.documents] == ["contes:puits"]
 
 
 def test_what_was_held_out_is_not_found(small):

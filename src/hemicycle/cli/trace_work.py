@@ -7,7 +7,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import click
-import numpy as np
 
 from hemicycle.cli.asking import Asked, open_model
 from hemicycle.cli.session import How, Session, print_json, progress, say_waiting
@@ -24,7 +23,7 @@ from hemicycle.store import locked_for_reading, write_aside
 from hemicycle.trace import claims
 from hemicycle.trace.signed import ProvenDocument, beside, proof_name, sign_trace
 from hemicycle.trace.work_page import work_page
-from hemicycle.trace.works import HoldingDocument, TracedWork, read_collected, trace_work
+from hemicycle.trace.works import HoldingDocument, TracedWork, read_collected, searched, trace_work
 
 #: Documents and passages shown; --json has them all.
 SHOWN = 10
@@ -64,7 +63,7 @@ def print_work(work: TracedWork, model: str) -> None:
     """What was found of a work, for people."""
     click.echo(f"{claims.outcome(work, 'en')}\n")
     if work.documents:
-        head = ["words", "passages", "document", "source", "licence", "right", "read at steps"]
+        head = ["words", "stretches", "document", "source", "licence", "right", "read at steps"]
         print_table(head, [_row(document, model) for document in work.documents[:SHOWN]])
         _print_more(len(work.documents), "document(s)")
         for passage in sorted(work.passages, key=lambda one: (-one.words, one.start))[:SHOWN]:
@@ -79,7 +78,7 @@ def print_work(work: TracedWork, model: str) -> None:
 
 
 def _row(document: HoldingDocument, model: str) -> list[str | int | None]:
-    counted: list[str | int | None] = [document.words, document.passages]
+    counted: list[str | int | None] = [document.words, document.stretches]
     known = document.known
     if known is None:
         return [*counted, document.id, document.source, None, None, None]
@@ -129,14 +128,11 @@ def write_report(
 def _about(asked: Asked, work: Work) -> claims.Asked:
     """What was asked, and what was searched for it."""
     index = asked.tracer.index
-    of_corpus = np.asarray(index.documents["corpus"])
-    lengths = np.asarray(index.lengths)
-    corpora = []
-    for number, (name, (statement, _)) in enumerate(asked.corpora.items()):
-        mine = of_corpus == number
-        corpora.append(
-            claims.SearchedCorpus(name, statement.digest, int(mine.sum()), int(lengths[mine].sum()))
-        )
+    counts = searched(index, len(asked.corpora))
+    corpora = [
+        claims.SearchedCorpus(name, statement.digest, documents, words)
+        for (name, (statement, _)), (documents, words) in zip(asked.corpora.items(), counts, strict=True)
+    ]
     return claims.Asked(
         name=work.name,
         sha256=work.sha256,

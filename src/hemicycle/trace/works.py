@@ -4,8 +4,10 @@ An answer is shown by its rarest matches. Whoever asks about a work wants to kno
 documents hold how much of it. Nothing is left out here but how much is told: of the longest passages, and of
 the documents that hold most, everything; of the others, where they are.
 
-The trap is a work of many short matches: the documents behind all of them may be the whole corpus. So their
-texts are fetched for what is told alone, passage by passage, and the rest is arithmetic on word numbers.
+Two traps. A passage is as long as any document makes it, so a document that holds one chapter of a novel
+would be hidden by one that holds all of it: documents are therefore looked for from window to window of the
+work, and each match is made as long as that document has it. And the documents behind a work of many short
+matches may be the whole corpus: their texts are fetched for what is told alone, and the rest is arithmetic.
 """
 
 from __future__ import annotations
@@ -24,11 +26,14 @@ from hemicycle.errors import DeclarationError, IntegrityError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.trace.answer import Trace, TracedDocument, Tracer
 from hemicycle.trace.index import Index
-from hemicycle.trace.spans import Span, find_spans, occurrences
-from hemicycle.trace.words import word_bounds
+from hemicycle.trace.query import Query, read_query
+from hemicycle.trace.shards import Numbers
+from hemicycle.trace.spans import Span, occurrences, spans_of
 
-#: Places of a passage that are looked at, evenly spread over all of them.
+#: Places of a passage, or of a window, that are looked at, evenly spread over all of them.
 PLACES = 10
+#: Of what is told, so many documents are fetched to know of each what there is to know.
+FETCHED = 50
 #: The longest passages, and the documents that hold most, of which everything is told.
 PASSAGES, DOCUMENTS = 100, 50
 
@@ -51,7 +56,8 @@ class Passage:
     Attributes:
         start, end: characters of the work; `first_word` and `words` are the same in words.
         count: how often it stands in the corpus. `documents` are those of at most `PLACES` of these.
-        matches: these documents with all that is known of them, where the passage is one of those told.
+        matches: documents with all that is known of them, where the passage is one of those told; those first
+            whose surroundings resemble it most.
     """
 
     start: int
@@ -65,16 +71,18 @@ class Passage:
 
 @dataclass(frozen=True)
 class HoldingDocument:
-    """A document that holds passages of the work: how many, and how many of the work's words they are.
+    """A document that holds stretches of the work: how many, and how many of the work's words they are.
 
-    `number` is the index's; `known` is what is known of the document, where it is one of those told.
+    `number` is the index's; `longest` is the longest stretch, first word and words; `known` is what is known
+    of the document, where it is one of those told.
     """
 
     number: int
     id: str
     source: str
     words: int
-    passages: int
+    stretches: int
+    longest: tuple[int, int]
     known: TracedDocument | None = None
 
 
@@ -137,7 +145,9 @@ class TracedWork:
             if document.known is not None:
                 told = dataclasses.asdict(document.known)
                 told = {key: value for key, value in told.items() if key not in _OF_PASSAGE}
-            counted = {key: getattr(document, key) for key in ("id", "source", "words", "passages")}
+            counted = {
+                key: getattr(document, key) for key in ("id", "source", "words", "stretches", "longest")
+            }
             documents.append({**told, **counted})
         return {
             "coverage": self.coverage,
@@ -163,33 +173,33 @@ def trace_work(tracer: Tracer, text: str, *, min_words: int = 8, progress: Progr
         DeclarationError: the text has fewer words than a match must have.
         IntegrityError: a corpus is not the one that the index was built from.
     """
-    words = len(word_bounds(text)[0])
-    if words < min_words:
+    index = tracer.index
+    query = read_query(index, text)
+    if len(query) < min_words:
         raise DeclarationError(
-            f"the work has {words} word(s), and matches of {min_words} or more are looked for",
+            f"the work has {len(query)} word(s), and matches of {min_words} or more are looked for",
             remedy="Nothing could be found: lower --min-words.",
         )
-    index = tracer.index
-    spans = find_spans(index, text, min_words)
-    held: dict[int, _Held] = {}
-    holders: list[list[tuple[int, int]]] = []
-    with progress.start("finding documents", len(spans), "passages") as bar:
-        for at, span in enumerate(spans):
-            places = occurrences(index, span, PLACES)
-            holders.append(places)
-            for number, _ in places:
-                held.setdefault(number, _Held()).add(at, span, spans)
-            bar.advance(1)
+    spans = spans_of(index, query, min_words)
+    holders = [occurrences(index, span, PLACES) for span in spans]
+    held = _held(index, query, min_words, spans, holders, progress)
     ids, sources = index.documents["id"], index.documents["source"]
     ordered = sorted(held, key=lambda number: (-held[number].words, number))
     longest = sorted(range(len(spans)), key=lambda at: (-spans[at].words, at))[:PASSAGES]
-    told = sorted({*longest, *(held[number].longest for number in ordered[:DOCUMENTS])})
     matches: dict[int, tuple[TracedDocument, ...]] = {}
-    with progress.start("reading documents", len(told), "passages") as bar:
-        for at in told:
-            matches[at] = _matches(tracer, text, spans[at], min_words)
+    known: dict[str, TracedDocument] = {}
+    with progress.start("reading documents", len(longest) + DOCUMENTS, "passages") as bar:
+        for at in longest:
+            found = _matches(tracer, text[spans[at].start : spans[at].end], min_words)
+            matches[at] = found[:PLACES]
+            known = {document.id: document for document in found} | known
             bar.advance(1)
-    known = {document.id: document for at in reversed(told) for document in matches[at]}
+        for number in ordered[:DOCUMENTS]:
+            if ids[number].as_py() not in known:
+                first, words = held[number].longest
+                stretch = text[query.starts[first] : query.ends[first + words - 1]]
+                known |= {document.id: document for document in _matches(tracer, stretch, min_words)}
+            bar.advance(1)
     passages = tuple(
         Passage(
             start=span.start,
@@ -208,7 +218,8 @@ def trace_work(tracer: Tracer, text: str, *, min_words: int = 8, progress: Progr
             id=(name := ids[number].as_py()),
             source=sources[number].as_py(),
             words=held[number].words,
-            passages=held[number].passages,
+            stretches=held[number].stretches,
+            longest=held[number].longest,
             known=known.get(name),
         )
         for number in ordered
@@ -216,7 +227,7 @@ def trace_work(tracer: Tracer, text: str, *, min_words: int = 8, progress: Progr
     about = _asked(tracer, "", min_words)
     return TracedWork(
         text=text,
-        words=words,
+        words=len(query),
         min_words=min_words,
         passages=passages,
         stretches=tuple(_stretches(spans)),
@@ -229,28 +240,83 @@ def trace_work(tracer: Tracer, text: str, *, min_words: int = 8, progress: Progr
 
 
 class _Held:
-    """What one document holds of a work; passages come in the order of the work, none inside another."""
+    """What one document holds of a work; stretches come in the order of their first words."""
 
     def __init__(self) -> None:
-        self.words = self.passages = self._reached = 0
-        self.longest = -1
+        self.words = self.stretches = self.reached = 0
+        self.longest = (0, 0)
 
-    def add(self, at: int, span: Span, spans: list[Span]) -> None:
-        end = span.first_word + span.words
-        self.words += end - max(span.first_word, self._reached)
-        self._reached = end
-        self.passages += 1
-        if self.longest < 0 or span.words > spans[self.longest].words:
-            self.longest = at
+    def add(self, first: int, words: int) -> None:
+        end = first + words
+        self.words += max(0, end - max(first, self.reached))
+        self.stretches += 1
+        self.reached = max(self.reached, end)
+        self.longest = max(self.longest, (first, words), key=lambda one: one[1])
+
+
+def _held(
+    index: Index,
+    query: Query,
+    min_words: int,
+    spans: Sequence[Span],
+    holders: Sequence[Sequence[tuple[int, int]]],
+    progress: Progress,
+) -> dict[int, _Held]:
+    """By number, the documents that hold a passage, or a window of `min_words` words.
+
+    A window begins every so many words, so no document is missed that holds twice as many in a row, save where
+    all of them stand in more than `PLACES`.
+    """
+    windows = tuple((at, at + min_words) for at in range(0, len(query) - min_words + 1, min_words))
+    looked = spans_of(index, dataclasses.replace(query, stretches=windows), min_words)
+    hits = [(span.first_word, places) for span, places in zip(spans, holders, strict=True)]
+    hits += [(window.first_word, occurrences(index, window, PLACES)) for window in looked]
+    hits.sort(key=lambda hit: hit[0])
+    first_words = [shard.first_words for shard in index.shards]
+    held: dict[int, _Held] = {}
+    with progress.start("finding documents", len(hits), "passages") as bar:
+        for at, places in hits:
+            for number, word in places:
+                document = held.setdefault(number, _Held())
+                if at < document.reached:
+                    continue  # inside what it is known to hold
+                shard, local = index.shard_of(number)
+                first = int(first_words[shard][local])
+                words = index.shards[shard].words[first : first + int(index.lengths[number])]
+                document.add(*_extended(query.ids[shard], at, words, word))
+            bar.advance(1)
+    return held
+
+
+def _extended(ids: Numbers, at: int, words: Numbers, word: int) -> tuple[int, int]:
+    """The match of word `at` of the work with word `word` of a document, as long as it is: first word of the
+    work, and words."""
+    after = _agree(ids[at:], words[word:])
+    before = _agree(ids[:at][::-1], words[:word][::-1])
+    return at - before, before + after
+
+
+def _agree(left: Numbers, right: Numbers) -> int:
+    """How many numbers two rows have in common at their beginnings."""
+    size, block, done = min(len(left), len(right)), 64, 0
+    while done < size:
+        stop = min(size, done + block)
+        differ = np.flatnonzero(left[done:stop] != right[done:stop])
+        if len(differ):
+            return done + int(differ[0])
+        done, block = stop, 2 * block
+    return size
 
 
 def _asked(tracer: Tracer, text: str, min_words: int) -> Trace:
-    return tracer.trace(text, min_words=min_words, max_count=None, max_documents=PLACES, density=1.0)
+    return tracer.trace(
+        text, min_words=min_words, max_count=None, max_documents=FETCHED, density=1.0, delimiter=None
+    )
 
 
-def _matches(tracer: Tracer, text: str, span: Span, min_words: int) -> tuple[TracedDocument, ...]:
+def _matches(tracer: Tracer, passage: str, min_words: int) -> tuple[TracedDocument, ...]:
     """The documents of one passage, those first whose surroundings resemble it most."""
-    found = _asked(tracer, text[span.start : span.end], min_words).spans
+    found = _asked(tracer, passage, min_words).spans
     # A passage that begins inside a character of several words (½) is asked for with all of it.
     return max(found, key=lambda one: one.words).documents
 
@@ -286,6 +352,15 @@ def _stretches(spans: list[Span]) -> list[tuple[int, int]]:
             first = stretches.pop()[0]
         stretches.append((first, end - first))
     return stretches
+
+
+def searched(index: Index, corpora: int) -> list[tuple[int, int]]:
+    """For each of the corpora of an index, the documents that are searched and their words: without those
+    that are withdrawn."""
+    shown = np.concatenate([shard.shown(shard.first_words) for shard in index.shards])
+    of_corpus, lengths = np.asarray(index.documents["corpus"]), np.asarray(index.lengths)
+    held = [shown & (of_corpus == number) for number in range(corpora)]
+    return [(int(mine.sum()), int(lengths[mine].sum())) for mine in held]
 
 
 def shares(work: TracedWork, bins: int) -> list[float]:
