@@ -46,8 +46,8 @@ def main() -> None:
     seconds = sorted(after for _, after in answers)
     print(
         f"{traces:,} traces at once, {WORDS} words each: {len(right):,} answered, {same} of {len(alone)} "
-        f"compared are what they are alone; {traces / took:,.0f} a second; p50 {statistics.median(seconds):.2f} s, "
-        f"p99 {seconds[int(0.99 * (len(seconds) - 1))]:.2f} s after the first was sent"
+        f"compared are what they are alone; {traces / took:,.0f} a second; "
+        f"p50 {statistics.median(seconds):.2f} s, p99 {seconds[int(0.99 * (len(seconds) - 1))]:.2f} s after the first was sent"
     )
     quick = sorted(after for _, after in alone)
     print(f"one at a time: p50 {1e3 * statistics.median(quick):.1f} ms, slowest {1e3 * quick[-1]:.1f} ms")

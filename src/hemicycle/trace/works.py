@@ -264,8 +264,8 @@ def _held(
 ) -> dict[int, _Held]:
     """By number, the documents that hold a passage, or a window of `min_words` words.
 
-    A window begins every so many words, so no document is missed that holds twice as many in a row, save where
-    all of them stand in more than `PLACES`.
+    A window begins every so many words, so no document is missed that holds twice as many in a row, save
+    where all of them stand in more than `PLACES`.
     """
     windows = tuple((at, at + min_words) for at in range(0, len(query) - min_words + 1, min_words))
     looked = spans_of(index, dataclasses.replace(query, stretches=windows), min_words)
