@@ -302,8 +302,8 @@ def build_group(
                 if row["id"] not in seen:
                     line = {"path": f"kept/{source}/{name:05d}.parquet", "linenum": row["row"]}
                     writer.add(row | {"file": number}, line)
-    for number in range(len(writer.shards)):
-        sort_shard(aside, number, reader.dtype)
+    for number, distinct in enumerate(writer.distinct):
+        sort_shard(aside, number, reader.dtype, distinct)
     sync_tree(aside)
     shutil.rmtree(final, ignore_errors=True)
     aside.rename(final)
@@ -356,9 +356,11 @@ class _Words:
         self._marks += [np.zeros(len(at) - len(inside), np.uint64), marks]
         return self._vocabulary.learn_letters(self._letters)
 
-    def end(self, folder: Path, number: int) -> None:
+    def end(self, folder: Path, number: int) -> int:
+        """Write what is of this shard alone; how many numbers it has."""
         self._vocabulary.write(folder, number)
         np.concatenate(self._marks).astype("<u8").tofile(folder / f"marks.{number}")
+        return len(self._vocabulary)
 
 
 class _Tokens:
@@ -378,8 +380,8 @@ class _Tokens:
     def numbers(self, first: int) -> Numbers:
         return self._numbers
 
-    def end(self, folder: Path, number: int) -> None:
-        pass
+    def end(self, folder: Path, number: int) -> int:
+        return self._cut.vocabulary
 
 
 class _Writer:
@@ -390,6 +392,7 @@ class _Writer:
 
     def __init__(self, out: Path, max_words: int, reader: _Words | _Tokens) -> None:
         self.shards: list[dict[str, int]] = []
+        self.distinct: list[int] = []
         self._out, self._max_words, self._reader = out, max_words, reader
         self._files: dict[str, BinaryIO] = {}
         self._separator = np.array(np.iinfo(reader.dtype).max, reader.dtype).tobytes()
@@ -439,4 +442,4 @@ class _Writer:
             for file in self._files.values():
                 file.close()
             self._files = {}
-            self._reader.end(self._out, len(self.shards) - 1)
+            self.distinct.append(self._reader.end(self._out, len(self.shards) - 1))

@@ -20,7 +20,8 @@ class Cut:
     """A tokenizer read from its file.
 
     Attributes:
-        dtype: of the numbers of its tokens.
+        vocabulary: how many numbers its tokens may have.
+        dtype: of the numbers.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,8 +29,9 @@ class Cut:
             self._tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # the library raises nothing more exact
             raise InputError(f"this is not a tokenizer: {error}", place=str(path)) from None
+        self.vocabulary = 1 + max(self._tokenizer.get_vocab().values(), default=0)
         # The largest number is the separator, the next one stands for what is unknown.
-        self.dtype = "<u2" if self._tokenizer.get_vocab_size() < 0xFFFE else "<u4"
+        self.dtype = "<u2" if self.vocabulary < 0xFFFE else "<u4"
 
     def read(self, text: str) -> tuple[Numbers, Offsets, Offsets]:
         """The tokens of a text without special marks, and where each begins and ends, in characters."""

@@ -200,7 +200,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def groups_of(manifest: dict[str, Any]) -> tuple[Group, ...]:
-    """The groups that a manifest tells of. Raises KeyError, TypeError or ValueError where it tells of none."""
+    """The groups that a manifest tells of. Raises KeyError, TypeError or ValueError where they are odd."""
     return tuple(
         Group(
             group["key"],

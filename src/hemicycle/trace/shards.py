@@ -27,6 +27,7 @@ import numpy.typing as npt
 import pydivsufsort
 
 from hemicycle.errors import IntegrityError
+from hemicycle.trace.codes import beginning, count, encode, make_code, pointers
 from hemicycle.trace.vocabulary import Table
 
 #: Every how many suffixes the top level holds one.
@@ -42,7 +43,7 @@ MARK_BITS = 48
 BYTES_A_WORD = 20
 
 #: Suffixes handled at once while a table is written: bounds the memory beside the sort's own.
-_CHUNK = 1 << 23
+_CHUNK = 1 << 20
 
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]
@@ -127,36 +128,43 @@ def pointer_width(size: int) -> int:
     return max(1, ((size - 1).bit_length() + 7) // 8)
 
 
-def sort_shard(folder: Path, number: int, dtype: str) -> None:
+def sort_shard(folder: Path, number: int, dtype: str, numbers: int) -> None:
     """Make ``table``, ``top``, ``counts`` and ``unigram`` of a shard from its ``tokenized``.
 
-    Takes about `BYTES_A_WORD` of memory a word, and one core. Numbers of 32 bits below 2^24 - 1 are sorted by
-    their three low bytes: the fourth is 255 for separators and 0 for all others, so it never decides.
+    Takes about `BYTES_A_WORD` of memory a word, and one core.
 
     Args:
         dtype: of the numbers, ``<u4`` or ``<u2``.
+        numbers: how many there are; all are below.
     """
     words = np.fromfile(folder / f"tokenized.{number}", dtype)
-    counts = np.bincount(words[words != np.iinfo(words.dtype).max])
-    counts.astype("<u8").tofile(folder / f"counts.{number}")
+    # The last counts separators, which sort last as well.
+    counts = np.zeros(numbers + 1, np.int64)
+    count(words, counts)
+    counts[:-1].astype("<u8").tofile(folder / f"counts.{number}")
     with (folder / f"unigram.{number}").open("w", encoding="ascii", newline="\n") as file:
-        file.writelines(f"{i} {c}\n" for i, c in enumerate(counts.tolist()) if c)
-    low = 3 if words.itemsize == 4 and len(counts) < 0xFF_FFFF else words.itemsize
-    view = np.ascontiguousarray(words.view(np.uint8).reshape(-1, words.itemsize)[:, :low]).reshape(-1)
-    del counts
+        file.writelines(f"{i} {c}\n" for i, c in enumerate(counts[:-1].tolist()) if c)
+    order = np.argsort(keys(np.append(np.arange(numbers), np.iinfo(words.dtype).max).astype(dtype)))
+    present = order[counts[order] > 0]
+    codes, lengths = np.zeros(numbers + 1, np.uint64), np.zeros(numbers + 1, np.uint8)
+    codes[present], lengths[present] = make_code(counts[present])
+    coded = np.empty(int(counts @ lengths), np.uint8)
+    begins = np.empty(len(coded), np.int32)
+    encode(words, codes, lengths, coded, begins)
 
-    suffixes = pydivsufsort.divsufsort(view)
-    del view
+    suffixes = pydivsufsort.divsufsort(coded)
+    del coded
     width = pointer_width(words.nbytes)
+    places, narrow = np.empty(_CHUNK + 1, np.int32), np.empty(_CHUNK * width, np.uint8)
     rank = 0
     tops = []
     with (folder / f"table.{number}").open("wb") as file:
         for begin in range(0, len(suffixes), _CHUNK):
-            chunk = suffixes[begin : begin + _CHUNK]
-            places = (chunk[chunk % low == 0] // low).astype("<u8")
-            file.write((places * words.itemsize).view(np.uint8).reshape(-1, 8)[:, :width].tobytes())
-            tops.append(_first_words(words, places[-rank % SAMPLED :: SAMPLED].astype(np.int64)))
-            rank += len(places)
+            found = places[: beginning(suffixes[begin : begin + _CHUNK], begins, places)]
+            pointers(found, words.itemsize, width, narrow)
+            file.write(narrow[: len(found) * width].data)
+            tops.append(_first_words(words, found[-rank % SAMPLED :: SAMPLED].astype(np.int64)))
+            rank += len(found)
     np.concatenate(tops).astype("<u8").tofile(folder / f"top.{number}")
 
 
