@@ -44,10 +44,11 @@ def main() -> None:
     right = [answer for answer, _ in answers if isinstance(answer, dict) and answer["spans_found"]]
     same = sum(one == answers[at * max(1, traces // 50)][0] for at, (one, _) in enumerate(alone))
     seconds = sorted(after for _, after in answers)
+    p50, p99 = statistics.median(seconds), seconds[int(0.99 * (len(seconds) - 1))]
     print(
         f"{traces:,} traces at once, {WORDS} words each: {len(right):,} answered, {same} of {len(alone)} "
         f"compared are what they are alone; {traces / took:,.0f} a second; "
-        f"p50 {statistics.median(seconds):.2f} s, p99 {seconds[int(0.99 * (len(seconds) - 1))]:.2f} s after the first was sent"
+        f"p50 {p50:.2f} s, p99 {p99:.2f} s after the first was sent"
     )
     quick = sorted(after for _, after in alone)
     print(f"one at a time: p50 {1e3 * statistics.median(quick):.1f} ms, slowest {1e3 * quick[-1]:.1f} ms")
