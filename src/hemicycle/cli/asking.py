@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked:
-    """A model of a project: its folder, its tracer, and what the page says about both."""
+    """A model of a project: its folder, its tracer, and what the page says about both.
+
+    `corpora` are those of the index, in its order: the statement on each, and its folder.
+    """
 
     name: str
     folder: Path
     tracer: Tracer
     about: dict[str, Any]
+    corpora: dict[str, tuple[Statement, Path]]
 
 
 def declared_model(session: Session, name: str | None) -> str:
@@ -97,7 +101,7 @@ def open_model(session: Session, name: str | None) -> Asked:
             for c in [cards[s]]
         ],
     }
-    return Asked(name, folders["model"], tracer, about)
+    return Asked(name, folders["model"], tracer, about, {c: outcomes[f"corpus {c}"] for c in corpora})
 
 
 def needed(outcome: Outcome, standing: Iterable[Outcome]) -> tuple[Statement, Path]:
