@@ -1,9 +1,9 @@
 """Passages: what stands in a corpus more than once, word for word, whole documents or parts of them.
 
 Copies of documents are found before a corpus is made; what is left are formulas, quotations, chapters that
-two editions share. Suffixes that begin alike stand side by side in the suffix array, so one pass over it finds
-every stretch of so many words that stands elsewhere too. Where the index has several shards, the documents of
-each are asked in the others as any text is.
+two editions share. Suffixes that begin alike stand side by side in the suffix array, so one pass over it
+finds every stretch of so many words that stands elsewhere too. Where the index has several shards, the
+documents of each are asked in the others as any text is.
 """
 
 from __future__ import annotations
