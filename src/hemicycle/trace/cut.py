@@ -16,6 +16,11 @@ from hemicycle.trace.words import Offsets
 TOKENIZER = "tokenizer.json"
 
 
+#: Numbers below are written in 16 bits: the largest of these is the separator, the next stands for what is
+#: unknown.
+NARROW = 0xFFFE
+
+
 class Cut:
     """A tokenizer read from its file.
 
@@ -30,8 +35,7 @@ class Cut:
         except Exception as error:  # the library raises nothing more exact
             raise InputError(f"this is not a tokenizer: {error}", place=str(path)) from None
         self.vocabulary = 1 + max(self._tokenizer.get_vocab().values(), default=0)
-        # The largest number is the separator, the next one stands for what is unknown.
-        self.dtype = "<u2" if self.vocabulary < 0xFFFE else "<u4"
+        self.dtype = "<u2" if self.vocabulary < NARROW else "<u4"
 
     def read(self, text: str) -> tuple[Numbers, Offsets, Offsets]:
         """The tokens of a text without special marks, and where each begins and ends, in characters."""
