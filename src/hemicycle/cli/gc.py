@@ -27,7 +27,7 @@ def command(folder: Path, dry_run: bool, as_json: bool) -> None:
     """
     session = Session(folder)
     flow = session.flow
-    needed = in_order(flow.all_steps() + flow.ladders_begun())
+    needed = in_order(flow.all_steps() + flow.ladders_begun() + flow.indexes_begun())
     sizes = session.pipeline().collect_garbage(needed, dry_run=dry_run)
     if as_json:
         print_json({"deleted": not dry_run, "artefacts": {str(p): s for p, s in sizes.items()}})
