@@ -11,6 +11,7 @@ from hemicycle.store import artefact_digest, digest_files
 from hemicycle.trace import build
 from hemicycle.trace.build import build_index
 from hemicycle.trace.index import open_index
+from hemicycle.trace.spans import find_spans
 
 DOCUMENTS = {
     "b": [Document("1", "Un deux, un ; trois."), Document("2", "…"), Document("3", "Quatre un")],
@@ -39,16 +40,25 @@ def folder(tmp_path: Path, write_corpus) -> Path:
     return tmp_path / "index"
 
 
-def test_the_files_of_a_shard_are_those_of_infini_gram(folder: Path):
-    end = 0xFFFF_FFFF
+@pytest.mark.parametrize(("narrow", "size", "code"), [(0xFFFE, 2, "H"), (5, 4, "I")])
+def test_the_files_of_a_shard_are_those_of_infini_gram(
+    tmp_path, write_corpus, monkeypatch, narrow, size, code
+):
+    """In 16 bits, and where there are more words, in 32."""
+    monkeypatch.setattr(build, "NARROW", narrow)
+    folder = tmp_path / "index"
+    build_index([write_corpus(tmp_path / "corpus", DOCUMENTS)], folder)
+    end = 2 ** (8 * size) - 1
     # Vocabulary by first occurrence, sources by name: deux 0, cinq 1, un 2, trois 3, quatre 4.
     assert sorted(path.name for path in folder.iterdir()) == [*FILES[:2], "manifest.json", *FILES[2:]]
     assert (folder / "vocab.0").read_text() == "deux\ncinq\nun\ntrois\nquatre\n"
     words = [end, 0, 1, end, 2, 0, 2, 3, end, end, 4, 2]
-    assert (folder / "tokenized.0").read_bytes() == struct.pack("<12I", *words)
-    assert (folder / "offset.0").read_bytes() == struct.pack("<4Q", 0, 12, 32, 36)
-    order = sorted(range(12), key=lambda i: (folder / "tokenized.0").read_bytes()[4 * i :])
-    assert (folder / "table.0").read_bytes() == bytes(4 * i for i in order)
+    assert (folder / "tokenized.0").read_bytes() == struct.pack(f"<12{code}", *words)
+    offsets = [size * word for word in (0, 3, 8, 9)]
+    assert (folder / "offset.0").read_bytes() == struct.pack("<4Q", *offsets)
+    order = sorted(range(12), key=lambda i: (folder / "tokenized.0").read_bytes()[size * i :])
+    assert (folder / "table.0").read_bytes() == bytes(size * i for i in order)
+    assert len(find_spans(open_index(folder), "un deux un trois", 4)) == 1
     assert (folder / "unigram.0").read_text() == "0 2\n1 1\n2 3\n3 1\n4 1\n"
     lines = (folder / "metadata.0").read_bytes().splitlines(keepends=True)
     assert json.loads(lines[1]) == {"path": "kept/b/00000.parquet", "linenum": 0, "metadata": {"id": "b:1"}}

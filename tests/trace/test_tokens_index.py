@@ -10,8 +10,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from hemicycle.documents import Document
 from hemicycle.errors import InputError, IntegrityError
-from hemicycle.trace import Tracer
-from hemicycle.trace import cut as cut_module
+from hemicycle.trace import Tracer, build
 from hemicycle.trace.build import build_index
 from hemicycle.trace.cut import Cut
 from hemicycle.trace.index import open_index
@@ -51,7 +50,7 @@ def index(tmp_path, write_corpus, tokenizer, request):
 def test_the_arrays_are_those_of_infini_gram(index):
     folder, cut = index.folder, Cut(index.folder / "tokenizer.json")
     assert index.unit == "tokens"
-    data = b"".join(b"\xff\xff" + cut.read(text)[0].tobytes() for text in texts(1))
+    data = b"".join(b"\xff\xff" + cut.read(text)[0].astype("<u2").tobytes() for text in texts(1))
     assert b"".join((folder / f"tokenized.{n}").read_bytes() for n in range(len(index.shards))) == data
     for number, shard in enumerate(index.shards):
         raw = shard.words.tobytes()
@@ -109,7 +108,7 @@ def test_a_trace_of_tokens_shows_what_matched(tmp_path, index):
 
 
 def test_many_tokens_take_wider_numbers(tmp_path, write_corpus, tokenizer, monkeypatch):
-    monkeypatch.setattr(cut_module, "NARROW", 100)
+    monkeypatch.setattr(build, "NARROW", 100)
     corpus = write_corpus(tmp_path / "corpus", {"s": [Document("1", texts(2)[0])]})
     build_index([corpus], tmp_path / "index", tokenizer=tokenizer)
     index = open_index(tmp_path / "index")

@@ -36,9 +36,16 @@ from hemicycle.store import digest_files, link, sync_tree
 from hemicycle.trace.cut import TOKENIZER, Cut
 from hemicycle.trace.folds import NORMALISATION
 from hemicycle.trace.index import LAYOUT, MANIFEST, ROWS, read_manifest
-from hemicycle.trace.shards import BYTES_A_WORD, MARK_BITS, MARKED, Numbers, sort_shard
+from hemicycle.trace.shards import (
+    BYTES_A_WORD,
+    MARK_BITS,
+    MARKED,
+    NARROW,
+    narrow_shard,
+    sort_shard,
+)
 from hemicycle.trace.vocabulary import Vocabulary
-from hemicycle.trace.words import read_letters
+from hemicycle.trace.words import Ids, read_letters
 
 #: Memory that one process may take to sort a shard, in bytes.
 MEMORY = 4_000_000_000
@@ -303,7 +310,10 @@ def build_group(
                     line = {"path": f"kept/{source}/{name:05d}.parquet", "linenum": row["row"]}
                     writer.add(row | {"file": number}, line)
     for number, distinct in enumerate(writer.distinct):
-        sort_shard(aside, number, reader.dtype, distinct)
+        narrow = distinct < NARROW
+        if narrow:
+            narrow_shard(aside, number)
+        sort_shard(aside, number, "<u2" if narrow else "<u4", distinct)
     sync_tree(aside)
     shutil.rmtree(final, ignore_errors=True)
     aside.rename(final)
@@ -329,8 +339,6 @@ def _training_rows(path: Path) -> Iterator[dict[str, Any]]:
 class _Words:
     """Reads the words of texts, for one shard after the other."""
 
-    dtype = "<u4"
-
     def __init__(self) -> None:
         self._letters = read_letters("")
 
@@ -343,7 +351,7 @@ class _Words:
         self._letters = read_letters(text)
         return len(self._letters.stops)
 
-    def numbers(self, first: int) -> Numbers:
+    def numbers(self, first: int) -> Ids:
         """The numbers of the words of the text that was read, the first of which is word `first` of the
         shard."""
         starts = self._letters.starts
@@ -368,7 +376,6 @@ class _Tokens:
 
     def __init__(self, path: Path) -> None:
         self._cut = Cut(path)
-        self.dtype = self._cut.dtype
 
     def begin(self) -> None:
         pass
@@ -377,7 +384,7 @@ class _Tokens:
         (self._numbers,) = self._cut.numbers([text])
         return len(self._numbers)
 
-    def numbers(self, first: int) -> Numbers:
+    def numbers(self, first: int) -> Ids:
         return self._numbers
 
     def end(self, folder: Path, number: int) -> int:
@@ -395,7 +402,6 @@ class _Writer:
         self.distinct: list[int] = []
         self._out, self._max_words, self._reader = out, max_words, reader
         self._files: dict[str, BinaryIO] = {}
-        self._separator = np.array(np.iinfo(reader.dtype).max, reader.dtype).tobytes()
         self._rows: list[dict[str, Any]] = []
 
     def __enter__(self) -> _Writer:
@@ -410,12 +416,12 @@ class _Writer:
             self._begin_shard()
         shard = self.shards[-1]
         line = canonical_json(place | {"metadata": {"id": row["id"]}})
-        self._files["offset"].write(np.array(shard["words"] * len(self._separator), "<u8").tobytes())
+        self._files["offset"].write(np.array(shard["words"] * 4, "<u8").tobytes())
         self._files["metaoff"].write(np.array(self._files["metadata"].tell(), "<u8").tobytes())
         self._files["metadata"].write(line + b"\n")
-        self._files["tokenized"].write(self._separator)
+        self._files["tokenized"].write(b"\xff" * 4)
         numbers = self._reader.numbers(shard["words"] + 1)
-        self._files["tokenized"].write(numbers.astype(self._reader.dtype).tobytes())
+        self._files["tokenized"].write(numbers.astype("<u4").tobytes())
         self._rows.append({name: row[name] for name in ROWS.names})
         if len(self._rows) >= DOCUMENTS_A_GROUP:
             self._write_rows()

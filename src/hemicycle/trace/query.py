@@ -22,7 +22,7 @@ from hemicycle.trace.vocabulary import UNKNOWN, Vocabulary, find
 from hemicycle.trace.words import Offsets, read_letters
 
 if TYPE_CHECKING:
-    from hemicycle.trace.shards import Integers, Numbers
+    from hemicycle.trace.shards import Integers
 
 #: What no span of an answer crosses: a blank line, since what follows it need not follow from what stands
 #: before it. A work is searched without.
@@ -44,7 +44,7 @@ class Query:
     """
 
     index: Index
-    ids: tuple[Numbers, ...]
+    ids: tuple[Ids, ...]
     starts: Offsets
     ends: Offsets
     stretches: tuple[tuple[int, int], ...]
@@ -98,7 +98,7 @@ def _read_tokens(index: Index, text: str, delimiter: re.Pattern[str] | None) -> 
 def _query(
     index: Index,
     text: str,
-    ids: Sequence[Numbers],
+    ids: Sequence[Ids],
     bounds: tuple[Offsets, Offsets],
     begins: npt.NDArray[np.bool_],
     closes: npt.NDArray[np.bool_],

@@ -1,6 +1,6 @@
 """Shards: the arrays of the index on disk, in the layout of infini-gram v4, so that its engine can read them.
 
-Little-endian throughout. ``tokenized.N`` holds the numbers of words (u32) or tokens (u16 where they fit), a
+Little-endian throughout. ``tokenized.N`` holds the numbers of words or tokens (u16 where they fit, or u32), a
 separator before each document; ``table.N`` the suffix array as byte pointers into it, each as narrow as the
 file's size allows; ``offset.N`` the place of each document's separator (u64); ``unigram.N`` the count of each
 number as text. Ours are ``top.N``: the first words of every 256th suffix, so that a search touches few pages
@@ -38,6 +38,9 @@ MARKED = 128
 
 #: In a mark, words that stand at the same place before it are counted from this bit on.
 MARK_BITS = 48
+
+#: Numbers that are all below are written in 16 bits: the largest of these is the separator.
+NARROW = 0xFFFE
 
 #: Bytes of memory that sorting a shard takes for each of its words.
 BYTES_A_WORD = 20
@@ -119,13 +122,25 @@ class Shard:
 
 
 def keys(ids: Numbers) -> U32:
-    """Word numbers with their bytes swapped: they compare as the suffix array is ordered."""
+    """Numbers with their bytes swapped: they compare as the suffix array of such numbers is ordered."""
     return ids.byteswap().astype(np.uint32)
 
 
 def pointer_width(size: int) -> int:
     """Bytes of a pointer into a file of `size` bytes: ceil(log2(size) / 8)."""
     return max(1, ((size - 1).bit_length() + 7) // 8)
+
+
+def narrow_shard(folder: Path, number: int) -> None:
+    """Write ``tokenized`` and ``offset`` of a shard again in 16 bits, where they are in 32."""
+    path = folder / f"tokenized.{number}"
+    aside = folder / f".tokenized.{number}.aside"
+    with path.open("rb") as wide, aside.open("wb") as narrow:
+        while chunk := wide.read(4 * _CHUNK):
+            narrow.write(np.frombuffer(chunk, "<u4").astype("<u2").data)
+    aside.replace(path)
+    offsets = np.fromfile(folder / f"offset.{number}", "<u8")
+    (offsets // 2).tofile(folder / f"offset.{number}")
 
 
 def sort_shard(folder: Path, number: int, dtype: str, numbers: int) -> None:
@@ -187,8 +202,7 @@ def map_shard(folder: Path, number: int, words: int, documents: int, sizes: Mapp
         return np.frombuffer(_map(path, size), dtype) if size else np.zeros(0, dtype)
 
     of_words = f"vocab.{number}" in sizes
-    narrow = not of_words and sizes.get(f"tokenized.{number}") == 2 * words
-    dtype = "<u2" if narrow else "<u4"
+    dtype = "<u2" if sizes.get(f"tokenized.{number}") == 2 * words else "<u4"
     numbers = mapped("tokenized", dtype, words)
     width = pointer_width(numbers.nbytes)
     return Shard(

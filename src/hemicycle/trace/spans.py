@@ -27,6 +27,7 @@ from hemicycle.kernels import kernel, scan
 from hemicycle.trace.index import Index
 from hemicycle.trace.query import Query, read_query
 from hemicycle.trace.shards import U8, U32, U64, Integers, Numbers, Shard, keys
+from hemicycle.trace.vocabulary import UNKNOWN
 
 # Constants of the kernels; shards.py and vocabulary.py explain them.
 _SAMPLED, _UNKNOWN_KEY = 256, 0xFEFF_FFFF
@@ -71,7 +72,7 @@ def spans_of(index: Index, query: Query, min_words: int) -> list[Span]:
     """`find_spans` of a text already read."""
     if min_words < 1:
         raise DeclarationError(f"a span has at least one word, min_words is {min_words}")
-    wanted = [keys(ids) for ids in query.ids]
+    wanted = [_keys(ids, shard) for ids, shard in zip(query.ids, index.shards, strict=True)]
     spans: list[Span] = []
     for first, last in query.stretches:
         found: dict[tuple[int, int], list[tuple[int, int]]] = {}
@@ -130,6 +131,13 @@ def occurrences(index: Index, span: Span, maximum: int) -> list[tuple[int, int]]
             document = index.first_documents[number] + local
             found[document] = min(word, found.get(document, word))
     return sorted(found.items())
+
+
+def _keys(ids: Numbers, shard: Shard) -> U32:
+    """The keys of numbers as a shard has them; that of an unknown word is no other's."""
+    found = keys(ids.astype(np.uint16) if shard.words.itemsize == 2 else ids)
+    found[ids == UNKNOWN] = _UNKNOWN_KEY
+    return found
 
 
 def _shard_spans(

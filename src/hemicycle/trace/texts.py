@@ -104,7 +104,7 @@ class Texts:
         at, local = index.shard_of(number)
         shard = index.shards[at]
         assert shard.marks is not None
-        begin = int(shard.offsets[local]) // 4 + 1
+        begin = int(shard.offsets[local]) // shard.words.itemsize + 1
         marked = (begin + first) // MARKED
         word = character = 0
         if marked * MARKED > begin:
