@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from hemicycle.trace.index import Index
 from hemicycle.trace.vocabulary import UNKNOWN, Vocabulary, find
-from hemicycle.trace.words import Offsets, read_letters
+from hemicycle.trace.words import Ids, Offsets, read_letters
 
 if TYPE_CHECKING:
     from hemicycle.trace.shards import Integers
