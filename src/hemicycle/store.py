@@ -72,6 +72,14 @@ def sync_file(path: Path) -> None:
         os.close(fd)
 
 
+def link_file(path: Path, to: Path) -> None:
+    """The same file under another name; a copy where the file system links none."""
+    try:
+        os.link(path, to)
+    except OSError:
+        shutil.copyfile(path, to)
+
+
 def write_aside(path: Path, data: bytes, *, private: bool = False) -> None:
     """Write a file so that its name holds either the old content or the new one, never a part.
 

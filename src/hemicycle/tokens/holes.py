@@ -9,7 +9,6 @@ documents.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Collection
 from pathlib import Path
@@ -23,6 +22,7 @@ import pyarrow.parquet as pq
 
 from hemicycle.documents import write_parquet
 from hemicycle.errors import InputError
+from hemicycle.store import link_file
 from hemicycle.tokens.answers import ANSWERS, NAME, read_spans
 from hemicycle.tokens.megatron import read_shard, shard_name, shard_tokens
 
@@ -50,7 +50,7 @@ def punch(tokens: Path, out: Path, documents: Collection[str]) -> dict[str, Any]
     out.mkdir(parents=True, exist_ok=True)
     for path in sorted(tokens.iterdir()):
         if path.name not in (NAME, WITHDRAWN):
-            _link(path, out / path.name)
+            link_file(path, out / path.name)
     for number in np.unique(shard[numbers]).tolist():
         holes = numbers[shard[numbers] == number]
         _blank(tokens / shard_name(number), out / shard_name(number), first[holes], length[holes])
@@ -70,14 +70,6 @@ def withdrawn_in(tokens: Path) -> Integers:
         return np.zeros(0, np.int64)
     numbers: Integers = pq.read_table(path, columns=["document"])["document"].to_numpy()
     return numbers
-
-
-def _link(path: Path, to: Path) -> None:
-    """The same file under another name; a copy where the file system links none."""
-    try:
-        os.link(path, to)
-    except OSError:
-        shutil.copyfile(path, to)
 
 
 def _blank(shard: Path, to: Path, first: Integers, length: Integers) -> None:
