@@ -27,8 +27,8 @@ TOKENIZER_FILES = (
 )
 
 
-#: The optimiser's state in a kept checkpoint, and its groups.
-STATE, GROUPS = "optimiser.safetensors", "optimiser.json"
+#: The optimiser's state in a kept checkpoint, and what it was set to.
+STATE, SETTINGS = "optimiser.safetensors", "optimiser.json"
 
 
 def whole_state(model: Any, ranks: Ranks) -> dict[str, torch.Tensor]:
@@ -59,8 +59,8 @@ def write_checkpoint(out: Path, model: Any, checkpoint: Path) -> None:
     """A sharded checkpoint as a model's folder, with what else a training goes on from (`train.restore`).
 
     ``optimiser.safetensors``: its state, named by weight and what it is of it, such as
-    ``model.norm.weight/exp_avg``; ``optimiser.json``: its groups of weights and their settings;
-    ``figures.npz``: the account up to there.
+    ``model.norm.weight/exp_avg``; ``optimiser.json``: its groups of weights and their settings, and which
+    weights are others under another name; ``figures.npz``: the account up to there.
     """
     with tempfile.TemporaryDirectory(dir=checkpoint.parent) as aside:
         dcp_to_torch_save(checkpoint, Path(aside) / "whole.pt")
@@ -69,14 +69,19 @@ def write_checkpoint(out: Path, model: Any, checkpoint: Path) -> None:
         states = whole["optimiser"]["state"]
         tensors = {f"{name}/{what}": t.contiguous() for name, s in states.items() for what, t in s.items()}
         save_file(tensors, out / STATE)
-        groups = json.dumps(whole["optimiser"]["param_groups"], indent=1, sort_keys=True)
-        (out / GROUPS).write_text(groups + "\n", "utf-8")
+        about = {"groups": whole["optimiser"]["param_groups"], "tied": _tied(model)}
+        (out / SETTINGS).write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", "utf-8")
         shutil.copyfile(checkpoint / FIGURES, out / FIGURES)
+
+
+def _tied(model: Any) -> dict[str, str]:
+    """Weight that is another one under another name → that one."""
+    return dict(model._tied_weights_keys or {}) if model.config.tie_word_embeddings else {}
 
 
 def _save(out: Path, model: Any, state: dict[str, torch.Tensor]) -> None:
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    for tied, kept in (model._tied_weights_keys or {}).items() if model.config.tie_word_embeddings else ():
+    for tied, kept in _tied(model).items():
         # The library tells by its memory that a weight is another one's.
         if kept in state:
             state[tied] = state[kept]

@@ -17,7 +17,7 @@ from torch.distributed.checkpoint.state_dict_saver import save
 
 from hemicycle.store import sync_folder, sync_tree
 from hemicycle.train.checkpoint import FIGURES, checkpoint_name
-from hemicycle.train.export import GROUPS, STATE
+from hemicycle.train.export import SETTINGS, STATE
 
 
 def restore_checkpoint(kept: Path, scratch: Path, step: int) -> bool:
@@ -47,8 +47,11 @@ def _state(kept: Path) -> dict[str, Any]:
     for name, tensor in load_file(kept / STATE).items():
         weight, _, what = name.rpartition("/")
         state.setdefault(weight, {})[what] = tensor
-    groups = json.loads((kept / GROUPS).read_text("utf-8"))
-    for group in groups:
+    settings = json.loads((kept / SETTINGS).read_text("utf-8"))
+    for tied, other in settings["tied"].items():
+        if other in model:
+            model[tied] = model[other]
+    for group in settings["groups"]:
         if "betas" in group:
             group["betas"] = tuple(group["betas"])
-    return {"model": model, "optimiser": {"state": state, "param_groups": groups}}
+    return {"model": model, "optimiser": {"state": state, "param_groups": settings["groups"]}}
