@@ -151,13 +151,17 @@ class Gate:
 
         Raises IntegrityError where one that entered was changed or taken away.
         """
+        return [one for one in self.decided_withdrawals() if one.state == "standing"]
+
+    def decided_withdrawals(self) -> list[Standing]:
+        """Every withdrawal that entered, whatever it has come to."""
         lines = self.ledger.journal.lines()
         if not any(line.kind == "decision" for line in lines):
             return []
         check_entered(self.approvals, entered_files(self.ledger.journal))
         rules = self.rules if self.declared else load_rules("default")
         told = standings(read_entries(lines, self.approvals), rules, self.now())
-        return [one for one in told if one.decision.kind == "withdraw" and one.state == "standing"]
+        return [one for one in told if one.decision.kind == "withdraw"]
 
     def covers(self, source: str, rights: Statement) -> dict[str, str]:
         """What a clearance of a source must have seen, and whose affair it is."""

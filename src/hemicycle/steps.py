@@ -76,8 +76,8 @@ class Step:
         settle: called once the artefact stands, to write the lock.
         rebuildable: deleted, the artefact comes back with the same digest.
         optional: when the world does not give it (InputError), the others go on.
-        before: roles of inputs that count as they were before any text was withdrawn from them. What learnt from
-            the text as it was is then not learnt again, and not every batch of a training changes.
+        before: roles of inputs that count as they were before any text was withdrawn from them. What learnt
+            from the text as it was is then not learnt again, and not every batch of a training changes.
         may_lack: roles of inputs that may be missing, as when a source could not be obtained; at least one
             of all inputs must be there.
         evidence: it decides what may be used; small files of it are read at every run, whatever their stamps.

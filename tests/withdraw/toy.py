@@ -51,7 +51,9 @@ def letter(number: int) -> str:
     """A letter of its own, in words that nobody uses: no two share three in a row."""
     chance = random.Random(number)
     words = ["".join(chance.choices(SYLLABLES, k=3)) for _ in range(26)]
-    return f"{' '.join(words[:9]).capitalize()}, {' '.join(words[9:17])}. {' '.join(words[17:]).capitalize()}."
+    return (
+        f"{' '.join(words[:9]).capitalize()}, {' '.join(words[9:17])}. {' '.join(words[17:]).capitalize()}."
+    )
 
 
 def make_toy(folder, declaration=DECLARATION):

@@ -91,7 +91,9 @@ def _leaving(path: Path, part: Part, ids: frozenset[str] | None, counts: dict[st
             counts["held_out"] -= held_out
         else:
             counts["dropped"] -= rows.num_rows
-            counts["dropped_characters"] -= int(pc.sum(pc.struct_field(rows["signals"], "characters")).as_py() or 0)
+            counts["dropped_characters"] -= int(
+                pc.sum(pc.struct_field(rows["signals"], "characters")).as_py() or 0
+            )
             why = Counter(counts["why"])
             why.subtract(name.split(":")[0] for names in rows["why"].to_pylist() for name in names)
             counts["why"] = {name: count for name, count in why.items() if count}

@@ -63,7 +63,11 @@ def corpus(flow: Flow, name: str) -> Step:
             )
         gone = {source: flow.withdrawn[source] for source in sources if source in flow.withdrawn}
         # Nothing where nothing is, so that a corpus of which nothing ever was keeps its key.
-        return {"withdrawn": {s: WHOLE if ids is None else sorted(ids) for s, ids in gone.items()}} if gone else {}
+        return (
+            {"withdrawn": {s: WHOLE if ids is None else sorted(ids) for s, ids in gone.items()}}
+            if gone
+            else {}
+        )
 
     def build(work: Work) -> dict[str, Any]:
         if "withdrawn" in work.resolved:

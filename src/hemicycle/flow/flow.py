@@ -126,7 +126,7 @@ class Flow:
         return withdrawn_by(self.gate.withdrawals()[: self.withdrawals])
 
     def as_before(self) -> Iterator[Flow]:
-        """The same project as it was before its last withdrawal, before that and the one before it, and so on."""
+        """The same project as it was before its last withdrawal, before the last two, and so on."""
         for count in reversed(range(len(self.gate.withdrawals()))):
             yield Flow(self.project, self.store, self.ledger, self.lock, self.update, count)
 

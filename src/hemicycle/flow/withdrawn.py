@@ -1,16 +1,16 @@
 """Withdrawn: what stands without a text, made from what stood with it, so that the rest stays where it was.
 
-A corpus is made as ever, and then rows leave it. Tokens are those from before with holes where documents were,
-so the order that was planned for them holds. A model is trained again in that order; it goes on from the last
-checkpoint that an earlier training kept from before any of the text was read, which gives the same bits as
-training from the beginning does.
+A corpus is made as ever, and then rows leave it. Tokens are those from before with holes where documents
+were, so the order that was planned for them holds. A model is trained again in that order; it goes on from
+the last checkpoint that an earlier training kept from before any of the text was read, which gives the same
+bits as training from the beginning does.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,8 @@ CHECKPOINTS = "checkpoints"
 def corpus_without(
     flow: Flow, step: Step, work: Work, make: Callable[[Work, Path], dict[str, Any]]
 ) -> dict[str, Any]:
-    """Make a corpus without what is withdrawn of it: from the one that stands with it, else from its inputs."""
+    """Make a corpus without what is withdrawn of it: from the one with it, where that stands, else from its
+    inputs."""
     from hemicycle.curate import leave_out
 
     withdrawn = {
@@ -114,7 +115,9 @@ def tokens_without(work: Work, before: Path, statement: Statement) -> dict[str, 
             counts[key] -= less
             figures[key] -= less
     if new and "learnt_tokens" in figures:
-        figures["learnt_tokens"] = sum(pq.read_table(work.out / ANSWERS, columns=["tokens"])["tokens"].to_pylist())
+        figures["learnt_tokens"] = sum(
+            pq.read_table(work.out / ANSWERS, columns=["tokens"])["tokens"].to_pylist()
+        )
     left = {source: counts for source, counts in sources.items() if counts["documents"]}
     return {**figures, "sources": left, "before": before_withdrawals(statement)}
 
@@ -154,7 +157,9 @@ class Replay:
     def finish(self, out: Path) -> dict[str, Any]:
         """Keep the checkpoints before the one that was gone on from, and say where the replay began."""
         for step in self.clean[:-1]:
-            shutil.copytree(self._checkpoint(step), out / CHECKPOINTS / f"step-{step}", copy_function=link_file)
+            shutil.copytree(
+                self._checkpoint(step), out / CHECKPOINTS / f"step-{step}", copy_function=link_file
+            )
         return {"replayed_from_step": self.clean[-1] if self.clean else 0}
 
     def _checkpoint(self, step: int) -> Path:
@@ -200,11 +205,13 @@ def _replay(model: Path, work: Work) -> Replay:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
+    from hemicycle.withdraw.impact import kept_steps
+
     steps = json.loads((model / "training.json").read_text("utf-8"))["plan"]["steps"]
     read = pq.read_table(model / "exposure.parquet", columns=["document", "first_step"])
     touched = read.filter(pc.is_in(read["document"], value_set=_holes(work)))
     first = pc.min(touched["first_step"]).as_py() if touched.num_rows else steps
-    return Replay(model, steps, first, tuple(step for step in kept_checkpoints(model) if step <= first))
+    return Replay(model, steps, first, tuple(step for step in kept_steps(model) if step <= first))
 
 
 def _holes(work: Work) -> Any:
@@ -217,13 +224,6 @@ def _holes(work: Work) -> Any:
     files = [folder / WITHDRAWN for folder in work.inputs.values() if (folder / WITHDRAWN).is_file()]
     ids = {one for file in files for one in pq.read_table(file, columns=["id"])["id"].to_pylist()}
     return pa.array(sorted(ids), pa.string())
-
-
-def kept_checkpoints(model: Path) -> Iterator[int]:
-    """Steps of the checkpoints that a model's artefact keeps, ascending."""
-    folder = model / CHECKPOINTS
-    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    yield from sorted(int(name.removeprefix("step-")) for name in names)
 
 
 def _folder(flow: Flow, statement: Statement) -> Path:

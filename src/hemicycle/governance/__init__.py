@@ -18,6 +18,7 @@ from hemicycle.governance.standing import (
     read_entries,
     standings,
     withdrawn_by,
+    withdraws,
 )
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "read_entries",
     "standings",
     "withdrawn_by",
+    "withdraws",
     "write_decision",
 ]
