@@ -31,7 +31,7 @@ def index(tmp_path_factory):
 
 
 def test_a_work_is_found_with_its_copies_and_nothing_else(index):
-    found = {match.id: match for match in find_matches(index, [WORK])}
+    found = {match.id: match for match in find_matches(index, [WORK], 200)}
     assert set(found) == {"a:0", "b:0", "b:1", "b:2"}
     assert found["a:0"].share == found["b:0"].share == 1.0
     assert found["b:1"].share == pytest.approx(0.5, abs=0.07)
@@ -41,11 +41,17 @@ def test_a_work_is_found_with_its_copies_and_nothing_else(index):
 
 
 def test_copies_are_found_beside_the_text_itself(index):
-    found = [match.id for match in find_matches(index, [WORK], without=["a:0"])]
+    found = [match.id for match in find_matches(index, [WORK], 200, without=["a:0"])]
     assert found[0] == "b:0"
     assert "a:0" not in found
 
 
 @pytest.mark.parametrize("text", ["", "deux mots", letter(900)])
 def test_what_stands_nowhere_has_no_copies(index, text):
-    assert find_matches(index, [text]) == []
+    assert find_matches(index, [text], 30) == []
+
+
+def test_of_a_long_text_runs_are_asked_for_farther_apart_and_shares_stay(index):
+    found = {match.id: match.share for match in find_matches(index, [WORK], 200 * 12_500)}
+    assert found["a:0"] == found["b:0"] == 1.0
+    assert found["b:1"] == pytest.approx(0.5, abs=0.15)

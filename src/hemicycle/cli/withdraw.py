@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -124,7 +124,8 @@ def _look(session: Session, names: Sequence[str], work: Path | None) -> Found:
     sources = {*session.project.cards, *(s.subject.name for s in statements if s.subject.stage == "raw")}
     copies: list[Match] | None
     if work is not None:
-        matches = _matches(session, statements, [_read(work)], ())
+        text = _read(work)
+        matches = _matches(session, statements, lambda: [text], len(text.split()), ())
         if matches is None:
             raise HemicycleError(
                 "there is no index to look the work up in", remedy="Run `hemicycle run` first."
@@ -138,12 +139,16 @@ def _look(session: Session, names: Sequence[str], work: Path | None) -> Found:
             )
         target = resolve_target(names, sources, documents)
         copies = [match for match in matches if not match.copies]
+        impact = find_impact(statements, session.folder_of, target.withdrawn)
     else:
         target = resolve_target(names, sources, documents)
-        texts = list(_texts(session, statements, target.withdrawn))
-        found = _matches(session, statements, texts, target.names)
+        impact = find_impact(statements, session.folder_of, target.withdrawn)
+        words = sum(corpus.words for corpus in impact.corpora if corpus.latest)
+        withdrawn = target.withdrawn
+        found = _matches(
+            session, statements, lambda: _texts(session, statements, withdrawn), words, target.names
+        )
         copies = found if found is None else [m for m in found if m.source not in target.sources]
-    impact = find_impact(statements, session.folder_of, target.withdrawn)
     sites = load_sites(session.project.folder)
     costs = [cost for model in impact.models if model.latest for cost in redo_cost(model, sites)]
     return Found(target, copies, impact, costs)
@@ -179,7 +184,11 @@ def _texts(session: Session, statements: Sequence[Statement], withdrawn: Withdra
 
 
 def _matches(
-    session: Session, statements: Sequence[Statement], texts: list[str], without: Sequence[str]
+    session: Session,
+    statements: Sequence[Statement],
+    texts: Callable[[], Iterable[str]],
+    words: int,
+    without: Sequence[str],
 ) -> list[Match] | None:
     """Documents that share much with the texts, over all indexes in use; None where there is none."""
     from hemicycle.trace import open_index
@@ -191,7 +200,7 @@ def _matches(
         return None
     best: dict[str, Match] = {}
     for folder in folders:
-        for match in find_matches(open_index(folder), texts, without=without, progress=progress()):
+        for match in find_matches(open_index(folder), texts(), words, without=without, progress=progress()):
             best.setdefault(match.id, match)
     return sorted(best.values(), key=lambda m: (-m.share, -m.of_text, m.id))
 
@@ -344,7 +353,12 @@ def _print(session: Session, found: Found) -> None:
     for gone in impact.gone:
         click.echo(f"{gone.stage} {gone.name} ({gone.digest[:12]}): deleted since; what it read is not known")
     _print_costs(found.costs)
-    click.echo("Nothing was changed; --do withdraws it, --notice en prints what would be published.")
+    decided = _decided(session, target)
+    for one in decided:
+        state = "withdrawn" if one.state == "standing" else "decided, and not in force"
+        click.echo(f"{cell(one.decision.subject)}: {state} (approvals/{cell(one.entry.file)})")
+    if len(decided) < len(_covers(target)):
+        click.echo("Nothing was changed; --do withdraws it, --notice en prints what would be published.")
 
 
 def _old(made: Made) -> str:
@@ -382,7 +396,7 @@ def _print_models(impact: Impact) -> None:
         clean = (
             f"the last clean one is after step {m.clean}" if m.clean else "none is clean: from the beginning"
         )
-        click.echo(f"  {kept}; {clean}; {cell(m.redone)} steps to redo ({m.redo:.0%})")
+        click.echo(f"  {kept}; {clean}; steps to redo: {cell(m.redone)} ({m.redo:.0%})")
 
 
 def _print_costs(costs: Sequence[Cost]) -> None:

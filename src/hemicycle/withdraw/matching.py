@@ -58,21 +58,25 @@ class Match:
 
 
 def find_matches(
-    index: Index, texts: Iterable[str], *, without: Collection[str] = (), progress: Progress = QUIET
+    index: Index,
+    texts: Iterable[str],
+    words: int,
+    *,
+    without: Collection[str] = (),
+    progress: Progress = QUIET,
 ) -> list[Match]:
     """Documents of an index, those of `without` apart, of which a good part is of the texts, or which hold a
-    good part of them; the largest shares first.
+    good part of them; the largest shares first. `words`: of all texts, about; they are read one by one.
 
     Shares are of runs of `RUN` words; a document or text of fewer words is not found.
     """
-    cut = [(text, split_words(text)) for text in texts]
-    words = sum(len(each.words) for _, each in cut)
     stride = max(STRIDE, -(-words // MOST_RUNS))
     places: dict[int, set[int]] = defaultdict(set)
     met: dict[int, int] = defaultdict(int)
     asked = 0
     with progress.start("looking for copies", words, "words") as bar:
-        for text, found in cut:
+        for text in texts:
+            found = split_words(text)
             count = len(found.words)
             for first in range(0, count - RUN + 1, stride):
                 asked += 1
