@@ -60,6 +60,7 @@ def test_a_constant_of_another_file_is_seen_where_it_is_named_at_one_remove():
         ("plan.laying", "LATE", "plan.cost", "LATE"),
         ("trace.spans", "_SAMPLED", "trace.shards", "SAMPLED"),
         ("trace.vocabulary", "_UNKNOWN", "trace.vocabulary", "UNKNOWN"),
+        ("trace.vocabulary", "_EMPTY", "trace.vocabulary", "EMPTY"),
         ("trace.words", "_OF_WORD", "trace.folds", "OF_WORD"),
         ("trace.words", "_PARTS", "trace.folds", "PARTS"),
     ],

@@ -72,7 +72,7 @@ def sync_file(path: Path) -> None:
         os.close(fd)
 
 
-def link_file(path: Path | str, to: Path | str) -> None:
+def link(path: Path, to: Path) -> None:
     """The same file under another name; a copy where the file system links none."""
     try:
         os.link(path, to)

@@ -1,16 +1,12 @@
 """A withdrawal that is decided and not made yet: answers hide it at once, and nothing it needs is deleted."""
 
-import inspect
-
 import pyarrow.parquet as pq
 import pytest
 
 from hemicycle.cli import asking
 from hemicycle.cli.session import Session
 from hemicycle.governance import write_decision
-from hemicycle.trace import open_index
-
-TOMBSTONES = "withdrawn" in inspect.signature(open_index).parameters
+from hemicycle.trace import Index, open_index
 
 
 def indexed(folder):
@@ -31,15 +27,15 @@ def decide(folder, documents):
 
 @pytest.fixture
 def opened(monkeypatch):
-    """Which documents were to be hidden whenever an index was opened."""
-    hidden = []
+    """Which documents were hidden whenever an index was opened to be asked."""
+    hidden, without = [], Index.without
 
-    def open_and_tell(folder, withdrawn=()):
-        if withdrawn:
-            hidden.append(list(withdrawn))
-        return open_index(folder)
+    def tell(self, documents):
+        if documents:
+            hidden.append(list(documents))
+        return without(self, documents)
 
-    monkeypatch.setattr("hemicycle.trace.open_index", open_and_tell)
+    monkeypatch.setattr(Index, "without", tell)
     return hidden
 
 
@@ -58,7 +54,6 @@ def test_all_documents_of_a_whole_source_are_hidden(copy, opened):
     assert opened == [ids]
 
 
-@pytest.mark.skipif(not TOMBSTONES, reason="the index hides no documents yet")
 def test_trace_finds_nothing_of_it_any_more(copy, call):
     ids = indexed(copy)
     corpus = next((copy / "build" / "corpus").iterdir())

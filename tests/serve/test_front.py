@@ -181,7 +181,7 @@ def test_an_index_that_fails_is_told_as_such(serve: ServeFixture) -> None:
     assert "secret" not in got.text
 
 
-def test_traces_wait_in_a_bounded_line_and_the_next_is_told_to_come_back(
+def test_what_waiting_traces_hold_is_bounded_and_the_next_is_told_to_come_back(
     serve: ServeFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go, running = threading.Event(), threading.Semaphore(0)
@@ -192,9 +192,9 @@ def test_traces_wait_in_a_bounded_line_and_the_next_is_told_to_come_back(
             assert go.wait(10)
             return super().trace(text, prompt=prompt, min_words=min_words)
 
-    monkeypatch.setattr(trace_api, "MAX_WAITING", 2)
-    url = f"{serve(Scripted('a'), tracer=Slow()).url}/v1/trace"
     room = trace_api.AT_ONCE + 2
+    monkeypatch.setattr(trace_api, "MAX_HELD", room * len(PARAGRAPH))
+    url = f"{serve(Scripted('a'), tracer=Slow()).url}/v1/trace"
     with ThreadPoolExecutor(room + 3) as pool:
         asked = [pool.submit(HTTP.post, url, json={"text": PARAGRAPH}) for _ in range(room + 3)]
         refused = [future.result() for _, future in zip(range(3), as_completed(asked), strict=False)]
@@ -206,6 +206,30 @@ def test_traces_wait_in_a_bounded_line_and_the_next_is_told_to_come_back(
         go.set()
         assert sorted(future.result().status_code for future in asked) == [200] * room + [503] * 3
     assert HTTP.post(url, json={"text": PARAGRAPH}).status_code == 200
+
+
+def test_a_trace_whose_client_left_is_not_computed(
+    serve: ServeFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, running = threading.Event(), threading.Semaphore(0)
+
+    class Slow(TextTracer):
+        def trace(self, text: str, *, prompt: str, min_words: int) -> Any:
+            running.release()
+            assert go.wait(10)
+            return super().trace(text, prompt=prompt, min_words=min_words)
+
+    tracer = Slow()
+    url = f"{serve(Scripted('a'), tracer=tracer).url}/v1/trace"
+    with ThreadPoolExecutor(trace_api.AT_ONCE) as pool:
+        asked = [pool.submit(HTTP.post, url, json={"text": PARAGRAPH}) for _ in range(trace_api.AT_ONCE)]
+        assert all(running.acquire(timeout=10) for _ in range(trace_api.AT_ONCE))
+        with pytest.raises(httpx.ReadTimeout), httpx.Client(trust_env=False, verify=False) as client:
+            client.post(url, json={"text": "parti"}, timeout=0.5)
+        go.set()
+        assert [future.result().status_code for future in asked] == [200] * trace_api.AT_ONCE
+    assert HTTP.post(url, json={"text": "resté"}).status_code == 200
+    assert {text for text, _, _ in tracer.asked} == {PARAGRAPH, "resté"}
 
 
 @pytest.mark.parametrize(

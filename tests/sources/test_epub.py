@@ -167,7 +167,7 @@ def test_a_locked_page_is_refused_and_a_disguised_font_is_not(tmp_path: Path) ->
         (book(**{"OEBPS/text/one.xhtml": b"<p>\xe9</p>"}), "not utf-8"),
         (book(**{"OEBPS/text/one.xhtml": b"<p>a\0b</p>"}), "NUL"),
         (book(**{"OEBPS/text/one.xhtml": b"<div>" * 1000}), "deep"),
-        (book(package(spine=())), "no words"),
+        (book(package(spine=())), "names no page"),
         (book('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'), "entities"),
     ],
 )

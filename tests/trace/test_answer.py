@@ -66,7 +66,7 @@ def corpus(tmp_path: Path, write_corpus) -> Path:
 
 @pytest.fixture
 def index(tmp_path: Path, corpus: Path):
-    build_index([corpus], tmp_path / "index", max_words_a_shard=1500)
+    build_index([corpus], tmp_path / "index", memory=20 * 1500)
     return open_index(tmp_path / "index")
 
 

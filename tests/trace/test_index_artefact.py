@@ -8,23 +8,28 @@ import pytest
 from hemicycle.documents import Document
 from hemicycle.errors import InputError, IntegrityError
 from hemicycle.store import artefact_digest, digest_files
-from hemicycle.trace import index
-from hemicycle.trace.index import build_index, open_index
+from hemicycle.trace import build
+from hemicycle.trace.build import build_index
+from hemicycle.trace.index import open_index
 
 DOCUMENTS = {
     "b": [Document("1", "Un deux, un ; trois."), Document("2", "…"), Document("3", "Quatre un")],
     "a": [Document("1", "Deux cinq")],
 }
 FILES = [
-    "documents.parquet",
+    "counts.0",
+    "documents.0.parquet",
+    "marks.0",
     "metadata.0",
     "metaoff.0",
     "offset.0",
+    "slots.0",
+    "stops.0",
     "table.0",
     "tokenized.0",
     "top.0",
     "unigram.0",
-    "vocab",
+    "vocab.0",
 ]
 
 
@@ -37,7 +42,8 @@ def folder(tmp_path: Path, write_corpus) -> Path:
 def test_the_files_of_a_shard_are_those_of_infini_gram(folder: Path):
     end = 0xFFFF_FFFF
     # Vocabulary by first occurrence, sources by name: deux 0, cinq 1, un 2, trois 3, quatre 4.
-    assert (folder / "vocab").read_text() == "deux\ncinq\nun\ntrois\nquatre\n"
+    assert sorted(path.name for path in folder.iterdir()) == [*FILES[:2], "manifest.json", *FILES[2:]]
+    assert (folder / "vocab.0").read_text() == "deux\ncinq\nun\ntrois\nquatre\n"
     words = [end, 0, 1, end, 2, 0, 2, 3, end, end, 4, 2]
     assert (folder / "tokenized.0").read_bytes() == struct.pack("<12I", *words)
     assert (folder / "offset.0").read_bytes() == struct.pack("<4Q", 0, 12, 32, 36)
@@ -51,17 +57,20 @@ def test_the_files_of_a_shard_are_those_of_infini_gram(folder: Path):
 
 
 def test_documents_say_where_their_words_and_their_rows_are(folder: Path):
-    assert open_index(folder).documents.select(
-        ["id", "source", "row_group", "row", "shard", "first_word", "words"]
-    ).to_pylist() == [
-        dict(zip(["id", "source", "row_group", "row", "shard", "first_word", "words"], row, strict=True))
+    index = open_index(folder)
+    names = ["id", "source", "corpus", "file", "row_group", "row"]
+    assert index.documents.select(names).to_pylist() == [
+        dict(zip(names, row, strict=True))
         for row in [
-            ("a:1", "a", 0, 0, 0, 1, 2),
-            ("b:1", "b", 0, 0, 0, 4, 4),
-            ("b:2", "b", 0, 1, 0, 9, 0),
-            ("b:3", "b", 1, 0, 0, 10, 2),
+            ("a:1", "a", 0, 0, 0, 0),
+            ("b:1", "b", 0, 0, 0, 0),
+            ("b:2", "b", 0, 0, 0, 1),
+            ("b:3", "b", 0, 0, 1, 0),
         ]
     ]
+    assert index.lengths.tolist() == [2, 4, 0, 2]
+    assert index.shards[0].first_words.tolist() == [1, 4, 9, 10]
+    assert index.words == 8
 
 
 def test_two_builds_have_the_same_bytes(tmp_path: Path, folder: Path):
@@ -77,17 +86,18 @@ def test_the_digest_is_that_of_the_artefact(folder: Path):
 def test_the_table_of_documents_is_written_while_the_words_are_read(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, rows: int
 ):
-    monkeypatch.setattr(index, "DOCUMENTS_A_GROUP", rows)
+    monkeypatch.setattr(build, "DOCUMENTS_A_GROUP", rows)
     build_index([tmp_path / "corpus"], tmp_path / "again")
     assert open_index(tmp_path / "again").documents.equals(open_index(folder).documents)
-    groups = pq.read_metadata(tmp_path / "again" / "documents.parquet")
+    groups = pq.read_metadata(tmp_path / "again" / "documents.0.parquet")
     assert max(groups.row_group(n).num_rows for n in range(groups.num_row_groups)) == rows
     assert groups.num_row_groups == -(-4 // rows)
 
 
 def test_a_document_larger_than_a_shard_gets_one_of_its_own(tmp_path: Path, folder: Path):
-    manifest = build_index([tmp_path / "corpus"], tmp_path / "small", max_words_a_shard=4)
-    assert [(s["words"], s["documents"]) for s in manifest["shards"]] == [(3, 1), (5, 1), (4, 2)]
+    manifest = build_index([tmp_path / "corpus"], tmp_path / "small", memory=20 * 4)
+    shards = [shard for group in manifest["groups"] for shard in group["shards"]]
+    assert [(s["words"], s["documents"]) for s in shards] == [(3, 1), (5, 1), (4, 2)]
     assert manifest["words"] == 8
 
 

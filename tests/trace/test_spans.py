@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from hemicycle.documents import Document
 from hemicycle.errors import DeclarationError
-from hemicycle.trace.index import build_index, open_index
+from hemicycle.trace.build import build_index
+from hemicycle.trace.index import open_index
 from hemicycle.trace.shards import pointer_width
 from hemicycle.trace.spans import find_spans, occurrences
 
@@ -44,7 +45,7 @@ def spans_by_looking(
 def opened(folder: Path, write_corpus, documents: list[list[str]], max_words: int = 1000):
     rows = [Document(f"d{i}", " ".join(document)) for i, document in enumerate(documents)]
     corpus = write_corpus(folder / "corpus", {"source": rows})
-    build_index([corpus], folder / "index", max_words_a_shard=max_words)
+    build_index([corpus], folder / "index", memory=20 * max_words)
     return open_index(folder / "index")
 
 
@@ -66,6 +67,39 @@ def test_spans_and_places_are_those_found_by_looking(write_corpus, documents, te
             places = occurrences_by_looking(documents, text[span.first_word :][: span.words])
             first = {d: min(i for e, i in places if e == d) for d, _ in places}
             assert occurrences(index, span, maximum=100) == sorted(first.items())
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    documents=st.lists(words, min_size=1, max_size=6),
+    text=st.lists(st.sampled_from("abcx"), max_size=16),
+    min_words=st.integers(1, 4),
+    max_words=st.sampled_from([7, 1000]),
+    gone=st.sets(st.integers(0, 5)),
+)
+def test_withdrawn_documents_are_as_if_they_had_never_been_there(
+    write_corpus, documents, text, min_words, max_words, gone
+):
+    with TemporaryDirectory() as folder:
+        index = opened(Path(folder), write_corpus, documents, max_words)
+        index = index.without([f"source:d{number}" for number in gone])
+        left = [[] if number in gone else document for number, document in enumerate(documents)]
+        spans = find_spans(index, " ".join(text), min_words)
+        assert [(s.first_word, s.words, s.count) for s in spans] == spans_by_looking(left, text, min_words)
+        for span in spans:
+            places = occurrences_by_looking(left, text[span.first_word :][: span.words])
+            first = {d: min(i for e, i in places if e == d) for d, _ in places}
+            assert occurrences(index, span, maximum=100) == sorted(first.items())
+
+
+def test_of_a_frequent_span_some_of_what_is_left_is_shown(tmp_path: Path, write_corpus):
+    index = opened(tmp_path, write_corpus, [["formule", "rituelle", f"n{i}"] for i in range(500)])
+    index = index.without([f"source:d{i}" for i in range(500) if i % 3])
+    (span,) = find_spans(index, "formule rituelle", 2)
+    assert span.count == 167
+    chosen = occurrences(index, span, 10)
+    assert len(chosen) == 10
+    assert all(document % 3 == 0 for document, _ in chosen)
 
 
 @pytest.mark.parametrize("seed", range(4))

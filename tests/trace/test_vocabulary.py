@@ -1,13 +1,13 @@
-"""The vocabulary: numbers by first occurrence, whatever comes, and back from its file."""
+"""The vocabulary: numbers by first occurrence, whatever comes, and the same from its files."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import pytest
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hemicycle.errors import IntegrityError
-from hemicycle.trace.vocabulary import UNKNOWN, Vocabulary
+from hemicycle.trace.vocabulary import UNKNOWN, Table, Vocabulary, find
 from hemicycle.trace.words import read_letters, split_words
 
 from .test_words import texts
@@ -23,20 +23,30 @@ def test_a_vocabulary_numbers_words_by_first_occurrence(several):
         assert [in_order[i] for i in ids] == split_words(text).words
 
 
-def test_a_vocabulary_comes_back_from_its_file(tmp_path: Path):
+def files(folder: Path, number: int) -> Table:
+    names = (("vocab", "u1"), ("stops", "<u8"), ("slots", "<u4"))
+    return Table(*(np.fromfile(folder / f"{name}.{number}", kind) for name, kind in names))
+
+
+@given(texts, texts)
+def test_words_are_found_in_the_files(learned, asked):
     vocabulary = Vocabulary()
-    vocabulary.learn("Un été, deux étés, ½")
-    vocabulary.write(tmp_path / "vocab")
-    again = Vocabulary.read(tmp_path / "vocab")
-    assert again.words == vocabulary.words == ["un", "ete", "deux", "etes", "1", "2"]
-    assert again.find(read_letters("étés d'hiver")).tolist() == [3, UNKNOWN, UNKNOWN]
+    vocabulary.learn(learned)
+    with TemporaryDirectory() as folder:
+        vocabulary.write(Path(folder), 3)
+        table = files(Path(folder), 3)
+        assert (Path(folder) / "vocab.3").read_text("utf-8").split("\n") == [*vocabulary.words, ""]
+    numbers = {word: number for number, word in enumerate(vocabulary.words)}
+    expected = [numbers.get(word, UNKNOWN) for word in split_words(asked).words]
+    assert find(read_letters(asked), table).tolist() == expected
+    assert find(read_letters(learned), table).tolist() == Vocabulary().learn(learned).tolist()
 
 
-@pytest.mark.parametrize("content", ["un\ndeux", "un\ndeux\nun\n"])
-def test_a_cut_or_doubled_vocabulary_is_refused(tmp_path: Path, content: str):
-    (tmp_path / "vocab").write_text(content)
-    with pytest.raises(IntegrityError, match="vocab"):
-        Vocabulary.read(tmp_path / "vocab")
+def test_a_word_that_begins_or_goes_on_like_another_is_not_it():
+    vocabulary = Vocabulary(["ab", "abc", "b"])
+    assert find(read_letters("a ab abc abcd b bc"), vocabulary.table).tolist() == (
+        [UNKNOWN, 0, 1, UNKNOWN, 2, UNKNOWN]
+    )
 
 
 def test_a_vocabulary_that_grows_keeps_its_numbers():
@@ -45,7 +55,8 @@ def test_a_vocabulary_that_grows_keeps_its_numbers():
     learned = [vocabulary.learn(text) for text in several]
     assert len(vocabulary) == 28_000
     assert all(
-        (vocabulary.find(read_letters(t)) == ids).all() for t, ids in zip(several, learned, strict=True)
+        (find(read_letters(t), vocabulary.table) == ids).all()
+        for t, ids in zip(several, learned, strict=True)
     )
     assert vocabulary.words[12_345] == "mot445x17"
 

@@ -22,12 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked:
-    """A model of a project: its folder, its tracer, and what the page says about both."""
+    """A model of a project: its folder, its tracer, and what the page says about both.
+
+    `corpora` are those of the index, in its order: the statement on each, and its folder.
+    """
 
     name: str
     folder: Path
     tracer: Tracer
     about: dict[str, Any]
+    corpora: dict[str, tuple[Statement, Path]]
 
 
 def declared_model(session: Session, name: str | None) -> str:
@@ -100,7 +104,7 @@ def open_model(session: Session, name: str | None) -> Asked:
             for c in [cards[s]]
         ],
     }
-    return Asked(name, folders["model"], tracer, about)
+    return Asked(name, folders["model"], tracer, about, {c: outcomes[f"corpus {c}"] for c in corpora})
 
 
 def _last_built(
@@ -128,9 +132,10 @@ def open_without(folder: Path, withdrawn: Withdrawn) -> Index:
     from hemicycle.trace import open_index
 
     index = open_index(folder)
+    if not withdrawn:
+        return index
     rows = zip(index.documents["id"].to_pylist(), index.documents["source"].to_pylist(), strict=True)
-    hidden = [one for one, source in rows if withdraws(withdrawn, source, one)] if withdrawn else []
-    return open_index(folder, withdrawn=hidden) if hidden else index  # type: ignore[call-arg]
+    return index.without([one for one, source in rows if withdraws(withdrawn, source, one)])
 
 
 def needed(outcome: Outcome, standing: Iterable[Outcome]) -> tuple[Statement, Path]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hemicycle.cli.curate_passages import passages
 from hemicycle.cli.groups import DefaultGroup
 from hemicycle.cli.session import Session, json_option, print_json, project_option
 from hemicycle.cli.stage import stage_verb
@@ -33,6 +34,7 @@ def command() -> None:
       hemicycle curate retune debats "repeated-lines: duplicate_lines <= 0.4"
       hemicycle curate rules parliamentary
       hemicycle curate report debats
+      hemicycle curate passages debats
     """
 
 
@@ -76,6 +78,7 @@ command.add_command(
     ),
     "make",
 )
+command.add_command(passages)
 
 
 @command.command()

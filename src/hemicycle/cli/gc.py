@@ -27,7 +27,7 @@ def command(folder: Path, dry_run: bool, as_json: bool) -> None:
     """
     session = Session(folder)
     flow = session.flow
-    needed, pipeline = flow.all_steps() + flow.ladders_begun(), session.pipeline()
+    needed, pipeline = flow.all_steps() + flow.ladders_begun() + flow.indexes_begun(), session.pipeline()
     asked = {o.state for o in pipeline.look(needed) if o.step.stage in ("model", "index")}
     if asked - {"fresh"}:
         # Until what is asked stands without what was withdrawn, it is asked as it was before.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import socket
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def command(model: str | None, host: str, port: int, names: tuple[str, ...], fol
         from hemicycle.serve import create_app, load_engine
     except ImportError as error:
         raise HemicycleError(f"serving needs {error.name}", remedy="pip install 'hemicycle[serve]'") from None
+    _open_many_files()
     with listen(host, port) as listener:
         asked = open_model(Session(folder), model)
         app = create_app(
@@ -77,6 +79,15 @@ def listen(host: str, port: int) -> socket.socket:
             place=address(host, port).removeprefix("http://"),
             remedy="Choose another --port, or with --host an address that this machine has.",
         ) from None
+
+
+def _open_many_files() -> None:
+    """Let this process have as many files open as it may ever have: each of a thousand clients is one, and
+    those of the index and the corpus come on top."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    # A system may name more than it gives; then what there was stays.
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def address(host: str, port: int) -> str:

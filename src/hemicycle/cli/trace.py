@@ -10,13 +10,21 @@ import click
 
 from hemicycle.cli.session import Session, json_option, print_json, project_option
 from hemicycle.cli.tables import cell, lines
-from hemicycle.errors import DeclarationError, InputError
+from hemicycle.errors import DeclarationError
 
 
 @click.command()
 @click.argument("text", required=False)
 @click.option(
-    "--file", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Trace a text file."
+    "--file",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Trace a work: a text in UTF-8, an .epub or a .pdf.",
+)
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write of a work a page (.html), and beside it a signed statement and proofs.",
 )
 @click.option("--answer", "prompt", help="Let the model go on from this text, then trace what it wrote.")
 @click.option("--model", help="Which model; by default the last one declared.")
@@ -26,6 +34,7 @@ from hemicycle.errors import DeclarationError, InputError
 def command(
     text: str | None,
     file: Path | None,
+    report: Path | None,
     prompt: str | None,
     model: str | None,
     min_words: int,
@@ -37,30 +46,38 @@ def command(
 
     Case, accents, punctuation and line breaks are set aside. Matches do not show what caused an answer.
 
+    Of a work, all matches count, and the documents are told by how many of its words they hold. What is not
+    found is signed for in a report too; `hemicycle verify` checks it, and the proofs that the documents shown
+    are in their corpora.
+
     \b
     Examples:
       hemicycle trace "La séance est ouverte. L'ordre du jour appelle la discussion"
-      hemicycle trace --file work.txt --json
+      hemicycle trace --file work.epub
+      hemicycle trace --file work.pdf --report work.html
       hemicycle trace --answer "Monsieur le président," --min-words 4
     """
     given = [x for x in (text, file, prompt) if x is not None]
     if len(given) != 1:
         raise DeclarationError("give exactly one of TEXT, --file and --answer")
+    if file is not None:
+        from hemicycle.cli.trace_work import trace_file
+
+        trace_file(Session(folder), model, file, min_words, report, as_json=as_json)
+        return
+    if report is not None:
+        raise DeclarationError("a report is made of a work", remedy="Give the work as --file.")
     from hemicycle.cli.asking import open_model
 
-    session = Session(folder)
-    asked = open_model(session, model)
+    asked = open_model(Session(folder), model)
     if prompt is not None:
         asked_text = _continue(asked.folder, prompt)
-    elif file is not None:
-        asked_text = _read(file)
     else:
         asked_text = sys.stdin.read() if text == "-" else str(text)
     result = asked.tracer.trace(asked_text, min_words=min_words, prompt=prompt or "").to_json()
     if prompt is None and not result["words"]:
         raise DeclarationError(
             "there is no word in the text to trace",
-            place=str(file) if file else None,
             remedy="A word is a run of letters or digits.",
         )
     if as_json:
@@ -106,13 +123,6 @@ def print_trace(result: dict[str, Any], model: str) -> None:
         click.echo(
             f"{model} began as {cell(base)}, whose training text is not known: nothing of it is found."
         )
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"byte {error.start} is not UTF-8", place=str(file)) from None
 
 
 def _continue(model: Path, prompt: str) -> str:

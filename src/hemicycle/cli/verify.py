@@ -1,8 +1,9 @@
-"""`hemicycle verify`: check a project or a release, offline."""
+"""`hemicycle verify`: check a project, a release or the signed trace of a work, offline."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,16 +15,20 @@ from hemicycle.store import locked_for_reading
 
 
 @click.command()
-@click.argument(
-    "folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), metavar="[FOLDER]"
-)
+@click.argument("folder", type=click.Path(path_type=Path), default=Path(), metavar="[FOLDER|FILE]")
 @click.option("--key", "fingerprint", help="Fingerprint the key must have (SHA256:…).")
+@click.option(
+    "--work",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The work that a signed trace must be about.",
+)
 @json_option
-def command(folder: Path, fingerprint: str | None, as_json: bool) -> None:
-    """Check FOLDER, a project or a release, against its ledger.
+def command(folder: Path, fingerprint: str | None, work: Path | None, as_json: bool) -> None:
+    """Check FOLDER, a project or a release, against its ledger; or FILE, the signed trace of a work, with the
+    page and the proofs beside it.
 
     Every changed, missing or added file, statement and journal line is named. Nothing is fetched and
-    nothing is run from the folder. A release is checked against the key it carries: compare its
+    nothing is run from the folder. A release and a trace are checked against the key they carry: compare its
     fingerprint with one you got from the publisher by another way, or give that one with --key.
 
     \b
@@ -31,9 +36,21 @@ def command(folder: Path, fingerprint: str | None, as_json: bool) -> None:
       hemicycle verify examples/petit-hemicycle
       hemicycle verify releases/v0
       hemicycle verify releases/v0 --key SHA256:6sQ4…
+      hemicycle verify work.signed.json --work work.epub
     """
-    facts: dict[str, str] = {}
-    if (folder / "release.json").is_file():
+    facts: dict[str, Any] = {}
+    sound = "everything is what the ledger says"
+    if work is not None and not folder.is_file():
+        raise DeclarationError("--work goes with the signed trace of a work", place=str(folder))
+    if folder.is_file():
+        from hemicycle.trace.signed import check_signed_trace
+
+        findings, facts = check_signed_trace(folder, work)
+        sound = "everything is what was signed"
+        if fingerprint:
+            facts.pop("compare", None)
+            findings += _check_key(folder, facts.get("fingerprint"), fingerprint)
+    elif (folder / "release.json").is_file():
         from hemicycle.release import check_release
 
         findings, facts = check_release(folder)
@@ -54,7 +71,7 @@ def command(folder: Path, fingerprint: str | None, as_json: bool) -> None:
         facts = {"lines": str(len(session.ledger.journal.read()[0]))}
     else:
         raise DeclarationError(
-            f"this is neither a project (no {DECLARATION}) nor a release (no release.json)",
+            f"this is neither a project (no {DECLARATION}) nor a release (no release.json), nor a file",
             place=str(folder),
         )
     if as_json:
@@ -65,7 +82,7 @@ def command(folder: Path, fingerprint: str | None, as_json: bool) -> None:
             click.echo(str(finding))
         for key, value in facts.items():
             click.echo(f"{key}: {visible(str(value))}")
-        verdict = "everything is what the ledger says" if not findings else f"{len(findings)} finding(s)"
+        verdict = sound if not findings else f"{len(findings)} finding(s)"
         if facts.get("lines") == "0" and not findings:
             verdict = "nothing has been built here yet"
         click.echo(verdict)

@@ -195,12 +195,13 @@ def _matches(
     from hemicycle.withdraw import find_matches
 
     made = {s.subject.name: session.folder_of(s) for s in statements if s.subject.stage == "index"}
-    folders = [folder for folder in made.values() if folder.is_dir()]
-    if not folders:
+    opened = [open_index(folder) for folder in made.values() if folder.is_dir()]
+    indexes = [index for index in opened if index.unit == "words"]
+    if not indexes:
         return None
     best: dict[str, Match] = {}
-    for folder in folders:
-        for match in find_matches(open_index(folder), texts(), words, without=without, progress=progress()):
+    for index in indexes:
+        for match in find_matches(index, texts(), words, without=without, progress=progress()):
             best.setdefault(match.id, match)
     return sorted(best.values(), key=lambda m: (-m.share, -m.of_text, m.id))
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,9 @@ DROPPED = pa.schema([*CORPUS, _DECIDED.field("why")])
 
 #: Columns by which a document is judged.
 _JUDGED = ["source", "id", "group", "date", "clean_digest", "rank", "kind", "language", "signals"]
+
+#: Where one document is shown, its row group is decoded: a trace shows dozens from all over the corpus.
+CHARACTERS_A_GROUP = 1_000_000
 
 #: Why a text longer than `LONGEST` goes: it was not measured.
 TOO_LONG = "too-long"
@@ -182,10 +185,20 @@ def deal(shard: str, decided: str, kept: str, dropped: str) -> dict[str, Any]:
             kept_rows, dropped_rows = whole.filter(passes), whole.filter(pc.invert(passes))
             _count(counts, kept_rows, dropped_rows)
             for writer, schema, part in ((stays, CORPUS, kept_rows), (goes, DROPPED, dropped_rows)):
-                if part.num_rows:
-                    part = part.select(schema.names).cast(schema).combine_chunks()
-                    writer.write_table(part, row_group_size=part.num_rows)
+                for group in _small_groups(part.select(schema.names).cast(schema).combine_chunks()):
+                    writer.write_table(group, row_group_size=group.num_rows)
     return counts
+
+
+def _small_groups(rows: pa.Table) -> Iterator[pa.Table]:
+    """Rows in groups that end once they have `CHARACTERS_A_GROUP`."""
+    characters = np.cumsum(pc.utf8_length(rows["text"]).to_numpy())
+    begin = 0
+    while begin < len(rows):
+        before = characters[begin - 1] if begin else 0
+        end = min(int(np.searchsorted(characters, before + CHARACTERS_A_GROUP)) + 1, len(rows))
+        yield rows.slice(begin, end - begin)
+        begin = end
 
 
 def _no_counts() -> dict[str, Any]:

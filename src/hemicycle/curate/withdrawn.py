@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from hemicycle.curate.corpus import CORPUS, DROPPED, totals
 from hemicycle.documents import corpus_shards, parquet_writer, read_batches, write_parquet
-from hemicycle.store import link_file
+from hemicycle.store import link
 
 NAME = "withdrawn.parquet"
 #: digest: of the text as it was cleaned. split: `train`, `held-out`, or `dropped`.
@@ -67,7 +67,7 @@ def leave_out(
             if leaves:
                 _rewrite(path, to, _SCHEMAS[part], ids)
             else:
-                link_file(path, to)
+                link(path, to)
     table = pa.concat_tables(gone).sort_by([("source", "ascending"), ("id", "ascending")])
     write_parquet(out / NAME, WITHDRAWN, [table])
     left = Counter(table["source"].to_pylist())

@@ -111,24 +111,39 @@ def corpus(flow: Flow, name: str) -> Step:
     )
 
 
-def index_name(flow: Flow, model: str) -> str:
+def index_name(flow: Flow, model: str, tokenizer: str | None = None) -> str:
     """The name of the index of what a model reads, and of what it was made from read. Models that read the
-    same corpora share it."""
-    return "+".join(flow.declaration.corpora_behind(model))
+    same corpora share it. With a tokenizer, that of its tokens instead of words."""
+    corpora = "+".join(flow.declaration.corpora_behind(model))
+    return f"{corpora}.{tokenizer}" if tokenizer else corpora
 
 
 @once
 def index(flow: Flow, name: str) -> Step:
-    """The index of what a model reads; `name` is that of its corpora, sorted, joined by ``+``."""
-    corpora = name.split("+")
+    """The index of some corpora; `name` is theirs, sorted, joined by ``+``. One of tokens has the name of the
+    tokenizer after a dot."""
+    joined, _, tokenizer = name.partition(".")
+    corpora = joined.split("+")
+    memory = flow.declaration.project.index_memory
 
     def build(work: Work) -> dict[str, Any]:
         from hemicycle.trace import build_index
 
-        return build_index([work.inputs[c] for c in corpora], work.out, progress=work.progress)
+        return build_index(
+            [work.inputs[c] for c in corpora],
+            work.out,
+            memory=round(memory * 1e9),
+            tokenizer=work.inputs["tokenizer"] if tokenizer else None,
+            earlier=[folder for folder in flow.store.artefacts() if folder.parent.name == "index"],
+            scratch=work.scratch,
+            engine=work.engine,
+            progress=work.progress,
+        )
 
     inputs = {corpus: flow.corpus(corpus) for corpus in corpora}
-    return Step("index", name, VERSIONS["index"], {}, build, inputs)
+    if tokenizer:
+        inputs["tokenizer"] = flow.tokenizer(tokenizer)
+    return Step("index", name, VERSIONS["index"], {"memory": memory}, build, inputs)
 
 
 @once

@@ -97,6 +97,17 @@ class Flow:
         begun = {name.rsplit(".", 1)[0] for name in made} & set(self._fresh())
         return self.ladders(tuple(sorted(begun))) if begun else []
 
+    def indexes_begun(self) -> list[Step]:
+        """The indexes of what is declared that were made because somebody asked: of one corpus, of tokens."""
+        made = {s.subject.name for s in self.ledger.current().values() if s.subject.stage == "index"}
+        tokenizers = {"", *self.declaration.tokenizers, *self.declaration.bases}
+        known = []
+        for name in sorted(made):
+            corpora, _, tokenizer = name.partition(".")
+            if set(corpora.split("+")) <= set(self.declaration.corpora) and tokenizer in tokenizers:
+                known.append(self.index(name))
+        return in_order(known)
+
     @functools.cached_property
     def policy_digest(self) -> str:
         """Of the policy as it is written: a changed file is a changed declaration."""

@@ -21,7 +21,7 @@ from hemicycle.ledger import Statement
 from hemicycle.ledger.verify import check_files
 from hemicycle.progress import Progress
 from hemicycle.steps import Step, Work, before_withdrawals, digests_for, key_of
-from hemicycle.store import artefact_digest, digest_files, link_file
+from hemicycle.store import artefact_digest, digest_files, link
 
 if TYPE_CHECKING:
     from hemicycle.flow.flow import Flow
@@ -106,7 +106,7 @@ def tokens_without(work: Work, before: Path, statement: Statement) -> dict[str, 
     sources = {source: dict(counts) for source, counts in figures["sources"].items()}
     if not new:
         for path in sorted(before.iterdir()):
-            link_file(path, work.out / path.name)
+            link(path, work.out / path.name)
     else:
         punch(before, work.out, [row["id"] for row in new])
     for row in new:
@@ -157,9 +157,10 @@ class Replay:
     def finish(self, out: Path) -> dict[str, Any]:
         """Keep the checkpoints before the one that was gone on from, and say where the replay began."""
         for step in self.clean[:-1]:
-            shutil.copytree(
-                self._checkpoint(step), out / CHECKPOINTS / f"step-{step}", copy_function=link_file
-            )
+            to = out / CHECKPOINTS / f"step-{step}"
+            to.mkdir(parents=True, exist_ok=True)
+            for path in self._checkpoint(step).iterdir():
+                link(path, to / path.name)
         return {"replayed_from_step": self.clean[-1] if self.clean else 0}
 
     def _checkpoint(self, step: int) -> Path:

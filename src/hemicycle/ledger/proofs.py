@@ -321,15 +321,15 @@ def check_in_release(checked: Checked, release: Path) -> None:
         folder / "head.json",
         folder / "journal.jsonl",
     )
-    key = PublicKey.parse(_read(key_file, LARGEST_FILE), str(key_file))
+    key = PublicKey.parse(read_bounded(key_file, LARGEST_FILE), str(key_file))
     if key.fingerprint != checked.fingerprint:
         raise IntegrityError(
             f"the head is signed by {checked.fingerprint}, the release by {key.fingerprint}",
             place=str(release),
         )
-    lines, problems = read_lines(_read(journal, LARGEST_JOURNAL))
+    lines, problems = read_lines(read_bounded(journal, LARGEST_JOURNAL))
     try:
-        head = key.open(_read(head_file, LARGEST_FILE), HEAD_TYPE, str(head_file))["head"]
+        head = key.open(read_bounded(head_file, LARGEST_FILE), HEAD_TYPE, str(head_file))["head"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IntegrityError(f"this is no signed head ({error!r})", place=str(head_file)) from None
     if problems or not lines or lines[-1].digest != head:
@@ -350,12 +350,12 @@ def check_in_release(checked: Checked, release: Path) -> None:
             "the release carries no statement on this root: its model does not stand on this corpus",
             place=str(release),
         )
-    if _read(statement, LARGEST_FILE) != checked.statement:
+    if read_bounded(statement, LARGEST_FILE) != checked.statement:
         raise IntegrityError("it is not the statement of the proof", place=str(statement))
 
 
-def _read(path: Path, most: int) -> bytes:
-    """A stranger's file, where it is an ordinary one of no more than so many bytes."""
+def read_bounded(path: Path, most: int) -> bytes:
+    """A stranger's file, where it is an ordinary one of no more than so many bytes. Raises IntegrityError."""
     try:
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode) or found.st_size > most:

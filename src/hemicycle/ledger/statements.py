@@ -17,6 +17,8 @@ from hemicycle.store import FileDigest, artefact_digest
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:hemicycle:stage:v1"
+#: The type DSSE gives to in-toto statements (in-toto/attestation, spec/v1/envelope.md).
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 
 @dataclass(frozen=True)

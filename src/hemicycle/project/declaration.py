@@ -81,6 +81,12 @@ class StoreLimit(Declared):
 
 
 class ProjectTable(Declared):
+    """The project as a whole.
+
+    `index_memory`: gigabytes that one process may take while it builds an index; its shards are as large as
+    that allows.
+    """
+
     name: Name
     jurisdictions: list[Jurisdiction] = Field(min_length=1)
     license: str
@@ -88,6 +94,7 @@ class ProjectTable(Declared):
     governance: Literal["solo", "declared"] = "solo"
     store: PathText | None = None
     store_limit: StoreLimit = StoreLimit()
+    index_memory: float = Field(default=4.0, ge=0.1, le=14.0)
 
     @field_validator("store")
     @classmethod

@@ -14,12 +14,10 @@ from typing import Any
 
 from hemicycle.errors import IntegrityError
 from hemicycle.ledger.signatures import PublicKey, SigningKey
-from hemicycle.ledger.statements import STATEMENT_TYPE
+from hemicycle.ledger.statements import PAYLOAD_TYPE, STATEMENT_TYPE
 
 MANIFEST = "release.json"
 PREDICATE_TYPE = "urn:hemicycle:release:v1"
-#: The type DSSE gives to in-toto statements (in-toto/attestation, spec/v1/envelope.md).
-PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 #: Fields of the predicate and their types.
 _FIELDS: Mapping[str, type] = {

@@ -79,19 +79,26 @@ def read(folder: Path, card: Card) -> Iterator[Document]:
                 place=origin,
                 remedy='Leave it out in the card, for example with include = ["**/*.epub"].',
             )
-        if path.stat().st_size > FILE_LIMIT:
-            raise InputError(
-                f"the file is bigger than {FILE_LIMIT // 2**20} MiB, the most that is read",
-                place=origin,
-                remedy="Leave it out with `exclude` in the card.",
-            )
-        yield _document(path, origin)
+        yield read_book(path, origin)
 
 
-def _document(path: Path, origin: str) -> Document:
+def read_book(path: Path, origin: str) -> Document:
+    """One book; `origin` names it in messages. Raises InputError as `read` does."""
+    if path.stat().st_size > FILE_LIMIT:
+        raise InputError(
+            f"the file is bigger than {FILE_LIMIT // 2**20} MiB, the most that is read",
+            place=origin,
+            remedy="Leave it out with `exclude` in the card.",
+        )
     with open_zip(path, origin) as archive:
         book = _Book(archive, origin)
         package = book.package()
+        if not package.spine:
+            raise InputError(
+                "its package file names no page in the order of reading (the spine)",
+                place=origin,
+                remedy="Fetch it again, or have the program that made it write it anew.",
+            )
         book.refuse_locked(package)
         text, parts = book.chapters(package)
     root, data = package.root, read_bytes(path, origin, FILE_LIMIT)

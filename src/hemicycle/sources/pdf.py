@@ -55,10 +55,11 @@ def read(folder: Path, card: Card) -> Iterator[Document]:
                 place=origin,
                 remedy='Leave it out in the card, for example with include = ["**/*.pdf"].',
             )
-        yield _document(path, origin)
+        yield read_pdf(path, origin)
 
 
-def _document(path: Path, origin: str) -> Document:
+def read_pdf(path: Path, origin: str) -> Document:
+    """One file; `origin` names it in messages. Raises as `read` does."""
     if path.stat().st_size > FILE_LIMIT:
         raise InputError(
             f"the file is bigger than {FILE_LIMIT // 2**20} MiB, the most that is read",

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from hemicycle.documents import write_parquet
 from hemicycle.errors import InputError
-from hemicycle.store import link_file
+from hemicycle.store import link
 from hemicycle.tokens.answers import ANSWERS, NAME, read_spans
 from hemicycle.tokens.megatron import read_shard, shard_name, shard_tokens
 
@@ -50,7 +50,7 @@ def punch(tokens: Path, out: Path, documents: Collection[str]) -> dict[str, Any]
     out.mkdir(parents=True, exist_ok=True)
     for path in sorted(tokens.iterdir()):
         if path.name not in (NAME, WITHDRAWN):
-            link_file(path, out / path.name)
+            link(path, out / path.name)
     for number in np.unique(shard[numbers]).tolist():
         holes = numbers[shard[numbers] == number]
         _blank(tokens / shard_name(number), out / shard_name(number), first[holes], length[holes])

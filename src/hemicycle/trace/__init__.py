@@ -7,8 +7,9 @@ evaluation items and withdrawals alike: it knows nothing of tokenizers or models
 """
 
 from hemicycle.trace.answer import Clearance, Trace, TracedDocument, TracedSpan, Tracer, trace
+from hemicycle.trace.build import build_index
 from hemicycle.trace.folds import NORMALISATION
-from hemicycle.trace.index import Index, build_index, open_index
+from hemicycle.trace.index import Index, open_index
 from hemicycle.trace.spans import Span, find_spans
 from hemicycle.trace.words import split_words
 

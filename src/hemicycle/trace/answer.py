@@ -8,6 +8,7 @@ that note, so that no page can leave it out by accident.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,9 @@ import numpy as np
 
 from hemicycle.trace.facts import Exposure, Right, Rights
 from hemicycle.trace.index import Index
-from hemicycle.trace.rank import DENSITY, bm25, log_probabilities, rarest, weights, window
-from hemicycle.trace.spans import Query, Span, occurrences, read_query, spans_of
+from hemicycle.trace.query import BLANK_LINE, read_query
+from hemicycle.trace.rank import DENSITY, bm25, rarest, weights, window
+from hemicycle.trace.spans import Span, occurrences, spans_of
 from hemicycle.trace.texts import Text, Texts
 
 NOTE = (
@@ -153,7 +155,6 @@ class Tracer:
         self._exposure = [Exposure(index, model, path) for model, path in (exposure or {}).items()]
         self._upstream = upstream
         self._clearance = dict(clearance or {})
-        self._log_p = log_probabilities(index)
         self._ids = index.documents["id"]
         self._sources = index.documents["source"]
 
@@ -166,6 +167,7 @@ class Tracer:
         max_documents: int = 10,
         density: float = DENSITY,
         prompt: str = "",
+        delimiter: re.Pattern[str] | None = BLANK_LINE,
     ) -> Trace:
         """Trace a text.
 
@@ -175,19 +177,20 @@ class Tracer:
             max_documents: documents shown for each span.
             density: spans shown for each word of the text (see `rank.rarest`).
             prompt: helps to order the documents, is not searched for itself.
+            delimiter: what no span crosses; None, as for a work: nothing.
 
         Raises:
             IntegrityError: a corpus is not the one that the index was built from.
         """
-        query = read_query(self.index, text)
+        query = read_query(self.index, text, delimiter)
         found = spans_of(self.index, query, min_words)
         shown = [s for s in found if max_count is None or s.count <= max_count]
-        shown = rarest(shown, query, self._log_p, density)
+        shown = rarest(shown, query, density)
         hits = [occurrences(self.index, span, max_documents) for span in shown]
-        scores = self._scores(query, prompt, shown, hits)
+        scores = self._scores(f"{prompt}\n\n{text}", shown, hits)
         texts = self._texts.fetch(number for places in hits for number, _ in places)
         traced = []
-        for span, places, weight in zip(shown, hits, weights(shown, query, self._log_p), strict=True):
+        for span, places, weight in zip(shown, hits, weights(shown, query), strict=True):
             documents = [
                 self._document(number, texts[number], word, span.words, scores[number, word, span.words])
                 for number, word in places
@@ -206,8 +209,8 @@ class Tracer:
             )
         return Trace(
             spans=tuple(traced),
-            coverage=_coverage(found, len(query.ids)),
-            words=len(query.ids),
+            coverage=_coverage(found, len(query)),
+            words=len(query),
             spans_found=len(found),
             min_words=min_words,
             index=self.index.digest,
@@ -216,19 +219,20 @@ class Tracer:
         )
 
     def _scores(
-        self, query: Query, prompt: str, spans: list[Span], hits: list[list[tuple[int, int]]]
+        self, asked: str, spans: list[Span], hits: list[list[tuple[int, int]]]
     ) -> dict[tuple[int, int, int], float]:
         """The score of every (document, word, words of the match)."""
         places = [(n, word, s.words) for s, found in zip(spans, hits, strict=True) for n, word in found]
-        terms = np.concatenate([query.ids, read_query(self.index, prompt).ids])
-        scores = bm25([window(self.index, *place) for place in places], terms)
+        scores = bm25([window(self.index, *place) for place in places], read_query(self.index, asked))
         return dict(zip(places, scores.tolist(), strict=True))
 
     def _document(self, number: int, text: Text, word: int, words: int, score: float) -> TracedDocument:
         source = self._sources[number].as_py()
-        start, end = int(text.starts[word]), int(text.ends[word + words - 1])
-        begin = int(text.starts[max(0, word - EXCERPT_WORDS)])
-        stop = int(text.ends[min(len(text.ends), word + words + EXCERPT_WORDS) - 1])
+        first = max(0, word - EXCERPT_WORDS)
+        last = min(int(self.index.lengths[number]), word + words + EXCERPT_WORDS)
+        starts, ends = self._texts.bounds(number, text.text, first, last)
+        start, end = int(starts[word - first]), int(ends[word + words - 1 - first])
+        begin, stop = int(starts[0]), int(ends[-1])
         part = text.part_at(start, end) or {}
         clearance = self._clearance.get(source)
         right = self._rights.of(number) if self._rights else None

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from hemicycle.kernels import kernel
 from hemicycle.trace.index import Index
-from hemicycle.trace.spans import Query, Span
-from hemicycle.trace.vocabulary import UNKNOWN
-from hemicycle.trace.words import Ids
+from hemicycle.trace.query import Query
+from hemicycle.trace.shards import Integers, Numbers
+from hemicycle.trace.spans import Span
 
 #: Words on each side of a span that are compared with the answer.
 WINDOW = 250
@@ -32,53 +34,75 @@ ALWAYS_SHOWN = 10
 K1, B = 1.2, 0.75
 
 
-def log_probabilities(index: Index) -> npt.NDArray[np.float64]:
-    """ln(count / words of the corpus) of each word of the vocabulary."""
-    return np.log(np.maximum(index.counts, 1) / max(index.words, 1))
-
-
-def weights(spans: Sequence[Span], query: Query, log_p: npt.NDArray[np.float64]) -> list[float]:
+def weights(spans: Sequence[Span], query: Query) -> list[float]:
     """The sum of the log-probabilities of each span's words: the lower, the less likely by chance."""
-    return [float(log_p[query.ids[s.first_word : s.first_word + s.words]].sum()) for s in spans]
+    return [float(query.log_p[s.first_word : s.first_word + s.words].sum()) for s in spans]
 
 
-def rarest(spans: Sequence[Span], query: Query, log_p: npt.NDArray[np.float64], density: float) -> list[Span]:
+def rarest(spans: Sequence[Span], query: Query, density: float) -> list[Span]:
     """The rarest ``ceil(density · words)`` spans, at least `ALWAYS_SHOWN`, in the order of the text."""
-    limit = max(ALWAYS_SHOWN, math.ceil(density * len(query.ids)))
-    rarest_first = sorted(
-        zip(weights(spans, query, log_p), spans, strict=True), key=lambda p: (p[0], p[1].start)
-    )
+    limit = max(ALWAYS_SHOWN, math.ceil(density * len(query)))
+    rarest_first = sorted(zip(weights(spans, query), spans, strict=True), key=lambda p: (p[0], p[1].start))
     return sorted((span for _, span in rarest_first[:limit]), key=lambda s: s.start)
 
 
-def window(index: Index, document: int, word: int, words: int) -> Ids:
+class Window(NamedTuple):
+    """Words of a shard around a match, from `first` to before `last`."""
+
+    shard: int
+    first: int
+    last: int
+
+
+def window(index: Index, document: int, word: int, words: int) -> Window:
     """The words of a document around a match of `words` words at `word`, `WINDOW` on each side."""
-    shard = int(np.searchsorted(index.first_documents, document, "right")) - 1
-    first, length = int(index.first_words[document]), int(index.lengths[document])
-    begin, end = max(0, word - WINDOW), min(length, word + words + WINDOW)
-    return index.shards[shard].words[first + begin : first + end]
+    number, local = index.shard_of(document)
+    shard = index.shards[number]
+    begin = int(shard.offsets[local]) // shard.words.itemsize + 1
+    after = int(shard.offsets[local + 1]) // shard.words.itemsize if local + 1 < len(shard.offsets) else None
+    end = len(shard.words) if after is None else after
+    return Window(number, begin + max(0, word - WINDOW), min(end, begin + word + words + WINDOW))
 
 
-def bm25(windows: Sequence[Ids], query: Ids) -> npt.NDArray[np.float64]:
+def bm25(windows: Sequence[Window], query: Query) -> npt.NDArray[np.float64]:
     """How much each window resembles the query; each distinct known word of the query counts once.
 
     Okapi BM25 with the non-negative inverse document frequency ln(1 + (N - n + ½) / (n + ½)), the windows
     being the collection (Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009, eq. 3.15).
     """
-    scores = np.zeros(len(windows))
-    terms = np.unique(query[query != UNKNOWN])
-    if not len(terms) or not len(windows):
-        return scores
-    present = []
-    held_by = np.zeros(len(terms), np.int64)
-    for ids in windows:
-        at = np.minimum(np.searchsorted(terms, ids), len(terms) - 1)
-        found, frequency = np.unique(at[terms[at] == ids], return_counts=True)
-        held_by[found] += 1
-        present.append((found, frequency))
+    terms = int(query.terms.max(initial=-1)) + 1
+    if not terms or not windows:
+        return np.zeros(len(windows))
+    frequency = np.zeros((len(windows), terms), np.float64)
+    for number in sorted({w.shard for w in windows}):
+        numbers, of = query.numbers_of_terms(number)
+        here = [i for i, w in enumerate(windows) if w.shard == number]
+        bounds = np.array([windows[i][1:] for i in here], np.int64)
+        counted = np.zeros((len(here), terms), np.int64)
+        _count_terms(query.index.shards[number].words, bounds, numbers, of, counted)
+        frequency[here] = counted
+    held_by = (frequency > 0).sum(0)
     rarity = np.log1p((len(windows) - held_by + 0.5) / (held_by + 0.5))
-    lengths = np.array([len(ids) for ids in windows])
-    norms = K1 * (1 - B + B * lengths / lengths.mean())
-    for i, (found, frequency) in enumerate(present):
-        scores[i] = np.sum(rarity[found] * frequency * (K1 + 1) / (frequency + norms[i]))
+    lengths = np.array([w.last - w.first for w in windows])
+    norms = K1 * (1 - B + B * lengths / max(lengths.mean(), 1))
+    scores: npt.NDArray[np.float64] = (frequency * (K1 + 1) / (frequency + norms[:, None])) @ rarity
     return scores
+
+
+@kernel
+def _count_terms(
+    words: Numbers, windows: Integers, numbers: Integers, of: Integers, counted: Integers
+) -> None:
+    """How often each term stands in each window; `numbers`, ascending, are those of the terms `of`."""
+    for window in range(len(windows)):
+        for place in range(windows[window, 0], windows[window, 1]):
+            word = np.int64(words[place])
+            low, high = 0, len(numbers)
+            while low < high:
+                middle = (low + high) // 2
+                if numbers[middle] < word:
+                    low = middle + 1
+                else:
+                    high = middle
+            if low < len(numbers) and numbers[low] == word:
+                counted[window, of[low]] += 1

@@ -1,9 +1,12 @@
 """Shards: the arrays of the index on disk, in the layout of infini-gram v4, so that its engine can read them.
 
-Little-endian throughout. ``tokenized.N`` holds word numbers (u32), a separator before each document;
-``table.N`` the suffix array as byte pointers into it, each as narrow as the file's size allows;
-``offset.N`` the place of each document's separator (u64); ``unigram.N`` the count of each word as text.
-Ours is ``top.N``: the first two words of every 256th suffix, so that a search touches few pages of the rest.
+Little-endian throughout. ``tokenized.N`` holds the numbers of words (u32) or tokens (u16 where they fit), a
+separator before each document; ``table.N`` the suffix array as byte pointers into it, each as narrow as the
+file's size allows; ``offset.N`` the place of each document's separator (u64); ``unigram.N`` the count of each
+number as text. Ours are ``top.N``: the first words of every 256th suffix, so that a search touches few pages
+of the rest; ``counts.N``: the counts again, to be mapped; and, of words, ``marks.N`` (`Shard.marks`) and the
+files of the shard's own vocabulary. A shard knows nothing of the others, so each is built, moved, kept or
+dropped by itself.
 
 The trap: suffixes are ordered by the *bytes* of the little-endian numbers, so word 256 sorts before word 1.
 Whoever compares words must swap their bytes first (`keys`). Documents end at the separator, whose bytes are
@@ -12,28 +15,44 @@ the largest, so a suffix never matches across it.
 
 from __future__ import annotations
 
+import dataclasses
 import mmap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pydivsufsort
 
 from hemicycle.errors import IntegrityError
-
-#: Stands before each document.
-SEPARATOR = 0xFFFF_FFFF
+from hemicycle.trace.codes import beginning, count, encode, make_code, pointers
+from hemicycle.trace.vocabulary import Table
 
 #: Every how many suffixes the top level holds one.
 SAMPLED = 256
 
+#: Every how many words of a shard the place of one in its text is marked.
+MARKED = 128
+
+#: In a mark, words that stand at the same place before it are counted from this bit on.
+MARK_BITS = 48
+
+#: Bytes of memory that sorting a shard takes for each of its words.
+BYTES_A_WORD = 20
+
 #: Suffixes handled at once while a table is written: bounds the memory beside the sort's own.
-_CHUNK = 1 << 23
+_CHUNK = 1 << 20
 
 U8 = npt.NDArray[np.uint8]
+U16 = npt.NDArray[np.uint16]
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
+Numbers = U16 | U32
+Integers = npt.NDArray[np.int64]
+
+NO_RANGES = np.zeros((0, 2), np.int64)
 
 
 @dataclass(frozen=True)
@@ -41,22 +60,67 @@ class Shard:
     """One shard, mapped and read-only.
 
     Attributes:
-        words: u32[n], word numbers and separators.
+        words: u32[n] or u16[n], the numbers of words or tokens, and separators.
         table: u8[n · width], the suffix array: pointers of `width` bytes, counted in bytes of ``tokenized``.
         offsets: u64[documents], byte offset of each document's separator.
-        top: u64[ceil(n / 256)], the keys of the first two words of every 256th suffix.
+        top: u64[ceil(n / 256)], the keys of the first two words (four tokens of 16 bits) of every 256th
+            suffix.
+        counts: u64, how often each number stands in the shard.
+        marks: u64[ceil(n / 128)], of words: where every 128th word begins in its document's text, in
+            characters, and above `MARK_BITS` how many words before it begin there too; 0 of a separator.
+        vocabulary: of words, their letters.
+        hidden: i64[ranges, 2], ascending: words from the first to before the last are those of withdrawn
+            documents, which nobody is told of.
     """
 
-    words: U32
+    words: Numbers
     table: U8
     width: int
     offsets: U64
     top: U64
+    counts: U64
+    marks: U64 | None
+    vocabulary: Table | None
+    hidden: Integers
+
+    @property
+    def separator(self) -> int:
+        return int(np.iinfo(self.words.dtype).max)
+
+    @property
+    def first_words(self) -> Integers:
+        """For each document the place of its first word."""
+        return (self.offsets // np.uint64(self.words.itemsize)).astype(np.int64) + 1
+
+    @property
+    def lengths(self) -> Integers:
+        """For each document its number of words."""
+        first = self.first_words
+        return np.diff(first, append=len(self.words) + 1) - 1
+
+    def places(self, first: int, last: int) -> Integers:
+        """The words at which the suffixes of ranks `first` to before `last` begin."""
+        pointers = np.zeros((last - first, 8), np.uint8)
+        narrow = self.table[first * self.width : last * self.width]
+        pointers[:, : self.width] = narrow.reshape(-1, self.width)
+        return pointers.view("<u8")[:, 0].astype(np.int64) // self.words.itemsize
+
+    def shown(self, places: Integers) -> npt.NDArray[np.bool_]:
+        """Of places, whether they are in documents that are not withdrawn."""
+        before = np.searchsorted(self.hidden[:, 0], places, "right") - 1
+        ends = np.append(self.hidden[:, 1], 0)[before]
+        return places >= ends
+
+    def without(self, documents: Integers) -> Shard:
+        """The shard with documents, by their number in it, withdrawn."""
+        first = self.first_words[documents]
+        ranges = np.stack([first, first + self.lengths[documents]], 1)
+        return dataclasses.replace(self, hidden=ranges)
 
 
-def keys(ids: U32) -> U32:
+def keys(ids: Numbers) -> U32:
     """Word numbers with their bytes swapped: they compare as the suffix array is ordered."""
-    return ids.byteswap()
+    return ids.byteswap().astype(np.uint32)
 
 
 def pointer_width(size: int) -> int:
@@ -64,72 +128,92 @@ def pointer_width(size: int) -> int:
     return max(1, ((size - 1).bit_length() + 7) // 8)
 
 
-def sort_shard(folder: Path, number: int) -> None:
-    """Make ``table``, ``top`` and ``unigram`` of a shard from its ``tokenized``.
+def sort_shard(folder: Path, number: int, dtype: str, numbers: int) -> None:
+    """Make ``table``, ``top``, ``counts`` and ``unigram`` of a shard from its ``tokenized``.
 
-    Takes about 20 bytes of memory a word, and one core. Word numbers below 2^24 - 1 are sorted by their
-    three low bytes: the fourth is 255 for separators and 0 for all others, so it never decides.
+    Takes about `BYTES_A_WORD` of memory a word, and one core.
+
+    Args:
+        dtype: of the numbers, ``<u4`` or ``<u2``.
+        numbers: how many there are; all are below.
     """
-    words = np.fromfile(folder / f"tokenized.{number}", "<u4")
-    vocabulary = words[words != SEPARATOR]
-    counts = np.bincount(vocabulary)
+    words = np.fromfile(folder / f"tokenized.{number}", dtype)
+    # The last counts separators, which sort last as well.
+    counts = np.zeros(numbers + 1, np.int64)
+    count(words, counts)
+    counts[:-1].astype("<u8").tofile(folder / f"counts.{number}")
     with (folder / f"unigram.{number}").open("w", encoding="ascii", newline="\n") as file:
-        file.writelines(f"{i} {c}\n" for i, c in enumerate(counts.tolist()) if c)
-    low = 3 if len(counts) < 0xFF_FFFF else 4
-    view = np.ascontiguousarray(words.view(np.uint8).reshape(-1, 4)[:, :low]).reshape(-1)
-    del vocabulary, counts
+        file.writelines(f"{i} {c}\n" for i, c in enumerate(counts[:-1].tolist()) if c)
+    order = np.argsort(keys(np.append(np.arange(numbers), np.iinfo(words.dtype).max).astype(dtype)))
+    present = order[counts[order] > 0]
+    codes, lengths = np.zeros(numbers + 1, np.uint64), np.zeros(numbers + 1, np.uint8)
+    codes[present], lengths[present] = make_code(counts[present])
+    coded = np.empty(int(counts @ lengths), np.uint8)
+    begins = np.empty(len(coded), np.int32)
+    encode(words, codes, lengths, coded, begins)
 
-    suffixes = pydivsufsort.divsufsort(view)
-    del view
+    suffixes = pydivsufsort.divsufsort(coded)
+    del coded
     width = pointer_width(words.nbytes)
+    places, narrow = np.empty(_CHUNK + 1, np.int32), np.empty(_CHUNK * width, np.uint8)
     rank = 0
     tops = []
     with (folder / f"table.{number}").open("wb") as file:
         for begin in range(0, len(suffixes), _CHUNK):
-            chunk = suffixes[begin : begin + _CHUNK]
-            places = (chunk[chunk % low == 0] // low).astype("<u8")
-            file.write((places * 4).view(np.uint8).reshape(-1, 8)[:, :width].tobytes())
-            sampled = places[-rank % SAMPLED :: SAMPLED].astype(np.int64)
-            tops.append(_two_words(words, sampled))
-            rank += len(places)
+            found = places[: beginning(suffixes[begin : begin + _CHUNK], begins, places)]
+            pointers(found, words.itemsize, width, narrow)
+            file.write(narrow[: len(found) * width].data)
+            tops.append(_first_words(words, found[-rank % SAMPLED :: SAMPLED].astype(np.int64)))
+            rank += len(found)
     np.concatenate(tops).astype("<u8").tofile(folder / f"top.{number}")
 
 
-def map_shard(folder: Path, number: int, words: int, documents: int) -> Shard:
-    """Map a shard whose sizes the manifest gives. Raises IntegrityError on a file of another size."""
-    width = pointer_width(4 * words)
-    sizes = {
-        "tokenized": 4 * words,
-        "table": width * words,
-        "offset": 8 * documents,
-        "top": 8 * -(-words // SAMPLED),
-    }
-    maps = {name: _map(folder / f"{name}.{number}", size) for name, size in sizes.items()}
+def map_shard(folder: Path, number: int, words: int, documents: int, sizes: Mapping[str, int]) -> Shard:
+    """Map a shard.
+
+    Args:
+        words, documents: as the manifest counts them.
+        sizes: of the index's files, as the manifest tells them.
+
+    Raises:
+        IntegrityError: a file is missing, or of another size than it says or must be.
+    """
+
+    def mapped(name: str, dtype: str, length: int | None = None) -> npt.NDArray[Any]:
+        path = folder / f"{name}.{number}"
+        size = sizes.get(path.name, -1)
+        if length is not None and size != length * np.dtype(dtype).itemsize:
+            raise IntegrityError("the manifest gives the file a size that it cannot have", place=str(path))
+        return np.frombuffer(_map(path, size), dtype) if size else np.zeros(0, dtype)
+
+    of_words = f"vocab.{number}" in sizes
+    narrow = not of_words and sizes.get(f"tokenized.{number}") == 2 * words
+    dtype = "<u2" if narrow else "<u4"
+    numbers = mapped("tokenized", dtype, words)
+    width = pointer_width(numbers.nbytes)
     return Shard(
-        words=np.frombuffer(maps["tokenized"], "<u4"),
-        table=np.frombuffer(maps["table"], np.uint8),
+        words=numbers,
+        table=mapped("table", "u1", width * words),
         width=width,
-        offsets=np.frombuffer(maps["offset"], "<u8"),
-        top=np.frombuffer(maps["top"], "<u8"),
+        offsets=mapped("offset", "<u8", documents),
+        top=mapped("top", "<u8", -(-words // SAMPLED)),
+        counts=mapped("counts", "<u8"),
+        marks=mapped("marks", "<u8", -(-words // MARKED)) if of_words else None,
+        vocabulary=Table(mapped("vocab", "u1"), mapped("stops", "<u8"), mapped("slots", "<u4"))
+        if of_words
+        else None,
+        hidden=NO_RANGES,
     )
 
 
-def read_unigrams(path: Path, vocabulary: int) -> npt.NDArray[np.int64]:
-    """How often each of the `vocabulary` words stands in a shard."""
-    counts = np.zeros(vocabulary, np.int64)
-    try:
-        pairs = np.array(path.read_bytes().split(), np.int64).reshape(-1, 2)
-        counts[pairs[:, 0]] = pairs[:, 1]
-    except (ValueError, IndexError):
-        raise IntegrityError("this is not a list of word counts", place=str(path)) from None
-    return counts
-
-
-def _two_words(words: U32, places: npt.NDArray[np.int64]) -> U64:
-    first = keys(words[places]).astype(np.uint64)
-    after = np.minimum(places + 1, len(words) - 1)
-    second = np.where(places + 1 < len(words), keys(words[after]), 0).astype(np.uint64)
-    return (first << np.uint64(32)) | second
+def _first_words(words: Numbers, places: Integers) -> U64:
+    """The keys of the words from each place on, as many as 64 bits hold; nothing after the last word."""
+    packed = np.zeros(len(places), np.uint64)
+    for i in range(8 // words.itemsize):
+        inside = places + i < len(words)
+        key = np.where(inside, keys(words[np.minimum(places + i, len(words) - 1)]), 0).astype(np.uint64)
+        packed = (packed << np.uint64(8 * words.itemsize)) | key
+    return packed
 
 
 def _map(path: Path, size: int) -> mmap.mmap:

@@ -8,6 +8,10 @@ Two traps. First, many spans begin inside a long match; stepping through it word
 words again and again, which is quadratic when somebody asks for a whole novel. Whether a start reaches
 beyond a given end is monotone in the start, so past a long match the next start is found by bisection.
 Second, counting is dearer than finding, so only the spans that are kept are counted.
+
+Withdrawn documents stay in the arrays until the shard is built anew, and their suffixes are passed over: what
+a text shares with a suffix grows no longer as one goes away from where the text would stand, so the first
+suffix on either side that is not hidden is the nearest that may be told of.
 """
 
 from __future__ import annotations
@@ -16,12 +20,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from hemicycle.errors import DeclarationError
-from hemicycle.kernels import kernel
+from hemicycle.kernels import kernel, scan
 from hemicycle.trace.index import Index
-from hemicycle.trace.shards import U8, U32, U64, Shard, keys
-from hemicycle.trace.words import Ids, Offsets, read_letters
+from hemicycle.trace.query import Query, read_query
+from hemicycle.trace.shards import U8, U32, U64, Integers, Numbers, Shard, keys
 
 # Constants of the kernels; shards.py and vocabulary.py explain them.
 _SAMPLED, _UNKNOWN_KEY = 256, 0xFEFF_FFFF
@@ -31,7 +36,8 @@ _LONG = 48
 
 
 class Place(NamedTuple):
-    """Ranks `first` to `last` (excluded) of a shard's suffix array: all occurrences of a span there."""
+    """Ranks `first` to `last` (excluded) of a shard's suffix array: all occurrences of a span there, those
+    in withdrawn documents among them."""
 
     shard: int
     first: int
@@ -45,7 +51,7 @@ class Span:
     Attributes:
         start, end: characters of the text asked about.
         first_word, words: the same in words.
-        count: how often it stands in the corpus.
+        count: how often it stands in the corpus, withdrawn documents left out.
     """
 
     start: int
@@ -56,56 +62,43 @@ class Span:
     places: tuple[Place, ...]
 
 
-@dataclass(frozen=True)
-class Query:
-    """A text as the index sees it: the number of each word, and its characters `starts[i]` to `ends[i]`."""
-
-    ids: Ids
-    starts: Offsets
-    ends: Offsets
-
-
-def read_query(index: Index, text: str) -> Query:
-    found = read_letters(text)
-    return Query(index.vocabulary.find(found), found.starts, found.ends)
-
-
 def find_spans(index: Index, text: str, min_words: int = 8) -> list[Span]:
     """All maximal spans of at least `min_words` words, in the order of the text. Nothing is left out."""
     return spans_of(index, read_query(index, text), min_words)
 
 
 def spans_of(index: Index, query: Query, min_words: int) -> list[Span]:
-    """`find_spans` of a text already split."""
+    """`find_spans` of a text already read."""
     if min_words < 1:
         raise DeclarationError(f"a span has at least one word, min_words is {min_words}")
-    wanted = keys(query.ids)
-    found: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for number, shard in enumerate(index.shards):
-        for start, length, rank in _shard_spans(shard, wanted, min_words):
-            found.setdefault((start, -length), []).append((number, rank))
-    spans = []
-    reached = 0
-    for (start, negative), ranks in sorted(found.items()):
-        length = -negative
-        if start + length <= reached:
-            continue  # inside a span of another shard
-        reached = start + length
-        places = []
-        for number, rank in ranks:
-            shard = index.shards[number]
-            first, last = _extent(wanted, start, length, rank, shard.words, shard.table, shard.width)
-            places.append(Place(number, int(first), int(last)))
-        spans.append(
-            Span(
-                start=int(query.starts[start]),
-                end=int(query.ends[start + length - 1]),
-                first_word=start,
-                words=length,
-                count=sum(p.last - p.first for p in places),
-                places=tuple(places),
+    wanted = [keys(ids) for ids in query.ids]
+    spans: list[Span] = []
+    for first, last in query.stretches:
+        found: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for number, shard in enumerate(index.shards):
+            for start, length, rank in _shard_spans(shard, wanted[number], query, first, last, min_words):
+                found.setdefault((start, -length), []).append((number, rank))
+        reached = first
+        for (start, negative), ranks in sorted(found.items()):
+            length = -negative
+            if start + length <= reached:
+                continue  # inside a span of another shard
+            reached = start + length
+            places, count = [], 0
+            for number, rank in ranks:
+                place, shown = _count(index.shards[number], number, wanted[number], start, length, rank)
+                places.append(place)
+                count += shown
+            spans.append(
+                Span(
+                    start=int(query.starts[start]),
+                    end=int(query.ends[start + length - 1]),
+                    first_word=start,
+                    words=length,
+                    count=count,
+                    places=tuple(places),
+                )
             )
-        )
     return spans
 
 
@@ -116,31 +109,88 @@ def occurrences(index: Index, span: Span, maximum: int) -> list[tuple[int, int]]
     what follows the span: always the same ones.
     """
     step = max(1.0, span.count / maximum)
-    chosen = [int(i * step) for i in range(min(maximum, span.count))]
+    chosen = np.array([int(i * step) for i in range(min(maximum, span.count))], np.int64)
     found: dict[int, int] = {}
     passed = 0
-    for place in span.places:
-        shard = index.shards[place.shard]
-        size = place.last - place.first
-        for rank in (place.first + i - passed for i in chosen if passed <= i < passed + size):
-            pointer = shard.table[rank * shard.width : (rank + 1) * shard.width].tobytes()
-            at = int.from_bytes(pointer, "little")
-            local = int(np.searchsorted(shard.offsets, np.uint64(at), "right")) - 1
-            document = index.first_documents[place.shard] + local
-            word = at // 4 - int(index.first_words[document])
+    for number, first, last in span.places:
+        shard = index.shards[number]
+        if len(shard.hidden):
+            places = shard.places(first, last)
+            places = places[shard.shown(places)]
+            here = chosen[(chosen >= passed) & (chosen < passed + len(places))] - passed
+            at, passed = places[here], passed + len(places)
+        else:
+            here = chosen[(chosen >= passed) & (chosen < passed + last - first)] - passed
+            ranks = (first + here).tolist()
+            at = np.array([shard.places(rank, rank + 1)[0] for rank in ranks], np.int64)
+            passed += last - first
+        documents = np.searchsorted(shard.offsets, (at * shard.words.itemsize).astype(np.uint64), "right") - 1
+        before = (shard.offsets[documents] // np.uint64(shard.words.itemsize)).astype(np.int64) + 1
+        for local, word in zip(documents.tolist(), (at - before).tolist(), strict=True):
+            document = index.first_documents[number] + local
             found[document] = min(word, found.get(document, word))
-        passed += size
     return sorted(found.items())
 
 
-def _shard_spans(shard: Shard, wanted: U32, min_words: int) -> list[tuple[int, int, int]]:
-    found = np.empty((len(wanted), 3), np.int64)
-    count = _maximal(wanted, min_words, shard.words, shard.table, shard.width, shard.top, found)
-    return [(int(start), int(length), int(rank)) for start, length, rank in found[:count]]
+def _shard_spans(
+    shard: Shard, wanted: U32, query: Query, first: int, last: int, min_words: int
+) -> list[tuple[int, int, int]]:
+    found = np.empty((last - first, 3), np.int64)
+    count = _maximal(
+        wanted[first:last],
+        query.begins[first:last],
+        query.closes[first:last],
+        min_words,
+        shard.words,
+        shard.table,
+        shard.width,
+        shard.top,
+        shard.hidden,
+        found,
+    )
+    return [(first + start, length, rank) for start, length, rank in found[:count].tolist()]
 
 
-@kernel
-def _compare(wanted: U32, at: int, stop: int, words: U32, place: int) -> tuple[int, int]:
+def _count(shard: Shard, number: int, wanted: U32, start: int, length: int, rank: int) -> tuple[Place, int]:
+    """All occurrences of a span in a shard, and how many of them are shown."""
+    first, last = _extent(wanted, start, length, rank, shard.words, shard.table, shard.width)
+    shown = int(shard.shown(shard.places(first, last)).sum()) if len(shard.hidden) else last - first
+    return Place(number, int(first), int(last)), int(shown)
+
+
+@scan
+def _key(words: Numbers, place: int) -> int:
+    """A word with its bytes swapped."""
+    word = np.uint32(words[place])
+    if words.itemsize == 2:
+        return ((word & 0xFF) << 8) | (word >> 8)  # type: ignore[return-value]
+    high = ((word & 0xFF) << 24) | ((word & 0xFF00) << 8)
+    return high | ((word >> 8) & 0xFF00) | (word >> 24)  # type: ignore[return-value]
+
+
+@scan
+def _place(table: U8, width: int, rank: int, itemsize: int) -> int:
+    """The word at which the suffix of a rank begins."""
+    pointer = 0
+    for i in range(width - 1, -1, -1):
+        pointer = (pointer << 8) | table[rank * width + i]
+    return pointer // itemsize
+
+
+@scan
+def _is_hidden(hidden: Integers, place: int) -> bool:
+    low, high = 0, len(hidden)
+    while low < high:
+        middle = (low + high) // 2
+        if hidden[middle, 0] <= place:
+            low = middle + 1
+        else:
+            high = middle
+    return low > 0 and place < hidden[low - 1, 1]
+
+
+@scan
+def _compare(wanted: U32, at: int, stop: int, words: Numbers, place: int) -> tuple[int, int]:
     """Up to where `wanted[at:stop]` agrees with the suffix at `place`, and which is larger.
 
     Returns the first word of `wanted` that differs, and -1 where the suffix sorts before it, 1 where after,
@@ -149,8 +199,7 @@ def _compare(wanted: U32, at: int, stop: int, words: U32, place: int) -> tuple[i
     while at < stop:
         if place >= len(words):
             return at, -1
-        word = words[place]
-        key = ((word & 0xFF) << 24) | ((word & 0xFF00) << 8) | ((word >> 8) & 0xFF00) | ((word >> 24) & 0xFF)
+        key = _key(words, place)
         if key != wanted[at]:
             return at, (-1 if key < wanted[at] else 1)
         at += 1
@@ -158,28 +207,16 @@ def _compare(wanted: U32, at: int, stop: int, words: U32, place: int) -> tuple[i
     return at, 0
 
 
-@kernel
-def _place(table: U8, width: int, rank: int) -> int:
-    """The word at which the suffix of a rank begins."""
-    pointer = 0
-    for i in range(width - 1, -1, -1):
-        pointer = (pointer << 8) | table[rank * width + i]
-    return pointer >> 2
-
-
-@kernel
-def _longest(
-    wanted: U32, start: int, stop: int, words: U32, table: U8, width: int, top: U64
-) -> tuple[int, int]:
-    """Length of the longest prefix of `wanted[start:stop]` in the corpus, and the rank of one suffix with it.
-
-    Binary search for where the text would stand in the suffix array: the longest match is beside that place.
-    The words that both borders share with the text are never compared again (Manber and Myers 1993).
-    """
-    key = np.uint64(wanted[start]) << np.uint64(32)
-    if start + 1 < stop:
-        key |= np.uint64(wanted[start + 1])
-    # Only strict inequalities of the two-word keys say something of the whole suffixes.
+@scan
+def _sampled(wanted: U32, start: int, stop: int, words: Numbers, top: U64) -> tuple[int, int]:
+    """The ranks (first, last + 1) between which the top level says that `wanted[start:stop]` would stand."""
+    bits = np.uint64(8 * words.itemsize)
+    key = np.uint64(0)
+    for i in range(8 // words.itemsize):
+        key <<= bits
+        if start + i < stop:
+            key |= np.uint64(wanted[start + i])
+    # Only strict inequalities of the keys of the first words say something of the whole suffixes.
     low, high = 0, len(top)
     while low < high:
         middle = (low + high) // 2
@@ -195,43 +232,84 @@ def _longest(
             low = middle + 1
         else:
             high = middle
-    first = (below - 1) * _SAMPLED + 1 if below else 0
-    last = min(low * _SAMPLED, len(words))
+    return ((below - 1) * _SAMPLED + 1 if below else 0), min(low * _SAMPLED, len(words))
 
+
+@kernel
+def _longest(
+    wanted: U32,
+    start: int,
+    stop: int,
+    words: Numbers,
+    table: U8,
+    width: int,
+    top: U64,
+    hidden: Integers,
+) -> tuple[int, int]:
+    """Length of the longest prefix of `wanted[start:stop]` in the corpus, and the rank of one suffix with it.
+
+    Binary search for where the text would stand in the suffix array: the longest match is beside that place.
+    The words that both borders share with the text are never compared again (Manber and Myers 1993).
+    """
+    first, last = _sampled(wanted, start, stop, words, top)
     best, best_rank = start, 0
     shared_low = shared_high = start
     low, high = first, last
     while low < high:
         middle = (low + high) // 2
         at = min(shared_low, shared_high)
-        reached, order = _compare(wanted, at, stop, words, _place(table, width, middle) + at - start)
-        if reached > best:
+        place = _place(table, width, middle, words.itemsize)
+        reached, order = _compare(wanted, at, stop, words, place + at - start)
+        if (reached > best or order == 0) and not _is_hidden(hidden, place):
             best, best_rank = reached, middle
-        if order == 0:
-            return stop - start, middle
+            if order == 0:
+                return stop - start, middle
         if order < 0:
             low, shared_low = middle + 1, reached
         else:
             high, shared_high = middle, reached
-    # A border that came from the top level was never compared.
-    for beside in (first - 1, last):
-        if (beside == low - 1 or beside == low) and 0 <= beside < len(words):
-            reached, _ = _compare(wanted, start, stop, words, _place(table, width, beside))
-            if reached > best:
-                best, best_rank = reached, beside
+    # A border that came from the top level was never compared, and one that is hidden does not count: the
+    # nearest suffix on each side that is shown is the one that shares most.
+    for side in range(2):
+        beside, step = (low - 1, -1) if side == 0 else (low, 1)
+        while 0 <= beside < len(words):
+            place = _place(table, width, beside, words.itemsize)
+            if not _is_hidden(hidden, place):
+                if beside < first or beside >= last or len(hidden):
+                    reached, _ = _compare(wanted, start, stop, words, place)
+                    if reached > best:
+                        best, best_rank = reached, beside
+                break
+            beside += step
     return best - start, best_rank
 
 
 @kernel
-def _maximal(wanted: U32, min_words: int, words: U32, table: U8, width: int, top: U64, found: Offsets) -> int:
-    """Write (start, length, rank) of the maximal spans of one shard into `found`; return how many."""
+def _maximal(
+    wanted: U32,
+    begins: npt.NDArray[np.bool_],
+    closes: npt.NDArray[np.bool_],
+    min_words: int,
+    words: Numbers,
+    table: U8,
+    width: int,
+    top: U64,
+    hidden: Integers,
+    found: Integers,
+) -> int:
+    """Write (start, length, rank) of the maximal spans of one shard into `found`; return how many.
+
+    `begins` and `closes` say with which words a span may begin and end.
+    """
     size = len(wanted)
     count = end = start = 0
     while start + min_words <= size:
-        if wanted[start] == _UNKNOWN_KEY:
+        if wanted[start] == _UNKNOWN_KEY or not begins[start]:
             start += 1
             continue
-        length, rank = _longest(wanted, start, size, words, table, width, top)
+        length, rank = _longest(wanted, start, size, words, table, width, top, hidden)
+        while length and not closes[start + length - 1]:
+            length -= 1
         if length and start + length > end:
             end = start + length
             if length >= min_words:
@@ -243,7 +321,7 @@ def _maximal(wanted: U32, min_words: int, words: U32, table: U8, width: int, top
                 low, high = start + 1, end + 1
                 while low < high:
                     middle = (low + high) // 2
-                    reach, _ = _longest(wanted, middle, end + 1, words, table, width, top)
+                    reach, _ = _longest(wanted, middle, end + 1, words, table, width, top, hidden)
                     if middle + reach > end:
                         high = middle
                     else:
@@ -256,35 +334,36 @@ def _maximal(wanted: U32, min_words: int, words: U32, table: U8, width: int, top
 
 @kernel
 def _extent(
-    wanted: U32, start: int, length: int, rank: int, words: U32, table: U8, width: int
+    wanted: U32, start: int, length: int, rank: int, words: Numbers, table: U8, width: int
 ) -> tuple[int, int]:
     """The ranks (first, last + 1) of all suffixes that begin with a span, from one of them.
 
     Gallops outwards with doubling steps, then bisects: a few steps for a rare span, whatever the corpus.
     """
-    stop = start + length
+    stop, item = start + length, words.itemsize
     inside, outside, step = rank, rank - 1, 1
-    while outside >= 0 and _compare(wanted, start, stop, words, _place(table, width, outside))[1] == 0:
+    while outside >= 0 and _compare(wanted, start, stop, words, _place(table, width, outside, item))[1] == 0:
         inside, step = outside, step * 2
         outside -= step
     outside = max(outside, -1)
     while inside - outside > 1:
         middle = (inside + outside) // 2
-        if _compare(wanted, start, stop, words, _place(table, width, middle))[1] == 0:
+        if _compare(wanted, start, stop, words, _place(table, width, middle, item))[1] == 0:
             inside = middle
         else:
             outside = middle
     first = inside
     inside, outside, step = rank, rank + 1, 1
     while (
-        outside < len(words) and _compare(wanted, start, stop, words, _place(table, width, outside))[1] == 0
+        outside < len(words)
+        and _compare(wanted, start, stop, words, _place(table, width, outside, item))[1] == 0
     ):
         inside, step = outside, step * 2
         outside += step
     outside = min(outside, len(words))
     while outside - inside > 1:
         middle = (inside + outside) // 2
-        if _compare(wanted, start, stop, words, _place(table, width, middle))[1] == 0:
+        if _compare(wanted, start, stop, words, _place(table, width, middle, item))[1] == 0:
             inside = middle
         else:
             outside = middle

@@ -2,7 +2,7 @@
 
 A document is one row of a row group, and a row group is decoded whole. The trap is to decode one for every
 match: all documents of an answer are fetched together, group by group, and both groups and documents are
-remembered up to a bound.
+remembered up to a bound. Of a document only the words that are shown are cut again, from the nearest mark.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ import pyarrow.parquet as pq
 from hemicycle.digests import sha256_text
 from hemicycle.errors import IntegrityError
 from hemicycle.trace.index import Index
+from hemicycle.trace.shards import MARK_BITS, MARKED
 from hemicycle.trace.words import Offsets, word_bounds
 
 _COLUMNS = ["id", "text", "origin", "parts", "title", "date", "licences"]
 
-#: Bounds of what is remembered: bytes of decoded row groups, characters of documents.
+#: Bounds of what is remembered: open files, bytes of decoded row groups, characters of documents.
+_OPEN_FILES = 64
 _GROUP_BYTES = 256_000_000
 _CHARACTERS = 32_000_000
 
@@ -38,26 +40,29 @@ V = TypeVar("V")
 
 @dataclass(frozen=True)
 class Text:
-    """A document of the corpus with its words: characters `starts[i]` to `ends[i]` of `text`."""
+    """A document of the corpus.
+
+    Attributes:
+        parts: StructArray of `hemicycle.documents.PART`.
+    """
 
     text: str
-    starts: Offsets
-    ends: Offsets
     origin: str
     title: str | None
     date: str | None
     licence: str | None
-    parts: tuple[dict[str, Any], ...]
-    part_starts: Offsets
-    part_ends: Offsets
+    parts: pa.StructArray | None
 
     def part_at(self, start: int, end: int) -> dict[str, Any] | None:
         """The innermost part that holds characters `start` to `end`; failing that, the one they begin in."""
+        if self.parts is None:
+            return None
+        starts, ends = (self.parts.field(name).to_numpy(zero_copy_only=False) for name in ("start", "end"))
         for last in (end, start + 1):
-            holds = np.flatnonzero((self.part_starts <= start) & (self.part_ends >= last))
+            holds = np.flatnonzero((starts <= start) & (ends >= last))
             if len(holds):
-                innermost = int(holds[np.argmin((self.part_ends - self.part_starts)[holds])])
-                return self.parts[innermost]
+                part: dict[str, Any] = self.parts[int(holds[np.argmin((ends - starts)[holds])])].as_py()
+                return part
         return None
 
 
@@ -65,8 +70,10 @@ class Texts:
     """The corpora of an index, in the order it was built from, opened. Safe to use from several threads."""
 
     def __init__(self, index: Index, corpora: Sequence[Path]) -> None:
+        self._index = index
         self._kept = [corpus / "kept" for corpus in corpora]
         self._documents = index.documents
+        self._files: _Recent[Path, pq.ParquetFile] = _Recent(_OPEN_FILES)
         self._groups: _Recent[tuple[Path, int], pa.Table] = _Recent(_GROUP_BYTES)
         self._texts: _Recent[int, Text] = _Recent(_CHARACTERS)
         self._lock = threading.Lock()
@@ -88,6 +95,35 @@ class Texts:
                 found[number] = text
         return found
 
+    def bounds(self, number: int, text: str, first: int, last: int) -> tuple[Offsets, Offsets]:
+        """Where words `first` to before `last` of a document stand in its text, in characters."""
+        index = self._index
+        if index.tokenizer is not None:
+            _, starts, ends = index.tokenizer.read(text)
+            return starts[first:last], ends[first:last]
+        at, local = index.shard_of(number)
+        shard = index.shards[at]
+        assert shard.marks is not None
+        begin = int(shard.offsets[local]) // 4 + 1
+        marked = (begin + first) // MARKED
+        word = character = 0
+        if marked * MARKED > begin:
+            mark = int(shard.marks[marked])
+            character = mark & (1 << MARK_BITS) - 1
+            word = marked * MARKED - begin - (mark >> MARK_BITS)
+        size = 16 * (last - word)
+        while True:
+            cut = text[character : character + size]
+            starts, ends = word_bounds(cut)
+            # The last word must have ended before the cut does, or more of it may follow.
+            if character + size >= len(text) or (
+                len(ends) >= last - word and ends[last - word - 1] < len(cut)
+            ):
+                return starts[first - word : last - word] + character, ends[
+                    first - word : last - word
+                ] + character
+            size *= 2
+
     def _read(self, number: int) -> Text:
         document = self._documents.slice(number, 1).to_pylist()[0]
         if document["corpus"] >= len(self._kept):
@@ -96,42 +132,45 @@ class Texts:
                 remedy="Give all of them, in the same order.",
             )
         path = self._kept[document["corpus"]] / document["source"] / f"{document['file']:05d}.parquet"
-        other = IntegrityError(
-            f"document {document['id']!r} is not here as the index knows it",
-            place=str(path),
-            remedy="Use the corpus that the index was built from, or build the index anew.",
-        )
+        row = document["row"]
         try:
             group = self._group(path, document["row_group"])
-            row = group.slice(document["row"], 1).to_pylist()[0]
+            cells = {name: group[name][row] for name in _COLUMNS}
         except (OSError, pa.ArrowException, IndexError):
-            raise other from None
-        if row["id"] != document["id"] or sha256_text(row["text"]) != document["digest"]:
-            raise other
-        starts, ends = word_bounds(row["text"])
-        parts = tuple(row["parts"] or ())
+            raise _another(document["id"], path) from None
+        text = cells["text"].as_py()
+        if cells["id"].as_py() != document["id"] or sha256_text(text) != document["digest"]:
+            raise _another(document["id"], path)
         return Text(
-            text=row["text"],
-            starts=starts,
-            ends=ends,
-            origin=row["origin"],
-            title=row["title"],
-            date=row["date"],
-            licence=_licence(row["licences"] or []),
-            parts=parts,
-            part_starts=np.array([p["start"] for p in parts], np.int64),
-            part_ends=np.array([p["end"] for p in parts], np.int64),
+            text=text,
+            origin=cells["origin"].as_py(),
+            title=cells["title"].as_py(),
+            date=cells["date"].as_py(),
+            licence=_licence(cells["licences"].as_py() or []),
+            parts=cells["parts"].values,
         )
 
     def _group(self, path: Path, number: int) -> pa.Table:
         group = self._groups.get((path, number))
         if group is None:
-            with pq.ParquetFile(path) as file:
-                if number >= file.num_row_groups:
-                    raise IndexError(number)
-                group = file.read_row_group(number, columns=_COLUMNS)
+            file = self._files.get(path)
+            if file is None:
+                file = pq.ParquetFile(path)
+                self._files.put(path, file, 1)
+            if number >= file.num_row_groups:
+                raise IndexError(number)
+            # More threads would take longer to wake than the group takes.
+            group = file.read_row_group(number, columns=_COLUMNS, use_threads=False)
             self._groups.put((path, number), group, group.nbytes)
         return group
+
+
+def _another(identity: str, path: Path) -> IntegrityError:
+    return IntegrityError(
+        f"document {identity!r} is not here as the index knows it",
+        place=str(path),
+        remedy="Use the corpus that the index was built from, or build the index anew.",
+    )
 
 
 def _licence(stated: list[dict[str, str]]) -> str | None:

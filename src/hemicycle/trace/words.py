@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hemicycle.kernels import kernel
+from hemicycle.kernels import kernel, scan
 from hemicycle.trace.folds import Folds, folds_of
 
 Ids = npt.NDArray[np.uint32]
@@ -36,13 +36,13 @@ class Words(NamedTuple):
 
 
 class Letters(NamedTuple):
-    """The words of a text as code points: word i is ``letters[stops[i - 1]:stops[i]]``, the first from 0.
+    """The words of a text as UTF-8: word i is ``letters[stops[i - 1]:stops[i]]``, the first from 0.
 
     Attributes:
         starts, ends: characters of the text, as of `Words`.
     """
 
-    letters: npt.NDArray[np.uint32]
+    letters: npt.NDArray[np.uint8]
     stops: Offsets
     starts: Offsets
     ends: Offsets
@@ -69,7 +69,7 @@ def read_letters(text: str) -> Letters:
     folds = folds_of(codes)
     letters, words = _measure(codes, folds)
     found = Letters(
-        np.empty(letters, np.uint32),
+        np.empty(letters, np.uint8),
         np.empty(words, np.int64),
         np.empty(words, np.int64),
         np.empty(words, np.int64),
@@ -78,21 +78,49 @@ def read_letters(text: str) -> Letters:
     return found
 
 
-def spell(letters: npt.NDArray[np.uint32], stops: Offsets) -> list[str]:
+def spell(letters: npt.NDArray[np.uint8], stops: Offsets) -> list[str]:
     """Words as strings."""
-    text = letters.astype("<u4").tobytes().decode("utf-32-le")
+    text = letters.tobytes()
     bounds = [0, *stops.tolist()]
-    return [text[bounds[i] : bounds[i + 1]] for i in range(len(stops))]
+    return [text[bounds[i] : bounds[i + 1]].decode("utf-8") for i in range(len(stops))]
 
 
+@scan
+def _size(code: int) -> int:
+    """Bytes of a code point in UTF-8."""
+    return 1 + (code >= 0x80) + (code >= 0x800) + (code >= 0x1_0000)
+
+
+@scan
+def _put(letters: npt.NDArray[np.uint8], at: int, code: int) -> int:
+    """Write a code point as UTF-8 from `at` on; where the next one goes."""
+    if code < 0x80:
+        letters[at] = code
+        return at + 1
+    if code < 0x800:
+        letters[at] = 0xC0 | code >> 6
+    else:
+        if code < 0x1_0000:
+            letters[at] = 0xE0 | code >> 12
+        else:
+            letters[at] = 0xF0 | code >> 18
+            letters[at + 1] = 0x80 | code >> 12 & 0x3F
+            at += 1
+        letters[at + 1] = 0x80 | code >> 6 & 0x3F
+        at += 1
+    letters[at + 1] = 0x80 | code & 0x3F
+    return at + 2
+
+
+@kernel
 def _measure(codes: npt.NDArray[np.uint32], folds: Folds) -> tuple[int, int]:
-    """How many letters and words there are."""
+    """How many bytes of letters there are, and how many words."""
     letters, words, inside = 0, 0, False
     for code in codes:
         place = folds.row[code >> 8] * 256 + (code & 255)
         single = folds.single[place]
         if single & _OF_WORD:
-            letters += 1
+            letters += _size(single ^ _OF_WORD)
             words += not inside
             inside = True
         elif single == _PARTS:
@@ -100,12 +128,14 @@ def _measure(codes: npt.NDArray[np.uint32], folds: Folds) -> tuple[int, int]:
         else:
             for at in range(folds.begin[place], folds.begin[place + 1]):
                 of_word = folds.folded[at] & _OF_WORD != 0
-                letters += of_word
+                if of_word:
+                    letters += _size(folds.folded[at] ^ _OF_WORD)
                 words += of_word and not inside
                 inside = of_word
     return letters, words
 
 
+@kernel
 def _split(codes: npt.NDArray[np.uint32], folds: Folds, found: Letters) -> None:
     """Write words and their places. All words of a run of characters that no character parts wholly have the
     place of that run."""
@@ -114,8 +144,7 @@ def _split(codes: npt.NDArray[np.uint32], folds: Folds, found: Letters) -> None:
         place = folds.row[codes[at] >> 8] * 256 + (codes[at] & 255)
         single = folds.single[place]
         if single & _OF_WORD:
-            found.letters[letter] = single ^ _OF_WORD
-            letter += 1
+            letter = _put(found.letters, letter, single ^ _OF_WORD)
             inside = True
         elif single == _PARTS:
             if inside:
@@ -130,8 +159,7 @@ def _split(codes: npt.NDArray[np.uint32], folds: Folds, found: Letters) -> None:
             for each in range(folds.begin[place], folds.begin[place + 1]):
                 folded = folds.folded[each]
                 if folded & _OF_WORD:
-                    found.letters[letter] = folded ^ _OF_WORD
-                    letter += 1
+                    letter = _put(found.letters, letter, folded ^ _OF_WORD)
                     inside = True
                 elif inside:
                     found.stops[word] = letter
@@ -143,6 +171,3 @@ def _split(codes: npt.NDArray[np.uint32], folds: Folds, found: Letters) -> None:
     while first < word:
         found.starts[first], found.ends[first] = start, len(codes)
         first += 1
-
-
-_measure, _split = kernel(_measure), kernel(_split)

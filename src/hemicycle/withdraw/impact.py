@@ -24,6 +24,7 @@ from hemicycle.governance import Withdrawn
 from hemicycle.ledger import Statement
 from hemicycle.ledger.lineage import descendants
 from hemicycle.tokens.holes import withdrawn_in
+from hemicycle.trace import open_index
 
 #: Stages whose artefacts are made of models, or measure them.
 MEASURES = ("evaluation", "before-after")
@@ -286,10 +287,8 @@ class _Look:
                 yield TokenizerImpact(**self._about(s), saw=True)
 
     def indexed(self, s: Statement) -> bool:
-        path = self.folder_of(s) / "documents.parquet"
-        return path.is_file() and bool(
-            pc.any(self.among(pq.read_table(path, columns=["id", "source"]))).as_py()
-        )
+        index = open_index(self.folder_of(s), verify=False)
+        return bool(pc.any(self.among(index.documents)).as_py())
 
     def models(self) -> list[ModelImpact]:
         """Models that read of the documents, and those that began from such models, oldest first."""

@@ -1,0 +1,242 @@
+"""The signed trace: what was looked for, where, what was found and what was not, by the ledger's key.
+
+    NAME.html           the page
+    NAME.signed.json    a DSSE envelope around an in-toto statement about the work
+    NAME.proofs/        for each document told, the ledger's proof that it is in its corpus
+
+The statement's subject is the work's file. Its predicate lists the stretches of words that were found, and so
+says of every other word that it was not; it names model, index and corpora by their digests, and the page and
+the proofs by theirs. Whoever checks it needs nothing else: the public key is in it, as in a proof.
+
+The trap is to believe the file about where to look: what it states are digests, and the files are those
+beside it, by names that follow from its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hemicycle import __version__
+from hemicycle.digests import sha256_bytes, sha256_file
+from hemicycle.errors import DeclarationError, IntegrityError
+from hemicycle.ledger import Finding, Ledger
+from hemicycle.ledger.proofs import LARGEST_FILE, LARGEST_PROOF, check_proof, read_bounded
+from hemicycle.ledger.signatures import PublicKey
+from hemicycle.ledger.statements import PAYLOAD_TYPE, STATEMENT_TYPE
+from hemicycle.trace.claims import LANGUAGES, Asked, limits, outcome
+from hemicycle.trace.works import HoldingDocument, TracedWork
+
+PREDICATE_TYPE = "urn:hemicycle:trace-of-a-work:v1"
+PAGE, SIGNED, PROOFS = ".html", ".signed.json", ".proofs"
+
+COMPARE = (
+    "the key is the file's own: compare its fingerprint with one that the publisher gave you by another way"
+)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class ProvenDocument:
+    """A document that holds passages, its fingerprints (kind → digest), and the proof that it is there."""
+
+    document: HoldingDocument
+    corpus: str
+    fingerprints: Mapping[str, str]
+    proof: bytes
+
+
+def beside(page: Path) -> tuple[Path, Path]:
+    """Where the statement and the proofs of a page stand. Raises DeclarationError unless it ends in .html."""
+    if page.suffix != PAGE or not page.stem:
+        raise DeclarationError(
+            f"the page's name must end in {PAGE}: the files beside it are named after it",
+            place=str(page),
+            remedy=f"For example --report {page.with_suffix(PAGE).name or 'report.html'}.",
+        )
+    return page.with_name(page.stem + SIGNED), page.with_name(page.stem + PROOFS)
+
+
+def proof_name(number: int) -> str:
+    """The name of a document's proof; they are numbered from 1 in the order of the statement."""
+    return f"{number:04}.proof"
+
+
+def sign_trace(
+    ledger: Ledger, work: TracedWork, asked: Asked, documents: Sequence[ProvenDocument], page: bytes
+) -> bytes:
+    """The envelope. Raises IntegrityError where the ledger's private key is not here."""
+    key = ledger.signing_key
+    statement = {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": asked.name, "digest": {"sha256": asked.sha256}}],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {
+            "work": {"kind": asked.kind, "words": work.words, "running_heads": asked.running_heads},
+            "searched": {
+                "split": "train",
+                "corpora": [asdict(corpus) for corpus in asked.corpora],
+                "index": asked.index_digest,
+                "model": {"name": asked.model, "digest": asked.model_digest},
+                "upstream_unknown": asked.upstream,
+                "normalisation": asked.normalisation,
+                "min_words": work.min_words,
+            },
+            "found": {
+                "words": work.found,
+                "share": work.coverage,
+                "passages": len(work.passages),
+                "stretches": [list(stretch) for stretch in work.stretches],
+                "documents": len(work.documents),
+            },
+            "documents": [
+                {
+                    "id": proven.document.id,
+                    "source": proven.document.source,
+                    "corpus": proven.corpus,
+                    "words": proven.document.words,
+                    "fingerprints": dict(proven.fingerprints),
+                    "proof": sha256_bytes(proven.proof),
+                }
+                for proven in documents
+            ],
+            "page": sha256_bytes(page),
+            "says": {language: outcome(work, language) for language in LANGUAGES},
+            "limits": {language: limits(work, asked, language) for language in LANGUAGES},
+            "ledger": {
+                "head": ledger.journal.head,
+                "governance": ledger.governance,
+                "public_key": key.public.line.decode("ascii"),
+            },
+            "made": {"hemicycle": __version__, "signed": datetime.now(UTC).isoformat(timespec="seconds")},
+        },
+    }
+    return key.seal(statement, PAYLOAD_TYPE)
+
+
+def check_signed_trace(file: Path, work: Path | None = None) -> tuple[list[Finding], dict[str, Any]]:
+    """Check a signed trace, the page and the proofs beside it, and that it is about `work` if one is given.
+
+    Returns findings, none where everything holds, and what the statement says. Nothing else is read.
+
+    Raises:
+        DeclarationError: the file is not named as a signed trace is.
+    """
+    if not file.name.endswith(SIGNED) or file.name == SIGNED:
+        raise DeclarationError(
+            f"a signed trace has a name that ends in {SIGNED}",
+            place=str(file),
+            remedy="Give it the name it came with: the page and the proofs beside it are found by it.",
+        )
+    try:
+        statement, key = _open(read_bounded(file, LARGEST_FILE), str(file))
+    except IntegrityError as error:
+        return [Finding(error.place or str(file), error.what)], {}
+    predicate, subject = statement["predicate"], statement["subject"][0]
+    stem = file.name.removesuffix(SIGNED)
+    findings = _check_digest(file.with_name(stem + PAGE), predicate["page"])
+    corpora = {corpus["name"]: corpus["digest"] for corpus in predicate["searched"]["corpora"]}
+    folder = file.with_name(stem + PROOFS)
+    for number, document in enumerate(predicate["documents"], 1):
+        path = folder / proof_name(number)
+        try:
+            _check_document(path, document, corpora, predicate, key)
+        except IntegrityError as error:
+            findings.append(Finding(error.place or str(path), error.what))
+    if work is not None and sha256_file(work) != subject["digest"]["sha256"]:
+        findings.append(Finding(str(work), "this is not the file that was traced"))
+    searched = "; ".join(
+        f"{corpus['name']}, {corpus['documents']} documents, {corpus['words']} words, {corpus['digest']}"
+        for corpus in predicate["searched"]["corpora"]
+    )
+    facts = {
+        "work": f"{subject['name']} ({subject['digest']['sha256']})",
+        "says": predicate["says"]["en"],
+        "searched": f"the training split of {searched}",
+        "index": predicate["searched"]["index"],
+        "proofs": len(predicate["documents"]),
+        "limits": " ".join(predicate["limits"]["en"]),
+        "signed": f"{predicate['made']['signed']}, as the signer says",
+        "fingerprint": key.fingerprint,
+        "compare": COMPARE,
+    }
+    return findings, facts
+
+
+def _open(data: bytes, place: str) -> tuple[dict[str, Any], PublicKey]:
+    """The statement and the key that signed it, which it carries. Raises IntegrityError."""
+    try:
+        carried = json.loads(base64.b64decode(json.loads(data)["payload"]))
+        line = carried["predicate"]["ledger"]["public_key"].encode("ascii")
+        key = PublicKey.parse(line, f"{place}, public key")
+        if key.line != line:
+            raise ValueError("the public key was altered around itself")
+        statement = key.open(data, PAYLOAD_TYPE, place)
+        _check_shape(statement)
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise IntegrityError(f"this is not a signed trace of Hemicycle ({error!r})", place=place) from None
+    return statement, key
+
+
+def _check_shape(statement: Any) -> None:
+    """Raises one of several errors where a statement is of another type, lacks a part, contradicts itself."""
+    predicate = statement["predicate"]
+    if (statement["_type"], statement["predicateType"]) != (STATEMENT_TYPE, PREDICATE_TYPE):
+        raise ValueError("another type of statement")
+    (subject,) = statement["subject"]
+    searched, found, documents = predicate["searched"], predicate["found"], predicate["documents"]
+    digests = [subject["digest"]["sha256"], predicate["page"], searched["index"]]
+    digests += [corpus["digest"] for corpus in searched["corpora"]]
+    digests += [document["proof"] for document in documents]
+    digests += [digest for document in documents for digest in document["fingerprints"].values()]
+    texts = [subject["name"], searched["normalisation"], predicate["made"]["signed"], predicate["says"]["en"]]
+    texts += [*predicate["limits"]["en"], *(document["corpus"] for document in documents)]
+    texts += [corpus["name"] for corpus in searched["corpora"]]
+    if not all(isinstance(text, str) for text in texts) or not all(map(_DIGEST.fullmatch, digests)):
+        raise ValueError("a part is not what it should be")
+    end = total = 0
+    for first, number in found["stretches"]:
+        if first < end or number < 1:
+            raise ValueError("its stretches are not in order")
+        end, total = first + number, total + number
+    words = predicate["work"]["words"]
+    if end > words or total != found["words"] or found["share"] != total / words:
+        raise ValueError("its figures contradict each other")
+
+
+def _check_digest(path: Path, digest: str) -> list[Finding]:
+    try:
+        data = read_bounded(path, LARGEST_FILE)
+    except IntegrityError as error:
+        return [Finding(error.place or str(path), error.what)]
+    return [] if sha256_bytes(data) == digest else [Finding(str(path), "it differs from what was signed")]
+
+
+def _check_document(
+    path: Path,
+    document: Mapping[str, Any],
+    corpora: Mapping[str, str],
+    predicate: Mapping[str, Any],
+    key: PublicKey,
+) -> None:
+    """Raises IntegrityError unless the proof holds, by this key, for a document that was for training."""
+    data = read_bounded(path, LARGEST_PROOF)
+    if sha256_bytes(data) != document["proof"]:
+        raise IntegrityError("it differs from what was signed", place=str(path))
+    about = document["fingerprints"]
+    # Fingerprints are compared with fingerprints here: what made words of the text need not be at hand.
+    checked = check_proof(data, about, predicate["searched"]["normalisation"], str(path))
+    if checked.fingerprint != key.fingerprint:
+        raise IntegrityError(
+            f"it is signed by {checked.fingerprint}, not by {key.fingerprint}", place=str(path)
+        )
+    if corpora.get(document["corpus"]) != checked.root.corpus_digest:
+        raise IntegrityError("it is about another corpus than the one that was searched", place=str(path))
+    if not all("train" in answer.splits for answer in checked.answers):
+        raise IntegrityError("it does not show that the document was for training", place=str(path))

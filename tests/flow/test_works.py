@@ -1,0 +1,117 @@
+"""“Is my work in there?”: asked of a built project, answered by files that somebody else checks alone."""
+
+import json
+import shutil
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.sources.test_epub import book, package
+
+#: A project that is built once.
+pytestmark = pytest.mark.slow
+
+ABSENT = "Un poème que personne ici n’a lu, ni ce soir ni hier, et dont nul ne parle.\n"
+
+
+@pytest.fixture(scope="module")
+def sitting(built):
+    """The text of a document that the model was trained on, and its id."""
+    shards = sorted(built[0].glob("build/corpus/debats-*/kept/sittings/*.parquet"))
+    rows = [row for shard in shards for row in pq.read_table(shard).to_pylist()]
+    first = next(row for row in rows if row["split"] == "train")
+    return first["id"], first["text"]
+
+
+def test_a_book_of_a_training_document_is_found_in_it_and_the_report_checks_elsewhere(
+    built, sitting, tmp_path, call
+):
+    document, text = sitting
+    paragraphs = "".join(f"<p>{line}</p>" for line in text.replace("'", "’").splitlines() if line.strip())
+    page = {"OEBPS/text/one.xhtml": f"<html><body>{paragraphs}</body></html>"}
+    work = tmp_path / "séance.epub"
+    work.write_bytes(book(package(spine=("one",)), **page))
+    report = tmp_path / "séance.html"
+    code, out, _ = call("trace", "--project", built[0], "--file", work, "--report", report, "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert told["coverage"] == 1.0
+    assert told["work"]["kind"] == "epub"
+    first = told["documents"][0]
+    assert first["id"] == document
+    assert first["words"] == told["words"]
+    assert first["right"]["verdict"] == "allow"
+    assert first["licence"] == "CC0-1.0"
+    assert first["read_by"] == "petit"
+    span = told["spans"][0]
+    assert told["text"][span["start"] : span["end"]] == span["text"]
+    assert told["report"]["page"].endswith("séance.html")
+
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    for name in ("séance.html", "séance.signed.json", "séance.proofs", "séance.epub"):
+        shutil.move(tmp_path / name, theirs / name)
+    signed, work = theirs / "séance.signed.json", theirs / "séance.epub"
+    code, out, _ = call("verify", signed, "--work", work, "--key", told["report"]["fingerprint"], "--json")
+    assert code == 0
+    assert json.loads(out)["sound"] is True
+    # A proof is one of the ledger's own: whoever has the same words checks it without the statement.
+    (theirs / "words.txt").write_text(text, "utf-8")
+    proof = theirs / "séance.proofs" / "0001.proof"
+    code, out, _ = call("ledger", "check", proof, "--text", theirs / "words.txt")
+    assert code == 0
+    assert "holds a text of the same words, for training" in out
+
+    data = bytearray(proof.read_bytes())
+    data[len(data) // 2] ^= 1
+    proof.write_bytes(data)
+    code, out, _ = call("verify", signed)
+    assert code == 1
+    assert "0001.proof: it differs from what was signed" in out
+
+
+def test_what_is_not_there_is_signed_for_and_one_byte_more_is_seen(built, tmp_path, call):
+    work, report = tmp_path / "poème.txt", tmp_path / "out.html"
+    work.write_text(ABSENT, "utf-8")
+    code, out, _ = call("trace", "--project", built[0], "--file", work, "--report", report)
+    assert code == 0
+    assert out.startswith("No passage of 8 words or more of this work was found, word for word, in the ")
+    assert not (tmp_path / "out.proofs").exists()
+    signed = tmp_path / "out.signed.json"
+    code, out, _ = call("verify", signed, "--work", work)
+    assert code == 0
+    assert "says: No passage of 8 words or more" in out
+    assert "compare: " in out
+    assert out.endswith("everything is what was signed\n")
+    assert call("verify", signed, "--key", "SHA256:000")[0] == 1
+    work.write_text(ABSENT + " ", "utf-8")
+    assert call("verify", signed, "--work", work)[0] == 1
+    report.write_bytes(report.read_bytes() + b" ")
+    assert call("verify", signed)[0] == 1
+
+
+def test_a_report_of_fewer_documents_leaves_no_proof_of_the_one_before(built, sitting, tmp_path, call):
+    work, report = tmp_path / "work.txt", tmp_path / "out.html"
+    for text, proofs in ((sitting[1], True), (ABSENT, False)):
+        work.write_text(text, "utf-8")
+        assert call("trace", "--project", built[0], "--file", work, "--report", report)[0] == 0
+        assert bool(list((tmp_path / "out.proofs").glob("*"))) == proofs
+        assert call("verify", tmp_path / "out.signed.json")[0] == 0
+
+
+def test_the_project_itself_stays_sound_after_a_report(built, sitting, tmp_path, call):
+    (tmp_path / "work.txt").write_text(sitting[1], "utf-8")
+    report = tmp_path / "out.html"
+    assert call("trace", "--project", built[0], "--file", tmp_path / "work.txt", "--report", report)[0] == 0
+    assert call("verify", built[0])[0] == 0
+
+
+def test_who_has_no_key_signs_nothing_and_writes_nothing(copy, tmp_path, call):
+    (copy / ".hemicycle" / "solo.key").unlink()
+    (tmp_path / "work.txt").write_text(ABSENT, "utf-8")
+    words = ("trace", "--project", copy, "--file", tmp_path / "work.txt")
+    code, out, err = call(*words, "--report", tmp_path / "out.html")
+    assert (code, out) == (1, "")
+    assert "the private key of this ledger is missing" in err
+    assert sorted(path.name for path in tmp_path.glob("out*")) == []
+    assert call(*words)[0] == 0

@@ -1,0 +1,121 @@
+"""Building: shards follow from their files, so an index takes over what an earlier one has and goes on."""
+
+from pathlib import Path
+
+import pytest
+
+from hemicycle.documents import Document
+from hemicycle.store import digest_files
+from hemicycle.trace import build
+from hemicycle.trace.build import build_index
+from hemicycle.trace.index import open_index
+from hemicycle.trace.spans import find_spans, occurrences
+
+MEMORY = 20 * 40
+
+
+def source(name: str, documents: int = 8) -> list[Document]:
+    return [Document(str(i), " ".join(f"{name}{i}m{j}" for j in range(5))) for i in range(documents)]
+
+
+SOURCES = {f"s{number:02d}": source(f"s{number}") for number in range(16)}
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, write_corpus):
+    def written(name: str, **changes: list[Document]) -> Path:
+        return write_corpus(tmp_path / name, SOURCES | changes)
+
+    return written
+
+
+def built(monkeypatch) -> list[Path]:
+    """The groups that are made from now on."""
+    made: list[Path] = []
+    make = build.build_group
+
+    def recorded(**arguments):
+        made.append(Path(arguments["out"]))
+        return make(**arguments)
+
+    monkeypatch.setattr(build, "build_group", recorded)
+    return made
+
+
+def shards(manifest) -> list[int]:
+    return [len(group["shards"]) for group in manifest["groups"]]
+
+
+def test_a_source_more_changes_few_groups_and_the_others_are_taken_over(tmp_path, corpus, monkeypatch):
+    first = build_index([corpus("one")], tmp_path / "one-index", memory=MEMORY)
+    assert len(first["groups"]) >= 5
+    assert sum(shards(first)) > len(first["groups"])
+    made = built(monkeypatch)
+    more = corpus("two", s07b=source("more"))
+    second = build_index([more], tmp_path / "two-index", memory=MEMORY, earlier=[tmp_path / "one-index"])
+    kept = {g["key"] for g in first["groups"]} & {g["key"] for g in second["groups"]}
+    assert len(second["groups"]) - len(kept) == len(made) <= 2
+    build_index([more], tmp_path / "alone", memory=MEMORY)
+    assert digest_files(tmp_path / "alone") == digest_files(tmp_path / "two-index")
+
+
+def test_shards_that_an_earlier_index_no_longer_has_whole_are_made_again(tmp_path, corpus, monkeypatch):
+    one = corpus("one")
+    manifest = build_index([one], tmp_path / "one-index", memory=MEMORY)
+    (tmp_path / "one-index" / "table.0").write_bytes(b"harmed")
+    (tmp_path / "other").mkdir()
+    made = built(monkeypatch)
+    earlier = [tmp_path / "other", tmp_path / "one-index"]
+    build_index([one], tmp_path / "again", memory=MEMORY, earlier=earlier)
+    assert [folder.name for folder in made] == [manifest["groups"][0]["key"][:16]]
+    open_index(tmp_path / "again")
+
+
+def test_a_build_that_was_killed_goes_on(tmp_path, corpus, monkeypatch):
+    one = corpus("one")
+    whole = build_index([one], tmp_path / "whole", memory=MEMORY)
+    make, left = build.build_group, iter(range(3))
+
+    def killed(**arguments):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return make(**arguments)
+
+    monkeypatch.setattr(build, "build_group", killed)
+    with pytest.raises(KeyboardInterrupt):
+        build_index([one], tmp_path / "index", memory=MEMORY, scratch=tmp_path / "scratch")
+    monkeypatch.setattr(build, "build_group", make)
+    made = built(monkeypatch)
+    build_index([one], tmp_path / "index", memory=MEMORY, scratch=tmp_path / "scratch")
+    assert len(made) == len(whole["groups"]) - 3
+    assert digest_files(tmp_path / "index") == digest_files(tmp_path / "whole")
+
+
+def test_a_document_of_several_corpora_stands_once(tmp_path, write_corpus):
+    both = [Document("1", "un deux trois"), Document("2", "quatre cinq six")]
+    one = write_corpus(tmp_path / "one", {"a": both, "b": source("b", 2)})
+    two = write_corpus(tmp_path / "two", {"a": [*both, Document("3", "sept huit neuf")]})
+    build_index([one, two], tmp_path / "index")
+    index = open_index(tmp_path / "index")
+    rows = [(r["id"], r["corpus"]) for r in index.documents.select(["id", "corpus"]).to_pylist()]
+    assert rows == [("a:1", 0), ("a:2", 0), ("a:3", 1), ("b:0", 0), ("b:1", 0)]
+    (span,) = find_spans(index, "un deux trois", 3)
+    assert (span.count, occurrences(index, span, 9)) == (1, [(0, 0)])
+
+
+def test_a_document_that_only_a_later_corpus_trains_on_is_indexed(tmp_path, write_corpus):
+    one = write_corpus(
+        tmp_path / "one", {"a": [Document("1", "un"), Document("2", "deux")]}, held_out=["a:2"]
+    )
+    two = write_corpus(tmp_path / "two", {"a": [Document("1", "un"), Document("2", "deux")]})
+    build_index([one, two], tmp_path / "index")
+    assert open_index(tmp_path / "index").documents["id"].to_pylist() == ["a:1", "a:2"]
+
+
+def test_a_source_is_one_range_of_each_shard(tmp_path, corpus):
+    build_index([corpus("one")], tmp_path / "index", memory=MEMORY)
+    index = open_index(tmp_path / "index")
+    names = index.documents["source"].to_pylist()
+    for first, last in zip(index.first_documents[:-1], index.first_documents[1:], strict=True):
+        here = names[first:last]
+        assert here == sorted(here)

@@ -1,0 +1,190 @@
+"""The signed trace: it says what was found and what was not, and no byte of it can be changed unseen."""
+
+import base64
+import json
+import shutil
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hemicycle.digests import sha256_file
+from hemicycle.documents import Document
+from hemicycle.errors import DeclarationError
+from hemicycle.ledger.signatures import SigningKey
+from hemicycle.ledger.statements import PAYLOAD_TYPE
+from hemicycle.trace.signed import beside, check_signed_trace
+from tests.trace.signed import Publisher
+from tests.trace.test_works import BRIDGE, RIVER, WELL
+
+ABSENT = "Un poème que personne ici n'a lu, ni ce soir ni hier, et dont nul ne parle."
+
+
+def publisher_of(folder, write_corpus, **options):
+    sources = {
+        "contes": [Document("puits", f"{WELL} {RIVER}"), Document("pont", f"{BRIDGE} {RIVER}")],
+        "notes": [Document("note", f"Une note. {RIVER} Fin.")],
+    }
+    return Publisher(folder, write_corpus(folder / "corpus", sources, held_out={"contes:pont"}), **options)
+
+
+@pytest.fixture(scope="module")
+def publisher(tmp_path_factory, write_corpus):
+    return publisher_of(tmp_path_factory.mktemp("publisher"), write_corpus)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory, publisher):
+    """The report of a work of which a part stands in two documents."""
+    folder = tmp_path_factory.mktemp("found")
+    (folder / "work.txt").write_text(f"{ABSENT} {RIVER}")
+    publisher.report(folder / "out.html", f"{ABSENT} {RIVER}", sha256=sha256_file(folder / "work.txt"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def absent(tmp_path_factory, publisher):
+    """The report of a work of which nothing was found."""
+    folder = tmp_path_factory.mktemp("absent")
+    publisher.report(folder / "out.html", ABSENT)
+    return folder
+
+
+def check(folder, work=None):
+    findings, facts = check_signed_trace(folder / "out.signed.json", work)
+    return [f"{f.file.rpartition('/')[2]}: {f.what}" for f in findings], facts
+
+
+def payload(folder):
+    return json.loads(base64.b64decode(json.loads((folder / "out.signed.json").read_bytes())["payload"]))
+
+
+def test_what_was_found_holds_with_its_proofs_and_is_about_the_work(found, publisher):
+    findings, facts = check(found, found / "work.txt")
+    assert findings == []
+    assert facts["proofs"] == 2
+    assert facts["fingerprint"] == publisher.ledger.public_key.fingerprint
+    assert facts["says"].startswith("15 of 33 words (45.5%) stand in passages of 8 words or more")
+    assert "other 18 words were found in no such passage" in facts["says"]
+    (found / "other.txt").write_text("autre")
+    assert check(found, found / "other.txt")[0] == ["other.txt: this is not the file that was traced"]
+
+
+def test_not_found_says_what_was_searched_and_no_more(absent, publisher):
+    findings, facts = check(absent)
+    assert findings == []
+    assert facts["says"] == (
+        "No passage of 8 words or more of this work was found, word for word, in the training text that was "
+        "searched."
+    )
+    assert facts["searched"].startswith("the training split of debats, 2 documents, 52 words, c0c0")
+    for limit in ("Paraphrase and translation are not found", "held out", "other projects", "not a proof"):
+        assert limit in facts["limits"]
+    predicate = payload(absent)["predicate"]
+    assert predicate["found"] == {"words": 0, "share": 0.0, "passages": 0, "stretches": [], "documents": 0}
+    assert predicate["searched"]["index"] == publisher.tracer.index.digest
+    assert predicate["says"]["fr"].startswith("Aucun passage de 8 mots ou plus de cette œuvre n’a été trouvé")
+
+
+def test_what_lies_between_the_stretches_is_what_was_not_found(found):
+    predicate = payload(found)["predicate"]
+    assert predicate["work"]["words"] == 33
+    assert predicate["found"]["stretches"] == [[18, 15]]
+
+
+def test_a_model_that_began_as_a_base_says_that_its_text_is_not_known(tmp_path, write_corpus):
+    publisher_of(tmp_path, write_corpus, upstream="hf:ORG/BASE").report(tmp_path / "out.html", ABSENT)
+    findings, facts = check(tmp_path)
+    assert findings == []
+    assert "began as hf:ORG/BASE, whose training text is not known" in facts["limits"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_one_changed_byte_anywhere_is_found(found, absent, tmp_path_factory, data):
+    origin = data.draw(st.sampled_from([found, absent]))
+    folder = tmp_path_factory.mktemp("changed")
+    shutil.copytree(origin, folder, dirs_exist_ok=True)
+    files = [folder / "out.signed.json", folder / "out.html", *folder.glob("out.proofs/*")]
+    file = data.draw(st.sampled_from(files))
+    whole = bytearray(file.read_bytes())
+    at = data.draw(st.integers(0, len(whole) - 1))
+    whole[at] ^= data.draw(st.integers(1, 255))
+    file.write_bytes(whole)
+    assert check(folder)[0], f"{file.name}, byte {at}"
+
+
+@pytest.mark.parametrize("name", ["out.html", "out.proofs/0002.proof"])
+def test_what_is_missing_or_a_link_is_named(found, tmp_path, name):
+    shutil.copytree(found, tmp_path, dirs_exist_ok=True)
+    (tmp_path / name).unlink()
+    (finding,) = check(tmp_path)[0]
+    assert finding.startswith(name.rpartition("/")[2])
+    (tmp_path / name).symlink_to(found / name)
+    assert "no ordinary file" in check(tmp_path)[0][0]
+
+
+def test_proofs_that_stand_for_one_another_are_named(found, tmp_path):
+    shutil.copytree(found, tmp_path, dirs_exist_ok=True)
+    first, second = (tmp_path / "out.proofs" / name for name in ("0001.proof", "0002.proof"))
+    first.write_bytes(second.read_bytes())
+    assert check(tmp_path)[0] == ["0001.proof: it differs from what was signed"]
+
+
+def test_a_statement_signed_anew_by_another_key_shows_its_fingerprint_and_its_proofs_do_not_fit(
+    found, tmp_path
+):
+    shutil.copytree(found, tmp_path, dirs_exist_ok=True)
+    key = SigningKey.load_or_make(tmp_path / "key")
+    statement = payload(found)
+    statement["predicate"]["ledger"]["public_key"] = key.public.line.decode()
+    (tmp_path / "out.signed.json").write_bytes(key.seal(statement, PAYLOAD_TYPE))
+    findings, facts = check(tmp_path)
+    assert facts["fingerprint"] == key.public.fingerprint
+    assert len(findings) == 2
+    assert all("not by SHA256:" in finding for finding in findings)
+
+
+CHANGES = {
+    "figures": lambda p: p["predicate"]["found"].update(words=33, share=1.0),
+    "share": lambda p: p["predicate"]["found"].update(share=0.0),
+    "past the end": lambda p: p["predicate"]["found"].update(stretches=[[19, 15]]),
+    "out of order": lambda p: p["predicate"]["found"].update(stretches=[[20, 8], [16, 7]]),
+    "no words": lambda p: p["predicate"]["work"].update(words=0),
+    "path": lambda p: p["predicate"].update(page="../../etc/passwd"),
+    "type": lambda p: p.update(predicateType="urn:hemicycle:release:v1"),
+    "subject": lambda p: p.update(subject=[]),
+    "documents": lambda p: p["predicate"].update(documents=7),
+    "says": lambda p: p["predicate"].update(says={"en": ["a"]}),
+    "nothing": lambda p: p.update(predicate=None),
+    "corpus": lambda p: p["predicate"]["searched"]["corpora"][0].update(name={}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_a_hostile_statement_with_a_good_signature_is_refused_and_reads_nothing(
+    found, tmp_path, change, publisher
+):
+    shutil.copytree(found, tmp_path, dirs_exist_ok=True)
+    statement = payload(found)
+    change(statement)
+    (tmp_path / "out.signed.json").write_bytes(publisher.ledger.signing_key.seal(statement, PAYLOAD_TYPE))
+    (finding,) = check(tmp_path)[0]
+    assert finding.startswith("out.signed.json: this is not a signed trace of Hemicycle")
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[" * 100_000, b'{"payload": "e30="}', b"\xff\xfe", b"null"])
+def test_any_other_file_is_none(tmp_path, data):
+    (tmp_path / "out.signed.json").write_bytes(data)
+    (finding,) = check(tmp_path)[0]
+    assert "not a signed trace" in finding
+
+
+def test_names_say_what_stands_beside_what(tmp_path):
+    page = tmp_path / "a.b.html"
+    assert [path.name for path in beside(page)] == ["a.b.signed.json", "a.b.proofs"]
+    with pytest.raises(DeclarationError, match=r"must end in \.html"):
+        beside(tmp_path / "report.pdf")
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(DeclarationError, match=r"ends in \.signed\.json"):
+        check_signed_trace(tmp_path / "a.json")
