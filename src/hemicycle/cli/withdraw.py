@@ -51,7 +51,7 @@ SHOWN = 20
     "--matching",
     "work",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The documents of which most is of this text.",
+    help="The documents of which most is of this work: a text in UTF-8, an .epub or a .pdf.",
 )
 @click.option("--do", "execute", is_flag=True, help="Withdraw it: decide, and make all without it.")
 @click.option("--reason", help="Why; kept in the decision, and public.")
@@ -117,6 +117,7 @@ class Found:
 
 
 def _look(session: Session, names: Sequence[str], work: Path | None) -> Found:
+    from hemicycle.sources.works import read_work
     from hemicycle.withdraw import find_impact, redo_cost, resolve_target
 
     statements = list(session.ledger.current().values())
@@ -124,7 +125,7 @@ def _look(session: Session, names: Sequence[str], work: Path | None) -> Found:
     sources = {*session.project.cards, *(s.subject.name for s in statements if s.subject.stage == "raw")}
     copies: list[Match] | None
     if work is not None:
-        text = _read(work)
+        text = read_work(work).text
         matches = _matches(session, statements, lambda: [text], len(text.split()), ())
         if matches is None:
             raise HemicycleError(
@@ -204,13 +205,6 @@ def _matches(
         for match in find_matches(index, texts(), words, without=without, progress=progress()):
             best.setdefault(match.id, match)
     return sorted(best.values(), key=lambda m: (-m.share, -m.of_text, m.id))
-
-
-def _read(work: Path) -> str:
-    try:
-        return work.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"byte {error.start} is not UTF-8", place=str(work)) from None
 
 
 def _notice(session: Session, found: Found, language: Language, reason: str | None) -> str:
