@@ -544,3 +544,46 @@ def test_a_store_at_its_limit_takes_no_more_work_and_says_how_to_make_room(tmp_p
             bench.pipeline(limit=limit).run([chain(bench, "new")])
         assert "hemicycle gc" in stopped.value.remedy
     bench.pipeline(limit=StoreLimit(files=1)).run([chain(bench)])
+
+
+def withdrawn(bench, text, before=None):
+    """A step `a` that writes a text, from which some was withdrawn if it was another before."""
+
+    def build(work):
+        bench.ran.append("a")
+        (work.out / "file").write_text(text)
+        return {"before": before} if before else {}
+
+    return Step("stage", "a", 1, text, build)
+
+
+def test_what_reads_its_input_as_it_was_before_withdrawals_stands_and_the_rest_is_made_again(tmp_path):
+    bench = Bench(tmp_path)
+
+    def run(a):
+        learnt = bench.step("learnt", [a], before=frozenset({"a"}))
+        return bench.run(learnt, bench.step("made", [a, learnt]))
+
+    whole = run(withdrawn(bench, "ab"))["a"].statement.digest
+    outcomes = run(withdrawn(bench, "a", before=whole))
+    assert bench.ran == ["a", "made"]
+    assert outcomes["learnt"].state == "fresh"
+    assert outcomes["learnt"].statement.inputs["a"]["digest"] == whole
+    made = outcomes["made"].statement.inputs["a"]
+    assert (made["digest"] == whole, made["before"]) == (False, whole)
+    # Another text altogether is another input.
+    outcomes = run(withdrawn(bench, "c"))
+    assert outcomes["learnt"].reason == "its input stage a changed"
+    assert not check_project(bench.ledger, bench.store)
+
+
+def test_what_learnt_from_withdrawn_text_is_not_made_otherwise_under_its_key(tmp_path):
+    bench = Bench(tmp_path)
+    whole = bench.run(bench.step("learnt", [withdrawn(bench, "ab")], before=frozenset({"a"})))
+    shutil.rmtree(whole["learnt"].folder)
+    less = withdrawn(bench, "a", before=whole["a"].statement.digest)
+    with pytest.raises(IntegrityError, match="withdrawn since, and does not come back as it was"):
+        bench.run(bench.step("learnt", [less], before=frozenset({"a"})))
+    # With the text it does.
+    again = bench.run(bench.step("learnt", [withdrawn(bench, "ab")], before=frozenset({"a"})))
+    assert again["learnt"].statement.digest == whole["learnt"].statement.digest

@@ -23,6 +23,7 @@ from hemicycle.governance import (
     Governance,
     Refusal,
     Standing,
+    admit_alone,
     admit_decisions,
     admit_governance,
     clearance,
@@ -112,7 +113,8 @@ class Gate:
         return load_rules(self.governance.rules)
 
     def admit(self) -> list[Refusal]:
-        """Enter what is new and sound of `governance.toml` and `approvals/` into the journal.
+        """Enter what is new and sound of `governance.toml` and `approvals/` into the journal; in a solo
+        project, its withdrawals.
 
         To be called by the one process that writes. What entered before is checked first: what the journal
         says of signers is believed only after their signatures. Then decisions enter by the people in force;
@@ -121,7 +123,7 @@ class Gate:
         was altered, InputError where the clock is behind the journal.
         """
         if not self.declared:
-            return []
+            return admit_alone(self.ledger, self.approvals, self.now())
         lines = self.ledger.journal.lines()
         check_entered(self.approvals, entered_files(self.ledger.journal))
         for finding in check_decisions(self.ledger, self.approvals):
@@ -143,6 +145,23 @@ class Gate:
     def standings(self) -> list[Standing]:
         """What every decision has come to by now."""
         return standings(read_entries(self.ledger.journal.lines(), self.approvals), self.rules, self.now())
+
+    def withdrawals(self) -> list[Standing]:
+        """The withdrawals in force, in the order of their entry; they are for good, in a solo project too.
+
+        Raises IntegrityError where one that entered was changed or taken away.
+        """
+        return [one for one in self.decided_withdrawals() if one.state == "standing"]
+
+    def decided_withdrawals(self) -> list[Standing]:
+        """Every withdrawal that entered, whatever it has come to."""
+        lines = self.ledger.journal.lines()
+        if not any(line.kind == "decision" for line in lines):
+            return []
+        check_entered(self.approvals, entered_files(self.ledger.journal))
+        rules = self.rules if self.declared else load_rules("default")
+        told = standings(read_entries(lines, self.approvals), rules, self.now())
+        return [one for one in told if one.decision.kind == "withdraw"]
 
     def covers(self, source: str, rights: Statement) -> dict[str, str]:
         """What a clearance of a source must have seen, and whose affair it is."""

@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hemicycle import __version__
-from hemicycle.digests import sha256_json
 from hemicycle.engines import Engine, Local
 from hemicycle.errors import HemicycleError, InputError, IntegrityError, RightsError
 from hemicycle.ledger import Ledger, Statement, Subject
@@ -35,7 +34,17 @@ from hemicycle.ledger.verify import Finding, check_changed, check_files
 from hemicycle.progress import QUIET, Progress
 from hemicycle.project import Lock, StoreLimit
 from hemicycle.stamps import Stamps, stamp_of
-from hemicycle.steps import Outcome, Resolving, Step, Unresolved, Work, in_order
+from hemicycle.steps import (
+    Outcome,
+    Resolving,
+    Step,
+    Unresolved,
+    Work,
+    before_withdrawals,
+    digests_for,
+    in_order,
+    key_of,
+)
 from hemicycle.store import Store, digest_files, list_files, locked, sweep_asides, sync_tree, write_aside
 
 if TYPE_CHECKING:
@@ -295,17 +304,26 @@ class Pipeline:
             tuple(digest_files(content)),
             step.rebuildable,
             {"declared": step.declaration, "resolved": dict(resolved)},
-            {
-                role: {"artefact": str(s.subject), "digest": s.digest}
-                for role, s in sorted(statements.items())
-            },
+            {role: _entry(s) for role, s in sorted(statements.items())},
             dict(figures),
             _made(started, time.monotonic() - began, self.ledger.governance),
         )
+        self._refuse_another(step, statement)
         write_aside(staging / "statement.json", statement.to_bytes())
         self._checked.add(_identity(statement))
         self.stamps.keep(statement, stamps, read_from)
         return self._commit(staging)
+
+    def _refuse_another(self, step: Step, made: Statement) -> None:
+        """Raise IntegrityError where a step that learnt from text since withdrawn made something else now."""
+        known = self.ledger.current().get(made.subject.key)
+        if step.before and known is not None and known.digest != made.digest:
+            raise IntegrityError(
+                f"{step} was made of text that was withdrawn since, and does not come back as it was",
+                place=str(self.store.artefact(step.stage, step.name, made.subject.key)),
+                remedy="Restore it from a copy; or declare it under another name, and it is made of what is "
+                "left, with all that stands on it.",
+            )
 
     def check(self, folder: Path, statement: Statement) -> None:
         """Refuse an artefact that is no longer what the ledger says; each is read once a process."""
@@ -442,16 +460,21 @@ def _named(statement: Statement) -> tuple[str, str]:
 
 
 def _key(step: Step, resolved: Mapping[str, Any], statements: Mapping[str, Statement]) -> str:
-    return sha256_json(
-        {
-            "stage": step.stage,
-            "name": step.name,
-            "version": step.version,
-            "declaration": step.declaration,
-            "resolved": dict(resolved),
-            "inputs": {role: s.digest for role, s in statements.items()},
-        }
-    )
+    return key_of(step, resolved, digests_for(step, statements))
+
+
+def _entry(statement: Statement) -> dict[str, str]:
+    """What a statement says of an input: what was read and, where text had been withdrawn from it, what it
+    was before."""
+    entry = {"artefact": str(statement.subject), "digest": statement.digest}
+    before = before_withdrawals(statement)
+    return entry | ({"before": before} if before != statement.digest else {})
+
+
+def _counted(step: Step, role: str, entry: Mapping[str, str]) -> str | None:
+    """The digest of an input that counted for the key, as an earlier statement has it."""
+    digest = entry.get("digest")
+    return entry.get("before", digest) if role in step.before else digest
 
 
 def _why(
@@ -468,8 +491,9 @@ def _why(
         return "its artefact is not there or not whole"
     if last.declaration.get("declared") != step.declaration:
         return "its declaration changed"
+    counted = digests_for(step, statements)
     for role, statement in statements.items():
-        if last.inputs.get(role, {}).get("digest") != statement.digest:
+        if _counted(step, role, last.inputs.get(role, {})) != counted[role]:
             return f"its input {statement.subject.stage} {statement.subject.name} changed"
     gone = sorted(set(last.inputs) - set(statements))
     if gone:

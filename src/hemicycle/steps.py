@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hemicycle.digests import sha256_json
 from hemicycle.engines import Engine
 from hemicycle.errors import HemicycleError
 from hemicycle.ledger import Statement
@@ -75,6 +76,8 @@ class Step:
         settle: called once the artefact stands, to write the lock.
         rebuildable: deleted, the artefact comes back with the same digest.
         optional: when the world does not give it (InputError), the others go on.
+        before: roles of inputs that count as they were before any text was withdrawn from them. What learnt
+            from the text as it was is then not learnt again, and not every batch of a training changes.
         may_lack: roles of inputs that may be missing, as when a source could not be obtained; at least one
             of all inputs must be there.
         evidence: it decides what may be used; small files of it are read at every run, whatever their stamps.
@@ -91,6 +94,7 @@ class Step:
     settle: Callable[[Statement, Lock], None] | None = None
     rebuildable: bool = True
     optional: bool = False
+    before: frozenset[str] = frozenset()
     may_lack: frozenset[str] = frozenset()
     evidence: bool = False
     seals: bool = False
@@ -114,6 +118,32 @@ class Outcome:
     @property
     def stands(self) -> bool:
         return self.statement is not None
+
+
+def before_withdrawals(statement: Statement) -> str:
+    """The digest that an artefact had before any text was withdrawn from it: its own, where none was."""
+    return str(statement.figures.get("before", statement.digest))
+
+
+def key_of(step: Step, resolved: Mapping[str, Any], digests: Mapping[str, str]) -> str:
+    """The key of what a step makes of inputs with these digests; those of `Step.before` as they were."""
+    return sha256_json(
+        {
+            "stage": step.stage,
+            "name": step.name,
+            "version": step.version,
+            "declaration": step.declaration,
+            "resolved": dict(resolved),
+            "inputs": dict(digests),
+        }
+    )
+
+
+def digests_for(step: Step, statements: Mapping[str, Statement]) -> dict[str, str]:
+    """Role → the digest of an input that counts for the step's key."""
+    return {
+        role: before_withdrawals(s) if role in step.before else s.digest for role, s in statements.items()
+    }
 
 
 def in_order(targets: list[Step]) -> list[Step]:

@@ -5,6 +5,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -463,3 +464,26 @@ def test_a_ratification_that_is_overdue_is_said_to_be(project):
     project.now += timedelta(days=1)
     assert "the revocation was to be ratified by 2026-12-13, and is not" in said()
     assert project.run("clear", "status")["sources"][0]["overdue"]
+
+
+def test_a_withdrawal_takes_effect_once_somebody_of_legal_has_signed_it(project):
+    project.cleared()
+    project.run("curate")
+    (corpus,) = (project.folder / "build" / "corpus").iterdir()
+    document = sorted(pq.read_table(next(corpus.rglob("kept/*/*.parquet")))["id"].to_pylist())[0]
+    said = project.run("withdraw", document, "--do", "--reason", "Notice of 3 March")
+    assert not said["withdrawn"]
+    assert [one["missing"] for one in said["decisions"]] == [["legal"]]
+    assert said["steps"] == []
+    assert project.run("curate")["steps"][-1]["state"] == "fresh"
+    key = project.folder.parent / "claire"
+    key.touch()
+    words = ("--role", "legal", "--key", str(key), "--reason", "Read")
+    with pytest.raises(HemicycleError, match="no withdrawal of “siting”"):
+        project.run("govern", "sign", "withdraw", "siting", *words)
+    assert project.run("govern", "sign", "withdraw", "sittings", *words)["state"] == "standing"
+    said = project.run("withdraw", document, "--do")
+    assert said["withdrawn"]
+    assert len(said["decisions"]) == 1
+    (after,) = set((project.folder / "build" / "corpus").iterdir()) - {corpus}
+    assert pq.read_table(after / "withdrawn.parquet")["id"].to_pylist() == [document]

@@ -5,6 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hemicycle.errors import InputError
+from hemicycle.store import digest_files
 from hemicycle.tokens import Order, Phase, exposure, make_plan
 from hemicycle.tokens.holes import WITHDRAWN, punch, withdrawn_in
 from hemicycle.tokens.megatron import read_shard, shard_name
@@ -71,6 +72,17 @@ def _number_of(order, step, wanted):
     """The number of a document inside its row: how many stretches stand before it there."""
     rows = [row for row in order.documents_at(step).to_pylist() if row["row"] == wanted["row"]]
     return rows.index(wanted)
+
+
+@pytest.mark.parametrize("packing", ["split", "best-fit", "whole"])
+def test_a_plan_made_of_tokens_with_holes_is_the_plan_made_before(tokens, holed, tmp_path, packing):
+    plans = []
+    for name, folder in (("one", tokens), ("other", holed[0])):
+        plans.append(tmp_path / name)
+        plans[-1].mkdir()
+        phase = Phase("main", 20 * 128, {"c": 1.0}, 32, packing)
+        make_plan({"c": folder}, [phase], plans[-1], batch_tokens=128, seed=3)
+    assert digest_files(plans[0]) == digest_files(plans[1])
 
 
 def test_nothing_withdrawn_is_in_the_exposure(plan, tokens, holed):

@@ -37,6 +37,7 @@ VERBS = {
     "watch": "Show how trainings go: a page of curves; TensorBoard and MLflow.",
     "evaluate": "Measure the models on held-out documents, beside baselines.",
     "trace": "Find a text's matches in what a model was trained on, with their rights.",
+    "withdraw": "Say what was made of a source or a work, and take it out of all of that.",
     "serve": "Serve a model with an OpenAI-compatible API and a page that shows sources.",
     "release": "Make the release folders: model, cards, attribution, ledger, signature.",
     "verify": "Check a project or a release against its ledger, offline.",

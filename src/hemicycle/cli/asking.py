@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 from hemicycle.cli.session import Session
 from hemicycle.errors import DeclarationError, HemicycleError, did_you_mean
 from hemicycle.flow.corpora import index_name
+from hemicycle.governance import Withdrawn, withdraws
 from hemicycle.ledger import Statement
 from hemicycle.steps import Outcome, Step
 
 if TYPE_CHECKING:
-    from hemicycle.trace import Tracer
+    from hemicycle.flow import Flow
+    from hemicycle.pipeline import Pipeline
+    from hemicycle.trace import Index, Tracer
 
 
 @dataclass(frozen=True)
@@ -49,19 +52,18 @@ def declared_model(session: Session, name: str | None) -> str:
 def open_model(session: Session, name: str | None) -> Asked:
     """Open a built model; without a name, the last one the project declares.
 
+    After a withdrawal, and until all is made without the text, what was built before is opened, and what was
+    withdrawn is hidden in it.
+
     Raises HemicycleError where the model or its index is not built, or what stops them from being built;
     IntegrityError where the model's files are not those that the ledger states.
     """
-    from hemicycle.trace import Clearance, Tracer, open_index
+    from hemicycle.trace import Clearance, Tracer
 
     name = declared_model(session, name)
-    flow, declaration = session.flow, session.project.declaration
+    declaration, pipeline = session.project.declaration, session.pipeline()
     corpora, sources = declaration.corpora_behind(name), declaration.sources_behind(name)
-    steps: dict[str, Step] = {"model": flow.model(name), "index": flow.index(index_name(flow, name))}
-    steps |= {f"model {m}": flow.model(m) for m in declaration.models_behind(name)}
-    steps |= {f"corpus {c}": flow.corpus(c) for c in corpora}
-    pipeline = session.pipeline()
-    standing = {o.step: o for o in pipeline.look([*steps.values(), *map(flow.rights, sources)])}
+    flow, steps, standing = _last_built(session.flow, name, pipeline)
     outcomes = {role: needed(standing[step], standing.values()) for role, step in steps.items()}
     # A look believes stamps; what is shown of the model is the digest in the ledger.
     statement, folder = outcomes["model"]
@@ -82,7 +84,8 @@ def open_model(session: Session, name: str | None) -> Asked:
     texts = [folders[f"corpus {c}"] for c in corpora]
     exposure = {m: folders[f"model {m}"] for m in declaration.models_behind(name)}
     base = declaration.base_of(name)
-    tracer = Tracer(open_index(folders["index"]), texts, rights, exposure, clearance, upstream=base)
+    index = open_without(folders["index"], session.flow.withdrawn)
+    tracer = Tracer(index, texts, rights, exposure, clearance, upstream=base)
     project = declaration.project
     about = {
         "title": f"{project.name} · {name}",
@@ -102,6 +105,37 @@ def open_model(session: Session, name: str | None) -> Asked:
         ],
     }
     return Asked(name, folders["model"], tracer, about, {c: outcomes[f"corpus {c}"] for c in corpora})
+
+
+def _last_built(
+    flow: Flow, name: str, pipeline: Pipeline
+) -> tuple[Flow, dict[str, Step], dict[Step, Outcome]]:
+    """The project as it is, or as it was before its last withdrawals if only so a model and its index stand;
+    the steps behind an answer; and what a look found of them."""
+    first = None
+    for one in (flow, *flow.as_before()):
+        declaration = one.declaration
+        steps: dict[str, Step] = {"model": one.model(name), "index": one.index(index_name(one, name))}
+        steps |= {f"model {m}": one.model(m) for m in declaration.models_behind(name)}
+        steps |= {f"corpus {c}": one.corpus(c) for c in declaration.corpora_behind(name)}
+        looked = pipeline.look([*steps.values(), *map(one.rights, declaration.sources_behind(name))])
+        found = one, steps, {o.step: o for o in looked}
+        if all(found[2][step].stands for step in steps.values()):
+            return found
+        first = first or found
+    assert first is not None
+    return first
+
+
+def open_without(folder: Path, withdrawn: Withdrawn) -> Index:
+    """An index in which withdrawn documents are hidden."""
+    from hemicycle.trace import open_index
+
+    index = open_index(folder)
+    if not withdrawn:
+        return index
+    rows = zip(index.documents["id"].to_pylist(), index.documents["source"].to_pylist(), strict=True)
+    return index.without([one for one, source in rows if withdraws(withdrawn, source, one)])
 
 
 def needed(outcome: Outcome, standing: Iterable[Outcome]) -> tuple[Statement, Path]:

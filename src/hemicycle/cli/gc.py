@@ -27,8 +27,12 @@ def command(folder: Path, dry_run: bool, as_json: bool) -> None:
     """
     session = Session(folder)
     flow = session.flow
-    needed = in_order(flow.all_steps() + flow.ladders_begun() + flow.indexes_begun())
-    sizes = session.pipeline().collect_garbage(needed, dry_run=dry_run)
+    needed, pipeline = flow.all_steps() + flow.ladders_begun() + flow.indexes_begun(), session.pipeline()
+    asked = {o.state for o in pipeline.look(needed) if o.step.stage in ("model", "index")}
+    if asked - {"fresh"}:
+        # Until what is asked stands without what was withdrawn, it is asked as it was before.
+        needed += [step for before in flow.as_before() for step in before.all_steps()]
+    sizes = pipeline.collect_garbage(in_order(needed), dry_run=dry_run)
     if as_json:
         print_json({"deleted": not dry_run, "artefacts": {str(p): s for p, s in sizes.items()}})
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -14,7 +15,7 @@ from hemicycle.cli.signing import signing_options, take_signature
 from hemicycle.cli.tables import cell, relative
 from hemicycle.errors import DeclarationError, RightsError, did_you_mean
 from hemicycle.gate import Undecided
-from hemicycle.governance import GOVERNANCE, Decision, load_rules
+from hemicycle.governance import GOVERNANCE, Decision, Standing, load_rules
 from hemicycle.governance.decisions import APPROVALS, FILES, FileKind, now_utc
 from hemicycle.governance.in_force import how_to_change, in_force
 from hemicycle.governance.people import (
@@ -156,19 +157,21 @@ def check(folder: Path, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("what", type=click.Choice([*FILES, "run", "release"]), default="governance")
+@click.argument("what", type=click.Choice([*FILES, "run", "release", "withdraw"]), default="governance")
 @click.argument("name", required=False)
 @signing_options
 @click.option("--reason", required=True, help="Why; kept in the decision.")
 @project_option
 @json_option
 def sign(what: str, name: str | None, role: str, key: Path, reason: str, folder: Path, as_json: bool) -> None:
-    """Sign a decision on the project itself: its people, its policy, the run of a model, a release.
+    """Sign a decision on the project itself: its people, its policy, the run of a model, a release, a
+    withdrawal.
 
     `governance` (if nothing is said) and `policy` put governance.toml and the policy, as they lie there, in
     force; only a change is signed, since the first ones found the project. `run MODEL` lets MODEL be trained
     by the plan that was made for it, `release NAME` lets a release be made of its model as that is. The
-    first to sign writes the decision, the others sign the same one.
+    first to sign writes the decision, the others sign the same one. `withdraw SOURCE` signs what
+    `hemicycle withdraw --do` wrote, the oldest that waits.
 
     \b
     Examples:
@@ -187,6 +190,8 @@ def sign(what: str, name: str | None, role: str, key: Path, reason: str, folder:
         )
     if name is None:
         decision = gate.draft_file(cast(FileKind, what), reason)
+    elif what == "withdraw":
+        decision = _written(gate.decided_withdrawals(), name)
     else:
         steps = {s.name: s for s in session.flow.all_steps() if s.stage == {"run": "model"}.get(what, what)}
         if name not in steps:
@@ -210,6 +215,19 @@ def _needed(session: Session, step: Step, reason: str) -> Decision:
         raise outcome.error
     needed = outcome.error
     return session.flow.gate.draft(needed.kind, needed.subject, needed.covers, reason, summary=needed.summary)
+
+
+def _written(withdrawals: Sequence[Standing], source: str) -> Decision:
+    """The oldest withdrawal on a source that waits for signatures."""
+    waiting = [one.decision for one in withdrawals if one.missing]
+    for decision in waiting:
+        if decision.subject == source:
+            return decision
+    sources = sorted({decision.subject for decision in waiting})
+    raise DeclarationError(
+        f"no withdrawal of “{cell(source)}” waits to be signed",
+        remedy=did_you_mean(source, sources) or "`hemicycle withdraw --do` writes one.",
+    )
 
 
 def _office(written: str, start: object, until: datetime | None) -> Office:

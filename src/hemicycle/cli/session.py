@@ -155,8 +155,7 @@ class Session:
         return parties_of(subjects, self.project.cards, documents_of)
 
     def _documents(self, statement: Statement) -> Path:
-        made = statement.subject
-        folder = self.store.artefact(made.stage, made.name, made.key)
+        made, folder = statement.subject, self.folder_of(statement)
         findings = check_changed(folder, statement, Stamps(self.store.cache), progress=progress())
         if findings is None:
             raise InputError(
@@ -167,6 +166,11 @@ class Session:
         for finding in findings:
             raise IntegrityError(finding.what, place=finding.file, remedy="Restore it from a copy.")
         return folder / "documents.parquet"
+
+    def folder_of(self, statement: Statement) -> Path:
+        """Where the artefact of a statement stands, or stood."""
+        made = statement.subject
+        return self.store.artefact(made.stage, made.name, made.key)
 
     def standing_on(self, source: str) -> list[str]:
         """What was made of a source so far and outlasts it, as ``stage name``."""
@@ -310,14 +314,24 @@ _WORK = (
 
 def work_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options every verb that builds has in common, handed to it as `how`."""
+    return _gathered(function, _WORK)
 
+
+def building_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a verb that builds only where it is told to: it needs no dry run."""
+    return _gathered(function, _WORK[1:])
+
+
+def _gathered(function: Callable[..., Any], options: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
     @functools.wraps(function)
     def gathered(**given: Any) -> Any:
-        how = How(**{field.name: given.pop(field.name) for field in dataclasses.fields(How)})
-        return function(**given, how=how)
+        named = {field.name for field in dataclasses.fields(How)} & given.keys()
+        return function(
+            **{k: v for k, v in given.items() if k not in named}, how=How(**{k: given[k] for k in named})
+        )
 
     command: Callable[..., Any] = gathered
-    for option in reversed(_WORK):
+    for option in reversed(options):
         command = option(command)
     return command
 

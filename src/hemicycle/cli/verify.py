@@ -61,8 +61,9 @@ def command(folder: Path, fingerprint: str | None, work: Path | None, as_json: b
         session = Session(folder)
         with locked_for_reading(session.ledger.folder / ".lock", say_waiting):
             findings = check_project(session.ledger, session.store, progress=progress())
-            if session.flow.gate.declared:
-                findings += _check_decisions(session)
+            # Governed or solo; where the two disagree, asking says so.
+            _ = session.flow.gate.declared
+            findings += _check_decisions(session)
             findings += _check_complaints(session)
         if fingerprint:
             head = session.ledger.folder / "head.json"

@@ -101,7 +101,7 @@ def make_corpus(
         _add(figures[source], counts)
     asked = {name for source in figures.values() for name in source["why"]}
     said = {r.name: {"keep": r.keep, "en": r.why_en, "fr": r.why_fr} for r in rules if r.name in asked}
-    return {"sources": figures, "totals": _totals(figures), "rules": said}
+    return {"sources": figures, "totals": totals(figures), "rules": said}
 
 
 def _judge(
@@ -232,6 +232,7 @@ def _add(counts: dict[str, Any], more: Mapping[str, Any]) -> None:
             counts[name] += value
 
 
-def _totals(figures: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+def totals(figures: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """The counts of all sources together."""
     names = ("documents", "characters", "train", "held_out", "dropped", "dropped_characters")
     return {name: sum(source[name] for source in figures.values()) for name in names}

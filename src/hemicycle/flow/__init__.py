@@ -9,6 +9,8 @@ design, in its order; `flow` puts them together.
               └───────────────────────────┴→ annotated → corpus → tokenizer → tokens → order
                                                           ├→ index                       └→ model → evaluation
                                                           └→ roots                                └→ release
+
+What is withdrawn leaves the corpus last, so that tokenizer and order stand (`withdrawn`).
 """
 
 from hemicycle.flow.flow import Flow

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hemicycle.digests import sha256_file
 from hemicycle.errors import RightsError
 from hemicycle.flow.stages import USES, VERSIONS, once, tables
 from hemicycle.flow.texts import normalisation, words_digest
+from hemicycle.flow.withdrawn import corpus_without, tokens_before, tokens_without
+from hemicycle.governance.decisions import WHOLE
 from hemicycle.ledger.lineage import standing_on
 from hemicycle.steps import Resolving, Step, Unresolved, Work
 
@@ -58,14 +61,25 @@ def corpus(flow: Flow, name: str) -> Step:
                 + (f"; made of its sources so far: {', '.join(made)}" if made else ""),
                 remedy="`hemicycle clear` says for each source what holds it back.",
             )
-        return {}
+        gone = {source: flow.withdrawn[source] for source in sources if source in flow.withdrawn}
+        # Nothing where nothing is, so that a corpus of which nothing ever was keeps its key.
+        return (
+            {"withdrawn": {s: WHOLE if ids is None else sorted(ids) for s, ids in gone.items()}}
+            if gone
+            else {}
+        )
 
     def build(work: Work) -> dict[str, Any]:
+        if "withdrawn" in work.resolved:
+            return corpus_without(flow, flow.corpus(name), work, make)
+        return make(work, work.out)
+
+    def make(work: Work, out: Path) -> dict[str, Any]:
         from hemicycle.curate import make_corpus
 
         return make_corpus(
             {role: folder for role, folder in work.inputs.items() if role != "admitted"},
-            work.out,
+            out,
             work.scratch,
             rules=[rule for rules in sets for rule in rules.rules],
             held_out=corpus.held_out,
@@ -204,6 +218,8 @@ def tokenizer(flow: Flow, name: str) -> Step:
         build,
         inputs,
         resolve=resolve if base else None,
+        # What was withdrawn is not unlearnt: its statement says which corpus it was learnt from.
+        before=frozenset({"corpus"}),
     )
 
 
@@ -215,6 +231,8 @@ def tokens(flow: Flow, name: str) -> Step:
     def build(work: Work) -> dict[str, Any]:
         from hemicycle.tokens import tokenize
 
+        if earlier := tokens_before(flow, flow.tokens(name), work):
+            return tokens_without(work, *earlier)
         return tokenize(work.inputs["corpus"], work.inputs["tokenizer"], work.out, progress=work.progress)
 
     inputs = {"corpus": flow.corpus(corpus), "tokenizer": flow.tokenizer(tokenizer)}
@@ -229,6 +247,8 @@ def dialogues(flow: Flow, name: str) -> Step:
     def build(work: Work) -> dict[str, Any]:
         from hemicycle.tokens import tokenize_dialogues
 
+        if earlier := tokens_before(flow, flow.dialogues(name), work):
+            return tokens_without(work, *earlier)
         corpus, tokenizer = work.inputs["corpus"], work.inputs["tokenizer"]
         return tokenize_dialogues(corpus, tokenizer, work.out, progress=work.progress)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from hemicycle.flow import bases, corpora, evaluations, ladders, models, release
 from hemicycle.flow.corpora import index_name
 from hemicycle.flow.stages import NAMED, USES, VERBS
 from hemicycle.gate import Gate
+from hemicycle.governance import Withdrawn, withdrawn_by
 from hemicycle.governance.overrides import Override, overrides
 from hemicycle.ledger import Ledger, Statement
 from hemicycle.project import Lock, Project
@@ -22,7 +23,12 @@ from hemicycle.store import Store
 
 
 class Flow:
-    """The steps of one project. `update` names sources to fetch anew although the lock pins them."""
+    """The steps of one project.
+
+    Args:
+        update: sources to fetch anew although the lock pins them.
+        withdrawals: how many of those in force count: the project as it was after so many. None: all.
+    """
 
     def __init__(
         self,
@@ -31,10 +37,12 @@ class Flow:
         ledger: Ledger,
         lock: Lock,
         update: frozenset[str] = frozenset(),
+        withdrawals: int | None = None,
     ) -> None:
         self.project, self.store, self.ledger, self.lock, self.update = project, store, ledger, lock, update
         self.declaration = project.declaration
         self.gate = Gate(project, ledger)
+        self.withdrawals = withdrawals
         self.made: dict[tuple[str, str], Step] = {}
 
     raw, documents, optout, rights = sources.raw, sources.documents, sources.optout, sources.rights
@@ -122,6 +130,16 @@ class Flow:
         clearances = self.gate.clearances(rights)
         held = {s: c.explanation for s, c in clearances.items() if c.explanation != "cleared"}
         return held, {s: [list(lift) for lift in c.lifts] for s, c in clearances.items() if c.lifts}
+
+    @property
+    def withdrawn(self) -> Withdrawn:
+        """Source → the ids of its documents that are withdrawn; None: all of it."""
+        return withdrawn_by(self.gate.withdrawals()[: self.withdrawals])
+
+    def as_before(self) -> Iterator[Flow]:
+        """The same project as it was before its last withdrawal, before the last two, and so on."""
+        for count in reversed(range(len(self.gate.withdrawals()))):
+            yield Flow(self.project, self.store, self.ledger, self.lock, self.update, count)
 
     def overrides(self, rights: Mapping[str, Statement]) -> dict[str, list[Override]]:
         """Source → the overrides on it that wait, hold or are missed."""

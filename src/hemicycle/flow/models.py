@@ -14,6 +14,7 @@ from hemicycle.errors import DeclarationError
 from hemicycle.flow.corpora import token_step
 from hemicycle.flow.reading import reads, revocable_sources, shares_of
 from hemicycle.flow.stages import VERSIONS, once
+from hemicycle.flow.withdrawn import find_replay
 from hemicycle.ledger import Statement
 from hemicycle.progress import Progress
 from hemicycle.project import Model, Stage
@@ -74,6 +75,8 @@ def order(flow: Flow, name: str) -> Step:
         build,
         inputs_of(flow, name),
         resolve=resolve,
+        # A hole is where its document was: the plan stays, and with it all that was trained before.
+        before=frozenset(reads(flow.declaration, name)),
     )
 
 
@@ -106,7 +109,12 @@ def model(flow: Flow, name: str) -> Step:
             keep=model.training.keep,
             expected=plan if plan.exists() else None,
         )
-        figures = work.launcher.run(job, work.progress)
+        replay = find_replay(flow, name, work)
+        if replay is not None:
+            replay.begin(name, job.scratch, work.progress)
+        figures = {**work.launcher.run(job, work.progress)}
+        if replay is not None:
+            figures |= replay.finish(work.out)
         if model.method == "tune":
             from hemicycle.tune.export import export_chat
 

@@ -157,13 +157,21 @@ def _check_licence(flow: Flow, work: Work, base: str | None) -> None:
 
 
 def _lineage(flow: Flow, model: Statement, others: Any) -> dict[str, Statement]:
-    """``stage/name`` → statement, for the model, all it stands on, and what else the release shows."""
+    """``stage/name`` → statement, for the model, all it stands on, and what else the release shows.
+
+    Where something was withdrawn, a tokenizer was learnt on an earlier corpus of the same name: by that name
+    goes the nearest, and the earlier ones stand under their key.
+    """
     from hemicycle.ledger import lineage
 
     every = list(flow.ledger.current().values())
-    found = {}
-    for statement in [*others, model]:
-        for ancestor in lineage(every, str(statement.subject)):
-            s = ancestor.statement
-            found[f"{s.subject.stage}/{s.subject.name}"] = s
-    return found
+    found = [
+        (ancestor.depth, ancestor.statement)
+        for statement in [*others, model]
+        for ancestor in lineage(every, str(statement.subject))
+    ]
+    named: dict[str, Statement] = {}
+    for _, s in sorted(found, key=lambda each: each[0]):
+        if named.setdefault(f"{s.subject.stage}/{s.subject.name}", s) is not s:
+            named[f"{s.subject}-{s.digest[:12]}"] = s
+    return named

@@ -74,7 +74,7 @@ VERSIONS = {
     "tokens": 2,
     "dialogues": 1,
     "order": 4,
-    "model": 3,
+    "model": 4,
     "rung": 1,
     "scaling": 1,
     "before-after": 2,

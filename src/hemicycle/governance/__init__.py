@@ -6,11 +6,20 @@ come to on a day. `clearance` is what the gate asks for a source; people and pol
 Complaints have steps, deadlines and a public register.
 """
 
-from hemicycle.governance.admission import Refusal, admit_decisions, admit_governance
+from hemicycle.governance.admission import Refusal, admit_alone, admit_decisions, admit_governance
 from hemicycle.governance.decisions import Decision, write_decision
 from hemicycle.governance.people import GOVERNANCE, Governance, Person, load_governance
 from hemicycle.governance.rules import load_rules
-from hemicycle.governance.standing import Clearance, Standing, clearance, read_entries, standings
+from hemicycle.governance.standing import (
+    Clearance,
+    Standing,
+    Withdrawn,
+    clearance,
+    read_entries,
+    standings,
+    withdrawn_by,
+    withdraws,
+)
 
 __all__ = [
     "GOVERNANCE",
@@ -20,6 +29,8 @@ __all__ = [
     "Person",
     "Refusal",
     "Standing",
+    "Withdrawn",
+    "admit_alone",
     "admit_decisions",
     "admit_governance",
     "clearance",
@@ -27,5 +38,7 @@ __all__ = [
     "load_rules",
     "read_entries",
     "standings",
+    "withdrawn_by",
+    "withdraws",
     "write_decision",
 ]

@@ -119,6 +119,30 @@ def admit_decisions(
     return refused
 
 
+def admit_alone(ledger: Ledger, folder: Path, now: datetime) -> list[Refusal]:
+    """Enter the withdrawals of a project of one person, which nobody signs; return what was refused.
+
+    Of other decisions nothing is to be known there. Raises as `admit_decisions` does.
+    """
+    lines = ledger.journal.lines()
+    entered = entered_files(ledger.journal)
+    check_entered(folder, entered)
+    heads, refused = {line.digest for line in lines}, []
+    for path in list_approvals(folder)[0]:
+        if path.name in entered or not path.name.startswith("withdraw-"):
+            continue
+        try:
+            file = read_decision(path)
+            if file.decision.head not in heads:
+                raise IntegrityError("it was made on a head that this journal never had", place=str(path))
+        except HemicycleError as error:
+            refused.append(Refusal(path.name, error.what))
+            continue
+        moment = _iso(not_before(lines, now))
+        ledger.enter("decision", {"file": path.name, "sha256": file.sha256, "entered": moment})
+    return refused
+
+
 def check_signature(
     file: SignatureFile,
     data: bytes,

@@ -34,6 +34,8 @@ LARGEST = 1 << 20
 #: Kinds of decisions that put a file in force in the place of another.
 FileKind = Literal["governance", "policy"]
 FILES: tuple[FileKind, ...] = get_args(FileKind)
+#: What a withdrawal covers where its whole source leaves.
+WHOLE = "all"
 
 _KIND = "|".join(KINDS)
 _DECISION_FILE = re.compile(rf"({_KIND})-([a-z0-9][a-z0-9_-]{{0,63}})-([0-9a-f]{{12}})\.json")
@@ -50,7 +52,8 @@ class Decision:
         subject: name of the source, model or release, or `project` for the files of people and of policy.
         covers: what was seen, by digest (`verdicts`, `card`, `plan`, `model` …), and what an override lifts;
             of a source, whose affair it is (`author`, `publisher`); for a file, its digest and, under
-            `replaces`, that of the one in force.
+            `replaces`, that of the one in force; for a withdrawal, under `documents`, those of its source by
+            id with the digest of each, or `WHOLE`.
         author: who wrote what is decided on (the person who attests the card); cannot sign.
         parties: organisations it is about; their people do not count.
         head: digest of the journal's last line when it was made.
@@ -138,8 +141,16 @@ def _covers_soundly(decision: Decision) -> bool:
         lifts, documents = covers.get("lifts"), covers.get("documents")
         lists = [lifts] if documents is None else [lifts, documents]
         return all(isinstance(words, list) and all(isinstance(w, str) for w in words) for words in lists)
+    if decision.kind == "withdraw":
+        return set(covers) == {"documents"} and decision.expires is None and _withdraws(covers["documents"])
     files = decision.kind not in FILES or set(covers) == {decision.kind, "replaces"}
     return files and decision.expires is None and all(isinstance(digest, str) for digest in covers.values())
+
+
+def _withdraws(documents: Any) -> bool:
+    if not isinstance(documents, dict):
+        return bool(documents == WHOLE)
+    return bool(documents) and all(isinstance(digest, str) for digest in documents.values())
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from hemicycle.governance.people import Rank, Role
 from hemicycle.project import declaration_error
 
 #: What a decision may be.
-DecisionKind = Literal["clear", "override", "revoke", "governance", "policy", "run", "release"]
+DecisionKind = Literal["clear", "override", "revoke", "withdraw", "governance", "policy", "run", "release"]
 KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
 
 #: Ranks that sign for a role.
@@ -82,6 +82,7 @@ class Rules(BaseModel):
     clear: Rule
     override: Rule
     revoke: Rule
+    withdraw: Rule
     governance: Rule
     policy: Rule
     run: Rule

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from hemicycle.errors import IntegrityError
 from hemicycle.governance.clock import entered
-from hemicycle.governance.decisions import Decision, read_decision
+from hemicycle.governance.decisions import WHOLE, Decision, read_decision
 from hemicycle.governance.people import Role
 from hemicycle.governance.rules import Rules
 from hemicycle.ledger import Line
@@ -45,7 +45,7 @@ class Entry:
     """A decision that entered the journal, with the signatures that followed it.
 
     `made_after` is the number of the journal's last line when the decision was made; a signature's `line` is
-    that of its entry.
+    that of its entry. `alone`: no file of people was in force when it entered, so nobody was to sign.
     """
 
     file: str
@@ -53,6 +53,7 @@ class Entry:
     entered: datetime
     signed: tuple[Signed, ...]
     made_after: int
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,14 @@ def read_entries(lines: Iterable[Line], folder: Path) -> list[Entry]:
 
     Raises IntegrityError where a file is not what entered.
     """
-    found: dict[str, tuple[Decision, datetime, int]] = {}
+    found: dict[str, tuple[Decision, datetime, int, bool]] = {}
+    alone = True
     signed: dict[str, list[Signed]] = {}
     numbers: dict[str, int] = {}
     for line in lines:
         numbers[line.digest] = line.number
         content: Mapping[str, Any] = line.content
+        alone = alone and line.kind != "governance"
         if line.kind not in ("decision", "signature"):
             continue
         try:
@@ -99,7 +102,8 @@ def read_entries(lines: Iterable[Line], folder: Path) -> list[Entry]:
                     raise IntegrityError(
                         "the decision was changed after it entered the journal", place=str(read.path)
                     )
-                found.setdefault(file, (read.decision, moment, numbers[read.decision.head]))
+                made_after = numbers[read.decision.head]
+                found.setdefault(file, (read.decision, moment, made_after, alone))
             else:
                 signed.setdefault(str(content["decision"]), []).append(
                     Signed(str(content["person"]), content["role"], moment, line.number)
@@ -110,8 +114,8 @@ def read_entries(lines: Iterable[Line], folder: Path) -> list[Entry]:
                 place=f"line {line.number}",
             ) from None
     return [
-        Entry(file, decision, moment, tuple(signed.get(file, ())), made_after)
-        for file, (decision, moment, made_after) in found.items()
+        Entry(file, decision, moment, tuple(signed.get(file, ())), made_after, alone)
+        for file, (decision, moment, made_after, alone) in found.items()
     ]
 
 
@@ -141,6 +145,9 @@ def _ratify_by(entry: Entry, rules: Rules) -> date | None:
 
 def _complete(entry: Entry, rules: Rules) -> tuple[tuple[Role, ...], datetime | None]:
     """The roles still missing, and when the last of those needed signed. One person fills one role."""
+    if entry.alone and entry.decision.kind == "withdraw":
+        # What a project of one person withdrew stays withdrawn once several govern it.
+        return (), entry.entered
     missing: list[Role] = []
     used: set[str] = set()
     last = entry.entered
@@ -221,6 +228,28 @@ def clearance(source: str, covers: Mapping[str, str], told: Iterable[Standing]) 
         "standing": "clearance-outrun",
     }[last.state]
     return Clearance(explanation, last.entry.file)
+
+
+#: Source → the ids of its documents that are withdrawn; None: all of it.
+Withdrawn = dict[str, frozenset[str] | None]
+
+
+def withdrawn_by(told: Iterable[Standing]) -> Withdrawn:
+    """What standing decisions withdraw."""
+    found: Withdrawn = {}
+    for one in told:
+        if one.decision.kind == "withdraw" and one.state == "standing":
+            documents, source = one.decision.covers["documents"], one.decision.subject
+            before = found.get(source, frozenset())
+            whole = documents == WHOLE or before is None
+            found[source] = None if whole else frozenset(before or ()) | frozenset(documents)
+    return found
+
+
+def withdraws(withdrawn: Withdrawn, source: str, document: str) -> bool:
+    """Whether a document of a source is among what is withdrawn."""
+    ids = withdrawn.get(source, frozenset())
+    return ids is None or document in ids
 
 
 def _covers(one: Standing, covers: Mapping[str, str]) -> bool:

@@ -272,7 +272,8 @@ def _figures(figures: Figures) -> Amounts:
     return Amounts(figures.gpu_hours, figures.cost_eur, figures.energy_mwh, figures.tco2e)
 
 
-def _of_hours(hours: Range, place: Place) -> Amounts:
+def of_hours(hours: Range, place: Place) -> Amounts:
+    """What hours of cards take at a place; None of what nothing is known there."""
     energy = hours * place.power.range * place.pue.range if place.power is not None else None
     return Amounts(
         gpu_hours=hours,
@@ -301,7 +302,7 @@ def _evaluations(life: Life, place: Place) -> Amounts | str:
     told = life.evaluations
     if told is None:
         return "no"
-    return _of_hours(sure(told.a_year * quantity(told.hours, "GPU-h")), place)
+    return of_hours(sure(told.a_year * quantity(told.hours, "GPU-h")), place)
 
 
 def _serving(life: Life, serving: Serving | None, place: Place) -> Amounts | str:
@@ -316,7 +317,7 @@ def _serving(life: Life, serving: Serving | None, place: Place) -> Amounts | str
     else:
         needed = sure(of(told.tokens_a_day, "token/day") * serving.copies) / serving.tokens_per_s
         cards = needed.map(lambda copies: of(serving.cards * math.ceil(number(copies, "")), "GPU"))
-    return _of_hours(cards * sure(of(1, "year")), place)
+    return of_hours(cards * sure(of(1, "year")), place)
 
 
 def _storage(life: Life) -> Amounts | str:

@@ -104,7 +104,7 @@ class Checkpoints:
             cause = f"the checkpoint of step {step} could not be written: {_reason(error)}"
             raise OSError(errno.EIO, cause, str(aside)) from error
         sync_tree(aside)
-        final = self._folder / _name(step)
+        final = self._folder / checkpoint_name(step)
         if final.exists():
             shutil.rmtree(final)
         aside.rename(final)
@@ -150,7 +150,8 @@ class Checkpoints:
         return sorted(self._folder.glob("step-*"))
 
 
-def _name(step: int) -> str:
+def checkpoint_name(step: int) -> str:
+    """Of the folder of the state after so many steps."""
     return f"step-{step:09d}"
 
 

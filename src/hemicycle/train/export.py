@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from transformers.utils import logging as transformers_logging
 
+from hemicycle.train.checkpoint import FIGURES
 from hemicycle.train.ranks import Ranks
 
 #: What else a tokenizer's folder may have, and a model's needs.
@@ -23,6 +25,10 @@ TOKENIZER_FILES = (
     "special_tokens_map.json",
     "chat_template.jinja",
 )
+
+
+#: The optimiser's state in a kept checkpoint, and what it was set to.
+STATE, SETTINGS = "optimiser.safetensors", "optimiser.json"
 
 
 def whole_state(model: Any, ranks: Ranks) -> dict[str, torch.Tensor]:
@@ -50,20 +56,32 @@ def copy_tokenizer(tokenizer: Path, out: Path) -> None:
 
 
 def write_checkpoint(out: Path, model: Any, checkpoint: Path) -> None:
-    """A sharded checkpoint as a model's folder, with the optimiser's state beside: ``optimiser.safetensors``,
-    named by weight and what it is of it, such as ``model.norm.weight/exp_avg``."""
+    """A sharded checkpoint as a model's folder, with what else a training goes on from (`train.restore`).
+
+    ``optimiser.safetensors``: its state, named by weight and what it is of it, such as
+    ``model.norm.weight/exp_avg``; ``optimiser.json``: its groups of weights and their settings, and which
+    weights are others under another name; ``figures.npz``: the account up to there.
+    """
     with tempfile.TemporaryDirectory(dir=checkpoint.parent) as aside:
         dcp_to_torch_save(checkpoint, Path(aside) / "whole.pt")
         whole = torch.load(Path(aside) / "whole.pt", map_location="cpu", weights_only=True, mmap=True)
         _save(out, model, whole["model"])
         states = whole["optimiser"]["state"]
         tensors = {f"{name}/{what}": t.contiguous() for name, s in states.items() for what, t in s.items()}
-        save_file(tensors, out / "optimiser.safetensors")
+        save_file(tensors, out / STATE)
+        about = {"groups": whole["optimiser"]["param_groups"], "tied": _tied(model)}
+        (out / SETTINGS).write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", "utf-8")
+        shutil.copyfile(checkpoint / FIGURES, out / FIGURES)
+
+
+def _tied(model: Any) -> dict[str, str]:
+    """Weight that is another one under another name → that one."""
+    return dict(model._tied_weights_keys or {}) if model.config.tie_word_embeddings else {}
 
 
 def _save(out: Path, model: Any, state: dict[str, torch.Tensor]) -> None:
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    for tied, kept in (model._tied_weights_keys or {}).items() if model.config.tie_word_embeddings else ():
+    for tied, kept in _tied(model).items():
         # The library tells by its memory that a weight is another one's.
         if kept in state:
             state[tied] = state[kept]

@@ -1,0 +1,364 @@
+"""Impact: everything that was made of a text, as the ledger and the artefacts that stand say it.
+
+Nothing is supposed. A corpus holds a document or does not; a model read it from its first step to its last as
+its account of exposure says; a checkpoint after so many steps knows of it if it was read before. Of an
+artefact that was deleted since, only the statement is left: it says what it was made from and no more, and is
+listed apart where that was of the source.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from hemicycle.documents import corpus_shards, read_batches
+from hemicycle.governance import Withdrawn
+from hemicycle.ledger import Statement
+from hemicycle.ledger.lineage import descendants
+from hemicycle.tokens.holes import withdrawn_in
+from hemicycle.trace import open_index
+
+#: Stages whose artefacts are made of models, or measure them.
+MEASURES = ("evaluation", "before-after")
+_COPY = ("duplicate-of", "near-duplicate-of")
+_PARTS: tuple[Literal["kept", "dropped"], ...] = ("kept", "dropped")
+
+
+@dataclass(frozen=True)
+class Made:
+    """An artefact that a text is in, or that rests on one. `latest`: none of its name came after."""
+
+    stage: str
+    name: str
+    artefact: str
+    digest: str
+    latest: bool
+
+
+@dataclass(frozen=True)
+class CorpusImpact(Made):
+    """Documents of a corpus by what had become of them, and words and characters of those kept."""
+
+    train: int
+    held_out: int
+    dropped: int
+    words: int
+    characters: int
+
+
+@dataclass(frozen=True)
+class CopyDecision:
+    """A choice between copies that rested on a text: `document` went because `instead` stayed.
+
+    `stays`: the text in question is the copy that went, and the other stays where it is.
+    """
+
+    corpus: str
+    document: str
+    instead: str
+    stays: bool
+
+
+@dataclass(frozen=True)
+class TokensImpact(Made):
+    documents: int
+    tokens: int
+    shards: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TokenizerImpact(Made):
+    """`saw`: whether its text was learnt from it; None where the corpus is no longer here to tell."""
+
+    saw: bool | None
+
+
+@dataclass(frozen=True)
+class ModelImpact(Made):
+    """What a model read of a text, and what of it can be kept.
+
+    Attributes:
+        base: the touched model that it began from, as ``model NAME``; it is then redone from the beginning.
+        first, last: steps that read the text, counted from 0; None where the model did not read it itself.
+        tokens: that it read of it, `documents` of how many documents.
+        checkpoints: steps of all that were kept; touched: of those that know of the text.
+        clean: steps of the last that does not; 0: none, from the beginning.
+        redo: share of its places, padding included, that are read again from there.
+        seconds: that this takes at the speed it was made at, on so many `cards` of `device`.
+    """
+
+    base: str | None
+    steps: int
+    first: int | None
+    last: int | None
+    documents: int
+    tokens: int
+    checkpoints: tuple[int, ...]
+    touched: tuple[int, ...]
+    clean: int
+    redo: float
+    seconds: float
+    cards: int
+    device: str
+    joules: float | None
+
+    @property
+    def redone(self) -> int:
+        """Steps that are made again."""
+        return self.steps - self.clean
+
+
+@dataclass(frozen=True)
+class Impact:
+    """All of it.
+
+    Attributes:
+        gone: models made of the source and deleted since, of which nobody can say any more what they read,
+            and their releases.
+        holding: what holds the text as the publisher gave it, before any corpus.
+    """
+
+    corpora: tuple[CorpusImpact, ...] = ()
+    copies: tuple[CopyDecision, ...] = ()
+    tokens: tuple[TokensImpact, ...] = ()
+    tokenizers: tuple[TokenizerImpact, ...] = ()
+    indexes: tuple[Made, ...] = ()
+    models: tuple[ModelImpact, ...] = ()
+    evaluations: tuple[Made, ...] = ()
+    releases: tuple[Made, ...] = ()
+    gone: tuple[Made, ...] = ()
+    holding: tuple[Made, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    def summary(self) -> dict[str, Any]:
+        """The figures that go into the decision, by artefacts that are in use."""
+        latest = [corpus for corpus in self.corpora if corpus.latest]
+        return {
+            "documents": sum(c.train + c.held_out + c.dropped for c in latest),
+            "words": sum(c.words for c in latest),
+            "tokens": sum(t.tokens for t in self.tokens if t.latest),
+            "models": {
+                m.artefact: {"first_step": m.first, "last_step": m.last, "tokens": m.tokens, "clean": m.clean}
+                for m in self.models
+            },
+            "releases": sorted({r.name for r in self.releases}),
+        }
+
+
+def find_impact(
+    statements: Sequence[Statement], folder_of: Callable[[Statement], Path], withdrawn: Withdrawn
+) -> Impact:
+    """What was made of the documents of `withdrawn` (source → ids; None: all of it).
+
+    Args:
+        statements: those of the ledger, oldest first.
+        folder_of: where the artefact of one stands, or stood.
+    """
+    look = _Look(statements, folder_of, withdrawn)
+    corpora = [look.corpus(s) for s in look.of("corpus")]
+    touched = [c for c in corpora if c.train + c.held_out + c.dropped]
+    models = look.models()
+    made_of_models = {m.artefact + m.digest for m in models}
+    held_out = {c.artefact + c.digest for c in touched if c.held_out}
+    gone = list(look.deleted())
+    deleted = {m.artefact + m.digest for m in gone}
+    holding = [s for source in withdrawn for s in look.standing if s.subject.name == source]
+    return Impact(
+        corpora=tuple(touched),
+        copies=tuple(one for s in look.of("corpus") for one in look.copies(s)),
+        tokens=tuple(t for s in look.of("tokens", "dialogues") if (t := look.tokens(s)).documents),
+        tokenizers=tuple(look.tokenizers(corpora)),
+        indexes=tuple(look.made(s) for s in look.of("index") if look.indexed(s)),
+        models=tuple(models),
+        evaluations=tuple(look.resting(MEASURES, made_of_models | held_out)),
+        releases=tuple(look.resting(("release",), made_of_models)),
+        gone=(*gone, *look.resting(("release",), deleted - made_of_models)),
+        holding=tuple(look.made(s) for s in holding if s.subject.stage in ("raw", "documents", "annotated")),
+    )
+
+
+class _Look:
+    """Statements and the artefacts that stand, looked at for some documents."""
+
+    def __init__(
+        self, statements: Sequence[Statement], folder_of: Callable[[Statement], Path], withdrawn: Withdrawn
+    ) -> None:
+        self.folder_of, self.withdrawn = folder_of, withdrawn
+        last = {(s.subject.stage, s.subject.name): s for s in statements}
+        self.latest = {id(s) for s in last.values()}
+        self.statements = statements
+        # Of releases, one a name stands.
+        self.standing = [
+            s
+            for s in statements
+            if folder_of(s).is_dir() and (s.subject.stage != "release" or id(s) in self.latest)
+        ]
+
+    def of(self, *stages: str) -> list[Statement]:
+        return [s for s in self.standing if s.subject.stage in stages]
+
+    def made(self, s: Statement) -> Made:
+        return Made(**self._about(s))
+
+    def _about(self, s: Statement) -> dict[str, Any]:
+        about = {"stage": s.subject.stage, "name": s.subject.name, "artefact": str(s.subject)}
+        return {**about, "digest": s.digest, "latest": id(s) in self.latest}
+
+    def among(self, table: pa.Table, column: str = "id") -> pa.Array:
+        """Which rows, with a column `source`, are of the documents in question."""
+        ids = pa.array(sorted(one for own in self.withdrawn.values() if own for one in own), pa.string())
+        whole = pa.array([source for source, own in self.withdrawn.items() if own is None], pa.string())
+        by_id = pc.is_in(table[column], value_set=ids)
+        return pc.or_(by_id, pc.is_in(table["source"], value_set=whole))
+
+    def _rows(self, folder: Path, part: Literal["kept", "dropped"], columns: list[str]) -> Iterator[pa.Table]:
+        for path in corpus_shards(folder, part):
+            if path.parent.name in self.withdrawn:
+                for table in read_batches(path, columns):
+                    yield table.filter(self.among(table))
+
+    def corpus(self, s: Statement) -> CorpusImpact:
+        counts = dict.fromkeys(("train", "held_out", "dropped", "words", "characters"), 0)
+        for rows in self._rows(self.folder_of(s), "kept", ["id", "source", "split", "signals"]):
+            held_out = pc.sum(pc.equal(rows["split"], "held-out")).as_py() or 0
+            counts["held_out"] += held_out
+            counts["train"] += rows.num_rows - held_out
+            for name in ("words", "characters"):
+                measured = pc.struct_field(rows["signals"], name)
+                finite = pc.if_else(pc.is_finite(measured), measured, 0.0)
+                counts[name] += int(pc.sum(finite).as_py() or 0)
+        for rows in self._rows(self.folder_of(s), "dropped", ["id", "source"]):
+            counts["dropped"] += rows.num_rows
+        about: dict[str, Any] = {**self._about(s), **counts}
+        return CorpusImpact(**about)
+
+    def copies(self, s: Statement) -> Iterator[CopyDecision]:
+        """Decisions between copies in which the documents had a part."""
+        folder = self.folder_of(s)
+        mine = {
+            one
+            for part in _PARTS
+            for rows in self._rows(folder, part, ["id", "source"])
+            for one in rows["id"].to_pylist()
+        }
+        for path in corpus_shards(folder, "dropped") if mine else ():
+            for table in read_batches(path, ["id", "why"]):
+                for document, whys in zip(table["id"].to_pylist(), table["why"].to_pylist(), strict=True):
+                    for kind, _, other in (why.partition(":") for why in whys):
+                        if kind in _COPY and (document in mine) != (other in mine):
+                            yield CopyDecision(str(s.subject), document, other, stays=document in mine)
+
+    def tokens(self, s: Statement) -> TokensImpact:
+        folder = self.folder_of(s)
+        table = pq.read_table(folder / "documents.parquet", columns=["id", "source", "shard", "tokens"])
+        there = np.array(self.among(table).to_pylist(), bool)
+        there[withdrawn_in(folder)] = False
+        rows = table.filter(pa.array(there))
+        shards = tuple(sorted(set(rows["shard"].to_pylist())))
+        return TokensImpact(
+            **self._about(s), documents=rows.num_rows, tokens=sum(rows["tokens"].to_pylist()), shards=shards
+        )
+
+    def tokenizers(self, corpora: Iterable[CorpusImpact]) -> Iterator[TokenizerImpact]:
+        looked = {c.artefact + c.digest: c for c in corpora}
+        for s in self.of("tokenizer"):
+            read = s.inputs["corpus"]
+            corpus = looked.get(read["artefact"] + read["digest"])
+            if corpus is None:
+                # Whether its corpus was of the source, its statement says; what of it, no longer.
+                made = {
+                    id(d) for source in self.withdrawn for d in descendants(self.statements, "raw", source)
+                }
+                if id(s) in made:
+                    yield TokenizerImpact(**self._about(s), saw=None)
+                continue
+            own = s.declaration["declared"].get("sources")
+            if corpus.train and (own is None or set(own) & set(self.withdrawn)):
+                yield TokenizerImpact(**self._about(s), saw=True)
+
+    def indexed(self, s: Statement) -> bool:
+        index = open_index(self.folder_of(s), verify=False)
+        return bool(pc.any(self.among(index.documents)).as_py())
+
+    def models(self) -> list[ModelImpact]:
+        """Models that read of the documents, and those that began from such models, oldest first."""
+        found: dict[str, ModelImpact] = {}
+        for s in self.of("model"):
+            base = s.inputs.get("base")
+            began = found.get(base["artefact"] + base["digest"]) if base else None
+            model = self._model(s, f"model {began.name}" if began else None)
+            if began or model.documents:
+                found[str(s.subject) + s.digest] = model
+        return list(found.values())
+
+    def _model(self, s: Statement, base: str | None) -> ModelImpact:
+        folder, figures = self.folder_of(s), s.figures
+        read = pq.read_table(folder / "exposure.parquet").rename_columns({"document": "id"})
+        rows = read.filter(self.among(read))
+        first, last = (pc.min(rows["first_step"]).as_py(), pc.max(rows["last_step"]).as_py())
+        kept = kept_steps(folder)
+        steps = int(figures["steps"])
+        clean = clean_step(kept, 0 if base else first, steps)
+        places = pq.read_table(folder / "figures.parquet", columns=["tokens"])["tokens"].to_pylist()
+        again = places[-1] - (places[clean - 1] if clean else 0)
+        begun = int(figures.get("resumed_at_step", 0))
+        speed = float(figures.get("tokens_per_second") or 0)
+        metered = places[-1] - (places[begun - 1] if begun else 0)
+        joules = figures.get("joules")
+        device = str(figures.get("device", ""))
+        return ModelImpact(
+            **self._about(s),
+            base=base,
+            steps=steps,
+            first=first,
+            last=last,
+            documents=rows.num_rows,
+            tokens=sum(rows["tokens"].to_pylist()),
+            checkpoints=kept,
+            touched=tuple(step for step in kept if base or (first is not None and step > first)),
+            clean=clean,
+            redo=again / places[-1],
+            seconds=again / speed if speed else 0.0,
+            cards=int(figures.get("ranks", 1)) if device != "processor" else 1,
+            device=device,
+            joules=joules * again / metered if joules and metered else None,
+        )
+
+    def deleted(self) -> Iterator[Made]:
+        """Models that were made of the sources and stand no more."""
+        made = {id(d): d for source in self.withdrawn for d in descendants(self.statements, "raw", source)}
+        for s in made.values():
+            if s.subject.stage == "model" and not self.folder_of(s).is_dir():
+                yield self.made(s)
+
+    def resting(self, stages: Sequence[str], on: set[str]) -> Iterator[Made]:
+        """Artefacts of these stages, standing or not, of which an input is among `on`."""
+        for s in self.statements:
+            if s.subject.stage in stages and on & {e["artefact"] + e["digest"] for e in s.inputs.values()}:
+                yield self.made(s)
+
+
+def kept_steps(model: Path) -> tuple[int, ...]:
+    """Steps of the checkpoints that a model's folder keeps, ascending."""
+    folder = model / "checkpoints"
+    names: Iterable[str] = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
+    return tuple(sorted(int(name.removeprefix("step-")) for name in names))
+
+
+def clean_step(kept: Iterable[int], first: int | None, steps: int) -> int:
+    """Steps of the last checkpoint that knows nothing of what step `first` read, counted from 0; 0: there is
+    none. Where nothing was read, the last of all.
+
+    A checkpoint after n steps has read steps 0 to n − 1.
+    """
+    return max((step for step in kept if step <= (steps if first is None else first)), default=0)

@@ -1,0 +1,61 @@
+"""Notice: what is said in public of a withdrawal, in Markdown, in English and in French.
+
+It says what was made of the text and what is done, and no more than that: that nothing is unlearnt, that the
+tokenizer stays, that copies in other words were not looked for.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+
+import jinja2
+
+from hemicycle.typeset import Language, code, count, escape_text, format_date, format_number
+from hemicycle.withdraw.impact import Impact
+from hemicycle.withdraw.target import Target
+
+#: Documents that are named one by one; of more, how many they are is said.
+NAMED = 50
+
+
+def notice(
+    language: Language, project: str, target: Target, impact: Impact, *, reason: str | None, today: date
+) -> str:
+    """The page to publish. `reason`: as it stands in the decision; None where none was given yet."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("hemicycle.withdraw", "."),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # Markdown: each name from outside goes through `md` or `code`.
+        keep_trailing_newline=True,
+    )
+    environment.filters["md"] = escape_text
+    environment.filters["num"] = partial(format_number, language=language)
+    environment.filters["n"] = lambda value, one, many: count(value, one, many, language)
+    latest = [corpus for corpus in impact.corpora if corpus.latest]
+    return environment.get_template(f"notice.{language}.md.jinja").render(
+        project=project,
+        date=format_date(today.isoformat(), language),
+        what=list(_named(target, language)),
+        reason=reason,
+        documents=sum(c.train + c.held_out + c.dropped for c in latest),
+        words=sum(c.words for c in latest),
+        models=impact.models,
+        releases=impact.releases,
+        evaluations=impact.evaluations,
+        gone=impact.gone,
+        tokenizers=impact.tokenizers,
+        copies=sum(not one.stays for one in impact.copies),
+    )
+
+
+def _named(target: Target, language: Language) -> list[str]:
+    whole = {"en": "the whole source {}", "fr": "toute la source {}"}[language]
+    told = [whole.format(code(source)) for source in target.sources]
+    for source, ids in target.documents.items():
+        if len(ids) <= NAMED:
+            told += [code(one) for one in ids]
+        else:
+            of = {"en": "of the source", "fr": "de la source"}[language]
+            told.append(f"{count(len(ids), 'document', 'documents', language)} {of} {code(source)}")
+    return told

@@ -1,0 +1,150 @@
+"""The verb: what it refuses, what it shows, what it changes and what it leaves alone."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.withdraw.toy import letter
+
+
+@pytest.fixture
+def copied(project, call):
+    """Four letters, one of them twice; a corpus of them is made, and nothing is trained."""
+    for name, number in (("0", 0), ("1", 1), ("2", 2), ("3", 0), ("autre", 4)):
+        (project / "textes" / f"{name}.txt").write_text(letter(number), "utf-8")
+    toml = project / "hemicycle.toml"
+    toml.write_text(toml.read_text("utf-8") + 'held_out = 0.0\nrules = ["conversation"]\n', "utf-8")
+    code, _, err = call("curate", "--project", project)
+    assert code == 0, err
+    return project
+
+
+def state(folder):
+    files = (p for p in folder.rglob("*") if p.is_file() and ".cache" not in p.parts)
+    return {p.relative_to(folder): p.read_bytes() for p in files}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "nothing is named"),
+        (("textse",), "Did you mean “textes”?"),
+        (("textes:autr.txt",), "Did you mean “textes:autre.txt”?"),
+        (("textes", "--do"), "needs a reason"),
+    ],
+)
+def test_what_cannot_be_withdrawn_is_said_and_changes_nothing(copied, call, words, said):
+    before = state(copied)
+    code, out, err = call("withdraw", "--project", copied, *words)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert state(copied) == before
+
+
+def test_where_nothing_was_made_there_is_nothing_to_withdraw(project, call):
+    code, _, err = call("withdraw", "--project", project, "textes", "--do", "--reason", "x")
+    assert code == 2
+    assert "nothing was made here yet" in err
+
+
+def test_without_do_it_shows_what_was_made_and_changes_nothing(copied, call):
+    before = state(copied)
+    code, out, _ = call("withdraw", "--project", copied, "textes:autre.txt")
+    assert code == 0
+    assert "corpus lettres: 1 to train on" in out
+    assert "there is no index" in out
+    assert "Nothing was changed" in out
+    assert state(copied) == before
+
+
+def test_one_object_of_json_holds_all_of_it(copied, call):
+    code, out, _ = call("withdraw", "--project", copied, "textes:0.txt", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert told["copies"] is None
+    assert told["withdrawn"] is False
+    assert set(told["notice"]) == {"en", "fr"}
+    (corpus,) = told["impact"]["corpora"]
+    assert corpus["train"] == 1
+
+
+def test_decisions_between_copies_that_rested_on_a_text_are_told(copied, call):
+    def copies(document):
+        said = json.loads(call("withdraw", "--project", copied, document, "--json")[1])
+        return [(c["document"], c["instead"], c["stays"]) for c in said["impact"]["copies"]]
+
+    assert copies("textes:0.txt") == [("textes:3.txt", "textes:0.txt", False)]
+    assert copies("textes:3.txt") == [("textes:3.txt", "textes:0.txt", True)]
+    assert copies("textes:autre.txt") == []
+
+
+def test_a_withdrawal_is_for_good_and_takes_one_row_out(copied, call):
+    (before,) = (copied / "build" / "corpus").iterdir()
+    words = ("withdraw", "--project", copied, "textes:0.txt", "--do")
+    code, out, err = call(*words, "--reason", "Lettre de l'auteur", "--json")
+    assert code == 0, err
+    assert json.loads(out)["withdrawn"]
+    (after,) = set((copied / "build" / "corpus").iterdir()) - {before}
+    ids = {
+        part: {
+            f: pq.read_table(f).column("id").to_pylist() for f in sorted((after / part).rglob("*.parquet"))
+        }
+        for part in ("kept", "dropped")
+    }
+    assert "textes:0.txt" not in str(ids)
+    # The copy that went in its favour stays gone: it is the same text.
+    assert "textes:3.txt" in str(ids["dropped"])
+    assert pq.read_table(after / "withdrawn.parquet")["id"].to_pylist() == ["textes:0.txt"]
+    code, out, _ = call(*words)
+    assert code == 0
+    assert "everything stands without it already" in out
+    (decision,) = (copied / "approvals").iterdir()
+    assert json.loads(decision.read_text("utf-8"))["reason"] == "Lettre de l'auteur"
+    assert call("verify", copied)[0] == 0
+
+    decision.rename(copied / "elsewhere.json")
+    code, _, err = call("curate", "--project", copied)
+    assert code == 1
+    assert "the journal names this file; it is missing" in err
+    assert call("verify", copied)[0] == 1
+
+
+def test_a_decision_that_a_killed_command_left_enters_with_the_next(copied, call, monkeypatch):
+    from hemicycle.ledger import Ledger
+
+    enter = Ledger.enter
+
+    def killed(self, kind, content):
+        if kind == "decision":
+            raise KeyboardInterrupt
+        enter(self, kind, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "enter", killed)
+        code, _, _ = call("withdraw", "--project", copied, "textes:0.txt", "--do", "--reason", "x")
+        assert code == 130
+    code, out, err = call("withdraw", "--project", copied, "textes:0.txt", "--do", "--json")
+    assert code == 0, err
+    assert json.loads(out)["withdrawn"]
+    assert len(list((copied / "approvals").iterdir())) == 1
+
+
+def test_two_notices_are_written_as_of_the_decision(copied, call):
+    call("withdraw", "--project", copied, "textes:autre.txt", "--do", "--reason", "Demande du 3 mars")
+    pages = sorted((copied / "notices").iterdir())
+    assert [page.suffixes[-2:] for page in pages] == [[".en", ".md"], [".fr", ".md"]]
+    assert all("Demande du 3 mars" in page.read_text("utf-8") for page in pages)
+    code, out, _ = call("withdraw", "--project", copied, "textes:1.txt", "--notice", "fr")
+    assert code == 0
+    assert out.startswith("# Retrait de textes : essai\n")
+
+
+def test_a_work_that_is_not_utf_8_or_was_not_trained_on_is_named(copied, call, tmp_path):
+    work = tmp_path / "work.txt"
+    work.write_bytes("été".encode("latin-1"))
+    code, _, err = call("withdraw", "--project", copied, "--matching", work)
+    assert code == 1
+    assert "is not UTF-8" in err
+    code, _, err = call("withdraw", "--project", copied, "--matching", work, "textes")
+    assert code == 2

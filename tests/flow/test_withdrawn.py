@@ -1,0 +1,86 @@
+"""A withdrawal that is decided and not made yet: answers hide it at once, and nothing it needs is deleted."""
+
+import pyarrow.parquet as pq
+import pytest
+
+from hemicycle.cli import asking
+from hemicycle.cli.session import Session
+from hemicycle.governance import write_decision
+from hemicycle.trace import Index, open_index
+
+
+def indexed(folder):
+    """Ids of the documents in the index, in its order."""
+    (index,) = (folder / "build" / "index").iterdir()
+    return open_index(index).documents["id"].to_pylist()
+
+
+def decide(folder, documents):
+    """What `withdraw --do` decides before it makes anything."""
+    session = Session(folder)
+    gate = session.flow.gate
+    decision = gate.draft("withdraw", "sittings", {"documents": documents}, "test")
+    write_decision(gate.approvals, decision)
+    with session.pipeline().exclusive():
+        session.admit()
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """Which documents were hidden whenever an index was opened to be asked."""
+    hidden, without = [], Index.without
+
+    def tell(self, documents):
+        if documents:
+            hidden.append(list(documents))
+        return without(self, documents)
+
+    monkeypatch.setattr(Index, "without", tell)
+    return hidden
+
+
+def test_what_was_built_before_is_asked_with_the_documents_hidden(copy, opened):
+    ids = indexed(copy)
+    decide(copy, {ids[0]: "0"})
+    asked = asking.open_model(Session(copy), None)
+    assert asked.folder.parent.name == "model"
+    assert opened == [[ids[0]]]
+
+
+def test_all_documents_of_a_whole_source_are_hidden(copy, opened):
+    ids = indexed(copy)
+    decide(copy, "all")
+    asking.open_model(Session(copy), None)
+    assert opened == [ids]
+
+
+def test_trace_finds_nothing_of_it_any_more(copy, call):
+    ids = indexed(copy)
+    corpus = next((copy / "build" / "corpus").iterdir())
+    rows = [r for p in (corpus / "kept").rglob("*.parquet") for r in pq.read_table(p).to_pylist()]
+    text = " ".join(next(row["text"] for row in rows if row["id"] == ids[0]).split()[100:140])
+    assert "[sittings]" in call("trace", text, "--project", copy)[1]
+    decide(copy, {ids[0]: "0"})
+    assert "[sittings]" not in call("trace", text, "--project", copy)[1]
+
+
+def test_what_is_still_asked_is_not_garbage(copy, call, opened):
+    ids = indexed(copy)
+    decide(copy, {ids[0]: "0"})
+    code, _, err = call("curate", "--project", copy)
+    assert code == 0, err
+    code, out, _ = call("gc", copy)
+    assert code == 0
+    assert "nothing to delete" in out
+    asking.open_model(Session(copy), None)
+    assert opened[-1] == [ids[0]]
+
+
+def test_a_project_that_is_declared_anew_is_still_refused_as_not_built(copy, call):
+    toml = copy / "hemicycle.toml"
+    toml.write_text(toml.read_text("utf-8").replace("vocab = 512", "vocab = 500"), "utf-8")
+    ids = indexed(copy)
+    decide(copy, {ids[0]: "0"})
+    code, _, err = call("trace", "une séance", "--project", copy)
+    assert code == 1
+    assert "is not built" in err

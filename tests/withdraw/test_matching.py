@@ -1,0 +1,57 @@
+"""Copies of a text are found wherever they stand, with the share they have of it."""
+
+import pytest
+
+from hemicycle.trace import build_index, open_index
+from hemicycle.withdraw import find_matches
+from tests.conftest import write_corpus
+from tests.withdraw.toy import letter
+
+WORK = " ".join(letter(n) for n in range(8))
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("copies")
+    words = WORK.split()
+    half = " ".join(words[: len(words) // 2])
+    edited = " ".join(f"autre{i}" if i % 20 == 0 else word for i, word in enumerate(words))
+    sources = {
+        "a": [WORK, letter(50)],
+        "b": [
+            WORK.upper().replace(" ", "\n"),
+            half + " " + " ".join(letter(n) for n in range(60, 64)),
+            edited,
+        ],
+        "c": [letter(n) for n in range(70, 80)],
+    }
+    corpus = write_corpus(folder / "corpus", sources)
+    build_index([corpus], folder / "index")
+    return open_index(folder / "index")
+
+
+def test_a_work_is_found_with_its_copies_and_nothing_else(index):
+    found = {match.id: match for match in find_matches(index, [WORK], 200)}
+    assert set(found) == {"a:0", "b:0", "b:1", "b:2"}
+    assert found["a:0"].share == found["b:0"].share == 1.0
+    assert found["b:1"].share == pytest.approx(0.5, abs=0.07)
+    assert found["b:1"].of_text == pytest.approx(0.5, abs=0.07)
+    assert found["b:2"].copies
+    assert all(0 < match.share <= 1 for match in found.values())
+
+
+def test_copies_are_found_beside_the_text_itself(index):
+    found = [match.id for match in find_matches(index, [WORK], 200, without=["a:0"])]
+    assert found[0] == "b:0"
+    assert "a:0" not in found
+
+
+@pytest.mark.parametrize("text", ["", "deux mots", letter(900)])
+def test_what_stands_nowhere_has_no_copies(index, text):
+    assert find_matches(index, [text], 30) == []
+
+
+def test_of_a_long_text_runs_are_asked_for_farther_apart_and_shares_stay(index):
+    found = {match.id: match.share for match in find_matches(index, [WORK], 200 * 12_500)}
+    assert found["a:0"] == found["b:0"] == 1.0
+    assert found["b:1"] == pytest.approx(0.5, abs=0.15)

@@ -1,0 +1,197 @@
+"""A withdrawal after the training: what stands, what is made again, and that it is what it says it is."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pyarrow.parquet as pq
+import pytest
+
+from hemicycle.store import digest_files
+from hemicycle.tokens.holes import withdrawn_in
+from tests.flow.conftest import hemicycle
+from tests.withdraw.toy import DECLARATION, make_toy
+
+REASON = ("--do", "--reason", "Lettre des ayants droit")
+
+
+def withdraw(folder, *words, check=True):
+    done = hemicycle("withdraw", "--project", folder, *words, "--json", check=check)
+    return json.loads(done.stdout)
+
+
+def steps(said):
+    return {f"{s['stage']} {s['name']}": s for s in said["steps"]}
+
+
+def standing(folder, stage):
+    """Every artefact of a stage, the newest last."""
+    return sorted((folder / "build" / stage).iterdir(), key=lambda path: path.stat().st_mtime)
+
+
+def exposure(model):
+    return {row["document"]: row for row in pq.read_table(model / "exposure.parquet").to_pylist()}
+
+
+def read_late(folder):
+    """A document that is first read after some checkpoints, and its row of the exposure."""
+    (model,) = standing(folder, "model")
+    rows = [row for row in exposure(model).values() if row["first_step"] > 10]
+    return min(rows, key=lambda row: (row["first_step"], row["document"]))
+
+
+@pytest.mark.slow
+def test_what_is_replayed_without_a_text_is_what_was_trained_without_it_from_the_beginning(letters, tmp_path):
+    row = read_late(letters)
+    (before,) = standing(letters, "model")
+    done = hemicycle("withdraw", "--project", letters, row["document"], *REASON, "--json")
+    said, made = json.loads(done.stdout), steps(json.loads(done.stdout))
+    assert {name for name, step in made.items() if step["state"] == "built"} == {
+        "corpus lettres",
+        "roots lettres",
+        "tokens lettres.fr",
+        "model petit",
+        "evaluation base",
+        "release v0",
+        "index lettres",
+    }
+    assert made["tokenizer fr"]["state"] == made["order petit"]["state"] == "fresh"
+    assert hemicycle("verify", letters).stdout.endswith("everything is what the ledger says\n")
+    assert hemicycle("verify", letters / "releases" / "v0").returncode == 0
+
+    after = standing(letters, "model")[-1]
+    (clean,) = [m["clean"] for m in said["impact"]["models"]]
+    assert 0 < clean <= row["first_step"]
+    assert f"replayed from the checkpoint of step {clean}, the last one kept before" in done.stderr
+    assert row["document"] in exposure(before)
+    assert row["document"] not in exposure(after)
+    (tokens,) = [t for t in standing(letters, "tokens") if len(withdrawn_in(t))]
+    numbers = withdrawn_in(tokens).tolist()
+    assert pq.read_table(tokens / "documents.parquet")["id"].take(numbers).to_pylist() == [row["document"]]
+    for step in range(clean + 1):
+        kept = f"checkpoints/step-{step}"
+        if (before / kept).is_dir():
+            assert digest_files(before / kept) == digest_files(after / kept)
+
+    # Without the checkpoints there is nothing to go on from, and the same model comes out.
+    anew = tmp_path / "anew"
+    shutil.copytree(letters, anew)
+    for model in standing(anew, "model"):
+        shutil.rmtree(model)
+    again = json.loads(hemicycle("run", anew, "--json").stdout)
+    assert steps(again)["model petit"]["digest"] == made["model petit"]["digest"]
+
+
+@pytest.mark.slow
+def test_a_second_call_does_nothing_and_gc_deletes_what_held_the_text(letters):
+    document = read_late(letters)["document"]
+    withdraw(letters, document, *REASON)
+    again = withdraw(letters, document, "--do")
+    assert {step["state"] for step in again["steps"]} == {"fresh"}
+    assert len(list((letters / "approvals").glob("withdraw-*.json"))) == 1
+    gone = hemicycle("gc", letters).stdout
+    for stage in ("corpus", "tokens", "index", "model"):
+        assert f"build/{stage}/" in gone
+        assert len(standing(letters, stage)) == 1
+    assert hemicycle("verify", letters).stdout.endswith("everything is what the ledger says\n")
+    # Its place is known from the holes themselves: another may follow.
+    other = read_late(letters)["document"]
+    said = withdraw(letters, other, *REASON)
+    assert steps(said)["tokenizer fr"]["state"] == "fresh"
+    (tokens,) = standing(letters, "tokens")[-1:]
+    ids = pq.read_table(tokens / "documents.parquet")["id"].take(withdrawn_in(tokens).tolist()).to_pylist()
+    assert sorted(ids) == sorted([document, other])
+
+
+@pytest.mark.slow
+def test_a_whole_source_leaves_with_its_folder(letters):
+    said = withdraw(letters, "autres", *REASON)
+    corpus = standing(letters, "corpus")[-1]
+    assert [path.name for path in (corpus / "kept").iterdir()] == ["textes"]
+    listed = pq.read_table(corpus / "withdrawn.parquet")
+    assert set(listed["source"].to_pylist()) == {"autres"}
+    assert "text" not in listed.schema.names
+    assert steps(said)["order petit"]["state"] == "fresh"
+    assert not any(one.startswith("autres") for one in exposure(standing(letters, "model")[-1]))
+    assert hemicycle("verify", letters / "releases" / "v0").returncode == 0
+
+
+@pytest.mark.slow
+def test_a_killed_withdrawal_goes_on(letters):
+    document = read_late(letters)["document"]
+    words = [sys.executable, "-m", "hemicycle", "withdraw", "--project", letters, document, *REASON]
+    process = subprocess.Popen([*map(str, words)], stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if "replayed from" in line:
+            break
+    time.sleep(0.2)
+    process.send_signal(signal.SIGKILL)
+    process.wait(60)
+    said = withdraw(letters, document, "--do")
+    assert said["withdrawn"]
+    assert len(said["decisions"]) == 1
+    assert document not in exposure(standing(letters, "model")[-1])
+    assert hemicycle("verify", letters).returncode == 0
+
+
+def test_an_altered_checkpoint_is_refused(letters):
+    row = read_late(letters)
+    (model,) = standing(letters, "model")
+    path = next(p for p in sorted((model / "checkpoints").rglob("optimiser.safetensors")))
+    whole = bytearray(path.read_bytes())
+    whole[-1] ^= 1
+    path.write_bytes(whole)
+    done = hemicycle("withdraw", "--project", letters, row["document"], *REASON, check=False)
+    assert done.returncode == 1
+    assert "optimiser.safetensors" in done.stderr
+    assert "differs from what the ledger states" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_tokenizer_that_saw_the_text_does_not_come_back_otherwise(letters):
+    withdraw(letters, "autres", *REASON)
+    (tokenizer,) = standing(letters, "tokenizer")
+    shutil.rmtree(tokenizer)
+    done = hemicycle("run", letters, check=False)
+    assert done.returncode == 1
+    assert "was made of text that was withdrawn since" in done.stderr
+
+
+def test_a_withdrawal_before_anything_was_tokenised_leaves_no_hole(tmp_path):
+    folder = make_toy(tmp_path / "lettres")
+    hemicycle("curate", "--project", folder)
+    withdraw(folder, "textes:3.txt", *REASON)
+    hemicycle("tokenize", "--project", folder)
+    (tokens,) = standing(folder, "tokens")
+    assert "textes:3.txt" not in pq.read_table(tokens / "documents.parquet")["id"].to_pylist()
+    assert len(withdrawn_in(tokens)) == 0
+
+
+@pytest.mark.slow
+def test_a_model_made_from_one_that_read_the_text_is_made_anew(tmp_path):
+    tuned = """
+[models.suite]
+from = "petit"
+method = "continue"
+corpora = { lettres = 1.0 }
+budget = { tokens = "1k" }
+batch_tokens = 128
+packing = "whole"
+"""
+    folder = make_toy(tmp_path / "lettres", DECLARATION + tuned)
+    hemicycle("run", folder)
+    (petit,) = [m for m in standing(folder, "model") if m.name.startswith("petit")]
+    late = min(
+        (r for r in exposure(petit).values() if r["first_step"] > 10), key=lambda row: row["first_step"]
+    )
+    said = withdraw(folder, late["document"], *REASON)
+    models = {m["name"]: m for m in said["impact"]["models"]}
+    assert models["suite"]["base"] == "model petit"
+    assert models["suite"]["clean"] == 0
+    made = steps(said)
+    assert made["model suite"]["state"] == "built"
+    assert made["tokenizer fr"]["state"] == "fresh"
+    assert hemicycle("verify", folder).returncode == 0
