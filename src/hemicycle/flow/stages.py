@@ -38,6 +38,8 @@ VERBS = {
     "index": "trace",
     "roots": "prove",
     "evaluation": "evaluate",
+    "contamination": "contamination",
+    "regurgitation": "regurgitation",
     "release": "release",
 }
 
@@ -56,6 +58,8 @@ NAMED = {
     "trace": ("index", {"index"}),
     "prove": ("corpus", {"roots"}),
     "evaluate": ("evaluation", {"evaluation"}),
+    "contamination": ("evaluation", {"contamination"}),
+    "regurgitation": ("evaluation that measures regurgitation", {"regurgitation"}),
     "release": ("release", {"release"}),
 }
 
@@ -81,6 +85,8 @@ VERSIONS = {
     "index": 2,
     "roots": 1,
     "evaluation": 3,
+    "contamination": 1,
+    "regurgitation": 1,
     "release": 5,
 }
 
