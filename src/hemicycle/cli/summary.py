@@ -32,6 +32,8 @@ TOLD = (
 
 #: Items that stand in the training text shown; --json has them all.
 MATCHES = 10
+#: Characters shown of what was found of one.
+LONGEST_PASSAGE = 200
 
 #: Reasons for a refusal that a source's card may mend, and how.
 IN_THE_CARD = {
@@ -264,6 +266,9 @@ def print_matches(rows: Sequence[Mapping[str, Any]]) -> None:
             f"{row['words']} words; {row['longest']} of them {row['count']} time(s), in "
             f"{cell(row['document'])} [{row['source']}] from word {row['word']}{beside[row['answer_beside']]}"
         )
+        passage = " ".join(row["passage"].split())
+        shown = passage if len(passage) <= LONGEST_PASSAGE else f"{passage[:LONGEST_PASSAGE]}…"
+        click.echo(click.style(f"    “{cell(shown)}”", dim=True))
     if len(hit) > MATCHES:
         click.echo(f"  … and {len(hit) - MATCHES} more: --json has them all")
 

@@ -17,7 +17,8 @@ less: whether the answer stands beside it is asked of the document itself, withi
 passage that a question is asked about is told apart: it often comes from a public text that a model may well
 have read, which does not give the question away.
 
-What is written holds no training text: of a document, its id and the place in words.
+What is written holds no training text: of a document, its id and the place in words; of an item, its number
+and the place in characters.
 
     contamination.json   sets and held-out text against each training text, the method, what was not checked
     items.parquet        every item: what was found, and where it stands in which document
@@ -96,6 +97,7 @@ class Judged:
         words, found: those that count, and those of them inside spans.
         short: judged by the rule for short items.
         field, span: the longest span and the field it is of; None where nothing was found.
+        passage: the words of that span, as the item has them.
     """
 
     words: int
@@ -104,6 +106,7 @@ class Judged:
     short: bool
     field: str | None = None
     span: Span | None = None
+    passage: str = ""
 
 
 @dataclass
@@ -138,6 +141,7 @@ class Finding:
             "document": self.document,
             "source": self.source,
             "word": self.word,
+            "passage": one.passage,
         }
 
 
@@ -151,16 +155,17 @@ def judge(index: Index, texts: Texts) -> Judged:
         if length >= (FEWEST if short else MIN_WORDS)
     ]
     words = found = 0
-    best: tuple[int, str | None, Span | None] = (0, None, None)
+    best: tuple[str, str, Span] | None = None
     for name, text, length in counted:
         spans = find_spans(index, text, length if short else MIN_WORDS)
         words, found = words + length, found + _found(spans, length)
         for span in spans:
-            if span.words > best[0]:
-                best = (span.words, name, span)
+            if best is None or span.words > best[2].words:
+                best = (name, text[span.start : span.end], span)
     if not counted:
         return Judged(sum(lengths), 0, "unjudged", True)
-    return Judged(words, found, _verdict(words, found, short), short, best[1], best[2])
+    field_of, passage, longest = best or (None, "", None)
+    return Judged(words, found, _verdict(words, found, short), short, field_of, longest, passage)
 
 
 def _verdict(words: int, found: int, short: bool) -> Verdict:
@@ -193,7 +198,8 @@ def check_sets(
     Args:
         corpora: those the index was built from, in the same order; answers are looked for in them.
 
-    Returns the sets' figures, the rows of `ITEMS` without `training`, and the files that were not read.
+    Returns the sets' figures; the rows of `ITEMS`, without `training`, and with the `passage` that was found as
+    the item has it; and the files that were not read.
 
     Raises:
         InputError: a file of a set cannot be read.
@@ -372,9 +378,10 @@ def check_contamination(
             "answer_within_words": BESIDE,
         },
     }
-    results["notes"] = {language: contamination_notes(results, language) for language in ("en", "fr")}
-    text = json.dumps(results, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
-    (out / "contamination.json").write_text(text + "\n", "utf-8")
+    for text in told:
+        text["notes"] = {language: contamination_notes(text, results, language) for language in ("en", "fr")}
+    written = json.dumps(results, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
+    (out / "contamination.json").write_text(written + "\n", "utf-8")
     write_parquet(out / "items.parquet", ITEMS, [pa.Table.from_pylist(rows, schema=ITEMS)])
     draw_contamination(results, out / "contamination.png")
     return {"training": told, "not_read": others}

@@ -167,7 +167,8 @@ def measure_regurgitation(
             "fewest_units": bootstrap.FEWEST_UNITS,
         },
     }
-    results["notes"] = {language: regurgitation_notes(results, language) for language in ("en", "fr")}
+    for name, model in told.items():
+        model["notes"] = {language: regurgitation_notes(name, results, language) for language in ("en", "fr")}
     text = json.dumps(results, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
     (out / "regurgitation.json").write_text(text + "\n", "utf-8")
     write_parquet(out / "passages.parquet", PASSAGES, [pa.Table.from_pylist(rows, schema=PASSAGES)])

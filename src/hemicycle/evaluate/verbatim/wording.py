@@ -5,7 +5,7 @@ Plain data in, plain data out; nothing is computed here, so no sentence can cont
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hemicycle.typeset import Language, format_number, format_percent
@@ -88,21 +88,20 @@ _NOTES: dict[str, dict[Language, str]] = {
         "ramenés par pondération au texte d’entraînement tel qu’il est.",
     },
     "exact_is": {
-        "en": "{model}: it is given the tokens before a place in a document and goes on, always with the "
-        "likeliest token. Exact: its first {target} tokens are those of the document. Spans are looked for in "
+        "en": "The model is given the tokens before a place in a document and goes on, always with the likeliest "
+        "token. Exact: its first {target} tokens are those of the document. Spans are looked for in "
         "the first {generated} tokens.",
-        "fr": "{model} : on lui donne les jetons qui précèdent un endroit d’un document et il continue, toujours "
+        "fr": "Le modèle reçoit les jetons qui précèdent un endroit d’un document et il continue, toujours "
         "par le jeton le plus probable. Exacte : ses {target} premiers jetons sont ceux du document. Les "
         "passages sont cherchés dans les {generated} premiers jetons.",
     },
     "no_length": {
-        "en": "{model}: prefixes of {lengths} tokens do not fit into its context and were left out.",
-        "fr": "{model} : les amorces de {lengths} jetons ne tiennent pas dans son contexte et ont été laissées "
-        "de côté.",
+        "en": "Prefixes of {lengths} tokens do not fit into its context and were left out.",
+        "fr": "Les amorces de {lengths} jetons ne tiennent pas dans son contexte et ont été laissées de côté.",
     },
     "fewer": {
-        "en": "{model}: {n} passages were found where {wanted} were asked for.",
-        "fr": "{model} : {n} passages ont été trouvés sur {wanted} demandés.",
+        "en": "{n} passages were found where {wanted} were asked for.",
+        "fr": "{n} passages ont été trouvés sur {wanted} demandés.",
     },
     "formula": {
         "en": "Held-out documents are the control: the model never read them, so what is verbatim there is "
@@ -111,8 +110,8 @@ _NOTES: dict[str, dict[Language, str]] = {
         "mot pour mot est formule, non mémoire.",
     },
     "no_control": {
-        "en": "{model}: no held-out document is long enough for a control.",
-        "fr": "{model} : aucun document tenu à l’écart n’est assez long pour servir de témoin.",
+        "en": "No held-out document is long enough for a control.",
+        "fr": "Aucun document tenu à l’écart n’est assez long pour servir de témoin.",
     },
     "interval": {
         "en": "Intervals of 95 % by bootstrap over documents where there are at least {enough}, else over "
@@ -130,9 +129,11 @@ _NOTES: dict[str, dict[Language, str]] = {
 }
 
 
-def contamination_notes(results: Mapping[str, Any], language: Language) -> list[str]:
-    """What a reader must know beside the figures."""
-    method = results["method"]
+def contamination_notes(
+    text: Mapping[str, Any], results: Mapping[str, Any], language: Language
+) -> list[str]:
+    """What a reader must know beside the figures of one training text."""
+    method, sets = results["method"], text["sets"]
     said = [
         _say(
             "verdicts",
@@ -142,7 +143,6 @@ def contamination_notes(results: Mapping[str, Any], language: Language) -> list[
             wholly=format_percent(method["contaminated"], language),
         )
     ]
-    sets = [one for text in results["training"] for one in text["sets"]]
     if short := sum(one["question"]["short"] for one in sets):
         hit = sum(one["question"]["short_contaminated"] for one in sets)
         bounds = {"fewest": method["fewest_words"], "most": method["min_words"] - 1}
@@ -155,8 +155,13 @@ def contamination_notes(results: Mapping[str, Any], language: Language) -> list[
         said.append(_say("not_read", language, names=", ".join(results["not_read"])))
     if results["trained_elsewhere"]:
         said.append(_say("elsewhere", language, n=results["trained_elsewhere"]))
-    said += [_say("upstream", language, model=m, base=b) for m, b in results["upstream"].items()]
+    said += _upstream(text["models"], results, language)
     return [*said, _say("verbatim", language)]
+
+
+def _upstream(models: Iterable[str], results: Mapping[str, Any], language: Language) -> list[str]:
+    bases = results["upstream"]
+    return [_say("upstream", language, model=m, base=bases[m]) for m in models if m in bases]
 
 
 def contamination_table(text: Mapping[str, Any], language: Language) -> list[list[str]]:
@@ -202,21 +207,19 @@ def _shares(
     ]
 
 
-def regurgitation_notes(results: Mapping[str, Any], language: Language) -> list[str]:
-    """What a reader must know beside the figures."""
-    method = results["method"]
-    said = [_say("drawn", language), _say("formula", language)]
-    for name, model in results["models"].items():
-        shown = {"target": model["target_tokens"], "generated": model["generated_tokens"]}
-        said.append(_say("exact_is", language, model=name, **shown))
-        if model["lengths_left_out"]:
-            lengths = ", ".join(format_number(one, language) for one in model["lengths_left_out"])
-            said.append(_say("no_length", language, model=name, lengths=lengths))
-        if model["passages"] < method["passages"]:
-            said.append(_say("fewer", language, model=name, n=model["passages"], wanted=method["passages"]))
-        if not model["control_passages"]:
-            said.append(_say("no_control", language, model=name))
-    said += [_say("upstream", language, model=m, base=b) for m, b in results["upstream"].items()]
+def regurgitation_notes(name: str, results: Mapping[str, Any], language: Language) -> list[str]:
+    """What a reader must know beside the figures of one model."""
+    method, model = results["method"], results["models"][name]
+    shown = {"target": model["target_tokens"], "generated": model["generated_tokens"]}
+    said = [_say("exact_is", language, **shown), _say("drawn", language), _say("formula", language)]
+    if model["lengths_left_out"]:
+        lengths = ", ".join(format_number(one, language) for one in model["lengths_left_out"])
+        said.append(_say("no_length", language, lengths=lengths))
+    if model["passages"] < method["passages"]:
+        said.append(_say("fewer", language, n=model["passages"], wanted=method["passages"]))
+    if not model["control_passages"]:
+        said.append(_say("no_control", language))
+    said += _upstream([name], results, language)
     bounds = {"enough": method["documents_for_document_bootstrap"], "fewest": method["fewest_units"]}
     return [*said, _say("interval", language, **bounds), _say("lower_bound", language)]
 
@@ -224,7 +227,7 @@ def regurgitation_notes(results: Mapping[str, Any], language: Language) -> list[
 def regurgitation_table(model: Mapping[str, Any], language: Language) -> list[list[str]]:
     """A heading, then the rows of one model: each prefix on the training text and on the control; then, with
     the longest prefix, each number of copies and each source."""
-    spans = [int(key.removeprefix("in_")) for key in model["rows"][0] if key.startswith("in_")]
+    spans = sorted(int(key.removeprefix("in_")) for key in model["rows"][0] if key.startswith("in_"))
     lines = [
         [
             "",
