@@ -1,5 +1,5 @@
-"""`hemicycle evaluate`: measure models on held-out documents; find what they are measured on in their training
-text, and their training text in what they write."""
+"""`hemicycle evaluate`: measure models on held-out documents; look for those in their training text, and for
+that in what they write."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from hemicycle.steps import Outcome
 
 @click.group("evaluate", cls=DefaultGroup, default="models")
 def command() -> None:
-    """Measure models on held-out documents; look for what they are measured on in their training text, and for
-    their training text in what they write.
+    """Measure models on held-out documents; look for what they are measured on in their training text, and
+    for their training text in what they write.
 
     Without a verb, `models` is meant.
 
@@ -112,8 +112,8 @@ def contamination(
     how: How,
     as_json: bool,
 ) -> None:
-    """Look for evaluation items in the training text: each SET, a file or a folder of JSON Lines, JSON, CSV, TSV
-    or Parquet. Nothing is kept.
+    """Look for evaluation items in the training text: each SET, a file or a folder of JSON Lines, JSON, CSV,
+    TSV or Parquet. Nothing is kept.
 
     Without SET, the sets that the project's evaluations declare, and all held-out documents, are looked for;
     what is found is kept, and a release shows it.
@@ -153,9 +153,9 @@ def contamination(
 def regurgitation(names: tuple[str, ...], folder: Path, how: How, as_json: bool) -> None:
     """Measure how much of its training text each model of an EVALUATION gives back.
 
-    Passages are drawn from what the model read; it gets the tokens before each and goes on. Rates are told by
-    the length of that prefix, by source, and by how often the passage stands in the training text, beside those
-    of held-out documents, which the model never read.
+    Passages are drawn from what the model read; it gets the tokens before each and goes on. Rates are told
+    by the length of that prefix, by source, and by how often the passage stands in the training text, beside
+    those of held-out documents, which the model never read.
 
     \b
     Examples:

@@ -90,7 +90,12 @@ class Resampled:
 
 
 def resample(
-    bits: Floats, sizes: Integers | Floats, documents: Integers, *, replicates: int = REPLICATES, seed: int = SEED
+    bits: Floats,
+    sizes: Integers | Floats,
+    documents: Integers,
+    *,
+    replicates: int = REPLICATES,
+    seed: int = SEED,
 ) -> Resampled:
     """Bits per byte of every series, and its bootstrap replicates.
 

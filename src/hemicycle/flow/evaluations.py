@@ -1,5 +1,5 @@
 """The steps of an evaluation: models, what they began from, and baselines on the same held-out text; what of
-that text, and of sets from elsewhere, stands in the training text; how much of the training text comes out."""
+that, and of sets from elsewhere, stands in the training text; how much of the training text comes out."""
 
 from __future__ import annotations
 

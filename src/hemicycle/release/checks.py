@@ -1,4 +1,4 @@
-"""Checks: what of an evaluation stood in the training text of a released model, and what the model gives back.
+"""Checks: what of an evaluation stands in a released model's training text, and what it gives back of that.
 
 An evaluation may be of several models. What of it goes into a release is of the released one alone: documents
 that others read are nobody's business here.

@@ -201,8 +201,8 @@ class CheckedSet:
 
     Attributes:
         part: what was looked for: question, context (the passage it is asked about), or text.
-        with_answer: of those that stand there at least in part, how many with an answer beside them; None where
-            the set has no answers.
+        with_answer: of those that stand there at least in part, how many with an answer beside them; None
+            where the set has no answers.
         found: share of all words.
         longest: span, in words.
     """

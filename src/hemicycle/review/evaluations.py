@@ -4,8 +4,8 @@ A run of 13 words that a document and an evaluation share is a hit, as in Brown 
 Few-Shot Learners" (2020), appendix C; words are compared without case, typography and figures, as near copies
 are. Every text field of an evaluation counts: question, passage and answer.
 
-Files are read as `evaluate.verbatim.sets` reads them. What a model of ours is measured on is held against the
-index of its training text there; a foreign data set has no index, so here the runs of the items are looked for.
+Files are read by `evaluate.verbatim.sets`. What a model of ours is measured on is looked for there, in the
+index of its training text; a foreign data set has none, so here it is read for the runs of the items.
 
 The trap is the short item. A question of eight words has no run of 13 and cannot be looked for: such items
 are counted, so that nobody takes silence for absence. For the same reason files of another form are named.

@@ -187,7 +187,7 @@ class Set:
 
     place: Path
     name: str
-    fields: Fields = Fields()
+    fields: Fields
 
 
 def check_sets(
@@ -198,8 +198,8 @@ def check_sets(
     Args:
         corpora: those the index was built from, in the same order; answers are looked for in them.
 
-    Returns the sets' figures; the rows of `ITEMS`, without `training`, and with the `passage` that was found as
-    the item has it; and the files that were not read.
+    Returns the sets' figures; the rows of `ITEMS`, without `training`, and with the `passage` that was found
+    as the item has it; and the files that were not read.
 
     Raises:
         InputError: a file of a set cannot be read.
@@ -214,8 +214,9 @@ def check_sets(
             unread += [_named(one, path) for path in others if path.suffix.lower() not in COMPANIONS]
             if not files:
                 raise DeclarationError(
-                    "there is no evaluation file (known: .jsonl, .json, .tsv, .csv, .parquet, .txt with tabs)",
+                    "there is no evaluation file here",
                     place=str(one.place),
+                    remedy="Known are .jsonl, .json, .tsv, .csv, .parquet, and .txt with tabs.",
                 )
             for path in files:
                 name = _named(one, path)
@@ -345,7 +346,8 @@ def check_contamination(
     Returns figures for the statement. Raises as `check_sets` and `heldout.read_held_out` do.
     """
     held = read_held_out(corpora, unread=unread)
-    told, rows, others = [], [], []
+    told, rows = [], []
+    others: list[str] = []
     for name, folder in sorted(training.items()):
         index = open_index(folder, verify=False)
         found, items, others = check_sets(

@@ -98,13 +98,20 @@ def draw_from_index(
             said = _whole_words(encoder, passage)
             spans = find_spans(index, said, len(split_words(said).words)) if said else []
             if spans:
-                about = {"document": ids[number], "source": sources[number].as_py()}
-                found[order] = replace(passage, **about, copies=spans[0].count)
+                found[order] = replace(
+                    passage, document=ids[number], source=sources[number].as_py(), copies=spans[0].count
+                )
     return _by_strata([found[order] for order in sorted(found)], wanted)
 
 
 def draw_from_texts(
-    documents: Sequence[HeldOutDocument], encoder: Encoder, wanted: int, *, before: int, target: int, seed: int
+    documents: Sequence[HeldOutDocument],
+    encoder: Encoder,
+    wanted: int,
+    *,
+    before: int,
+    target: int,
+    seed: int,
 ) -> list[Passage]:
     """Draw passages of held-out documents, evenly over their words."""
     words = [split_words(one.text) for one in documents]
@@ -115,8 +122,8 @@ def draw_from_texts(
             text = documents[number].text
             passage = _cut(encoder, text, words[number], word, before, target)
             if passage is not None and _whole_words(encoder, passage):
-                about = {"document": documents[number].id, "source": documents[number].source}
-                found[order] = replace(passage, **about)
+                one = documents[number]
+                found[order] = replace(passage, document=one.id, source=one.source)
     return [found[order] for order in sorted(found)[:wanted]]
 
 
@@ -135,9 +142,7 @@ def _places(lengths: Integers, count: int, seed: int) -> dict[int, list[tuple[in
     return dict(found)
 
 
-def _cut(
-    encoder: Encoder, text: str, words: Words, word: int, before: int, target: int
-) -> Passage | None:
+def _cut(encoder: Encoder, text: str, words: Words, word: int, before: int, target: int) -> Passage | None:
     """The passage at a word; None where there is no room. Every word has a token at least, so no more words
     are looked at than tokens are needed."""
     start = int(words.starts[max(0, word - before)])

@@ -1,10 +1,10 @@
-"""Regurgitation: how much of its training text a model gives back when it is prompted with what stands before.
+"""Regurgitation: how much of its training text a model gives back when it is given what stands before.
 
-A model is given the tokens before a place in a document it read and goes on, always with the likeliest token.
-A passage is extractable with k tokens of context where the continuation is, token for token, that of the
-document (Carlini et al. 2023, arXiv 2202.07646; there 50 tokens, and here as many as the context lets). Beside
-it, what share of the words written lies in spans that stand anywhere in the training text, of at least 8, 25
-and 50 words, and the longest span.
+A model gets the tokens before a place in a document it read and goes on, always with the likeliest token. A
+passage is extractable with k tokens of context where the continuation is, token for token, that of the
+document (Carlini et al. 2023, arXiv 2202.07646; there 50 tokens, and here as many as the context lets).
+Beside it, what share of the words written lies in spans that stand anywhere in the training text, of at least
+8, 25 and 50 words, and the longest span.
 
 The trap is to take formula for memory. "La séance est ouverte" is written by any model of debates. So the
 same is asked of held-out documents, which the model never read, and both stand side by side.
@@ -242,13 +242,13 @@ def _continue(
         some = passages[at : at + BATCH]
         kept = asked.scratch / f"{asked.name}.{of}.{prefix}.{at}.json"
         if kept.is_file():
-            done = [Written(**{**one, "within": tuple(one["within"])}) for one in json.loads(kept.read_bytes())]
+            done = [
+                Written(**{**one, "within": tuple(one["within"])}) for one in json.loads(kept.read_bytes())
+            ]
         else:
             ids_BK = np.stack([one.before[-prefix:] for one in some])
             ids_BG = asked.writer.write(ids_BK, lengths.written)
-            done = [
-                _look(asked, one, prefix, ids) for one, ids in zip(some, ids_BG, strict=True)
-            ]
+            done = [_look(asked, one, prefix, ids) for one, ids in zip(some, ids_BG, strict=True)]
             write_aside(kept, json.dumps([asdict(one) for one in done]).encode("ascii"))
         yield from done
         bar.advance(len(some))

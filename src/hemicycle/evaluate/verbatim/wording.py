@@ -1,137 +1,28 @@
 """What was checked in words, French and English: tables to print, and notes.
 
-Plain data in, plain data out; nothing is computed here, so no sentence can contradict the files.
+The words are a table (`wording.csv`). Plain data in, plain data out; nothing is
+computed here, so no sentence can contradict the files.
 """
 
 from __future__ import annotations
 
+import csv
+import functools
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from hemicycle.typeset import Language, format_number, format_percent
 
-_WORDS: dict[str, dict[Language, str]] = {
-    "set": {"en": "set", "fr": "jeu"},
-    "items": {"en": "items", "fr": "questions"},
-    "clean": {"en": "clean", "fr": "intactes"},
-    "partly": {"en": "partly", "fr": "en partie"},
-    "contaminated": {"en": "contaminated", "fr": "contaminées"},
-    "with_answer": {"en": "with answer", "fr": "avec réponse"},
-    "unjudged": {"en": "not judged", "fr": "non jugées"},
-    "share": {"en": "words found", "fr": "mots trouvés"},
-    "longest": {"en": "longest", "fr": "plus long"},
-    "passages_of": {"en": "{set}, passages", "fr": "{set}, passages"},
-    "held_out": {"en": "held out of {source}", "fr": "tenu à l’écart de {source}"},
-    "training": {"en": "training text", "fr": "texte d’entraînement"},
-    "prefix": {"en": "prefix", "fr": "amorce"},
-    "passages": {"en": "passages", "fr": "passages"},
-    "exact": {"en": "exact continuation", "fr": "suite exacte"},
-    "in_words": {"en": "words in ≥ {n}", "fr": "mots en ≥ {n}"},
-    "longest_span": {"en": "longest, words", "fr": "plus long, mots"},
-    "tokens": {"en": "{n} tokens", "fr": "{n} jetons"},
-    "copies": {"en": "{n} in the training text", "fr": "{n} dans le texte d’entraînement"},
-    "all": {"en": "training text", "fr": "texte d’entraînement"},
-    "control": {"en": "held out (control)", "fr": "tenu à l’écart (témoin)"},
-}
 
-_NOTES: dict[str, dict[Language, str]] = {
-    "verdicts": {
-        "en": "A word is found where it lies in a span of {min_words} words or more that stands, word for word, "
-        "in the training text. Partly contaminated: {partly} of the words or more; contaminated: {wholly} or "
-        "more.",
-        "fr": "Un mot est trouvé s’il est dans un passage d’au moins {min_words} mots qui figure mot pour mot "
-        "dans le texte d’entraînement. Contaminée en partie : {partly} des mots ou plus ; contaminée : "
-        "{wholly} ou plus.",
-    },
-    "short": {
-        "en": "An item of {fewest} to {most} words is contaminated where it stands whole, which may be chance: "
-        "{n} of {short}. Shorter ones are not judged.",
-        "fr": "Une question de {fewest} à {most} mots est contaminée si elle figure en entier, ce qui peut être "
-        "un hasard : {n} sur {short}. Les plus courtes ne sont pas jugées.",
-    },
-    "answer": {
-        "en": "With answer: an answer stands within {within} words of the match, in a document that holds it.",
-        "fr": "Avec réponse : une réponse se trouve à moins de {within} mots du passage, dans un document qui "
-        "le contient.",
-    },
-    "no_set": {
-        "en": "No evaluation set from elsewhere is declared, so none was checked.",
-        "fr": "Aucun jeu d’évaluation venu d’ailleurs n’est déclaré ; aucun n’a été contrôlé.",
-    },
-    "not_read": {
-        "en": "Not checked, because of their form: {names}.",
-        "fr": "Non contrôlés, en raison de leur forme : {names}.",
-    },
-    "upstream": {
-        "en": "{model} began as {base}, whose training text is not known and was not searched.",
-        "fr": "{model} est parti de {base}, dont le texte d’entraînement n’est pas connu et n’a pas été "
-        "cherché.",
-    },
-    "elsewhere": {
-        "en": "{n} held-out documents are training text of another corpus; they are measured on nowhere and "
-        "were not checked.",
-        "fr": "{n} documents tenus à l’écart sont du texte d’entraînement d’un autre corpus ; rien n’est mesuré "
-        "sur eux et ils n’ont pas été contrôlés.",
-    },
-    "verbatim": {
-        "en": "Verbatim copies only: case, accents, punctuation and line breaks are set aside, paraphrase and "
-        "translation are not found.",
-        "fr": "Copies mot pour mot seulement : majuscules, accents, ponctuation et sauts de ligne ne comptent "
-        "pas ; paraphrases et traductions ne sont pas trouvées.",
-    },
-    "drawn": {
-        "en": "Passages are drawn from documents that the model read, as evenly as can be over sources and over "
-        "how often the passage stands in the training text; figures over all passages are weighted back to the "
-        "training text as it is.",
-        "fr": "Les passages sont tirés de documents que le modèle a lus, aussi également que possible selon la "
-        "source et le nombre de copies du passage dans le texte d’entraînement ; les chiffres d’ensemble sont "
-        "ramenés par pondération au texte d’entraînement tel qu’il est.",
-    },
-    "exact_is": {
-        "en": "The model is given the tokens before a place in a document and goes on, always with the likeliest "
-        "token. Exact: its first {target} tokens are those of the document. Spans are looked for in "
-        "the first {generated} tokens.",
-        "fr": "Le modèle reçoit les jetons qui précèdent un endroit d’un document et il continue, toujours "
-        "par le jeton le plus probable. Exacte : ses {target} premiers jetons sont ceux du document. Les "
-        "passages sont cherchés dans les {generated} premiers jetons.",
-    },
-    "no_length": {
-        "en": "Prefixes of {lengths} tokens do not fit into its context and were left out.",
-        "fr": "Les amorces de {lengths} jetons ne tiennent pas dans son contexte et ont été laissées de côté.",
-    },
-    "fewer": {
-        "en": "{n} passages were found where {wanted} were asked for.",
-        "fr": "{n} passages ont été trouvés sur {wanted} demandés.",
-    },
-    "formula": {
-        "en": "Held-out documents are the control: the model never read them, so what is verbatim there is "
-        "formula, not memory.",
-        "fr": "Les documents tenus à l’écart servent de témoin : le modèle ne les a jamais lus ; ce qui y est "
-        "mot pour mot est formule, non mémoire.",
-    },
-    "no_control": {
-        "en": "No held-out document is long enough for a control.",
-        "fr": "Aucun document tenu à l’écart n’est assez long pour servir de témoin.",
-    },
-    "interval": {
-        "en": "Intervals of 95 % by bootstrap over documents where there are at least {enough}, else over "
-        "passages; none with fewer than {fewest}. Where nothing was found, the upper end is that of the exact "
-        "binomial interval.",
-        "fr": "Intervalles à 95 % par bootstrap sur les documents quand il y en a au moins {enough}, sinon sur "
-        "les passages ; aucun en dessous de {fewest}. Là où rien n’a été trouvé, la borne haute est celle de "
-        "l’intervalle binomial exact.",
-    },
-    "lower_bound": {
-        "en": "Other prompts, sampling or whoever looks longer may get more out: these are lower bounds.",
-        "fr": "D’autres amorces, un tirage au sort ou une recherche plus longue peuvent en faire sortir "
-        "davantage : ce sont des bornes inférieures.",
-    },
-}
+@functools.cache
+def _words() -> Mapping[str, Mapping[Language, str]]:
+    """`wording.csv`: key → language → words, with places for figures."""
+    with Path(__file__).with_name("wording.csv").open(encoding="utf-8", newline="") as file:
+        return {row["key"]: {"en": row["en"], "fr": row["fr"]} for row in csv.DictReader(file)}
 
 
-def contamination_notes(
-    text: Mapping[str, Any], results: Mapping[str, Any], language: Language
-) -> list[str]:
+def contamination_notes(text: Mapping[str, Any], results: Mapping[str, Any], language: Language) -> list[str]:
     """What a reader must know beside the figures of one training text."""
     method, sets = results["method"], text["sets"]
     said = [
@@ -167,7 +58,17 @@ def _upstream(models: Iterable[str], results: Mapping[str, Any], language: Langu
 def contamination_table(text: Mapping[str, Any], language: Language) -> list[list[str]]:
     """A heading, then a line a set, the passages it asks about, and what each source holds out, all against
     one training text."""
-    columns = ("set", "items", "clean", "partly", "contaminated", "with_answer", "unjudged", "share", "longest")
+    columns = (
+        "set",
+        "items",
+        "clean",
+        "partly",
+        "contaminated",
+        "with_answer",
+        "unjudged",
+        "share",
+        "longest",
+    )
     lines = [[_word(name, language) for name in columns]]
     for one in (*text["sets"], *text["held_out"]):
         name = set_name(one["set"], language)
@@ -270,19 +171,17 @@ def rate(figure: Mapping[str, Any] | None, language: Language) -> str:
     if figure["low"] is None:
         return shown
     between = "\u202f; " if language == "fr" else ", "
-    return (
-        f"{shown} [{between.join(format_percent(figure[end], language) for end in ('low', 'high'))}]"
-    )
+    return f"{shown} [{between.join(format_percent(figure[end], language) for end in ('low', 'high'))}]"
 
 
 def _word(key: str, language: Language, **values: str) -> str:
-    return _WORDS[key][language].format(**values)
+    return _words()[key][language].format(**values)
 
 
 def _say(key: str, language: Language, **values: int | str) -> str:
     shown = {k: format_number(v, language) if isinstance(v, int) else v for k, v in values.items()}
-    said = _NOTES[key][language].format(**shown)
+    said = _words()[key][language].format(**shown)
+    if language == "en":
+        return said
     # French typography: a sign that stands after a space never begins a line.
-    return said.replace(" :", "\u00a0:").replace(" ;", "\u202f;").replace(" %", "\u202f%") if (
-        language == "fr"
-    ) else said
+    return said.replace(" :", "\u00a0:").replace(" ;", "\u202f;").replace(" %", "\u202f%")
