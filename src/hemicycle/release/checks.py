@@ -6,8 +6,9 @@ that others read are nobody's business here.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ _HELD_OUT = "held-out:"
 def contamination_of(folder: Path, model: str) -> Contamination:
     """The facts of a check. Raises IntegrityError where its results cannot be read."""
     results = _contamination(folder, model)
-    try:
+    with _reading(folder / CONTAMINATION):
         (text,) = results["training"]
         sets = [row for one in text["sets"] for row in _rows(one)]
         return Contamination(
@@ -37,14 +38,12 @@ def contamination_of(folder: Path, model: str) -> Contamination:
             ),
             notes=_notes(text),
         )
-    except (ValueError, KeyError, TypeError) as error:
-        raise _unreadable(error, folder / CONTAMINATION) from None
 
 
 def regurgitation_of(folder: Path, model: str) -> Regurgitation:
     """The facts of a measurement. Raises IntegrityError where its results cannot be read."""
     results = _regurgitation(folder, model)
-    try:
+    with _reading(folder / REGURGITATION):
         about = results["models"][model]
         rows = tuple(
             Extraction(
@@ -61,8 +60,6 @@ def regurgitation_of(folder: Path, model: str) -> Regurgitation:
             if row["by"] in ("all", "control") or row["prefix"] == max(about["lengths"])
         )
         return Regurgitation(rows, about["target_tokens"], _notes(about))
-    except (ValueError, KeyError, TypeError) as error:
-        raise _unreadable(error, folder / REGURGITATION) from None
 
 
 def copy_contamination(folder: Path, model: str, out: Path) -> None:
@@ -82,26 +79,29 @@ def copy_regurgitation(folder: Path, model: str, out: Path) -> None:
 
 
 def _contamination(folder: Path, model: str) -> dict[str, Any]:
-    results = _read(folder / CONTAMINATION)
-    kept = [{**one, "models": [model]} for one in results["training"] if model in one["models"]]
-    return {**results, "training": kept, **_upstream(results, model)}
+    with _reading(folder / CONTAMINATION):
+        results = json.loads((folder / CONTAMINATION).read_bytes())
+        kept = [{**one, "models": [model]} for one in results["training"] if model in one["models"]]
+        return {**results, "training": kept, **_upstream(results, model)}
 
 
 def _regurgitation(folder: Path, model: str) -> dict[str, Any]:
-    results = _read(folder / REGURGITATION)
-    return {**results, "models": {model: results["models"][model]}, **_upstream(results, model)}
+    with _reading(folder / REGURGITATION):
+        results = json.loads((folder / REGURGITATION).read_bytes())
+        return {**results, "models": {model: results["models"][model]}, **_upstream(results, model)}
 
 
 def _upstream(results: Mapping[str, Any], model: str) -> dict[str, Any]:
     return {"upstream": {m: base for m, base in results["upstream"].items() if m == model}}
 
 
-def _read(path: Path) -> dict[str, Any]:
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Name the file of results in what is wrong with it."""
     try:
-        results: dict[str, Any] = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise _unreadable(error, path) from None
-    return results
+        yield
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"the results cannot be read ({error!r})", place=str(path)) from None
 
 
 def _write(results: Mapping[str, Any], path: Path) -> None:
@@ -137,7 +137,3 @@ def _rate(figure: Mapping[str, float | None] | None) -> Rate | None:
 
 def _notes(results: Mapping[str, Any]) -> Mapping[Language, tuple[str, ...]]:
     return {language: tuple(results["notes"][language]) for language in ("en", "fr")}
-
-
-def _unreadable(error: Exception, path: Path) -> IntegrityError:
-    return IntegrityError(f"the results cannot be read ({error!r})", place=str(path))
