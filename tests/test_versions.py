@@ -28,6 +28,7 @@ ORDER = [
 SIZES = [
     f"arithmetic/{name}.py" for name in ("configuration", "families", "weights", "flop", "memory", "process")
 ]
+VERBATIM, HELD_OUT = "evaluate/verbatim", ["evaluate/heldout.py"]
 CODE = {
     "raw": ["sources/collect.py", "sources/local.py", "sources/download.py", "sources/apt.py"],
     "documents": ["documents.py", "hub.py", "sources", "rights/optout"],
@@ -65,6 +66,19 @@ CODE = {
     "index": ["trace/folds.py", "trace/index.py", "trace/shards.py", "trace/vocabulary.py", "trace/words.py"],
     "roots": ["ledger/roots.py", "ledger/merkle.py", "trace/folds.py", "trace/words.py"],
     "evaluation": ["evaluate", "tune", "pretrained.py"],
+    "contamination": [
+        *HELD_OUT,
+        f"{VERBATIM}/contamination.py",
+        f"{VERBATIM}/sets.py",
+        f"{VERBATIM}/texts.py",
+    ],
+    "regurgitation": [
+        *HELD_OUT,
+        "evaluate/bootstrap.py",
+        "evaluate/spans.py",
+        "pretrained.py",
+        *(f"{VERBATIM}/{name}.py" for name in ("generate", "passages", "regurgitation", "texts")),
+    ],
     "release": ["release"],
 }
 

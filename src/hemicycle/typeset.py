@@ -177,6 +177,15 @@ def format_interval(value: float, low: float | None, high: float | None, languag
     return f"{shown} \\[{bounds}\\]"
 
 
+def format_share(value: float, low: float | None, high: float | None, language: Language) -> str:
+    """A share with its interval: ``1.2% [0.4%, 2.5%]``, in which the brackets are escaped."""
+    shown = format_percent(value, language)
+    if low is None or high is None:
+        return shown
+    between = f"{NARROW}; " if language == "fr" else ", "
+    return f"{shown} \\[{between.join(format_percent(bound, language) for bound in (low, high))}\\]"
+
+
 def check_is_text(value: Any) -> str:
     """Text as it is. Raises TypeError on a bare number: numbers go through `format_number`."""
     if not isinstance(value, str):

@@ -71,6 +71,8 @@ MODELS: dict[str, type[BaseModel]] = {
     "`stages`": model.Stage,
     "`training`": model.Training,
     "`lora`": model.Lora,
+    "`sets`": declaration.EvaluationSet,
+    "`regurgitation`": declaration.Regurgitation,
     "Source cards": card.Card,
     "`[rights]`": card.CardRights,
     "`[rights.terms]`": card.Terms,

@@ -31,6 +31,7 @@ batch_tokens = 512
 
 [evaluations.base]
 models = ["petit"]
+regurgitation = { passages = 12, prefixes = [16] }
 
 [releases.v0]
 model = "petit"

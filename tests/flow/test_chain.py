@@ -1,6 +1,7 @@
 """A model made from another one, and one made from a base: all that stands behind it counts."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -137,7 +138,7 @@ def based(tmp_path, tokenizer, family, licence, *, evaluated=False, readme=None)
     )
     declared = declared.replace('"20k"', '"2k"')
     if not evaluated:
-        declared = declared.replace('[evaluations.base]\nmodels = ["petit"]\n', "")
+        declared = re.sub(r"\[evaluations\.base\].*?(?=\n\[)", "", declared, flags=re.DOTALL)
     base = f'\n[bases.vieux]\npath = "../vieux"\nattested_by = "Camille Test"\nlicence = "{licence}"\n'
     return make_project(tmp_path / "essai", declared + base)
 

@@ -1,6 +1,7 @@
 """What a model reads of each corpus, and what it repeats of what its base read."""
 
 import math
+import shutil
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hemicycle.flow.reading import reads, revocable_sources, shares_of
+from hemicycle.flow.reading import reads, redone, revocable_sources, shares_of
 from hemicycle.project import Declaration
+from hemicycle.tokens import Phase, make_plan
 
 
 def declared(**models):
@@ -87,6 +89,27 @@ def test_replay_and_a_mix_are_not_declared_together(which):
     models[which] = {**models[which], "mix": mix}
     with pytest.raises(ValueError, match="give corpora of “un” a share"):
         declared(**models)
+
+
+def test_what_a_run_redoes_is_told_by_source_and_expected_over_the_revocable_ones(tokens, tmp_path):
+    kept = pq.read_table(tokens / "documents.parquet")
+    rights = ["by-decision" if source == "b" else "CC0-1.0" for source in kept["source"].to_pylist()]
+    shutil.copytree(tokens, tmp_path / "tokens")
+    place = kept.schema.get_field_index("right")
+    kept = kept.set_column(place, "right", pa.array(rights, kept.schema.field("right").type))
+    pq.write_table(kept, tmp_path / "tokens" / "documents.parquet")
+    for reading in ("shuffled", "proven-first"):
+        (tmp_path / reading).mkdir()
+        phase = Phase("main", 60 * 64, {"c": 1.0}, 16, "split", reading)
+        make_plan(
+            {"c": tmp_path / "tokens"}, [phase], tmp_path / reading, batch_tokens=64, seed=1, revocable=["b"]
+        )
+    told = redone(tmp_path / "proven-first", {"c": tmp_path / "tokens"})
+    first, last = told["sources"]
+    assert (first["source"], first["revocable"], first["first_step"], first["share"]) == ("a", False, 0, 1.0)
+    assert (last["source"], last["revocable"]) == ("b", True)
+    assert told["expected"] == last["share"] < 0.9
+    assert redone(tmp_path / "shuffled", {"c": tmp_path / "tokens"})["expected"] > 0.9
 
 
 def test_a_source_is_revocable_where_a_document_of_it_goes_on_by_a_decision_or_by_nothing_said(tmp_path):

@@ -34,6 +34,8 @@ def test_everything_is_built_and_a_second_run_does_nothing(built):
         "order petit",
         "model petit",
         "evaluation base",
+        "contamination base",
+        "regurgitation base",
     }
     again = json.loads(hemicycle("run", folder, "--json").stdout)
     assert {s["state"] for s in again["steps"]} == {"fresh"}
@@ -85,7 +87,7 @@ def test_changing_one_thing_rebuilds_only_what_depends_on_it(copy):
     toml.write_text(toml.read_text().replace('tokens = "20k"', 'tokens = "24k"'))
     said = json.loads(hemicycle("run", copy, "--json").stdout)
     built = {s["stage"] for s in said["steps"] if s["state"] == "built"}
-    assert built == {"order", "model", "evaluation", "release"}
+    assert built == {"order", "model", "evaluation", "regurgitation", "release"}
 
 
 def test_artefacts_that_can_be_made_again_come_back_with_the_same_digest(built, copy):
@@ -105,7 +107,7 @@ def test_gc_keeps_all_that_is_declared_and_drops_the_rest(copy):
     before, _ = toml.read_text().split("[evaluations.base]")
     toml.write_text(before)
     gone = json.loads(hemicycle("gc", copy, "--json").stdout)["artefacts"]
-    assert {p.rsplit("/", 2)[1] for p in gone} == {"evaluation"}
+    assert {p.rsplit("/", 2)[1] for p in gone} == {"evaluation", "contamination", "regurgitation"}
     assert hemicycle("verify", copy).returncode == 0
     assert hemicycle("gc", copy).stdout.strip() == "nothing to delete"
 

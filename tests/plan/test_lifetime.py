@@ -46,6 +46,14 @@ LIFE = Life.model_validate(
 )
 
 
+def test_withdrawals_of_which_nothing_tells_the_share_are_left_out_and_that_is_said():
+    life = Life.model_validate({"years": 1, "withdrawals": {"a_year": 4}})
+    found = lifetime(trained(), life, None, place())
+    assert "withdrawals" not in {line.name for line in found.lines}
+    assert "nothing tells what each redoes" in " ".join(found.sentences("en"))
+    assert "rien ne dit ce que chacun fait refaire" in " ".join(found.sentences("fr"))
+
+
 def test_a_life_by_hand():
     found = lifetime(trained(), LIFE, None, place())
     lines = {each.name: each for each in found.lines}

@@ -115,7 +115,7 @@ def test_findings_are_counted_as_the_layout_was_made(report):
     assert subset(made, "roots_fr_langue")["language"]["found"]["en"] > 0.9
     assert subset(made, "roots_fr_avis")["boilerplate"]["passages"][0]["documents"] == 30
     assert subset(made, "roots_fr_clair")["quality"]["passing"] == 30
-    assert made["evaluations"][1] == {"file": "short.tsv", "items": 2, "too_short": 2}
+    assert made["evaluations"][1] == {"file": "short.tsv", "items": 1, "too_short": 1}
 
 
 def test_no_value_of_personal_data_is_in_the_report(report):
@@ -376,7 +376,7 @@ def test_the_texts_of_a_json_file_are_found_however_deep_they_stand(tmp_path):
     asked, unread = read_evaluations(tmp_path)
     texts = pa.array([QUESTION, story(3), story(2)], pa.large_string())
     assert hits(texts, asked).tolist() == [[True, True], [True, False], [False, False]]
-    assert [(one.items, one.short) for one in asked] == [(3, 1), (2, 1)]
+    assert [(one.items, one.short) for one in asked] == [(1, 0), (2, 1)]
     assert unread == []
 
 

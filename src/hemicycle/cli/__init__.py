@@ -35,7 +35,7 @@ VERBS = {
     "train": "Train the models.",
     "tune": "Tune models on conversations or a trade's text; compare before and after.",
     "watch": "Show how trainings go: a page of curves; TensorBoard and MLflow.",
-    "evaluate": "Measure the models on held-out documents, beside baselines.",
+    "evaluate": "Measure models on held-out documents; contamination; regurgitation.",
     "trace": "Find a text's matches in what a model was trained on, with their rights.",
     "withdraw": "Say what was made of a source or a work, and take it out of all of that.",
     "serve": "Serve a model with an OpenAI-compatible API and a page that shows sources.",

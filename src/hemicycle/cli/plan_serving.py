@@ -18,6 +18,7 @@ from hemicycle.errors import DeclarationError
 from hemicycle.plan.assume import Place
 from hemicycle.plan.estimate import estimate
 from hemicycle.plan.estimate_told import assumptions_table
+from hemicycle.plan.life import Life
 from hemicycle.plan.programme import PROGRAMME, load_life
 from hemicycle.plan.served import served
 from hemicycle.plan.serving import PACE, Load, Serving, serve, shares_reached
@@ -141,6 +142,8 @@ def plan_life(
 
     found, there = find_model(model, config, parameters, tokens, (), None, folder), place()
     life = load_life(file or project_of(folder) / PROGRAMME)
+    if life.withdrawals is not None and life.withdrawals.share is None and model is not None:
+        life = _told_by_order(life, model, folder)
     serving = None
     if found.sizes is not None and life.serving is not None and there.chip.bandwidth > 0:
         weights = served(found.work.name, found.sizes, weight_bytes=float(weight_bytes))
@@ -153,6 +156,17 @@ def plan_life(
         page=page,
         title=found.work.name,
     )
+
+
+def _told_by_order(life: Life, model: str, folder: Path) -> Life:
+    """What a withdrawal redoes, as the order of the model has it, where that was made."""
+    from hemicycle.flow.plans import share_redone
+
+    share = share_redone(declared(folder, model).flow, model)
+    if share is None or life.withdrawals is None:
+        return life
+    click.echo(f"a withdrawal redoes {share:.1%} of the run, by the order of {model}", err=True)
+    return life.model_copy(update={"withdrawals": life.withdrawals.model_copy(update={"share": share})})
 
 
 def _load(sizes: Configuration, prompt: float | None, answer: float | None, pace: float) -> Load:

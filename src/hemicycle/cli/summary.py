@@ -18,7 +18,22 @@ from hemicycle.steps import Outcome
 from hemicycle.train import few_steps
 
 #: Stages whose figures `status --json` gives.
-TOLD = ("corpus", "tokens", "dialogues", "model", "before-after", "evaluation", "release")
+TOLD = (
+    "corpus",
+    "tokens",
+    "dialogues",
+    "model",
+    "before-after",
+    "evaluation",
+    "contamination",
+    "regurgitation",
+    "release",
+)
+
+#: Items that stand in the training text shown; --json has them all.
+MATCHES = 10
+#: Characters shown of what was found of one.
+LONGEST_PASSAGE = 200
 
 #: Reasons for a refusal that a source's card may mend, and how.
 IN_THE_CARD = {
@@ -227,6 +242,53 @@ def print_results(results: Mapping[str, Any]) -> None:
         print_table(lines[0], lines[1:])
 
 
+def print_contamination(results: Mapping[str, Any]) -> None:
+    """What of evaluation sets and of held-out text stands in each training text."""
+    from hemicycle.evaluate.verbatim.wording import contamination_table
+
+    for text in results["training"]:
+        click.echo(f"In what {cell(', '.join(text['models']))} was trained on:")
+        head, *rows = contamination_table(text, "en")
+        print_table(head, rows)
+    if unread := results["not_read"]:
+        click.echo(f"Not checked, because of their form: {cell(', '.join(unread))}")
+    click.echo("Verbatim copies only; a set that is clean here may stand there in other words.")
+
+
+def print_matches(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The items that most of which stands in the training text, and where."""
+    hit = [row for row in rows if row["verdict"] in ("partly", "contaminated")]
+    hit.sort(key=lambda row: (-row["found"] / row["words"], -row["longest"]))
+    for row in hit[:MATCHES]:
+        beside = {True: ", with an answer beside it", False: ", without an answer", None: ""}
+        click.echo(
+            f"  {cell(row['set'])}, item {row['item']}, {row['part']}: {row['verdict']}, {row['found']} of "
+            f"{row['words']} words; {row['longest']} of them {row['count']} time(s), in "
+            f"{cell(row['document'])} [{row['source']}] from word {row['word']}{beside[row['answer_beside']]}"
+        )
+        passage = " ".join(row["passage"].split())
+        shown = passage if len(passage) <= LONGEST_PASSAGE else f"{passage[:LONGEST_PASSAGE]}…"
+        click.echo(click.style(f"    “{cell(shown)}”", dim=True))
+    if len(hit) > MATCHES:
+        click.echo(f"  … and {len(hit) - MATCHES} more: --json has them all")
+
+
+def print_regurgitation(results: Mapping[str, Any]) -> None:
+    """Rates of each model by length of the prefix, by copies, by source."""
+    from hemicycle.evaluate.verbatim.wording import regurgitation_table
+
+    for name, model in results["models"].items():
+        if not model["rows"]:
+            click.echo(f"{name}: no document that it read is long enough to ask for")
+            continue
+        head, *rows = regurgitation_table(model, "en")
+        print_table([name, *head[1:]], rows)
+        click.echo(
+            f"Exact: the first {model['target_tokens']} tokens are those of the document. Held out is the "
+            "control: what is verbatim there is formula, not memory. Lower bounds."
+        )
+
+
 def print_summary(session: Session, outcomes: list[Outcome]) -> None:
     """The state of the whole project, for people."""
     by_stage: dict[str, list[Outcome]] = {}
@@ -269,6 +331,12 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
     for outcome in by_stage.get("evaluation", []):
         _title(f"Evaluation {outcome.step.name}")
         print_evaluation(outcome)
+    for outcome in by_stage.get("contamination", []):
+        _title(f"Contamination {outcome.step.name}")
+        print_contamination(_figures(outcome))
+    for outcome in by_stage.get("regurgitation", []):
+        _title(f"Regurgitation {outcome.step.name}")
+        print_regurgitation(_figures(outcome))
     for outcome in by_stage.get("release", []):
         _title(f"Release {outcome.step.name}")
         assert outcome.folder is not None

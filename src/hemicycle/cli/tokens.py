@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from hemicycle.cli.session import Session, json_option, print_json, progress, project_option
 from hemicycle.cli.tables import cell, print_table, relative
-from hemicycle.errors import DeclarationError, InputError
+from hemicycle.errors import DeclarationError, InputError, did_you_mean
 from hemicycle.flow import TOKENISED
 
 if TYPE_CHECKING:
@@ -133,15 +134,29 @@ def _more(count: int) -> None:
 
 @command.command()
 @click.argument("model", required=False)
+@click.option(
+    "--leaves",
+    multiple=True,
+    metavar="SOURCE=PROBABILITY",
+    help="How likely a source is to leave; may be given several times.",
+)
 @project_option
 @json_option
-def show(model: str | None, folder: Path, as_json: bool) -> None:
-    """Show the phases of MODEL's order, how full their rows are, and what is read of each stratum."""
-    name, order = _open(folder, model)
-    plan = order.plan
+def show(model: str | None, leaves: tuple[str, ...], folder: Path, as_json: bool) -> None:
+    """Show the phases of MODEL's order, how full their rows are, what is read of each stratum, and what must
+    be read again where a source leaves."""
+    from hemicycle.flow.reading import redone
+    from hemicycle.tokens import Order, expected_redo
+
+    name, made, tokens = _built(folder, model)
+    plan = Order(made, tokens).plan
+    redo = redone(made, tokens)
+    shares = {one["source"]: one["share"] for one in redo["sources"]}
+    if leaves:
+        redo["expected"] = round(expected_redo(shares, _hazards(leaves, shares)), 6)
     if as_json:
         told = ("seed", "steps", "tokens", "epochs", "phases", "cuttings", "blocks")
-        print_json({"model": name, **{key: plan[key] for key in told}})
+        print_json({"model": name, **{key: plan[key] for key in told}, "redo": redo})
         return
     head = ("phase", "context", "packing", "reading", "steps", "rows a step", "tokens", "padding", "cut")
     print_table(head, [_phase(plan, number) for number in range(len(plan["phases"]))])
@@ -163,6 +178,41 @@ def show(model: str | None, folder: Path, as_json: bool) -> None:
             for line in phase["strata"]
         ],
     )
+    click.echo()
+    print_table(
+        ("if it leaves", "revocable", "first step", "run redone"),
+        [
+            [one["source"], one["revocable"], one["first_step"], f"{one['share']:.1%}"]
+            for one in redo["sources"][-SHOWN:]
+        ],
+    )
+    _more(len(redo["sources"]))
+    if redo["expected"] is not None:
+        when = "one of them does, as likely as said" if leaves else "a revocable one does, each as likely"
+        click.echo(
+            f"expected where {when}: {redo['expected']:.1%} of the run, "
+            "and the steps since the last checkpoint"
+        )
+
+
+def _hazards(given: tuple[str, ...], known: Collection[str]) -> dict[str, float]:
+    """Source → the probability with which it leaves, as `--leaves` says it."""
+    hazards = {}
+    for text in given:
+        source, _, chance = text.partition("=")
+        if source not in known:
+            raise DeclarationError(
+                f"the order of this model reads no source “{source}”",
+                place=f"--leaves {text}",
+                remedy=did_you_mean(source, known) or "The table of `hemicycle tokens show` lists them.",
+            )
+        try:
+            hazards[source] = float(chance)
+        except ValueError:
+            raise DeclarationError(
+                f"“{chance}” is no probability", place=f"--leaves {text}", remedy=f"Such as {source}=0.15."
+            ) from None
+    return hazards
 
 
 def _phase(plan: dict[str, Any], number: int) -> list[Any]:
@@ -189,8 +239,15 @@ def _phase(plan: dict[str, Any], number: int) -> list[Any]:
 
 def _open(folder: Path, model: str | None) -> tuple[str, Order]:
     """A model's order on its tokens. Raises HemicycleError where they are not built."""
-    from hemicycle.cli.asking import declared_model, needed
     from hemicycle.tokens import Order
+
+    name, made, tokens = _built(folder, model)
+    return name, Order(made, tokens)
+
+
+def _built(folder: Path, model: str | None) -> tuple[str, Path, dict[str, Path]]:
+    """A model, the folder of its plan, and those of its tokens by corpus."""
+    from hemicycle.cli.asking import declared_model, needed
 
     session = Session(folder)
     name = declared_model(session, model)
@@ -200,7 +257,7 @@ def _open(folder: Path, model: str | None) -> tuple[str, Order]:
     standing = {o.step: o for o in pipeline.look([plan, *tokens.values()])}
     statement, made = needed(standing[plan], standing.values())
     pipeline.check(made, statement)
-    return name, Order(made, {c: needed(standing[s], standing.values())[1] for c, s in tokens.items()})
+    return name, made, {c: needed(standing[s], standing.values())[1] for c, s in tokens.items()}
 
 
 LAYOUT = click.Choice(["megatron", "datatrove", "olmo"])

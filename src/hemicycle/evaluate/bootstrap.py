@@ -90,13 +90,19 @@ class Resampled:
 
 
 def resample(
-    bits: Floats, sizes: Integers, documents: Integers, *, replicates: int = REPLICATES, seed: int = SEED
+    bits: Floats,
+    sizes: Integers | Floats,
+    documents: Integers,
+    *,
+    replicates: int = REPLICATES,
+    seed: int = SEED,
 ) -> Resampled:
     """Bits per byte of every series, and its bootstrap replicates.
 
     Args:
         bits: (series, blocks).
-        sizes: (blocks,) bytes of each block, the same for all series.
+        sizes: (blocks,) bytes of each block, or whatever else its bits are divided by; the same for all
+            series.
         documents: (blocks,) the document each block belongs to.
         seed: key of the Philox generator: equal seeds give equal draws on every machine.
     """

@@ -79,6 +79,10 @@ class Encoder:
         back = self._back(encoding.ids).removeprefix(" ")  # some vocabularies put a space before the text
         return Encoded(ids, ends - sizes, sizes, altered=back != text.removeprefix(" "))
 
+    def text(self, ids: Integers) -> str:
+        """The text of tokens; bytes that are no whole character show as U+FFFD."""
+        return self._back(ids.tolist())
+
     def _back(self, ids: list[int]) -> str:
         if self._has_decoder:
             text: str = self._tokenizer.decode(ids, skip_special_tokens=False)

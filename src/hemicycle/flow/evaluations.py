@@ -1,12 +1,16 @@
-"""The step of an evaluation: models, what they began from, and baselines on the same held-out text."""
+"""The steps of an evaluation: models, what they began from, and baselines on the same held-out text; what of
+that, and of sets from elsewhere, stands in the training text; how much of the training text comes out."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hemicycle.digests import sha256_file
 from hemicycle.errors import DeclarationError
+from hemicycle.flow.corpora import index_name
 from hemicycle.flow.stages import VERSIONS, once, with_role
-from hemicycle.project.declaration import Evaluation
+from hemicycle.project.declaration import Evaluation, EvaluationSet
 from hemicycle.steps import Resolving, Step, Work
 from hemicycle.store import artefact_digest, digest_files
 
@@ -73,3 +77,135 @@ def _measuring(flow: Flow, stage: str, name: str, evaluation: Evaluation) -> Ste
         inputs,
         resolve=resolve if compared else None,
     )
+
+
+@once
+def contamination(flow: Flow, name: str) -> Step:
+    """Sets from elsewhere and held-out documents, looked for in the training text of each model."""
+    evaluation = flow.declaration.evaluations[name]
+    indexed = _indexed(flow, evaluation)
+    behind = sorted({c for one in indexed for c in one.split("+")})
+    unread = sorted(set(evaluation.corpora) - set(behind))
+    # Where a set lies may tell of a home; its name and its files are what counts.
+    called = _called([one.path for one in evaluation.sets])
+
+    def resolve(at: Resolving) -> dict[str, Any]:
+        return {"sets": [_digest_of_set(flow, one) for one in evaluation.sets]}
+
+    def build(work: Work) -> dict[str, Any]:
+        from hemicycle.evaluate.verbatim import check_contamination
+        from hemicycle.evaluate.verbatim.contamination import Set
+        from hemicycle.evaluate.verbatim.sets import Fields
+
+        return check_contamination(
+            with_role(work.inputs, "index"),
+            with_role(work.inputs, "corpus"),
+            indexed,
+            work.out,
+            sets=[
+                Set(place_of_set(flow, one.path), named, Fields(tuple(one.question), tuple(one.answer)))
+                for one, named in zip(evaluation.sets, called, strict=True)
+            ],
+            unread=with_role(work.inputs, "unread"),
+            upstream=_upstream(flow, evaluation),
+            progress=work.progress,
+        )
+
+    inputs = {f"index {one}": flow.index(one) for one in indexed}
+    inputs |= {f"corpus {c}": flow.corpus(c) for c in behind}
+    inputs |= {f"unread {c}": flow.corpus(c) for c in unread}
+    declared = {
+        "models": indexed,
+        "upstream": _upstream(flow, evaluation),
+        "sets": [
+            {"name": named, "question": one.question, "answer": one.answer}
+            for one, named in zip(evaluation.sets, called, strict=True)
+        ],
+    }
+    return Step(
+        "contamination",
+        name,
+        VERSIONS["contamination"],
+        declared,
+        build,
+        inputs,
+        resolve=resolve if evaluation.sets else None,
+    )
+
+
+@once
+def regurgitation(flow: Flow, name: str) -> Step:
+    """What each model gives back of its training text."""
+    evaluation, d = flow.declaration.evaluations[name], flow.declaration
+    indexed = {m: index_name(flow, m) for m in evaluation.models}
+    behind = sorted({c for one in indexed.values() for c in one.split("+")})
+    asked = evaluation.regurgitation
+
+    def build(work: Work) -> dict[str, Any]:
+        from hemicycle.evaluate.verbatim import measure_regurgitation
+
+        models = with_role(work.inputs, "model")
+        return measure_regurgitation(
+            {m: models[m] for m in evaluation.models},
+            with_role(work.inputs, "index"),
+            with_role(work.inputs, "corpus"),
+            indexed,
+            work.out,
+            work.scratch,
+            exposures={
+                m: [models[one] / "exposure.parquet" for one in d.models_behind(m)] for m in evaluation.models
+            },
+            passages=asked.passages,
+            prefixes=asked.prefixes,
+            seed=asked.seed,
+            upstream=_upstream(flow, evaluation),
+            progress=work.progress,
+        )
+
+    every = dict.fromkeys(one for m in evaluation.models for one in d.models_behind(m))
+    inputs = {f"model {m}": flow.model(m) for m in every}
+    inputs |= {f"index {one}": flow.index(one) for one in sorted({*indexed.values()})}
+    inputs |= {f"corpus {c}": flow.corpus(c) for c in behind}
+    declared = {"models": indexed, "upstream": _upstream(flow, evaluation), **asked.model_dump()}
+    return Step("regurgitation", name, VERSIONS["regurgitation"], declared, build, inputs)
+
+
+def _indexed(flow: Flow, evaluation: Evaluation) -> dict[str, list[str]]:
+    """Index → the models of an evaluation that read its text."""
+    found: dict[str, list[str]] = {}
+    for model in evaluation.models:
+        found.setdefault(index_name(flow, model), []).append(model)
+    return found
+
+
+def _upstream(flow: Flow, evaluation: Evaluation) -> dict[str, str]:
+    """Model → the base it began as, of whose training text nothing is known."""
+    bases = {m: flow.declaration.base_of(m) for m in evaluation.models}
+    return {model: base for model, base in bases.items() if base is not None}
+
+
+def place_of_set(flow: Flow, path: str) -> Path:
+    return (flow.project.folder / path).resolve()
+
+
+def _called(paths: list[str]) -> list[str]:
+    """Names of sets: that of the file or folder, with the one above where two would have one name."""
+    last = [Path(path).name for path in paths]
+    return [
+        one if last.count(one) == 1 else "/".join(Path(path).parts[-2:])
+        for path, one in zip(paths, last, strict=True)
+    ]
+
+
+def _digest_of_set(flow: Flow, one: EvaluationSet) -> list[list[str]]:
+    from hemicycle.evaluate.verbatim.sets import set_files
+
+    place = place_of_set(flow, one.path)
+    if not place.exists():
+        raise DeclarationError(
+            "there is no evaluation set here",
+            place=str(place),
+            remedy="Bring its files in, or take it out of `sets` in hemicycle.toml.",
+        )
+    files = sorted(file for some in set_files(place) for file in some)
+    return [[file.relative_to(place).as_posix(), sha256_file(file)] for file in files]

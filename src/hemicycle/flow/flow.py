@@ -53,12 +53,15 @@ class Flow:
     order, model = models.order, models.model
     rung, scaling = ladders.rung, ladders.scaling
     evaluation, before_after = evaluations.evaluation, evaluations.before_after
+    contamination, regurgitation = evaluations.contamination, evaluations.regurgitation
     release = releases.release
 
     def all_steps(self) -> list[Step]:
         """Everything the project declares, inputs first."""
         d = self.declaration
-        ends = [self.evaluation(n) for n in d.evaluations] + [self.release(n) for n in d.releases]
+        ends = [step for n in d.evaluations for step in (self.evaluation(n), self.contamination(n))]
+        ends += [self.regurgitation(n) for n, e in d.evaluations.items() if e.regurgitation.passages]
+        ends += [self.release(n) for n in d.releases]
         ends += [self.before_after(n) for n, m in d.models.items() if m.method == "tune"]
         ends += [self.model(n) for n in d.models] + [self.tokenizer(n) for n in d.tokenizers]
         ends += [self.index(index_name(self, m)) for m in d.models]

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from hemicycle.arithmetic import Configuration, count_weights, from_architecture, read_configuration
 from hemicycle.errors import DeclarationError
 from hemicycle.flow.models import derived_of, inputs_of, longest_context
-from hemicycle.flow.reading import reads
+from hemicycle.flow.reading import reads, redone
+from hemicycle.flow.stages import TOKENISED
 from hemicycle.ledger import Statement
 from hemicycle.plan.estimate import Line, Work
 from hemicycle.project import Model, Stage
@@ -133,6 +134,24 @@ def loss_course(flow: Flow, name: str) -> LossBand | None:
     if ladder is None or len(rungs) < len(made) or not all(rung.is_dir() for rung in rungs):
         return None
     return curve_of_rungs(rungs, ladder)
+
+
+def share_redone(flow: Flow, name: str) -> float | None:
+    """The share of a model's run that is redone where one of its revocable sources leaves; None where none is
+    revocable, or its order was not made or is not here."""
+    latest = _latest(flow)
+    order = flow.order(name)
+    steps = {role: step for role, step in order.inputs.items() if step.stage in TOKENISED} | {"": order}
+    made = {role: latest.get((step.stage, step.name)) for role, step in steps.items()}
+    folders = {
+        role: flow.store.artefact(s.subject.stage, s.subject.name, s.subject.key)
+        for role, s in made.items()
+        if s is not None
+    }
+    if len(folders) < len(steps) or not all(folder.is_dir() for folder in folders.values()):
+        return None
+    share: float | None = redone(folders.pop(""), folders)["expected"]
+    return share
 
 
 def _latest(flow: Flow) -> dict[tuple[str, str], Statement]:

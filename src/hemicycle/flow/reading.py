@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from hemicycle.project import Declaration, Stage
 
@@ -53,6 +54,26 @@ def revocable_sources(tokens: Iterable[Path]) -> list[str]:
         pl.concat(frames).filter(lapses).select("source").unique().collect()["source"].to_list()
     )
     return sorted(found)
+
+
+def redone(plan: Path, tokens: Mapping[str, Path]) -> dict[str, Any]:
+    """What of a run is redone where a source leaves it: source by source, the first to be read first; and
+    what is expected where one of the revocable ones does, each as likely as another, None where none is.
+
+    Args:
+        tokens: corpus → its tokens artefact; every corpus of the plan.
+    """
+    from hemicycle.tokens import redo_of
+
+    revocable, found = revocable_sources(tokens.values()), redo_of(plan, tokens)
+    shares = [found[source][1] if source in found else 0.0 for source in revocable]
+    return {
+        "sources": [
+            {"source": source, "revocable": source in revocable, "first_step": step, "share": round(share, 6)}
+            for source, (step, share) in found.items()
+        ],
+        "expected": round(math.fsum(shares) / len(shares), 6) if shares else None,
+    }
 
 
 def _relative(shares: Mapping[str, float]) -> dict[str, float]:

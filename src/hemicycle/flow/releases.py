@@ -56,6 +56,8 @@ def release(flow: Flow, name: str) -> Step:
             rights=rights,
             refused=refused,
             evaluations=with_role(work.inputs, "evaluation"),
+            contamination=with_role(work.inputs, "contamination"),
+            regurgitation=with_role(work.inputs, "regurgitation"),
             ledger=flow.ledger,
             approvals=flow.gate.approvals,
             decisions=_told(flow, behind),
@@ -68,6 +70,9 @@ def release(flow: Flow, name: str) -> Step:
     inputs |= {f"corpus {c}": flow.corpus(c) for c in corpora}
     inputs |= {f"admitted {c}": flow.admitted(c) for c in corpora}
     inputs |= {f"evaluation {e}": flow.evaluation(e) for e in evaluations}
+    inputs |= {f"contamination {e}": flow.contamination(e) for e in evaluations}
+    asked = [e for e in evaluations if flow.declaration.evaluations[e].regurgitation.passages]
+    inputs |= {f"regurgitation {e}": flow.regurgitation(e) for e in asked}
     inputs |= {f"rights {s}": flow.rights(s) for s in sources}
     # Nothing of it is published but the statement: with it, the root stands in the release's own ledger.
     inputs |= {f"roots {c}": flow.roots(c) for c in corpora}
@@ -80,13 +85,20 @@ def release(flow: Flow, name: str) -> Step:
             for s in sources
         },
         "base": flow.declaration.bases[base].model_dump(exclude={"path"}) if base is not None else None,
+        # What is declared for other models and was not looked for: the pages say so.
+        "other_sets": {
+            e: [one.path for one in other.sets]
+            for e, other in flow.declaration.evaluations.items()
+            if e not in evaluations and other.sets
+        },
         "tables": tables("release"),
     }
-    may_lack = frozenset(r for r in inputs if r.startswith(("rights ", "evaluation ")))
+    checks = ("evaluation", "contamination", "regurgitation")
+    may_lack = frozenset(r for r in inputs if r.partition(" ")[0] in ("rights", *checks))
 
     def resolve(at: Resolving) -> dict[str, Any]:
         verdicts = {s: seen(r) for s, r in with_role(at.statements, "rights").items()}
-        measured = {e: s.digest for e, s in with_role(at.statements, "evaluation").items()}
+        measured = {r: s.digest for r, s in at.statements.items() if r.partition(" ")[0] in checks}
         said = {key: declared[key] for key in ("release", "project", "cards", "base")}
         covers = {
             "model": at.statements["model"].digest,

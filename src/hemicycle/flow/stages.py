@@ -38,6 +38,8 @@ VERBS = {
     "index": "trace",
     "roots": "prove",
     "evaluation": "evaluate",
+    "contamination": "contamination",
+    "regurgitation": "regurgitation",
     "release": "release",
 }
 
@@ -56,6 +58,8 @@ NAMED = {
     "trace": ("index", {"index"}),
     "prove": ("corpus", {"roots"}),
     "evaluate": ("evaluation", {"evaluation"}),
+    "contamination": ("evaluation", {"contamination"}),
+    "regurgitation": ("evaluation that measures regurgitation", {"regurgitation"}),
     "release": ("release", {"release"}),
 }
 
@@ -81,7 +85,9 @@ VERSIONS = {
     "index": 3,
     "roots": 1,
     "evaluation": 3,
-    "release": 5,
+    "contamination": 1,
+    "regurgitation": 1,
+    "release": 6,
 }
 
 #: Uses a model needs a right for. Redistribution of text is asked for where text is published.

@@ -45,11 +45,11 @@ class Withdrawals(Declared):
 
     Attributes:
         share: of the run that each redoes: all of it in a shuffled order, which reads every source from
-            beginning to end.
+            beginning to end. Left out, it is told from the order of the model that is planned.
     """
 
     a_year: _Times
-    share: float = Field(gt=0, le=1)
+    share: float | None = Field(default=None, gt=0, le=1)
 
 
 class Evaluations(Declared):

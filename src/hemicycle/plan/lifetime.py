@@ -295,6 +295,8 @@ def _withdrawals(estimate: Estimate, life: Life) -> Amounts | str:
     told = life.withdrawals
     if told is None:
         return "no"
+    if told.share is None:
+        return "unknown"
     return _figures(estimate.run).times(sure(of(told.share * told.a_year, "")))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -55,16 +55,47 @@ class Tokenizer(Declared):
         return self
 
 
+class EvaluationSet(Declared):
+    """A set of questions from elsewhere, to be looked for in the training text.
+
+    Attributes:
+        path: a file, or a folder of files.
+        question, answer: names of the fields that hold each; where left out they are found by their names.
+    """
+
+    path: PathText
+    question: list[str] = []
+    answer: list[str] = []
+
+
+class Regurgitation(Declared):
+    """How much of its training text a model is asked to give back.
+
+    Attributes:
+        passages: drawn of the training text, and as many again of held-out documents; 0: it is not measured.
+        prefixes: tokens of the document that stand before the model goes on.
+    """
+
+    passages: int = Field(default=100, ge=0, le=1_000_000)
+    prefixes: list[Annotated[int, Field(ge=1, le=1_048_576)]] = Field(
+        default=[16, 32, 64, 128], min_length=1, max_length=20
+    )
+    seed: int = Field(default=1, ge=0, lt=2**63)
+
+
 class Evaluation(Declared):
-    """Measure models on the held-out documents, beside what they began from.
+    """Measure models on the held-out documents, beside what they began from; look for what they are measured
+    on in their training text, and for that in what they write.
 
     `compare` adds model folders from elsewhere; `corpora` adds corpora to measure on that no model read, as
-    to see what a model forgot of text like that of its base.
+    to see what a model forgot of text like that of its base. `sets` are looked for in the training text.
     """
 
     models: list[Name] = Field(min_length=1)
     corpora: list[Name] = []
     compare: list[PathText] = []
+    sets: list[EvaluationSet] = []
+    regurgitation: Regurgitation = Regurgitation()
 
 
 class Release(Declared):

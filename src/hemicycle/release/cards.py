@@ -16,7 +16,7 @@ from markupsafe import Markup
 from hemicycle import typeset
 from hemicycle.errors import DeclarationError
 from hemicycle.release.attribution import duty_words, licence_addresses, licence_link
-from hemicycle.release.facts import Facts, LicenceShare, Refusal
+from hemicycle.release.facts import Facts, LicenceShare, Rate, Refusal
 from hemicycle.typeset import Language
 
 #: File of the release → (template, language).
@@ -91,6 +91,7 @@ def _environment(language: Language, plain: bool) -> jinja2.Environment:
         "date": ready(typeset.format_date),
         "span": ready(_span),
         "interval": ready(_interval),
+        "rate": ready(_rate),
         "series": lambda name: _series_name(name, language),
         "rule": lambda name, digest: _rule(name, digest, language),
         "why": lambda code: _why(code, language),
@@ -141,6 +142,10 @@ def _span(days: tuple[str, str], language: Language) -> str:
 
 def _interval(score: Any, language: Language) -> str:
     return typeset.format_interval(score.value, score.low, score.high, language)
+
+
+def _rate(rate: Rate | None, language: Language) -> str:
+    return "–" if rate is None else typeset.format_share(rate.value, rate.low, rate.high, language)
 
 
 def _series_name(name: str, language: Language) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hemicycle.typeset import Language
+
 #: In an evaluation's rows, the source that stands for all of them.
 TOTAL = "*"
 #: And the one that stands for the answers of held-out conversations.
@@ -194,9 +196,79 @@ class Change:
 
 
 @dataclass(frozen=True)
+class CheckedSet:
+    """Items of a set (or held-out documents of a source) by how much of each stands in the training text.
+
+    Attributes:
+        part: what was looked for: question, context (the passage it is asked about), or text.
+        with_answer: of those that stand there at least in part, how many with an answer beside them; None
+            where the set has no answers.
+        found: share of all words.
+        longest: span, in words.
+    """
+
+    name: str
+    part: str
+    items: int
+    clean: int
+    partly: int
+    contaminated: int
+    unjudged: int
+    longest: int
+    with_answer: int | None
+    found: float
+
+
+@dataclass(frozen=True)
+class Contamination:
+    """What of evaluation sets and of held-out text stands in the training text."""
+
+    sets: tuple[CheckedSet, ...]
+    held_out: tuple[CheckedSet, ...]
+    notes: Mapping[Language, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share, with its interval where there is one."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What the model gives back after so many tokens of context.
+
+    Attributes:
+        by: all passages of the training text; the control, of held-out text; copies; source.
+        exact: continuations that are those of the document. within: words in spans of eight or more.
+        longest: span, in words.
+    """
+
+    by: str
+    value: str
+    prefix: int
+    passages: int
+    exact: Rate | None
+    within: Rate | None
+    longest: int
+
+
+@dataclass(frozen=True)
+class Regurgitation:
+    """How much of its training text the model gives back. `target`: tokens that an exact continuation has."""
+
+    rows: tuple[Extraction, ...]
+    target: int
+    notes: Mapping[Language, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
 class EvaluationFacts:
     """One evaluation: every series on all sources, models on answers, the released model on each source, and
-    what it gained and forgot by what it began from."""
+    what it gained and forgot by what it began from; what was checked, None where it was not."""
 
     name: str
     totals: tuple[Score, ...]
@@ -205,6 +277,8 @@ class EvaluationFacts:
     changes: tuple[Change, ...]
     notes: Mapping[str, tuple[str, ...]]
     picture: bool
+    contamination: Contamination | None = None
+    regurgitation: Regurgitation | None = None
 
 
 @dataclass(frozen=True)
@@ -244,6 +318,7 @@ class Facts:
     Attributes:
         before: models of the project that the model was made from, the nearest first.
         documents: that any of these models read, each once.
+        sets_not_checked: evaluation sets that the project declares for other models only.
     """
 
     name: str
@@ -266,6 +341,7 @@ class Facts:
     licences: tuple[LicenceShare, ...]
     duties: tuple[Duty, ...]
     evaluations: tuple[EvaluationFacts, ...]
+    sets_not_checked: tuple[str, ...]
     decisions: tuple[DecisionFacts, ...]
 
     @property

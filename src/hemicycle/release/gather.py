@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hemicycle.documents import corpus_shards
 from hemicycle.errors import IntegrityError
 from hemicycle.ledger import Ledger, Statement
 from hemicycle.project import Card, Declaration
+from hemicycle.release.checks import contamination_of, regurgitation_of
 from hemicycle.release.coverage import USES
 from hemicycle.release.facts import (
     ANSWERS,
@@ -52,6 +54,8 @@ def gather_facts(
     rights: Mapping[str, Path],
     refused: Mapping[str, Path],
     evaluations: Mapping[str, Path],
+    contamination: Mapping[str, Path],
+    regurgitation: Mapping[str, Path],
     licence_files: tuple[str, ...],
     covered: pl.DataFrame,
     held_back: pl.DataFrame,
@@ -62,6 +66,7 @@ def gather_facts(
 
     Args:
         models: the released model, then those of the project that it was made from.
+        evaluations, contamination, regurgitation: evaluation → folder of each of its artefacts.
         licence_files: of the base, as they stand in the release.
         covered: the table of documents read (`coverage.cover`).
         held_back: the table of documents refused (`coverage.refusals`).
@@ -115,9 +120,27 @@ def gather_facts(
         licences=_licence_shares(covered),
         duties=_duties(covered),
         evaluations=tuple(
-            _evaluation_facts(name, folder, release.model) for name, folder in sorted(evaluations.items())
+            replace(
+                _evaluation_facts(name, folder, release.model),
+                contamination=contamination_of(c, release.model) if (c := contamination.get(name)) else None,
+                regurgitation=regurgitation_of(r, release.model) if (r := regurgitation.get(name)) else None,
+            )
+            for name, folder in sorted(evaluations.items())
         ),
+        sets_not_checked=_not_checked(declaration, contamination),
         decisions=decisions,
+    )
+
+
+def _not_checked(declaration: Declaration, contamination: Mapping[str, Path]) -> tuple[str, ...]:
+    """Evaluation sets that are declared, and were not looked for in the training text of this model."""
+    return tuple(
+        sorted(
+            f"{Path(one.path).name} ({name})"
+            for name, evaluation in declaration.evaluations.items()
+            if name not in contamination
+            for one in evaluation.sets
+        )
     )
 
 

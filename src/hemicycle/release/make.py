@@ -19,6 +19,14 @@ from hemicycle.progress import QUIET, Bar, Progress
 from hemicycle.project import Card, Declaration
 from hemicycle.release.cards import render_pages
 from hemicycle.release.check import check_release
+from hemicycle.release.checks import (
+    CONTAMINATION,
+    CONTAMINATION_PICTURE,
+    REGURGITATION,
+    REGURGITATION_PICTURE,
+    copy_contamination,
+    copy_regurgitation,
+)
 from hemicycle.release.coverage import DOCUMENTS, REFUSED, cover, refusals, write_table
 from hemicycle.release.facts import DecisionFacts
 from hemicycle.release.gather import gather_facts
@@ -47,6 +55,8 @@ def make_release(
     refused: Mapping[str, Path],
     evaluations: Mapping[str, Path],
     ledger: Ledger,
+    contamination: Mapping[str, Path] = {},
+    regurgitation: Mapping[str, Path] = {},
     before: Mapping[str, Path] = {},
     base: Path | None = None,
     approvals: Path | None = None,
@@ -64,6 +74,7 @@ def make_release(
         corpora, refused: corpus → folder of the corpus, of what its gate let through and held back.
         rights: source → folder of its rights.
         evaluations: name → folder, for the evaluations of the model.
+        contamination, regurgitation: name of an evaluation → folder of what was checked with it.
         approvals: folder of the decisions and signatures that the journal names.
         decisions: those that the release rests on, for its pages.
 
@@ -86,6 +97,8 @@ def make_release(
         rights=rights,
         refused=refused,
         evaluations=evaluations,
+        contamination=contamination,
+        regurgitation=regurgitation,
         licence_files=tuple(f"base/{file}" for file in _licence_files(base)),
         covered=covered,
         held_back=held_back,
@@ -108,6 +121,14 @@ def make_release(
             for file in _OF_EVALUATION:
                 if (folder / file).is_file():
                     _copy(folder / file, out / "evaluation" / evaluation / file, bar)
+        for evaluation, folder in sorted(contamination.items()):
+            there = _new(out / "evaluation" / evaluation / CONTAMINATION).parent
+            copy_contamination(folder, facts.model.name, there)
+            _copy(folder / CONTAMINATION_PICTURE, there / CONTAMINATION_PICTURE, bar)
+        for evaluation, folder in sorted(regurgitation.items()):
+            there = _new(out / "evaluation" / evaluation / REGURGITATION).parent
+            copy_regurgitation(folder, facts.model.name, there)
+            _copy(folder / REGURGITATION_PICTURE, there / REGURGITATION_PICTURE, bar)
         draw_composition(facts, _new(out / "composition.png"))
         for file, text in render_pages(facts).items():
             _new(out / file).write_text(text, "utf-8")

@@ -15,6 +15,7 @@ from hemicycle.tokens.foreign import Layout, export_tokens, import_tokens
 from hemicycle.tokens.megatron import Shard, ShardWriter, read_shard
 from hemicycle.tokens.order import Batch, Order, Span, prefetch
 from hemicycle.tokens.plan import make_plan
+from hemicycle.tokens.redo import expected_redo, redo_of
 from hemicycle.tokens.schedule import Phase
 from hemicycle.tokens.strata import Mixture, shortfalls
 from hemicycle.tokens.tokenize import tokenize
@@ -33,6 +34,7 @@ __all__ = [
     "Shard",
     "ShardWriter",
     "Span",
+    "expected_redo",
     "export_tokens",
     "exposure",
     "extend_tokenizer",
@@ -44,6 +46,7 @@ __all__ = [
     "prefetch",
     "read_shard",
     "readings",
+    "redo_of",
     "shortfalls",
     "tokenize",
     "tokenize_dialogues",

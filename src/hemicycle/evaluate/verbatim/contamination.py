@@ -1,0 +1,403 @@
+"""Contamination: evaluation items and held-out documents that stand in the training text.
+
+Each text is traced in the index of what a model was trained on. A word is found where it lies in a span of at
+least `MIN_WORDS` words that stands there; the share of words found decides:
+
+    contaminated   80 % or more     partly   20 % or more     clean   less
+
+Eight words: PaLM (Chowdhery et al. 2022, arXiv 2204.02311, section 8) and Tülu 3 (Lambert et al. 2024, arXiv
+2411.15124, section 8) match runs of eight; GPT-3 (Brown et al. 2020, arXiv 2005.14165, appendix C) took 8 to
+13 by the length of a set's items. Twenty and eighty per cent: Llama 2 (Touvron et al. 2023, arXiv 2307.09288,
+appendix A.6), which does so with runs of more than ten tokens. Eight French words are about twelve tokens.
+
+Traps. An item shorter than eight words has no such span: down to `FEWEST` words it is contaminated where it
+stands whole, and it is counted apart, because short sentences are also written twice by chance; what is
+shorter still is not judged. A question may stand in the training text without its answer, which is worth
+less: whether the answer stands beside it is asked of the document itself, within `BESIDE` words. And the
+passage that a question is asked about is told apart: it often comes from a public text that a model may well
+have read, which does not give the question away.
+
+What is written holds no training text: of a document, its id and the place in words; of an item, its number
+and the place in characters.
+
+    contamination.json   sets and held-out text against each training text, the method, what was not checked
+    items.parquet        every item: what was found, and where it stands in which document
+    contamination.png    the shares as bars
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from hemicycle.documents import write_parquet
+from hemicycle.errors import DeclarationError
+from hemicycle.evaluate.heldout import HeldOut, read_held_out
+from hemicycle.evaluate.verbatim.picture import draw_contamination
+from hemicycle.evaluate.verbatim.sets import Fields, read_items, set_files
+from hemicycle.evaluate.verbatim.texts import texts_of
+from hemicycle.evaluate.verbatim.wording import contamination_notes
+from hemicycle.progress import QUIET, Bar, Progress
+from hemicycle.sources.huggingface import COMPANIONS
+from hemicycle.trace import Index, Span, find_spans, open_index, split_words
+from hemicycle.trace.spans import occurrences
+
+#: Words of the shortest span that counts; of the shortest item that is judged; around a match, in which an
+#: answer is looked for.
+MIN_WORDS, FEWEST, BESIDE = 8, 4, 50
+#: Shares of words from which on an item is partly contaminated, and contaminated.
+PARTLY, WHOLLY = 0.2, 0.8
+#: Documents in which an answer is looked for.
+MOST_DOCUMENTS = 10
+#: What stands before the name of a source in the name of its held-out documents as a set.
+HELD_OUT = "held-out:"
+#: Items whose answers are looked for together.
+ITEMS_AT_ONCE = 2_000
+
+Verdict = Literal["clean", "partly", "contaminated", "unjudged"]
+VERDICTS: tuple[Verdict, ...] = ("clean", "partly", "contaminated", "unjudged")
+
+ITEMS = pa.schema(
+    [
+        ("training", pa.string()),
+        ("set", pa.string()),
+        ("item", pa.string()),
+        ("part", pa.string()),
+        ("words", pa.int64()),
+        ("found", pa.int64()),
+        ("verdict", pa.string()),
+        ("short", pa.bool_()),
+        ("answer_beside", pa.bool_()),
+        ("field", pa.string()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("longest", pa.int64()),
+        ("count", pa.int64()),
+        ("document", pa.string()),
+        ("source", pa.string()),
+        ("word", pa.int64()),
+    ]
+)
+
+Texts = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What of some texts stands in the training text.
+
+    Attributes:
+        words, found: those that count, and those of them inside spans.
+        short: judged by the rule for short items.
+        field, span: the longest span and the field it is of; None where nothing was found.
+        passage: the words of that span, as the item has them.
+    """
+
+    words: int
+    found: int
+    verdict: Verdict
+    short: bool
+    field: str | None = None
+    span: Span | None = None
+    passage: str = ""
+
+
+@dataclass
+class Finding:
+    """One item, or one part of it, with the first place of its longest span. `start` and `end` are characters
+    of the field; `word` is the place in the document."""
+
+    item: str
+    part: str
+    judged: Judged
+    document: str | None = None
+    source: str | None = None
+    word: int | None = None
+    answer_beside: bool | None = None
+    places: list[tuple[int, int]] = field(default_factory=list)
+
+    def row(self) -> dict[str, Any]:
+        one, span = self.judged, self.judged.span
+        return {
+            "item": self.item,
+            "part": self.part,
+            "words": one.words,
+            "found": one.found,
+            "verdict": one.verdict,
+            "short": one.short,
+            "answer_beside": self.answer_beside,
+            "field": one.field,
+            "start": span.start if span else None,
+            "end": span.end if span else None,
+            "longest": span.words if span else 0,
+            "count": span.count if span else 0,
+            "document": self.document,
+            "source": self.source,
+            "word": self.word,
+            "passage": one.passage,
+        }
+
+
+def judge(index: Index, texts: Texts) -> Judged:
+    """Judge the texts of one item together; each is traced by itself, as no copy has them run on."""
+    lengths = [len(split_words(text).words) for _, text in texts]
+    short = all(length < MIN_WORDS for length in lengths)
+    counted = [
+        (name, text, length)
+        for (name, text), length in zip(texts, lengths, strict=True)
+        if length >= (FEWEST if short else MIN_WORDS)
+    ]
+    words = found = 0
+    best: tuple[str, str, Span] | None = None
+    for name, text, length in counted:
+        spans = find_spans(index, text, length if short else MIN_WORDS)
+        words, found = words + length, found + _found(spans, length)
+        for span in spans:
+            if best is None or span.words > best[2].words:
+                best = (name, text[span.start : span.end], span)
+    if not counted:
+        return Judged(sum(lengths), 0, "unjudged", True)
+    field_of, passage, longest = best or (None, "", None)
+    return Judged(words, found, _verdict(words, found, short), short, field_of, longest, passage)
+
+
+def _verdict(words: int, found: int, short: bool) -> Verdict:
+    if short:
+        return "contaminated" if found == words else "clean"
+    return "contaminated" if found >= WHOLLY * words else "partly" if found >= PARTLY * words else "clean"
+
+
+def _found(spans: Iterable[Span], words: int) -> int:
+    covered = np.zeros(words, bool)
+    for span in spans:
+        covered[span.first_word : span.first_word + span.words] = True
+    return int(covered.sum())
+
+
+@dataclass(frozen=True)
+class Set:
+    """A declared evaluation set: a file or a folder of files, what it is called, its fields."""
+
+    place: Path
+    name: str
+    fields: Fields
+
+
+def check_sets(
+    index: Index, corpora: Sequence[Path], sets: Sequence[Set], *, progress: Progress = QUIET
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
+    """Check evaluation sets against one index.
+
+    Args:
+        corpora: those the index was built from, in the same order; answers are looked for in them.
+
+    Returns the sets' figures; the rows of `ITEMS`, without `training`, and with the `passage` that was found
+    as the item has it; and the files that were not read.
+
+    Raises:
+        InputError: a file of a set cannot be read.
+        DeclarationError: a set has no evaluation file.
+        IntegrityError: a corpus is not the one that the index was built from.
+    """
+    told, rows, unread = [], [], []
+    with progress.start("contamination", None, "items") as bar:
+        for one in sets:
+            files, others = set_files(one.place)
+            # Licences and cards beside a set are none of its items.
+            unread += [_named(one, path) for path in others if path.suffix.lower() not in COMPANIONS]
+            if not files:
+                raise DeclarationError(
+                    "there is no evaluation file here",
+                    place=str(one.place),
+                    remedy="Known are .jsonl, .json, .tsv, .csv, .parquet, and .txt with tabs.",
+                )
+            for path in files:
+                name = _named(one, path)
+                findings = list(_check_file(index, corpora, path, name, one.fields, bar))
+                told.append(summed(name, findings))
+                rows += [{"set": name, **finding.row()} for finding in findings]
+    return told, rows, unread
+
+
+def _named(one: Set, path: Path) -> str:
+    return one.name if path == one.place else f"{one.name}/{path.relative_to(one.place).as_posix()}"
+
+
+def _check_file(
+    index: Index, corpora: Sequence[Path], path: Path, name: str, fields: Fields, bar: Bar
+) -> Iterator[Finding]:
+    judged: dict[str, Judged] = {}
+    waiting: list[tuple[Finding, Texts]] = []
+    bar.note(name)
+    for item in read_items(path, name, (*fields.question, *fields.answer)):
+        roles = fields.of(item)
+        asked = Finding(str(item.number), "question", judge(index, roles["question"]))
+        if asked.judged.span is not None:
+            _place(index, asked)
+        if roles["answer"] and asked.judged.verdict in ("partly", "contaminated"):
+            waiting.append((asked, roles["answer"]))
+        yield asked
+        if roles["context"]:
+            # The questions of one passage follow one another.
+            key = json.dumps(roles["context"])
+            if key not in judged:
+                judged = {key: judge(index, roles["context"])}
+            about = Finding(str(item.number), "context", judged[key])
+            if about.judged.span is not None:
+                _place(index, about)
+            yield about
+        if roles["answer"] and asked.answer_beside is None:
+            asked.answer_beside = False
+        if len(waiting) >= ITEMS_AT_ONCE:
+            _look_beside(index, corpora, waiting)
+            waiting = []
+        bar.advance(1)
+    _look_beside(index, corpora, waiting)
+
+
+def _place(index: Index, finding: Finding) -> None:
+    assert finding.judged.span is not None
+    finding.places = occurrences(index, finding.judged.span, MOST_DOCUMENTS)
+    number, finding.word = finding.places[0]
+    finding.document = index.documents["id"][number].as_py()
+    finding.source = index.documents["source"][number].as_py()
+
+
+def _look_beside(index: Index, corpora: Sequence[Path], waiting: list[tuple[Finding, Texts]]) -> None:
+    """Say of each item whether one of its answers stands before or after the match in a document."""
+    wanted: dict[int, list[tuple[int, Finding, list[list[str]]]]] = {}
+    for finding, answers in waiting:
+        texts = [words for _, text in answers if (words := split_words(text).words)]
+        for number, word in finding.places:
+            wanted.setdefault(number, []).append((word, finding, texts))
+    for number, text in texts_of(index, corpora, wanted):
+        words = split_words(text).words
+        for word, finding, texts in wanted[number]:
+            assert finding.judged.span is not None
+            after = word + finding.judged.span.words
+            sides = (words[max(0, word - BESIDE) : word], words[after : after + BESIDE])
+            if any(_holds(side, one) for side in sides for one in texts):
+                finding.answer_beside = True
+
+
+def _holds(words: Sequence[str], wanted: Sequence[str]) -> bool:
+    size = len(wanted)
+    return any(words[n : n + size] == wanted for n in range(len(words) - size + 1))
+
+
+def summed(name: str, findings: Sequence[Finding]) -> dict[str, Any]:
+    """The figures of one set: items by verdict, of questions and of the passages they are asked about."""
+    asked = [one for one in findings if one.part != "context"]
+    about = [one for one in findings if one.part == "context"]
+    answered = [one for one in asked if one.answer_beside is not None]
+    return {
+        "set": name,
+        "items": len(asked),
+        "question": _counted(asked),
+        "with_answer": _counted([one for one in answered if one.answer_beside]) if answered else None,
+        "answered": len(answered),
+        "context": _counted(about) if about else None,
+    }
+
+
+def _counted(findings: Sequence[Finding]) -> dict[str, Any]:
+    verdicts = Counter(one.judged.verdict for one in findings)
+    short = [one for one in findings if one.judged.short and one.judged.verdict != "unjudged"]
+    words = sum(one.judged.words for one in findings if one.judged.verdict != "unjudged")
+    found = sum(one.judged.found for one in findings)
+    return {
+        **{verdict: verdicts[verdict] for verdict in VERDICTS},
+        "short": len(short),
+        "short_contaminated": sum(one.judged.verdict == "contaminated" for one in short),
+        "words": words,
+        "found": found,
+        "longest": max((one.judged.span.words for one in findings if one.judged.span), default=0),
+    }
+
+
+def check_contamination(
+    training: Mapping[str, Path],
+    corpora: Mapping[str, Path],
+    models: Mapping[str, Sequence[str]],
+    out: Path,
+    *,
+    sets: Sequence[Set] = (),
+    unread: Mapping[str, Path] = {},
+    upstream: Mapping[str, str] = {},
+    progress: Progress = QUIET,
+) -> dict[str, Any]:
+    """Check evaluation sets, and what corpora hold out, against the training text of models.
+
+    Args:
+        training: index → its folder. An index is called by its corpora, joined by ``+``.
+        corpora: corpus → its folder, for all of those; what they hold out is checked.
+        models: index → the models that were trained on it.
+        out: an existing folder to write to.
+        unread: more corpora whose held-out documents are checked, and that no model read.
+        upstream: model → the base it began as, of whose training text nothing is known.
+
+    Returns figures for the statement. Raises as `check_sets` and `heldout.read_held_out` do.
+    """
+    held = read_held_out(corpora, unread=unread)
+    told, rows = [], []
+    others: list[str] = []
+    for name, folder in sorted(training.items()):
+        index = open_index(folder, verify=False)
+        found, items, others = check_sets(
+            index, [corpora[c] for c in name.split("+")], sets, progress=progress
+        )
+        kept = _held_out(index, held, progress)
+        rows += [{"training": name, **row} for row in items]
+        for source, findings in kept.items():
+            rows += [{"training": name, "set": f"{HELD_OUT}{source}", **one.row()} for one in findings]
+        told.append(
+            {
+                "training": name,
+                "models": list(models[name]),
+                "documents": index.documents.num_rows,
+                "words": index.words,
+                "sets": found,
+                "held_out": [summed(f"{HELD_OUT}{source}", kept[source]) for source in sorted(kept)],
+            }
+        )
+    results: dict[str, Any] = {
+        "training": told,
+        "not_read": others,
+        "upstream": dict(upstream),
+        "trained_elsewhere": held.trained_elsewhere,
+        "method": {
+            "min_words": MIN_WORDS,
+            "fewest_words": FEWEST,
+            "partly": PARTLY,
+            "contaminated": WHOLLY,
+            "answer_within_words": BESIDE,
+        },
+    }
+    for text in told:
+        text["notes"] = {language: contamination_notes(text, results, language) for language in ("en", "fr")}
+    written = json.dumps(results, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
+    (out / "contamination.json").write_text(written + "\n", "utf-8")
+    write_parquet(out / "items.parquet", ITEMS, [pa.Table.from_pylist(rows, schema=ITEMS)])
+    draw_contamination(results, out / "contamination.png")
+    return {"training": told, "not_read": others}
+
+
+def _held_out(index: Index, held: HeldOut, progress: Progress) -> dict[str, list[Finding]]:
+    """Source → what of each of its held-out documents stands in the training text."""
+    found: dict[str, list[Finding]] = {}
+    size = sum(len(one.text) for one in held.documents)
+    with progress.start("contamination of held-out text", float(size), "characters") as bar:
+        for one in held.documents:
+            finding = Finding(one.id, "text", judge(index, [("text", one.text)]))
+            if finding.judged.span is not None:
+                _place(index, finding)
+            found.setdefault(one.source, []).append(finding)
+            bar.advance(len(one.text))
+    return found

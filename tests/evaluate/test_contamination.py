@@ -1,0 +1,172 @@
+"""What stands in the training text is found, reformatted too; what does not is not."""
+
+import json
+import random
+
+import pyarrow.parquet as pq
+import pytest
+
+from hemicycle.errors import DeclarationError, IntegrityError
+from hemicycle.evaluate.verbatim import check_contamination, check_sets
+from hemicycle.evaluate.verbatim.contamination import FEWEST, MIN_WORDS, Set, judge
+from hemicycle.evaluate.verbatim.sets import Fields
+from hemicycle.evaluate.verbatim.wording import contamination_table
+from hemicycle.trace import build_index, open_index
+from tests.trace.typography import EDITS, all_of_them
+
+QUESTION = (
+    "L'œuvre affichée à l'hôtel de ville est-elle l'effort d'un sculpteur ou d'une sculptrice de la vallée ?"
+)
+ANSWER = "Une sculptrice venue de Nîmes"
+OTHER = "Combien de barques la meunière a-t-elle vues passer sous le vieux pont avant la tombée de la nuit ?"
+
+
+def words(seed, count):
+    rng = random.Random(seed)
+    return " ".join(f"mot{rng.randrange(5_000)}" for _ in range(count))
+
+
+@pytest.fixture(scope="module")
+def trained(corpus):
+    """Four documents to train on; the second holds a question and its answer, the fourth a short sentence."""
+    texts = [
+        words(1, 300),
+        f"{words(2, 120)} {QUESTION} Réponse : {ANSWER}. {words(3, 120)}",
+        f"{words(4, 200)} {OTHER} {words(5, 200)}",
+        f"{words(6, 80)}. Le vent se lève enfin. {words(7, 80)}",
+    ]
+    rows = [(f"a:{n}", "a", "train", text) for n, text in enumerate(texts)]
+    copied = " ".join(texts[0].split()[50:250])
+    held = [("b:0", "b", "held-out", words(9, 300)), ("b:1", "b", "held-out", f"{copied} {words(10, 20)}")]
+    return corpus("trained", rows + held), texts
+
+
+@pytest.fixture(scope="module")
+def index(trained, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("index")
+    build_index([trained[0]], folder)
+    return open_index(folder)
+
+
+def check(index, trained, tmp_path, rows):
+    path = tmp_path / "set.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    (told,), items, unread = check_sets(index, [trained[0]], [Set(path, "set.jsonl", Fields())])
+    assert unread == []
+    return told, items
+
+
+@pytest.mark.parametrize("edit", [*EDITS, all_of_them], ids=lambda e: e.__name__)
+def test_a_planted_item_is_found_however_it_is_set(index, edit):
+    found = judge(index, [("question", edit(QUESTION))])
+    assert (found.verdict, found.found) == ("contaminated", found.words)
+
+
+def test_its_words_in_another_order_are_clean(index):
+    shuffled = QUESTION.split()
+    random.Random(3).shuffle(shuffled)
+    assert judge(index, [("question", " ".join(shuffled))]).verdict == "clean"
+
+
+def test_half_an_item_is_partly_contaminated(index):
+    half = QUESTION.split()[:9]
+    found = judge(index, [("question", f"{' '.join(half)} {words(20, 12)}")])
+    assert found.verdict == "partly"
+    assert found.span.words >= MIN_WORDS
+
+
+def test_a_short_item_counts_only_where_it_stands_whole_and_a_shorter_one_not_at_all(index):
+    assert judge(index, [("q", "Le vent se lève enfin")]).verdict == "contaminated"
+    assert judge(index, [("q", "Le vent se lève encore")]).verdict == "clean"
+    assert judge(index, [("q", "Le vent")]).verdict == "unjudged"
+    assert judge(index, []).verdict == "unjudged"
+    assert judge(index, [("q", "Le vent se lève enfin")]).short
+    assert FEWEST == 4
+
+
+def test_two_fields_do_not_run_on_into_one_another(index, trained):
+    stretch = trained[1][0].split()[10:20]
+    together = judge(index, [("q", " ".join(stretch))])
+    apart = judge(index, [("a", " ".join(stretch[:5])), ("b", " ".join(stretch[5:]))])
+    assert (together.verdict, together.short) == ("contaminated", False)
+    assert (apart.verdict, apart.short) == ("contaminated", True)
+
+
+def test_an_item_says_where_it_stands_and_whether_its_answer_stands_beside(index, trained, tmp_path):
+    rows = [
+        {"question": all_of_them(QUESTION), "answer": ANSWER.upper()},
+        {"question": QUESTION, "answer": "Un sculpteur de Lyon"},
+        {"question": OTHER, "answers": {"text": ["Aucune"]}},
+        {"question": words(30, 20), "answer": ANSWER},
+    ]
+    told, items = check(index, trained, tmp_path, rows)
+    assert [item["answer_beside"] for item in items] == [True, False, False, False]
+    first = items[0]
+    assert (first["document"], first["source"], first["word"], first["count"]) == ("a:1", "a", 120, 1)
+    assert first["passage"] == all_of_them(QUESTION).rstrip(" \u00a0?\n")
+    assert (told["question"]["contaminated"], told["question"]["clean"]) == (3, 1)
+    assert told["with_answer"]["contaminated"] == 1
+    assert told["answered"] == 4
+
+
+def test_the_passage_that_is_asked_about_is_told_apart(index, trained, tmp_path):
+    context = " ".join(trained[1][2].split()[20:80])
+    rows = [{"context": context, "question": words(40, 12)}, {"context": context, "question": words(41, 12)}]
+    told, items = check(index, trained, tmp_path, rows)
+    assert told["question"]["clean"] == 2
+    assert told["context"]["contaminated"] == 2
+    assert [item["part"] for item in items] == ["question", "context"] * 2
+
+
+def test_a_set_without_any_file_is_a_wrong_call(index, trained, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "x.xlsx").write_text("PK")
+    with pytest.raises(DeclarationError, match="no evaluation file"):
+        check_sets(index, [trained[0]], [Set(tmp_path / "folder", "folder", Fields())])
+
+
+def test_another_corpus_than_that_of_the_index_is_refused(index, trained, tmp_path, corpus):
+    other = corpus("other", [(f"a:{n}", "a", "train", words(n, 40)) for n in range(4)])
+    (tmp_path / "s.jsonl").write_text(json.dumps({"question": QUESTION, "answer": ANSWER}) + "\n", "utf-8")
+    with pytest.raises(IntegrityError, match="is not here as the index knows it"):
+        check_sets(index, [other], [Set(tmp_path / "s.jsonl", "s.jsonl", Fields())])
+
+
+def test_the_check_writes_figures_and_places_and_no_training_text(index, trained, tmp_path):
+    sets = tmp_path / "sets"
+    sets.mkdir()
+    row = {"question": QUESTION, "answer": ANSWER}
+    (sets / "q.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
+    (sets / "notes.xlsx").write_text("PK")
+    (sets / "README.md").write_text("a card")
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        figures = check_contamination(
+            {"debats": index.folder},
+            {"debats": trained[0]},
+            {"debats": ["petit"]},
+            tmp_path / name,
+            sets=[Set(sets, "sets", Fields())],
+            upstream={"petit": "vieux"},
+        )
+    assert figures["not_read"] == ["sets/notes.xlsx"]
+    for file in ("contamination.json", "items.parquet", "contamination.png"):
+        written = (tmp_path / "one" / file).read_bytes()
+        assert written == (tmp_path / "two" / file).read_bytes()
+        assert b"sculptrice" not in written
+    results = json.loads((tmp_path / "one" / "contamination.json").read_text("utf-8"))
+    (text,) = results["training"]
+    assert text["sets"][0]["question"]["contaminated"] == 1
+    assert "vieux" in " ".join(text["notes"]["fr"])
+    assert "notes.xlsx" in " ".join(text["notes"]["en"])
+    (held,) = text["held_out"]
+    assert (held["items"], held["question"]["clean"], held["question"]["contaminated"]) == (2, 1, 1)
+    assert held["question"]["found"] >= 200
+    rows = pq.read_table(tmp_path / "one" / "items.parquet").to_pylist()
+    assert {row["item"]: row["document"] for row in rows if row["part"] == "text"} == {
+        "b:0": None,
+        "b:1": "a:0",
+    }
+    for language in ("en", "fr"):
+        head, *lines = contamination_table(text, language)
+        assert [len(line) for line in lines] == [len(head)] * 2
