@@ -49,8 +49,10 @@ def declared_model(session: Session, name: str | None) -> str:
     return name
 
 
-def open_model(session: Session, name: str | None) -> Asked:
-    """Open a built model; without a name, the last one the project declares.
+def open_model(session: Session, name: str | None, unit: str = "words") -> Asked:
+    """Open a built model and an index; without a name, the last one the project declares.
+
+    The index is that of its words, or of its tokens.
 
     After a withdrawal, and until all is made without the text, what was built before is opened, and what was
     withdrawn is hidden in it.
@@ -63,7 +65,7 @@ def open_model(session: Session, name: str | None) -> Asked:
     name = declared_model(session, name)
     declaration, pipeline = session.project.declaration, session.pipeline()
     corpora, sources = declaration.corpora_behind(name), declaration.sources_behind(name)
-    flow, steps, standing = _last_built(session.flow, name, pipeline)
+    flow, steps, standing = _last_built(session.flow, name, unit, pipeline)
     outcomes = {role: needed(standing[step], standing.values()) for role, step in steps.items()}
     # A look believes stamps; what is shown of the model is the digest in the ledger.
     statement, folder = outcomes["model"]
@@ -107,15 +109,21 @@ def open_model(session: Session, name: str | None) -> Asked:
     return Asked(name, folders["model"], tracer, about, {c: outcomes[f"corpus {c}"] for c in corpora})
 
 
+def index_step(flow: Flow, model: str, unit: str) -> Step:
+    """The index of the words, or of the tokens, that a model reads."""
+    tokenizer = flow.declaration.tokenizer_of(model) if unit == "tokens" else None
+    return flow.index(index_name(flow, model, tokenizer))
+
+
 def _last_built(
-    flow: Flow, name: str, pipeline: Pipeline
+    flow: Flow, name: str, unit: str, pipeline: Pipeline
 ) -> tuple[Flow, dict[str, Step], dict[Step, Outcome]]:
     """The project as it is, or as it was before its last withdrawals if only so a model and its index stand;
     the steps behind an answer; and what a look found of them."""
     first = None
     for one in (flow, *flow.as_before()):
         declaration = one.declaration
-        steps: dict[str, Step] = {"model": one.model(name), "index": one.index(index_name(one, name))}
+        steps: dict[str, Step] = {"model": one.model(name), "index": index_step(one, name, unit)}
         steps |= {f"model {m}": one.model(m) for m in declaration.models_behind(name)}
         steps |= {f"corpus {c}": one.corpus(c) for c in declaration.corpora_behind(name)}
         looked = pipeline.look([*steps.values(), *map(one.rights, declaration.sources_behind(name))])
@@ -131,7 +139,8 @@ def open_without(folder: Path, withdrawn: Withdrawn) -> Index:
     """An index in which withdrawn documents are hidden."""
     from hemicycle.trace import open_index
 
-    index = open_index(folder)
+    # Whoever looks for the steps compares the files with the ledger, and reads again what was touched.
+    index = open_index(folder, verify=False)
     if not withdrawn:
         return index
     rows = zip(index.documents["id"].to_pylist(), index.documents["source"].to_pylist(), strict=True)

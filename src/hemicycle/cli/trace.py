@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from hemicycle.cli.session import Session, json_option, print_json, project_option
+from hemicycle.cli.session import How, Session, build, finish, json_option, print_json, project_option
 from hemicycle.cli.tables import cell, lines
 from hemicycle.errors import DeclarationError
+from hemicycle.steps import in_order
 
 
 @click.command()
@@ -28,6 +29,13 @@ from hemicycle.errors import DeclarationError
 )
 @click.option("--answer", "prompt", help="Let the model go on from this text, then trace what it wrote.")
 @click.option("--model", help="Which model; by default the last one declared.")
+@click.option(
+    "--unit",
+    type=click.Choice(["words", "tokens"]),
+    default="words",
+    show_default=True,
+    help="What matches are made of; an index of tokens is built when first asked for.",
+)
 @click.option("--min-words", default=8, show_default=True, type=click.IntRange(1), help="Shortest match.")
 @project_option
 @json_option
@@ -37,6 +45,7 @@ def command(
     report: Path | None,
     prompt: str | None,
     model: str | None,
+    unit: str,
     min_words: int,
     folder: Path,
     as_json: bool,
@@ -60,6 +69,11 @@ def command(
     given = [x for x in (text, file, prompt) if x is not None]
     if len(given) != 1:
         raise DeclarationError("give exactly one of TEXT, --file and --answer")
+    if file is not None and unit == "tokens":
+        raise DeclarationError(
+            "a work is looked for by its words: another edition is cut into other tokens",
+            remedy="Leave --unit out.",
+        )
     if file is not None:
         from hemicycle.cli.trace_work import trace_file
 
@@ -67,9 +81,13 @@ def command(
         return
     if report is not None:
         raise DeclarationError("a report is made of a work", remedy="Give the work as --file.")
-    from hemicycle.cli.asking import open_model
+    from hemicycle.cli.asking import declared_model, index_step, open_model
 
-    asked = open_model(Session(folder), model)
+    session = Session(folder)
+    if unit == "tokens":
+        step = index_step(session.flow, declared_model(session, model), unit)
+        finish(build(session, in_order([step]), How(), as_json=as_json))
+    asked = open_model(session, model, unit)
     if prompt is not None:
         asked_text = _continue(asked.folder, prompt)
     else:
@@ -81,23 +99,23 @@ def command(
             remedy="A word is a run of letters or digits.",
         )
     if as_json:
-        print_json({"model": asked.name, "text": asked_text, **result})
+        print_json({"model": asked.name, "unit": unit, "text": asked_text, **result})
         return
     if prompt is not None:
         click.echo(f"{click.style(cell(prompt), dim=True)}{lines(asked_text)}\n")
-    print_trace(result, asked.name)
+    print_trace(result, asked.name, unit)
 
 
 #: Documents shown of each span; --json has them all.
 SHOWN = 3
 
 
-def print_trace(result: dict[str, Any], model: str) -> None:
-    """Spans and their documents, for people; `model` is the one asked about."""
+def print_trace(result: dict[str, Any], model: str, unit: str) -> None:
+    """Spans and their documents, for people; `model` is the one asked about, `unit` what spans are made of."""
     for span in result["spans"]:
         click.echo(click.style(f"“{cell(' '.join(span['text'].split()))}”", bold=True))
         more = f", {SHOWN} of them shown" if len(span["documents"]) > SHOWN else ""
-        click.echo(f"  {span['words']} words, {span['count']} time(s) in the training text{more}")
+        click.echo(f"  {span['words']} {unit}, {span['count']} time(s) in the training text{more}")
         for document in span["documents"][:SHOWN]:
             place = f" · {document['section']}" if document["section"] else ""
             click.echo(f"  {cell(document['title'] or document['id'])}{cell(place)}  [{document['source']}]")
@@ -115,8 +133,8 @@ def print_trace(result: dict[str, Any], model: str) -> None:
     hidden = result["spans_found"] - shown
     common = f"; {hidden} too common to show" if hidden else ""
     click.echo(
-        f"{100 * result['coverage']:.0f} % of {result['words']} words stand in matches of "
-        f"{result['min_words']} words or more ({shown} shown{common}). "
+        f"{100 * result['coverage']:.0f} % of {result['words']} {unit} stand in matches of "
+        f"{result['min_words']} {unit} or more ({shown} shown{common}). "
         "Verbatim only; a match is not a cause."
     )
     if base := result["upstream_unknown"]:
