@@ -111,7 +111,7 @@ SHOWN = 3
 
 
 def print_trace(result: dict[str, Any], model: str, unit: str) -> None:
-    """Spans and their documents, for people; `model` is the one asked about, `unit` what spans are made of."""
+    """Spans and their documents, for people; `model` is the one asked about, `unit` what spans consist of."""
     for span in result["spans"]:
         click.echo(click.style(f"“{cell(' '.join(span['text'].split()))}”", bold=True))
         more = f", {SHOWN} of them shown" if len(span["documents"]) > SHOWN else ""
