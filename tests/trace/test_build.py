@@ -1,5 +1,9 @@
 """Building: shards follow from their files, so an index takes over what an earlier one has and goes on."""
 
+import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -88,6 +92,26 @@ def test_a_build_that_was_killed_goes_on(tmp_path, corpus, monkeypatch):
     made = built(monkeypatch)
     build_index([one], tmp_path / "index", memory=MEMORY, scratch=tmp_path / "scratch")
     assert len(made) == len(whole["groups"]) - 3
+    assert digest_files(tmp_path / "index") == digest_files(tmp_path / "whole")
+
+
+def test_a_build_whose_process_was_killed_goes_on(tmp_path, corpus):
+    one, scratch = corpus("one"), tmp_path / "scratch"
+    whole = build_index([one], tmp_path / "whole", memory=MEMORY)
+    script = (
+        "import sys; from pathlib import Path; from hemicycle.trace import build_index; "
+        "corpus, out, scratch, memory = sys.argv[1:]; "
+        "build_index([Path(corpus)], Path(out), memory=int(memory), scratch=Path(scratch))"
+    )
+    command = [sys.executable, "-c", script, str(one), str(tmp_path / "index"), str(scratch), str(MEMORY)]
+    process = subprocess.Popen(command)
+    while process.poll() is None and len(list(scratch.glob("done/*.json"))) < 2:
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    assert 2 <= len(list(scratch.glob("done/*.json"))) <= len(whole["groups"])
+    shutil.rmtree(tmp_path / "index", ignore_errors=True)
+    build_index([one], tmp_path / "index", memory=MEMORY, scratch=scratch)
     assert digest_files(tmp_path / "index") == digest_files(tmp_path / "whole")
 
 
