@@ -33,6 +33,7 @@ from hemicycle.trace import build_index, open_index
 from hemicycle.trace.query import read_query
 from hemicycle.trace.shards import sort_shard
 from hemicycle.trace.spans import spans_of
+from hemicycle.trace.vocabulary import UNKNOWN
 from peers import python_of
 from trace_corpus import answers_of, texts_of, write_corpus
 
@@ -112,6 +113,7 @@ def compare(folder: Path, megabytes: int, count: int) -> None:
     )
     print(f"infini-gram answers best with {best or 'its defaults'}")
     warm(index, python, theirs, best, begins, asked)
+    handed_over(folder / "words", python, best, begins, asked)
     # Pages that this process has mapped cannot be dropped.
     for name in ("index", "infini-gram"):
         shutil.copytree(folder / name, folder / "cold" / name, dirs_exist_ok=True)
@@ -255,6 +257,20 @@ def warm(index: Any, python: Path, theirs: Path, settings: dict[str, int], begin
         f"here: p50 {p50 * 1e3:.2f} ms, p99 {p99 * 1e3:.2f} ms; "
         f"theirs {other50 * 1e3:.1f}, {other99 * 1e3:.1f}"
     )
+
+
+def handed_over(folder: Path, python: Path, settings: dict[str, int], begins: Path, asked: Any) -> None:
+    """Their engine on our index of words as it lies there."""
+    index = open_index(folder, verify=False)
+    queries = [read_query(index, text) for text, _ in asked[:100]]
+    queries = [query for query in queries if (query.ids[0] != UNKNOWN).all()]
+    with Theirs(python, folder, settings, begins) as engine:
+        differ = sum(
+            engine.spans(query.ids[0])[2]
+            != [(s.first_word, s.words, s.count) for s in spans_of(index, query, MIN_TOKENS)]
+            for query in queries
+        )
+    print(f"infini-gram on our index of words: {differ} of {len(queries)} answers differ")
 
 
 def cold(folder: Path, python: Path, settings: dict[str, int], begins: Path, asked: Any) -> None:
