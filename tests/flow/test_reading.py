@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hemicycle.flow.reading import reads, redone, revocable_sources, shares_of
+from hemicycle.flow.reading import kept_besides, reads, redone, revocable_sources, shares_of
 from hemicycle.project import Declaration
 from hemicycle.tokens import Phase, make_plan
 
@@ -91,6 +91,9 @@ def test_replay_and_a_mix_are_not_declared_together(which):
         declared(**models)
 
 
+READINGS = ("shuffled", "proven-first")
+
+
 def test_what_a_run_redoes_is_told_by_source_and_expected_over_the_revocable_ones(tokens, tmp_path):
     kept = pq.read_table(tokens / "documents.parquet")
     rights = ["by-decision" if source == "b" else "CC0-1.0" for source in kept["source"].to_pylist()]
@@ -98,7 +101,7 @@ def test_what_a_run_redoes_is_told_by_source_and_expected_over_the_revocable_one
     place = kept.schema.get_field_index("right")
     kept = kept.set_column(place, "right", pa.array(rights, kept.schema.field("right").type))
     pq.write_table(kept, tmp_path / "tokens" / "documents.parquet")
-    for reading in ("shuffled", "proven-first"):
+    for reading in READINGS:
         (tmp_path / reading).mkdir()
         phase = Phase("main", 60 * 64, {"c": 1.0}, 16, "split", reading)
         make_plan(
@@ -110,6 +113,10 @@ def test_what_a_run_redoes_is_told_by_source_and_expected_over_the_revocable_one
     assert (last["source"], last["revocable"]) == ("b", True)
     assert told["expected"] == last["share"] < 0.9
     assert redone(tmp_path / "shuffled", {"c": tmp_path / "tokens"})["expected"] > 0.9
+    models = {r: declared(un={"corpora": {"a": 1.0}, "reading": r}).models["un"] for r in READINGS}
+    kept = {r: kept_besides(models[r], tmp_path / r, {"c": tmp_path / "tokens"}) for r in READINGS}
+    assert kept == {"shuffled": (), "proven-first": (last["first_step"],)}
+    assert last["first_step"] > 0
 
 
 def test_a_source_is_revocable_where_a_document_of_it_goes_on_by_a_decision_or_by_nothing_said(tmp_path):

@@ -142,15 +142,16 @@ def test_a_full_disk_is_said_and_the_checkpoint_before_stays(job_in, tmp_path, m
 def test_only_the_last_two_checkpoints_and_those_to_keep_stay(job_in, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr(loop, "CHECKPOINT_SHARE", 1e9)
-    job = job_in(tmp_path, keep=2)
+    job = job_in(tmp_path, keep=2, keep_at=(7,))
     train(job)
     assert [p.name for p in sorted(job.scratch.glob("*"))] == [
+        "step-000000007",
         "step-000000010",
         "step-000000020",
         "step-000000028",
         "step-000000029",
     ]
-    assert sorted(p.name for p in (job.out / "checkpoints").glob("*")) == ["step-10", "step-20"]
+    assert sorted(p.name for p in (job.out / "checkpoints").glob("*")) == ["step-10", "step-20", "step-7"]
 
 
 def test_a_loss_that_is_not_a_number_stops_before_the_update(job_in, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hemicycle.digests import sha256_json
 from hemicycle.errors import DeclarationError
 from hemicycle.flow.corpora import token_step
-from hemicycle.flow.reading import reads, revocable_sources, shares_of
+from hemicycle.flow.reading import kept_besides, reads, revocable_sources, shares_of
 from hemicycle.flow.stages import VERSIONS, once
 from hemicycle.flow.withdrawn import find_replay
 from hemicycle.ledger import Statement
@@ -107,6 +107,7 @@ def model(flow: Flow, name: str) -> Step:
             cache=flow.store.cache / "compiled",
             recompute=model.training.recompute,
             keep=model.training.keep,
+            keep_at=kept_besides(model, work.inputs["order"], tokens_of(flow, name, work)),
             expected=plan if plan.exists() else None,
         )
         replay = find_replay(flow, name, work)

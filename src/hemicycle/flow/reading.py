@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hemicycle.project import Declaration, Stage
+from hemicycle.project import Declaration, Model, Stage
 
 
 def shares_of(declaration: Declaration, name: str, stage: Stage | None = None) -> dict[str, float]:
@@ -54,6 +54,19 @@ def revocable_sources(tokens: Iterable[Path]) -> list[str]:
         pl.concat(frames).filter(lapses).select("source").unique().collect()["source"].to_list()
     )
     return sorted(found)
+
+
+def kept_besides(model: Model, plan: Path, tokens: Mapping[str, Path]) -> tuple[int, ...]:
+    """The steps of a run after which a checkpoint is kept whatever is declared: of one that reads last what may
+    be withdrawn, the last step before that. A replay goes on from there."""
+    from hemicycle.tokens import redo_of
+
+    readings = {stage.reading or model.reading for stage in model.stages} or {model.reading}
+    if "proven-first" not in readings:
+        return ()
+    found = redo_of(plan, tokens)
+    first = [found[source][0] for source in revocable_sources(tokens.values()) if source in found]
+    return (min(first),) if first and min(first) > 0 else ()
 
 
 def redone(plan: Path, tokens: Mapping[str, Path]) -> dict[str, Any]:

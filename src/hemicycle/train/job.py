@@ -58,6 +58,7 @@ class Job:
         cache: compiled code between runs.
         recompute: forget activations and compute them again on the way back.
         keep: checkpoints kept besides the last two.
+        keep_at: steps after which one is kept besides.
         expected: file of the plan that the training is compared with (`train.expected`); None: no plan.
     """
 
@@ -76,6 +77,7 @@ class Job:
     cache: Path | None = None
     recompute: bool = False
     keep: int = 0
+    keep_at: tuple[int, ...] = ()
     expected: Path | None = None
 
     def to_json(self) -> str:
@@ -92,6 +94,7 @@ class Job:
         return Job(
             **{
                 **told,
+                "keep_at": tuple(told["keep_at"]),
                 "tokens": {name: Path(folder) for name, folder in told["tokens"].items()},
                 "shape": Shape(**told["shape"]),
                 "recipe": Recipe(**told["recipe"]),

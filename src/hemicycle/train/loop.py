@@ -91,7 +91,8 @@ class Training:
         self.optimiser = Optimiser(self.learner.model, job.recipe)
         self.account, self.first = Account(job, self.order), 0
         steps = self.order.steps
-        self.kept = frozenset(round(steps * (i + 1) / (job.keep + 1)) for i in range(job.keep))
+        evenly = (round(steps * (i + 1) / (job.keep + 1)) for i in range(job.keep))
+        self.kept = frozenset(evenly) | frozenset(job.keep_at)
         self.checkpoints = Checkpoints(job.scratch, ranks, self.kept)
         found = self.checkpoints.load_latest(self.learner.model, self.optimiser)
         if found is not None:
