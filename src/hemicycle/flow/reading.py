@@ -57,8 +57,8 @@ def revocable_sources(tokens: Iterable[Path]) -> list[str]:
 
 
 def kept_besides(model: Model, plan: Path, tokens: Mapping[str, Path]) -> tuple[int, ...]:
-    """The steps of a run after which a checkpoint is kept whatever is declared: of one that reads last what may
-    be withdrawn, the last step before that. A replay goes on from there."""
+    """The steps of a run after which a checkpoint is kept whatever is declared: of one that reads last what
+    may be withdrawn, the last step before that. A replay goes on from there."""
     from hemicycle.tokens import redo_of
 
     readings = {stage.reading or model.reading for stage in model.stages} or {model.reading}
