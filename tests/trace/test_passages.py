@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hemicycle.documents import Document
 from hemicycle.errors import DeclarationError
+from hemicycle.trace import passages
 from hemicycle.trace.build import build_index
 from hemicycle.trace.index import open_index
 from hemicycle.trace.passages import find_repeated
@@ -49,7 +50,8 @@ def by_looking(documents: list[list[str]], most: int) -> list[tuple[str, int, in
     gone=st.sets(st.integers(0, 4), max_size=2),
 )
 def test_passages_are_those_found_by_looking(write_corpus, documents, most, memory, gone):
-    with TemporaryDirectory() as name:
+    with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passages, "_RANKS", 5)
         rows = [Document(f"d{i}", " ".join(document)) for i, document in enumerate(documents)]
         corpus = write_corpus(Path(name) / "corpus", {"s": rows})
         build_index([corpus], Path(name) / "index", memory=memory)

@@ -28,6 +28,9 @@ from hemicycle.trace.texts import Texts
 #: A stretch stands elsewhere; an earlier one, in the order of the index, is the same.
 _ELSEWHERE, _EARLIER = 1, 2
 
+#: Suffixes handled at once.
+_RANKS = 1 << 20
+
 #: Documents whose texts are held at once.
 _AT_ONCE = 64
 
@@ -78,7 +81,10 @@ def find_repeated(
     with progress.start("passages", index.words, "words") as bar:
         for number, shard in enumerate(index.shards):
             starts = np.zeros(len(shard.words), np.uint8)
-            _mark(shard.words, shard.table, shard.width, shard.hidden, min_words, starts)
+            last = np.array([-1, 0, 0], np.int64)
+            for begin in range(0, len(shard.words), _RANKS):
+                places = shard.places(begin, min(begin + _RANKS, len(shard.words)))
+                _mark(shard.words, places[shard.shown(places)], min_words, starts, last)
             first = index.first_documents[number]
             if len(index.shards) > 1:
                 _ask_others(index, texts, number, min_words, starts)
@@ -143,14 +149,6 @@ def _runs(inside: npt.NDArray[np.bool_]) -> tuple[Integers, Integers]:
 
 
 @scan
-def _place(table: U8, width: int, rank: int, itemsize: int) -> int:
-    pointer = 0
-    for i in range(width - 1, -1, -1):
-        pointer = (pointer << 8) | table[rank * width + i]
-    return pointer // itemsize
-
-
-@scan
 def _shared(words: Numbers, one: int, other: int, most: int, separator: int) -> int:
     """How many words, up to `most`, two suffixes share before a document ends."""
     shared = 0
@@ -161,38 +159,30 @@ def _shared(words: Numbers, one: int, other: int, most: int, separator: int) -> 
     return shared
 
 
-@scan
-def _is_hidden(hidden: Integers, place: int) -> bool:
-    low, high = 0, len(hidden)
-    while low < high:
-        middle = (low + high) // 2
-        if hidden[middle, 0] <= place:
-            low = middle + 1
-        else:
-            high = middle
-    return low > 0 and place < hidden[low - 1, 1]
-
-
 @kernel
-def _mark(words: Numbers, table: U8, width: int, hidden: Integers, most: int, starts: U8) -> None:
-    """Mark where stretches of `most` words begin that stand elsewhere, and all of the same but the first."""
+def _mark(words: Numbers, places: Integers, most: int, starts: U8, last: Integers) -> None:
+    """Mark where stretches of `most` words begin that stand elsewhere, and all of the same but the first.
+
+    Args:
+        places: where suffixes begin, in their order.
+        last: what is known of the suffixes before these: the last one's place (-1: none was), the first place
+            of those that begin alike, and whether any does.
+    """
     separator = 0xFFFF if words.itemsize == 2 else 0xFFFFFFFF
-    before, least, alike = -1, -1, False
-    for rank in range(len(words)):
-        place = _place(table, width, rank, words.itemsize)
-        if _is_hidden(hidden, place):
-            continue
+    before, least, alike = last[0], last[1], last[2]
+    for place in places:
         if before >= 0 and _shared(words, before, place, most, separator) == most:
             if not alike:
                 starts[before] |= 1
-                least, alike = before, True
+                least, alike = before, 1
             later = max(place, least)
             least = min(place, least)
             starts[place] |= 1
             starts[later] |= 2
         else:
-            alike = False
+            alike = 0
         before = place
+    last[0], last[1], last[2] = before, least, alike
 
 
 @kernel

@@ -110,6 +110,8 @@ class Shard:
 
     def shown(self, places: Integers) -> npt.NDArray[np.bool_]:
         """Of places, whether they are in documents that are not withdrawn."""
+        if not len(self.hidden):
+            return np.ones(len(places), bool)
         before = np.searchsorted(self.hidden[:, 0], places, "right") - 1
         ends = np.append(self.hidden[:, 1], 0)[before]
         return places >= ends
