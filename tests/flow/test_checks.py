@@ -84,6 +84,7 @@ def test_what_was_checked_is_in_the_release(copy):
     assert hemicycle("evaluate", "contamination", "--model", "petit", check=False, cwd=copy).returncode == 2
 
 
+@pytest.mark.slow
 def test_a_set_that_changes_is_checked_anew_and_nothing_else(copy):
     planted(copy)
     declared = (copy / "hemicycle.toml").read_text("utf-8")

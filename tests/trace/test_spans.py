@@ -69,7 +69,7 @@ def test_spans_and_places_are_those_found_by_looking(write_corpus, documents, te
             assert occurrences(index, span, maximum=100) == sorted(first.items())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     documents=st.lists(words, min_size=1, max_size=6),
     text=st.lists(st.sampled_from("abcx"), max_size=16),

@@ -43,6 +43,7 @@ def batches(session):
     return {step: set(order.documents_at(step)["document"].to_pylist()) for step in range(order.steps)}
 
 
+@pytest.mark.slow
 def test_exactly_the_checkpoints_whose_steps_hold_the_document_are_listed(session):
     read = batches(session)
     documents = sorted(set().union(*read.values()))
@@ -58,6 +59,7 @@ def test_exactly_the_checkpoints_whose_steps_hold_the_document_are_listed(sessio
         assert model.redo == pytest.approx(model.redone / model.steps)
 
 
+@pytest.mark.slow
 def test_what_a_document_came_to_is_counted_once(session):
     every = impact_of(session, {"textes": None})
     (corpus,), (tokens,) = every.corpora, every.tokens
@@ -72,6 +74,7 @@ def test_what_a_document_came_to_is_counted_once(session):
     json.dumps(every.to_json())
 
 
+@pytest.mark.slow
 def test_a_held_out_document_touches_evaluations_and_no_model(session):
     corpus = session.folder_of(_last(session, "corpus"))
     rows = [
@@ -85,6 +88,7 @@ def test_a_held_out_document_touches_evaluations_and_no_model(session):
     assert [e.name for e in found.evaluations] == ["base"]
 
 
+@pytest.mark.slow
 def test_of_what_was_never_used_nothing_was_made(session):
     found = impact_of(session, {"textes": frozenset(["textes:nobody.txt"])})
     assert found.summary() == {"documents": 0, "words": 0, "tokens": 0, "models": {}, "releases": []}

@@ -44,10 +44,12 @@ def read_late(folder):
 
 
 @pytest.mark.slow
-def test_what_is_replayed_without_a_text_is_what_was_trained_without_it_from_the_beginning(letters, tmp_path):
-    row = read_late(letters)
-    (before,) = standing(letters, "model")
-    done = hemicycle("withdraw", "--project", letters, row["document"], *REASON, "--json")
+def test_what_is_replayed_without_a_text_is_what_was_trained_without_it_from_the_beginning(
+    released, tmp_path
+):
+    row = read_late(released)
+    (before,) = standing(released, "model")
+    done = hemicycle("withdraw", "--project", released, row["document"], *REASON, "--json")
     said, made = json.loads(done.stdout), steps(json.loads(done.stdout))
     assert {name for name, step in made.items() if step["state"] == "built"} == {
         "corpus lettres",
@@ -55,20 +57,22 @@ def test_what_is_replayed_without_a_text_is_what_was_trained_without_it_from_the
         "tokens lettres.fr",
         "model petit",
         "evaluation base",
+        "contamination base",
+        "regurgitation base",
         "release v0",
         "index lettres",
     }
     assert made["tokenizer fr"]["state"] == made["order petit"]["state"] == "fresh"
-    assert hemicycle("verify", letters).stdout.endswith("everything is what the ledger says\n")
-    assert hemicycle("verify", letters / "releases" / "v0").returncode == 0
+    assert hemicycle("verify", released).stdout.endswith("everything is what the ledger says\n")
+    assert hemicycle("verify", released / "releases" / "v0").returncode == 0
 
-    after = standing(letters, "model")[-1]
+    after = standing(released, "model")[-1]
     (clean,) = [m["clean"] for m in said["impact"]["models"]]
     assert 0 < clean <= row["first_step"]
     assert f"replayed from the checkpoint of step {clean}, the last one kept before" in done.stderr
     assert row["document"] in exposure(before)
     assert row["document"] not in exposure(after)
-    (tokens,) = [t for t in standing(letters, "tokens") if len(withdrawn_in(t))]
+    (tokens,) = [t for t in standing(released, "tokens") if len(withdrawn_in(t))]
     numbers = withdrawn_in(tokens).tolist()
     assert pq.read_table(tokens / "documents.parquet")["id"].take(numbers).to_pylist() == [row["document"]]
     for step in range(clean + 1):
@@ -78,7 +82,7 @@ def test_what_is_replayed_without_a_text_is_what_was_trained_without_it_from_the
 
     # Without the checkpoints there is nothing to go on from, and the same model comes out.
     anew = tmp_path / "anew"
-    shutil.copytree(letters, anew)
+    shutil.copytree(released, anew)
     for model in standing(anew, "model"):
         shutil.rmtree(model)
     again = json.loads(hemicycle("run", anew, "--json").stdout)
@@ -107,7 +111,8 @@ def test_a_second_call_does_nothing_and_gc_deletes_what_held_the_text(letters):
 
 
 @pytest.mark.slow
-def test_a_whole_source_leaves_with_its_folder(letters):
+def test_a_whole_source_leaves_with_its_folder(released):
+    letters = released
     said = withdraw(letters, "autres", *REASON)
     corpus = standing(letters, "corpus")[-1]
     assert [path.name for path in (corpus / "kept").iterdir()] == ["textes"]
@@ -137,6 +142,7 @@ def test_a_killed_withdrawal_goes_on(letters):
     assert hemicycle("verify", letters).returncode == 0
 
 
+@pytest.mark.slow
 def test_an_altered_checkpoint_is_refused(letters):
     row = read_late(letters)
     (model,) = standing(letters, "model")
@@ -160,6 +166,7 @@ def test_a_tokenizer_that_saw_the_text_does_not_come_back_otherwise(letters):
     assert "was made of text that was withdrawn since" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_withdrawal_before_anything_was_tokenised_leaves_no_hole(tmp_path):
     folder = make_toy(tmp_path / "lettres")
     hemicycle("curate", "--project", folder)

@@ -27,9 +27,11 @@ budget = { tokens = "4k" }
 batch_tokens = 128
 packing = "whole"
 training = { keep = 9 }
-
+"""
+RELEASED = """
 [evaluations.base]
 models = ["petit"]
+regurgitation = { passages = 0 }
 
 [releases.v0]
 model = "petit"
