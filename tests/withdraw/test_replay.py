@@ -58,7 +58,6 @@ def test_what_is_replayed_without_a_text_is_what_was_trained_without_it_from_the
         "model petit",
         "evaluation base",
         "contamination base",
-        "regurgitation base",
         "release v0",
         "index lettres",
     }
