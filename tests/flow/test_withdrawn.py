@@ -64,6 +64,33 @@ def test_trace_finds_nothing_of_it_any_more(copy, call):
     assert "[sittings]" not in call("trace", text, "--project", copy)[1]
 
 
+def test_a_server_that_runs_hides_it_with_its_next_answer(copy):
+    ids = indexed(copy)
+    asked = asking.open_model(Session(copy), None)
+    text = asked.tracer._texts.fetch([0])[0].text[1000:1400]
+    served = asking.Watched(copy, asked)
+
+    def told():
+        spans = served.trace(text, prompt="", min_words=8).spans
+        return {document.id for span in spans for document in span.documents}
+
+    assert ids[0] in told()
+    decide(copy, {ids[0]: "0"})
+    assert ids[0] not in told()
+
+
+def test_nothing_is_signed_of_an_index_that_still_holds_what_is_withdrawn(copy, call):
+    (copy / "work.txt").write_text("Un texte que personne n'a lu, de douze mots bien comptés ici.", "utf-8")
+    decide(copy, {indexed(copy)[0]: "0"})
+    report = ("trace", "--file", copy / "work.txt", "--project", copy)
+    code, out, _ = call(*map(str, report))
+    assert code == 0, out
+    code, _, err = call(*map(str, report), "--report", str(copy / "report.html"))
+    assert code == 1
+    assert "still holds them" in err
+    assert not list(copy.glob("report*"))
+
+
 def test_what_is_still_asked_is_not_garbage(copy, call, opened):
     ids = indexed(copy)
     decide(copy, {ids[0]: "0"})

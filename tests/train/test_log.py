@@ -109,6 +109,18 @@ def test_rows_from_the_resumed_step_on_are_replaced(tmp_path):
     assert read_samples(tmp_path)["text"].to_pylist() == ["kept"]
 
 
+@pytest.mark.parametrize(("ended", "lost"), [("finished", 0), ("interrupted", 4_000)])
+def test_the_time_since_a_training_that_had_ended_is_not_lost_to_its_replay(tmp_path, ended, lost):
+    began = time.time() - 4_010
+    first = Log(tmp_path, state(started=began))
+    for step in range(10):
+        first.step(**row(step, loss=1.0))
+    first.close(ended)
+    again = state()
+    Log(tmp_path, again, resume_step=5)
+    assert time.time() - again.started == pytest.approx(5 + lost + 5 * (lost > 0), abs=3)
+
+
 def test_a_run_from_the_start_forgets_an_earlier_one_of_its_name(tmp_path):
     first = Log(tmp_path, state(), groups=GROUPS)
     for step in range(50):

@@ -12,6 +12,7 @@ import pytest
 
 from hemicycle.store import digest_files
 from hemicycle.tokens.holes import withdrawn_in
+from hemicycle.trace import open_index
 from tests.flow.conftest import hemicycle
 from tests.withdraw.toy import DECLARATION, make_toy
 
@@ -107,6 +108,28 @@ def test_a_second_call_does_nothing_and_gc_deletes_what_held_the_text(letters):
     (tokens,) = standing(letters, "tokens")[-1:]
     ids = pq.read_table(tokens / "documents.parquet")["id"].take(withdrawn_in(tokens).tolist()).to_pylist()
     assert sorted(ids) == sorted([document, other])
+
+
+@pytest.mark.slow
+def test_a_model_that_read_nothing_of_it_stays_and_an_index_of_tokens_is_made_without_it(letters):
+    (before,) = standing(letters, "model")
+    hemicycle("trace", "--project", letters, "--unit", "tokens", "du")
+    declared = letters / "hemicycle.toml"
+    declared.write_text(declared.read_text("utf-8").replace('"4k"', '"256"'), "utf-8")
+    hemicycle("run", letters)
+    (before,) = [m for m in standing(letters, "model") if m != before]
+    indexed = open_index(standing(letters, "index")[0]).documents["id"].to_pylist()
+    unread = sorted(set(indexed) - exposure(before).keys())[0]
+    done = hemicycle("withdraw", "--project", letters, unread, *REASON, "--json")
+    assert "it read nothing of what was withdrawn, and stays as it is" in done.stderr
+    made = steps(json.loads(done.stdout))
+    after = standing(letters, "model")[-1]
+    assert after != before
+    assert digest_files(after) == digest_files(before)
+    assert made["index lettres.fr"]["state"] == "built"
+    hemicycle("gc", letters)
+    assert all(unread not in open_index(i).documents["id"].to_pylist() for i in standing(letters, "index"))
+    assert hemicycle("verify", letters).returncode == 0
 
 
 @pytest.mark.slow

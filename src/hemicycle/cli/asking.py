@@ -17,14 +17,15 @@ from hemicycle.steps import Outcome, Step
 if TYPE_CHECKING:
     from hemicycle.flow import Flow
     from hemicycle.pipeline import Pipeline
-    from hemicycle.trace import Index, Tracer
+    from hemicycle.trace import Index, Trace, Tracer
 
 
 @dataclass(frozen=True)
 class Asked:
     """A model of a project: its folder, its tracer, and what the page says about both.
 
-    `corpora` are those of the index, in its order: the statement on each, and its folder.
+    `corpora` are those of the index, in its order: the statement on each, and its folder. `behind`: it was
+    built with documents that are withdrawn since, and hidden in it.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Asked:
     tracer: Tracer
     about: dict[str, Any]
     corpora: dict[str, tuple[Statement, Path]]
+    behind: bool = False
 
 
 def declared_model(session: Session, name: str | None) -> str:
@@ -106,7 +108,9 @@ def open_model(session: Session, name: str | None, unit: str = "words") -> Asked
             for c in [cards[s]]
         ],
     }
-    return Asked(name, folders["model"], tracer, about, {c: outcomes[f"corpus {c}"] for c in corpora})
+    behind = flow is not session.flow
+    read = {c: outcomes[f"corpus {c}"] for c in corpora}
+    return Asked(name, folders["model"], tracer, about, read, behind)
 
 
 def index_step(flow: Flow, model: str, unit: str) -> Step:
@@ -141,10 +145,41 @@ def open_without(folder: Path, withdrawn: Withdrawn) -> Index:
 
     # Whoever looks for the steps compares the files with the ledger, and reads again what was touched.
     index = open_index(folder, verify=False)
+    return index.without(_withdrawn_of(index, withdrawn))
+
+
+def _withdrawn_of(index: Index, withdrawn: Withdrawn) -> list[str]:
+    """The ids of an index's documents that are withdrawn."""
     if not withdrawn:
-        return index
+        return []
     rows = zip(index.documents["id"].to_pylist(), index.documents["source"].to_pylist(), strict=True)
-    return index.without([one for one, source in rows if withdraws(withdrawn, source, one)])
+    return [one for one, source in rows if withdraws(withdrawn, source, one)]
+
+
+class Watched:
+    """A tracer that hides what is withdrawn while it is asked, as a server's: no answer after the decision
+    tells of it. The journal is looked at before each answer, and read only where it has grown."""
+
+    def __init__(self, folder: Path, asked: Asked) -> None:
+        self._folder, self._opened, self._tracer = folder, asked.tracer, asked.tracer
+        session = Session(folder)
+        self._journal, self._withdrawn = session.ledger.journal.path, session.flow.withdrawn
+        self._seen = self._size()
+
+    def trace(self, text: str, *, prompt: str, min_words: int) -> Trace:
+        if self._size() != self._seen:
+            self._look()
+        return self._tracer.trace(text, prompt=prompt, min_words=min_words)
+
+    def _look(self) -> None:
+        seen, withdrawn = self._size(), Session(self._folder).flow.withdrawn
+        if withdrawn != self._withdrawn:
+            self._tracer = self._opened.without(_withdrawn_of(self._opened.index, withdrawn))
+            self._withdrawn = withdrawn
+        self._seen = seen
+
+    def _size(self) -> int:
+        return self._journal.stat().st_size
 
 
 def needed(outcome: Outcome, standing: Iterable[Outcome]) -> tuple[Statement, Path]:

@@ -32,7 +32,7 @@ def command(model: str | None, host: str, port: int, names: tuple[str, ...], fol
       hemicycle serve
       hemicycle serve petit --port 9000 --project examples/petit-hemicycle
     """
-    from hemicycle.cli.asking import open_model
+    from hemicycle.cli.asking import Watched, open_model
 
     token = os.environ.get("HEMICYCLE_TOKEN") or None
     if host not in ("127.0.0.1", "::1", "localhost") and not token:
@@ -51,7 +51,7 @@ def command(model: str | None, host: str, port: int, names: tuple[str, ...], fol
         asked = open_model(Session(folder), model)
         app = create_app(
             load_engine(asked.folder, name=asked.name),
-            tracer=asked.tracer,
+            tracer=Watched(folder, asked),
             about=asked.about,
             token=token,
             allowed_hosts=names,

@@ -12,7 +12,7 @@ from hemicycle.cli.asking import Asked, open_model
 from hemicycle.cli.session import How, Session, print_json, progress, say_waiting
 from hemicycle.cli.tables import cell, print_table, relative
 from hemicycle.curate.clean import clean
-from hemicycle.errors import IntegrityError
+from hemicycle.errors import HemicycleError, IntegrityError
 from hemicycle.flow import normalisation, words_digest
 from hemicycle.ledger import Statement
 from hemicycle.ledger.proofs import check_proof
@@ -45,6 +45,12 @@ def trace_file(
         session.ledger.signing_key  # noqa: B018
     work = read_work(file)
     asked = open_model(session, model)
+    if report is not None and asked.behind:
+        raise HemicycleError(
+            "documents were withdrawn, and the index still holds them, if hidden: what is signed would speak "
+            "of an index that has what it says it did not find",
+            remedy="Make all without them first: `hemicycle run`.",
+        )
     # As the corpus was: what cleaning takes away would part words, and is in no document.
     text = clean(work.text).text
     traced = trace_work(asked.tracer, text, min_words=min_words, progress=progress())

@@ -289,7 +289,9 @@ def _decided(session: Session, target: Target) -> list[Standing]:
 def _made_before(session: Session) -> list[Step]:
     """The steps of all that was ever made: a withdrawal begins nothing new."""
     made = {(s.subject.stage, s.subject.name) for s in session.ledger.current().values()}
-    return in_order([step for step in session.flow.all_steps() if (step.stage, step.name) in made])
+    steps = [step for step in session.flow.all_steps() if (step.stage, step.name) in made]
+    # They hold the text as well, and nothing declared leads to them.
+    return in_order(steps + session.flow.indexes_begun())
 
 
 def _write_notices(session: Session, found: Found, reason: str | None) -> list[Path]:

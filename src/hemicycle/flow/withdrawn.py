@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from hemicycle.ledger import Statement
 from hemicycle.ledger.verify import check_files
 from hemicycle.progress import Progress
 from hemicycle.steps import Step, Work, before_withdrawals, digests_for, key_of
-from hemicycle.store import artefact_digest, digest_files, link
+from hemicycle.store import artefact_digest, digest_files, link, list_files
 
 if TYPE_CHECKING:
     from hemicycle.flow.flow import Flow
@@ -127,15 +127,29 @@ class Replay:
     """A training that goes on from an earlier one, from before it read what was withdrawn since.
 
     Attributes:
-        model: folder of the earlier model.
+        model: folder of the earlier model; `figures`, those of its statement.
         first: the first step that read any of what was withdrawn; `steps` where none did.
         clean: steps of the checkpoints that it kept and that know nothing of it, ascending.
     """
 
     model: Path
+    figures: Mapping[str, Any]
     steps: int
     first: int
     clean: tuple[int, ...]
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the earlier training read nothing of it: then it is this one, to the bit."""
+        return self.first == self.steps
+
+    def take_over(self, name: str, out: Path, progress: Progress) -> dict[str, Any]:
+        """The earlier model as this one; returns its figures."""
+        progress.say(f"model {name}: it read nothing of what was withdrawn, and stays as it is")
+        for file in list_files(self.model):
+            (out / file).parent.mkdir(parents=True, exist_ok=True)
+            link(self.model / file, out / file)
+        return {**self.figures}
 
     def begin(self, name: str, scratch: Path, progress: Progress) -> None:
         """Lay the last clean checkpoint where the training looks for one, unless it is on its way already."""
@@ -184,8 +198,8 @@ def find_replay(flow: Flow, name: str, work: Work) -> Replay | None:
             raise IntegrityError(
                 finding.what, place=finding.file, remedy=f"Restore it from a copy; or delete {folder}."
             )
-        found.append(_replay(folder, work))
-    return max(found, key=lambda one: one.clean[-1:], default=None)
+        found.append(_replay(folder, statement, work))
+    return max(found, key=lambda one: (one.untouched, one.clean[-1:]), default=None)
 
 
 def _alike(flow: Flow, name: str, earlier: Statement, work: Work) -> bool:
@@ -202,7 +216,7 @@ def _alike(flow: Flow, name: str, earlier: Statement, work: Work) -> bool:
     return now == then
 
 
-def _replay(model: Path, work: Work) -> Replay:
+def _replay(model: Path, statement: Statement, work: Work) -> Replay:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -212,7 +226,9 @@ def _replay(model: Path, work: Work) -> Replay:
     read = pq.read_table(model / "exposure.parquet", columns=["document", "first_step"])
     touched = read.filter(pc.is_in(read["document"], value_set=_holes(work)))
     first = pc.min(touched["first_step"]).as_py() if touched.num_rows else steps
-    return Replay(model, steps, first, tuple(step for step in kept_steps(model) if step <= first))
+    return Replay(
+        model, statement.figures, steps, first, tuple(step for step in kept_steps(model) if step <= first)
+    )
 
 
 def _holes(work: Work) -> Any:

@@ -7,9 +7,10 @@ that note, so that no page can leave it out by accident.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,12 @@ class Tracer:
         self._clearance = dict(clearance or {})
         self._ids = index.documents["id"]
         self._sources = index.documents["source"]
+
+    def without(self, documents: Collection[str]) -> Tracer:
+        """The same, with documents, by their ids, withdrawn: no answer tells of them."""
+        other = copy.copy(self)
+        other.index = self.index.without(documents)
+        return other
 
     def trace(
         self,

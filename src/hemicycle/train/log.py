@@ -201,6 +201,9 @@ class Log:
         state.step = state.resumed_at = resume_step
         self._lookout = lookout
         self._judged = self._take_up()
+        if before is not None and before.state == "finished":
+            # A replay goes on from the middle of a training that had ended: nobody lost the time since.
+            state.started = time.time() - float(self._judged.read()["seconds"].sum())
         self._due = 0.0
         self._write()
 
