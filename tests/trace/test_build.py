@@ -1,5 +1,6 @@
 """Building: shards follow from their files, so an index takes over what an earlier one has and goes on."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,28 @@ def test_a_build_that_was_killed_goes_on(tmp_path, corpus, monkeypatch):
     build_index([one], tmp_path / "index", memory=MEMORY, scratch=tmp_path / "scratch")
     assert len(made) == len(whole["groups"]) - 3
     assert digest_files(tmp_path / "index") == digest_files(tmp_path / "whole")
+
+
+def test_a_build_that_was_killed_when_all_groups_were_made_goes_on(tmp_path, corpus, monkeypatch):
+    one, index = corpus("one"), tmp_path / "index"
+    build_index([one], tmp_path / "whole", memory=MEMORY)
+    number, left = build._number_shards, iter(range(2))
+
+    def killed(*arguments):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return number(*arguments)
+
+    monkeypatch.setattr(build, "_number_shards", killed)
+    with pytest.raises(KeyboardInterrupt):
+        build_index([one], index, memory=MEMORY, scratch=tmp_path / "scratch")
+    monkeypatch.setattr(build, "_number_shards", number)
+    # As the pipeline does with what a killed build left of its artefact.
+    shutil.rmtree(index)
+    made = built(monkeypatch)
+    build_index([one], index, memory=MEMORY, scratch=tmp_path / "scratch")
+    assert made == []
+    assert digest_files(index) == digest_files(tmp_path / "whole")
 
 
 def test_a_document_of_several_corpora_stands_once(tmp_path, write_corpus):

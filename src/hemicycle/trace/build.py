@@ -268,12 +268,17 @@ def _name(name: str, number: int) -> str:
 
 
 def _number_shards(made: Path, out: Path, first: int) -> int:
-    """Move the shards of a group to the numbers from `first` on; returns how many there are."""
+    """Link the shards of a group under the numbers from `first` on; returns how many there are.
+
+    They stay where they were made as well: of a build that is killed from here on, nothing else is left.
+    """
     count = 0
     for path in sorted(made.iterdir()):
         name, number = _named(path.name)
         assert number is not None
-        path.rename(out / _name(name, first + number))
+        to = out / _name(name, first + number)
+        to.unlink(missing_ok=True)
+        link(path, to)
         count = max(count, number + 1)
     return count
 
