@@ -72,6 +72,16 @@ def test_shards_that_an_earlier_index_no_longer_has_whole_are_made_again(tmp_pat
     open_index(tmp_path / "again")
 
 
+def test_shards_of_another_version_are_made_again(tmp_path, corpus, monkeypatch):
+    one = corpus("one")
+    first = build_index([one], tmp_path / "one-index", memory=MEMORY, version=3)
+    made = built(monkeypatch)
+    build_index([one], tmp_path / "same", memory=MEMORY, version=3, earlier=[tmp_path / "one-index"])
+    assert made == []
+    build_index([one], tmp_path / "new", memory=MEMORY, version=4, earlier=[tmp_path / "one-index"])
+    assert len(made) == len(first["groups"])
+
+
 def test_a_build_that_was_killed_goes_on(tmp_path, corpus, monkeypatch):
     one = corpus("one")
     whole = build_index([one], tmp_path / "whole", memory=MEMORY)
