@@ -12,8 +12,9 @@ import pytest
 
 from hemicycle.store import digest_files
 from hemicycle.tokens.holes import withdrawn_in
+from hemicycle.trace import open_index
 from tests.flow.conftest import hemicycle
-from tests.withdraw.toy import DECLARATION, make_toy
+from tests.withdraw.toy import DECLARATION, letter, make_toy
 
 REASON = ("--do", "--reason", "Lettre des ayants droit")
 
@@ -54,9 +55,11 @@ def test_what_is_replayed_without_a_text_is_what_was_trained_without_it_from_the
         "roots lettres",
         "tokens lettres.fr",
         "model petit",
-        "evaluation base",
-        "release v0",
         "index lettres",
+        "evaluation base",
+        "contamination base",
+        "regurgitation base",
+        "release v0",
     }
     assert made["tokenizer fr"]["state"] == made["order petit"]["state"] == "fresh"
     assert hemicycle("verify", letters).stdout.endswith("everything is what the ledger says\n")
@@ -104,6 +107,24 @@ def test_a_second_call_does_nothing_and_gc_deletes_what_held_the_text(letters):
     (tokens,) = standing(letters, "tokens")[-1:]
     ids = pq.read_table(tokens / "documents.parquet")["id"].take(withdrawn_in(tokens).tolist()).to_pylist()
     assert sorted(ids) == sorted([document, other])
+
+
+@pytest.mark.slow
+def test_what_was_made_because_somebody_asked_is_made_again_and_what_never_was_made_keeps_nothing(letters):
+    hemicycle("trace", letter(0), "--unit", "tokens", "--project", letters)
+    never = DECLARATION[DECLARATION.index("[models.petit]") : DECLARATION.index("[evaluations.base]")]
+    toml = letters / "hemicycle.toml"
+    toml.write_text(toml.read_text("utf-8") + never.replace("petit", "jamais"), "utf-8")
+    document = read_late(letters)["document"]
+    said = withdraw(letters, document, *REASON)
+    assert steps(said)["index lettres.fr"]["state"] == "built"
+    assert "model jamais" not in steps(said)
+    hemicycle("gc", letters)
+    assert len(standing(letters, "corpus")) == len(standing(letters, "model")) == 1
+    names = sorted(index.name.split("-")[0] for index in standing(letters, "index"))
+    assert names == ["lettres", "lettres.fr"]
+    for index in standing(letters, "index"):
+        assert document not in open_index(index).documents["id"].to_pylist()
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ from hemicycle.cli.session import (
 )
 from hemicycle.cli.tables import cell, relative
 from hemicycle.digests import sha256_json
-from hemicycle.errors import DeclarationError, HemicycleError, InputError
+from hemicycle.errors import DeclarationError, HemicycleError, InputError, RightsError
 from hemicycle.governance import Standing, Withdrawn, write_decision
 from hemicycle.governance.decisions import WHOLE, Decision
 from hemicycle.ledger import Statement
@@ -224,6 +224,13 @@ def _execute(session: Session, found: Found, reason: str | None, how: How, *, as
             write_decision(session.flow.gate.approvals, decision)
         session.admit()
     decided = _decided(session, found.target)
+    refused = sorted(set(_covers(found.target)) - {one.decision.subject for one in decided})
+    if refused:
+        raise RightsError(
+            f"the withdrawal of {', '.join(refused)} did not enter the journal: nothing is withdrawn",
+            place=str(session.flow.gate.approvals),
+            remedy="What was refused, and why, is said above.",
+        )
     waiting = [one for one in decided if one.state != "standing"]
     outcomes = [] if waiting else build(session, _made_before(session), how, as_json=as_json)
     if as_json:
@@ -289,7 +296,8 @@ def _decided(session: Session, target: Target) -> list[Standing]:
 def _made_before(session: Session) -> list[Step]:
     """The steps of all that was ever made: a withdrawal begins nothing new."""
     made = {(s.subject.stage, s.subject.name) for s in session.ledger.current().values()}
-    return in_order([step for step in session.flow.all_steps() if (step.stage, step.name) in made])
+    known = [*session.flow.all_steps(), *session.flow.indexes_begun()]
+    return in_order([step for step in known if (step.stage, step.name) in made])
 
 
 def _write_notices(session: Session, found: Found, reason: str | None) -> list[Path]:
@@ -444,10 +452,10 @@ def _print_done(session: Session, found: Found, outcomes: Sequence[Outcome], not
 
 
 def _holding(session: Session, target: Target) -> list[str]:
-    """Artefacts from before that still stand, as paths."""
+    """Artefacts that still hold the text, as paths."""
     from hemicycle.withdraw import find_impact
 
     statements = list(session.ledger.current().values())
     impact = find_impact(statements, session.folder_of, target.withdrawn)
     made = (*impact.corpora, *impact.tokens, *impact.indexes, *impact.models)
-    return [one.artefact for one in made if not one.latest]
+    return [one.artefact for one in made]
