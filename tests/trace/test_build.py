@@ -122,6 +122,7 @@ def test_a_build_that_was_killed_when_all_groups_were_made_goes_on(tmp_path, cor
     build_index([one], index, memory=MEMORY, scratch=tmp_path / "scratch")
     assert made == []
     assert digest_files(index) == digest_files(tmp_path / "whole")
+    assert {path.stat().st_nlink for path in index.iterdir()} == {1}
 
 
 def test_a_document_of_several_corpora_stands_once(tmp_path, write_corpus):

@@ -170,6 +170,10 @@ def build_index(
         "files": [{"path": f.path, "size": f.size, "sha256": f.sha256} for f in digest_files(out)],
     }
     (out / MANIFEST).write_bytes(canonical_json(manifest) + b"\n")
+    # Results first, so that what a kill leaves of a group does not pass for made. A second name of a file,
+    # taken away later, would make it look changed.
+    for folder in (scratch / "done", *(scratch / key[:16] for key in keys)):
+        shutil.rmtree(folder, ignore_errors=True)
     return manifest
 
 
@@ -274,7 +278,7 @@ def _name(name: str, number: int) -> str:
 def _number_shards(made: Path, out: Path, first: int) -> int:
     """Link the shards of a group under the numbers from `first` on; returns how many there are.
 
-    They stay where they were made as well: of a build that is killed from here on, nothing else is left.
+    They stay where they were made until all is written: of a build that is killed, nothing else is left.
     """
     count = 0
     for path in sorted(made.iterdir()):
