@@ -119,6 +119,7 @@ class Found:
 def _look(session: Session, names: Sequence[str], work: Path | None) -> Found:
     from hemicycle.sources.works import read_work
     from hemicycle.withdraw import find_impact, redo_cost, resolve_target
+    from hemicycle.withdraw.matching import FORMULA
 
     statements = list(session.ledger.current().values())
     documents = _documents(session, statements)
@@ -134,9 +135,10 @@ def _look(session: Session, names: Sequence[str], work: Path | None) -> Found:
         names = [match.id for match in matches if match.copies]
         if not names:
             raise InputError(
-                "no document that was trained on is mostly of this text",
+                "no document that was trained on was found to be mostly of this text",
                 place=str(work),
-                remedy="`hemicycle trace --file` shows what parts of it stand where; verbatim only.",
+                remedy="`hemicycle trace --file` shows what parts of it stand where. Verbatim only, and what "
+                f"stands in more than {FORMULA} places points at no document.",
             )
         target = resolve_target(names, sources, documents)
         copies = [match for match in matches if not match.copies]
@@ -384,7 +386,7 @@ def _print_copies(found: Found) -> None:
     if found.copies:
         click.echo(_more(found.copies).strip() or "  name those that are to go too in the same call")
     else:
-        click.echo("other copies: none among what was trained on, word for word")
+        click.echo("other copies: none found among what was trained on, word for word")
 
 
 def _print_models(impact: Impact) -> None:
