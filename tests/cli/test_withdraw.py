@@ -75,6 +75,8 @@ def test_decisions_between_copies_that_rested_on_a_text_are_told(copied, call):
         said = json.loads(call("withdraw", "--project", copied, document, "--json")[1])
         return [(c["document"], c["instead"], c["stays"]) for c in said["impact"]["copies"]]
 
+    said = call("withdraw", "--project", copied, "textes:0.txt")[1]
+    assert "name them too: textes:3.txt\n" in said
     assert copies("textes:0.txt") == [("textes:3.txt", "textes:0.txt", False)]
     assert copies("textes:3.txt") == [("textes:3.txt", "textes:0.txt", True)]
     assert copies("textes:autre.txt") == []

@@ -340,8 +340,10 @@ def _print(session: Session, found: Found) -> None:
     if impact.copies:
         click.echo(
             f"copies: {cell(len(impact.copies) - stayed)} document(s) went in favour of this text, and stay "
-            f"out; {cell(stayed)} of it went in favour of another, which stays"
+            f"out while it is declared; {cell(stayed)} of it went in favour of another, which stays"
         )
+        others = dict.fromkeys(one.instead if one.stays else one.document for one in impact.copies)
+        click.echo(f"  to be rid of them for good, name them too: {_listed(list(others))}")
     for t in impact.tokens:
         shards = ", ".join(map(str, t.shards[:SHOWN])) + _more(t.shards)
         click.echo(f"{t.stage} {t.name}{_old(t)}: {cell(t.tokens)} in shards {shards}")
@@ -372,6 +374,10 @@ def _old(made: Made) -> str:
 
 def _more(values: Sequence[Any]) -> str:
     return f" … and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(cell, names[:SHOWN])) + _more(names)
 
 
 def _print_copies(found: Found) -> None:
