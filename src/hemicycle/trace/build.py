@@ -172,8 +172,8 @@ def build_index(
     (out / MANIFEST).write_bytes(canonical_json(manifest) + b"\n")
     # Results first, so that what a kill leaves of a group does not pass for made. A second name of a file,
     # taken away later, would make it look changed.
-    for folder in (scratch / "done", *(scratch / key[:16] for key in keys)):
-        shutil.rmtree(folder, ignore_errors=True)
+    for made in (scratch / "done", *(scratch / key[:16] for key in keys)):
+        shutil.rmtree(made, ignore_errors=True)
     return manifest
 
 
