@@ -11,6 +11,7 @@ import pytest
 import hemicycle
 from hemicycle import kernels
 from hemicycle.trace import spans
+from hemicycle.trace.shards import NARROW
 from hemicycle.trace.vocabulary import UNKNOWN
 
 ROOM = Path(hemicycle.__file__).parent
@@ -72,6 +73,9 @@ def test_a_constant_that_kernels_write_again_is_that_of_the_other_file(kernels_o
 
 def test_the_key_of_an_unknown_word_is_its_number_as_shards_hold_it():
     assert np.uint32(UNKNOWN).byteswap() == spans._UNKNOWN_KEY
+    # In 16 bits it is the number of no word either: `NARROW` itself.
+    assert np.uint32(UNKNOWN).astype(np.uint16) == NARROW
+    assert np.uint16(NARROW).byteswap() == spans._UNKNOWN_NARROW
 
 
 def summed(values, table):

@@ -147,11 +147,14 @@ class Gate:
         return standings(read_entries(self.ledger.journal.lines(), self.approvals), self.rules, self.now())
 
     def withdrawals(self) -> list[Standing]:
-        """The withdrawals in force, in the order of their entry; they are for good, in a solo project too.
+        """The withdrawals in force, in the order in which they came into it; they are for good, in a solo
+        project too.
 
         Raises IntegrityError where one that entered was changed or taken away.
         """
-        return [one for one in self.decided_withdrawals() if one.state == "standing"]
+        standing = [one for one in self.decided_withdrawals() if one.state == "standing"]
+        # One that waited for signatures came into force after others that entered later.
+        return sorted(standing, key=lambda one: one.effective or one.entry.entered)
 
     def decided_withdrawals(self) -> list[Standing]:
         """Every withdrawal that entered, whatever it has come to."""

@@ -5,6 +5,7 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
+from hemicycle.governance import Refusal
 from tests.withdraw.toy import letter
 
 
@@ -74,6 +75,8 @@ def test_decisions_between_copies_that_rested_on_a_text_are_told(copied, call):
         said = json.loads(call("withdraw", "--project", copied, document, "--json")[1])
         return [(c["document"], c["instead"], c["stays"]) for c in said["impact"]["copies"]]
 
+    said = call("withdraw", "--project", copied, "textes:0.txt")[1]
+    assert "name them too: textes:3.txt\n" in said
     assert copies("textes:0.txt") == [("textes:3.txt", "textes:0.txt", False)]
     assert copies("textes:3.txt") == [("textes:3.txt", "textes:0.txt", True)]
     assert copies("textes:autre.txt") == []
@@ -148,3 +151,23 @@ def test_a_work_that_is_not_utf_8_or_was_not_trained_on_is_named(copied, call, t
     assert "is not UTF-8" in err
     code, _, err = call("withdraw", "--project", copied, "--matching", work, "textes")
     assert code == 2
+
+
+def test_a_withdrawal_whose_decision_does_not_enter_is_not_said_to_be_done(copied, call, monkeypatch):
+    from hemicycle.governance import decisions
+
+    monkeypatch.setattr(decisions, "LARGEST", 600)
+    words = ("withdraw", "--project", copied, "--do", "--reason", "x", "--json")
+    code, out, err = call(*words, "textes:0.txt", "textes:1.txt", "textes:2.txt", "textes:autre.txt")
+    assert code == 1
+    assert "Decide on fewer documents at once" in json.loads(out)["error"]["remedy"]
+    assert not list((copied / "approvals").glob("withdraw-*"))
+
+    # Whatever else it is refused for.
+    monkeypatch.setattr("hemicycle.gate.admit_alone", lambda *_: [Refusal("withdraw-x.json", "for a reason")])
+    monkeypatch.setattr(decisions, "LARGEST", 1 << 20)
+    code, out, err = call(*words, "textes:0.txt")
+    assert code == 3
+    assert "for a reason" in err
+    assert "did not enter the journal: nothing is withdrawn" in json.loads(out)["error"]["what"]
+    assert len(list((copied / "build" / "corpus").iterdir())) == 1

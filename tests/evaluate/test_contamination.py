@@ -150,7 +150,8 @@ def test_the_check_writes_figures_and_places_and_no_training_text(index, trained
             upstream={"petit": "vieux"},
         )
     assert figures["not_read"] == ["sets/notes.xlsx"]
-    for file in ("contamination.json", "items.parquet", "contamination.png"):
+    pictures = ("contamination.png", "contamination.petit.png")
+    for file in ("contamination.json", "items.parquet", *pictures):
         written = (tmp_path / "one" / file).read_bytes()
         assert written == (tmp_path / "two" / file).read_bytes()
         assert b"sculptrice" not in written

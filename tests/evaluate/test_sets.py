@@ -86,6 +86,12 @@ def test_each_question_of_a_paragraph_is_an_item_with_its_passage(tmp_path):
     assert found[1]["answer"] == [("answers.0.text", "A2")]
 
 
+def test_a_key_that_stands_very_often_takes_no_longer_than_as_many_keys(tmp_path):
+    # With a look at every name that is taken, this alone would take minutes.
+    path = write(tmp_path, "a.json", "{" + ", ".join(['"a": "un deux"'] * 100_000) + ', "a.1": "trois"}')
+    assert sum(1 for _ in read_items(path, "a.json")) == 100_001
+
+
 def test_of_a_key_that_stands_twice_both_texts_are_items(tmp_path):
     path = write(tmp_path, "a.json", '{"a": "un deux", "a": "trois quatre"}')
     assert [item["question"][0][1] for item in items(path)] == ["un deux", "trois quatre"]

@@ -5,6 +5,7 @@ import pytest
 
 from hemicycle.cli import asking
 from hemicycle.cli.session import Session
+from hemicycle.flow.corpora import _sound_indexes
 from hemicycle.governance import write_decision
 from hemicycle.trace import Index, open_index
 
@@ -111,3 +112,11 @@ def test_a_project_that_is_declared_anew_is_still_refused_as_not_built(copy, cal
     code, _, err = call("trace", "une séance", "--project", copy)
     assert code == 1
     assert "is not built" in err
+
+
+def test_shards_are_taken_over_of_no_index_that_was_altered_together_with_its_manifest(copy):
+    flow = Session(copy).flow
+    (index,) = (copy / "build" / "index").iterdir()
+    assert _sound_indexes(flow) == [index]
+    (index / "manifest.json").write_bytes((index / "manifest.json").read_bytes() + b" ")
+    assert _sound_indexes(flow) == []

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hemicycle.errors import IntegrityError
+from hemicycle.gate import Gate
 from hemicycle.governance import load_rules, standings, withdrawn_by, withdraws
 from hemicycle.governance.decisions import WHOLE, Decision
 from hemicycle.governance.standing import Entry, Signed
@@ -42,6 +43,18 @@ def test_it_has_no_last_day():
 
 def test_what_a_project_of_one_person_withdrew_needs_no_signature_ever_after():
     assert state(entry(WHOLE, alone=True)) == "standing"
+
+
+def test_they_are_told_in_the_order_in_which_they_came_into_force(monkeypatch):
+    def signed(name, entered, then):
+        signature = Signed("p", "legal", NOW + timedelta(days=then), 9)
+        return Entry(name, decision(WHOLE), NOW + timedelta(days=entered), (signature,), 1)
+
+    entries = [signed("first", 0, 5), signed("second", 1, 2), signed("third", 6, 6), entry(WHOLE)]
+    gate = Gate.__new__(Gate)
+    told = standings(entries, RULES, NOW + timedelta(days=9))
+    monkeypatch.setattr(gate, "decided_withdrawals", lambda: told)
+    assert [one.entry.file for one in gate.withdrawals()] == ["second", "first", "third"]
 
 
 def test_withdrawals_add_up_and_a_whole_source_holds_all_its_documents():

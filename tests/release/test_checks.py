@@ -55,8 +55,14 @@ def checked(folder: Path) -> Path:
     pl.DataFrame({"training": ["debats", "secret"], "document": ["a", "b"]}).write_parquet(
         folder / "items.parquet"
     )
-    (folder / "contamination.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    write_pictures(folder, "contamination")
     return folder
+
+
+def write_pictures(folder: Path, stem: str) -> None:
+    """One of all models, and one of each."""
+    for name in (stem, f"{stem}.petit", f"{stem}.autre"):
+        (folder / f"{name}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + name.encode())
 
 
 def given_back(folder: Path) -> Path:
@@ -74,7 +80,7 @@ def given_back(folder: Path) -> Path:
     pl.DataFrame({"model": ["petit", "autre"], "document": ["a", "b"]}).write_parquet(
         folder / "passages.parquet"
     )
-    (folder / "regurgitation.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    write_pictures(folder, "regurgitation")
     return folder
 
 
@@ -104,6 +110,8 @@ def test_nothing_of_other_models_is_published(miniature: Miniature, tmp_path: Pa
     folder = out / "evaluation" / "base"
     assert pl.read_parquet(folder / "items.parquet")["document"].to_list() == ["a"]
     assert pl.read_parquet(folder / "passages.parquet")["document"].to_list() == ["a"]
+    for stem in ("contamination", "regurgitation"):
+        assert (folder / f"{stem}.png").read_bytes().endswith(f"{stem}.petit".encode())
     for file in ("contamination.json", "regurgitation.json"):
         written = (folder / file).read_text("utf-8")
         assert "autre" not in written

@@ -75,6 +75,16 @@ def test_shards_that_an_earlier_index_no_longer_has_whole_are_made_again(tmp_pat
     open_index(tmp_path / "again")
 
 
+def test_shards_of_another_version_are_made_again(tmp_path, corpus, monkeypatch):
+    one = corpus("one")
+    first = build_index([one], tmp_path / "one-index", memory=MEMORY, version=3)
+    made = built(monkeypatch)
+    build_index([one], tmp_path / "same", memory=MEMORY, version=3, earlier=[tmp_path / "one-index"])
+    assert made == []
+    build_index([one], tmp_path / "new", memory=MEMORY, version=4, earlier=[tmp_path / "one-index"])
+    assert len(made) == len(first["groups"])
+
+
 def test_a_build_that_was_killed_goes_on(tmp_path, corpus, monkeypatch):
     one = corpus("one")
     whole = build_index([one], tmp_path / "whole", memory=MEMORY)
@@ -113,6 +123,29 @@ def test_a_build_whose_process_was_killed_goes_on(tmp_path, corpus):
     shutil.rmtree(tmp_path / "index", ignore_errors=True)
     build_index([one], tmp_path / "index", memory=MEMORY, scratch=scratch)
     assert digest_files(tmp_path / "index") == digest_files(tmp_path / "whole")
+
+
+def test_a_build_that_was_killed_when_all_groups_were_made_goes_on(tmp_path, corpus, monkeypatch):
+    one, index = corpus("one"), tmp_path / "index"
+    build_index([one], tmp_path / "whole", memory=MEMORY)
+    number, left = build._number_shards, iter(range(2))
+
+    def killed(*arguments):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return number(*arguments)
+
+    monkeypatch.setattr(build, "_number_shards", killed)
+    with pytest.raises(KeyboardInterrupt):
+        build_index([one], index, memory=MEMORY, scratch=tmp_path / "scratch")
+    monkeypatch.setattr(build, "_number_shards", number)
+    # As the pipeline does with what a killed build left of its artefact.
+    shutil.rmtree(index)
+    made = built(monkeypatch)
+    build_index([one], index, memory=MEMORY, scratch=tmp_path / "scratch")
+    assert made == []
+    assert digest_files(index) == digest_files(tmp_path / "whole")
+    assert {path.stat().st_nlink for path in index.iterdir()} == {1}
 
 
 def test_a_document_of_several_corpora_stands_once(tmp_path, write_corpus):

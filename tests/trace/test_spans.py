@@ -176,3 +176,17 @@ def test_a_frequent_span_shows_the_same_spread_of_places_each_time(tmp_path: Pat
     assert len(chosen) == 10
     assert chosen == occurrences(index, span, 10)
     assert {word for _, word in chosen} == {0}
+
+
+@pytest.mark.parametrize("distinct", [900, 70_000])
+def test_short_matches_beside_unknown_words_are_found_in_large_shards(tmp_path, write_corpus, distinct):
+    """Shards of so many suffixes that the top level leads into them, of 16 bits and of 32."""
+    chance = random.Random(1)
+    document = [f"m{n}" for n in range(distinct)] + [f"m{chance.randrange(900)}" for _ in range(5_000)]
+    index = opened(tmp_path, write_corpus, [document], 200_000)
+    assert index.shards[0].words.itemsize == (2 if distinct == 900 else 4)
+    for _ in range(200):
+        at, length = chance.randrange(distinct, len(document) - 3), chance.randrange(1, 4)
+        text = [*document[at : at + length], "inconnu", *document[at : at + length]]
+        found = [(span.first_word, span.words) for span in find_spans(index, " ".join(text), 1)]
+        assert found == [(0, length), (length + 1, length)]

@@ -85,7 +85,20 @@ def test_a_held_out_document_touches_evaluations_and_no_model(session):
     row = next(row for row in rows if row["split"] == "held-out")
     found = impact_of(session, {row["source"]: frozenset([row["id"]])})
     assert (found.models, found.tokens, found.tokenizers, found.indexes) == ((), (), (), ())
-    assert [e.name for e in found.evaluations] == ["base"]
+    # What was measured on it, what it was looked for in, and what it was a control for.
+    told = [(e.stage, e.name) for e in found.evaluations]
+    assert sorted(told) == [("contamination", "base"), ("evaluation", "base"), ("regurgitation", "base")]
+
+
+def test_an_index_of_an_earlier_version_is_told_by_its_corpus(letters):
+    session = Session(letters)
+    (index,) = (letters / "build" / "index").iterdir()
+    manifest = json.loads((index / "manifest.json").read_bytes())
+    (index / "manifest.json").write_text(json.dumps(manifest | {"layout": 2}), "utf-8")
+    document = next(iter(sorted(set().union(*batches(session).values()))))
+    source = document.split(":")[0]
+    assert [i.name for i in impact_of(session, {source: frozenset([document])}).indexes] == ["lettres"]
+    assert impact_of(session, {source: frozenset(["nobody"])}).indexes == ()
 
 
 @pytest.mark.slow

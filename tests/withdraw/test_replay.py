@@ -14,7 +14,7 @@ from hemicycle.store import digest_files
 from hemicycle.tokens.holes import withdrawn_in
 from hemicycle.trace import open_index
 from tests.flow.conftest import hemicycle
-from tests.withdraw.toy import DECLARATION, make_toy
+from tests.withdraw.toy import DECLARATION, letter, make_toy
 
 REASON = ("--do", "--reason", "Lettre des ayants droit")
 
@@ -57,10 +57,10 @@ def test_what_is_replayed_without_a_text_is_what_was_trained_without_it_from_the
         "roots lettres",
         "tokens lettres.fr",
         "model petit",
+        "index lettres",
         "evaluation base",
         "contamination base",
         "release v0",
-        "index lettres",
     }
     assert made["tokenizer fr"]["state"] == made["order petit"]["state"] == "fresh"
     assert hemicycle("verify", released).stdout.endswith("everything is what the ledger says\n")
@@ -111,9 +111,8 @@ def test_a_second_call_does_nothing_and_gc_deletes_what_held_the_text(letters):
 
 
 @pytest.mark.slow
-def test_a_model_that_read_nothing_of_it_stays_and_an_index_of_tokens_is_made_without_it(letters):
+def test_a_model_that_read_nothing_of_it_stays(letters):
     (before,) = standing(letters, "model")
-    hemicycle("trace", "--project", letters, "--unit", "tokens", "du")
     declared = letters / "hemicycle.toml"
     declared.write_text(declared.read_text("utf-8").replace('"4k"', '"256"'), "utf-8")
     hemicycle("run", letters)
@@ -122,14 +121,28 @@ def test_a_model_that_read_nothing_of_it_stays_and_an_index_of_tokens_is_made_wi
     unread = sorted(set(indexed) - exposure(before).keys())[0]
     done = hemicycle("withdraw", "--project", letters, unread, *REASON, "--json")
     assert "it read nothing of what was withdrawn, and stays as it is" in done.stderr
-    made = steps(json.loads(done.stdout))
     after = standing(letters, "model")[-1]
     assert after != before
     assert digest_files(after) == digest_files(before)
-    assert made["index lettres.fr"]["state"] == "built"
-    hemicycle("gc", letters)
-    assert all(unread not in open_index(i).documents["id"].to_pylist() for i in standing(letters, "index"))
     assert hemicycle("verify", letters).returncode == 0
+
+
+@pytest.mark.slow
+def test_what_was_made_because_somebody_asked_is_made_again_and_what_never_was_made_keeps_nothing(letters):
+    hemicycle("trace", letter(0), "--unit", "tokens", "--project", letters)
+    never = DECLARATION[DECLARATION.index("[models.petit]") :]
+    toml = letters / "hemicycle.toml"
+    toml.write_text(toml.read_text("utf-8") + never.replace("petit", "jamais"), "utf-8")
+    document = read_late(letters)["document"]
+    said = withdraw(letters, document, *REASON)
+    assert steps(said)["index lettres.fr"]["state"] == "built"
+    assert "model jamais" not in steps(said)
+    hemicycle("gc", letters)
+    assert len(standing(letters, "corpus")) == len(standing(letters, "model")) == 1
+    names = sorted(index.name.split("-")[0] for index in standing(letters, "index"))
+    assert names == ["lettres", "lettres.fr"]
+    for index in standing(letters, "index"):
+        assert document not in open_index(index).documents["id"].to_pylist()
 
 
 @pytest.mark.slow

@@ -28,8 +28,9 @@ def command(folder: Path, dry_run: bool, as_json: bool) -> None:
     session = Session(folder)
     flow = session.flow
     needed, pipeline = flow.all_steps() + flow.ladders_begun() + flow.indexes_begun(), session.pipeline()
-    asked = {o.state for o in pipeline.look(needed) if o.step.stage in ("model", "index")}
-    if asked - {"fresh"}:
+    made = {(s.subject.stage, s.subject.name) for s in session.ledger.current().values()}
+    asked = [s for s in needed if s.stage in ("model", "index") and (s.stage, s.name) in made]
+    if any(outcome.state != "fresh" for outcome in pipeline.look(asked) if outcome.step in asked):
         # Until what is asked stands without what was withdrawn, it is asked as it was before.
         needed += [step for before in flow.as_before() for step in before.all_steps()]
     sizes = pipeline.collect_garbage(in_order(needed), dry_run=dry_run)

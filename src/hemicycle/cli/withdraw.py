@@ -25,7 +25,7 @@ from hemicycle.cli.session import (
 )
 from hemicycle.cli.tables import cell, relative
 from hemicycle.digests import sha256_json
-from hemicycle.errors import DeclarationError, HemicycleError, InputError
+from hemicycle.errors import DeclarationError, HemicycleError, InputError, RightsError
 from hemicycle.governance import Standing, Withdrawn, write_decision
 from hemicycle.governance.decisions import WHOLE, Decision
 from hemicycle.ledger import Statement
@@ -119,6 +119,7 @@ class Found:
 def _look(session: Session, names: Sequence[str], work: Path | None) -> Found:
     from hemicycle.sources.works import read_work
     from hemicycle.withdraw import find_impact, redo_cost, resolve_target
+    from hemicycle.withdraw.matching import FORMULA
 
     statements = list(session.ledger.current().values())
     documents = _documents(session, statements)
@@ -134,9 +135,10 @@ def _look(session: Session, names: Sequence[str], work: Path | None) -> Found:
         names = [match.id for match in matches if match.copies]
         if not names:
             raise InputError(
-                "no document that was trained on is mostly of this text",
+                "no document that was trained on was found to be mostly of this text",
                 place=str(work),
-                remedy="`hemicycle trace --file` shows what parts of it stand where; verbatim only.",
+                remedy="`hemicycle trace --file` shows what parts of it stand where. Verbatim only, and what "
+                f"stands in more than {FORMULA} places points at no document.",
             )
         target = resolve_target(names, sources, documents)
         copies = [match for match in matches if not match.copies]
@@ -224,6 +226,13 @@ def _execute(session: Session, found: Found, reason: str | None, how: How, *, as
             write_decision(session.flow.gate.approvals, decision)
         session.admit()
     decided = _decided(session, found.target)
+    refused = sorted(set(_covers(found.target)) - {one.decision.subject for one in decided})
+    if refused:
+        raise RightsError(
+            f"the withdrawal of {', '.join(refused)} did not enter the journal: nothing is withdrawn",
+            place=str(session.flow.gate.approvals),
+            remedy="What was refused, and why, is said above.",
+        )
     waiting = [one for one in decided if one.state != "standing"]
     outcomes = [] if waiting else build(session, _made_before(session), how, as_json=as_json)
     if as_json:
@@ -289,9 +298,8 @@ def _decided(session: Session, target: Target) -> list[Standing]:
 def _made_before(session: Session) -> list[Step]:
     """The steps of all that was ever made: a withdrawal begins nothing new."""
     made = {(s.subject.stage, s.subject.name) for s in session.ledger.current().values()}
-    steps = [step for step in session.flow.all_steps() if (step.stage, step.name) in made]
-    # They hold the text as well, and nothing declared leads to them.
-    return in_order(steps + session.flow.indexes_begun())
+    known = [*session.flow.all_steps(), *session.flow.indexes_begun()]
+    return in_order([step for step in known if (step.stage, step.name) in made])
 
 
 def _write_notices(session: Session, found: Found, reason: str | None) -> list[Path]:
@@ -332,8 +340,10 @@ def _print(session: Session, found: Found) -> None:
     if impact.copies:
         click.echo(
             f"copies: {cell(len(impact.copies) - stayed)} document(s) went in favour of this text, and stay "
-            f"out; {cell(stayed)} of it went in favour of another, which stays"
+            f"out while it is declared; {cell(stayed)} of it went in favour of another, which stays"
         )
+        others = dict.fromkeys(one.instead if one.stays else one.document for one in impact.copies)
+        click.echo(f"  to be rid of them for good, name them too: {_listed(list(others))}")
     for t in impact.tokens:
         shards = ", ".join(map(str, t.shards[:SHOWN])) + _more(t.shards)
         click.echo(f"{t.stage} {t.name}{_old(t)}: {cell(t.tokens)} in shards {shards}")
@@ -366,6 +376,10 @@ def _more(values: Sequence[Any]) -> str:
     return f" … and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
 
 
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(cell, names[:SHOWN])) + _more(names)
+
+
 def _print_copies(found: Found) -> None:
     if found.copies is None:
         click.echo("other copies: there is no index to look them up in")
@@ -378,7 +392,7 @@ def _print_copies(found: Found) -> None:
     if found.copies:
         click.echo(_more(found.copies).strip() or "  name those that are to go too in the same call")
     else:
-        click.echo("other copies: none among what was trained on, word for word")
+        click.echo("other copies: none found among what was trained on, word for word")
 
 
 def _print_models(impact: Impact) -> None:
@@ -446,10 +460,10 @@ def _print_done(session: Session, found: Found, outcomes: Sequence[Outcome], not
 
 
 def _holding(session: Session, target: Target) -> list[str]:
-    """Artefacts from before that still stand, as paths."""
+    """Artefacts that still hold the text, as paths."""
     from hemicycle.withdraw import find_impact
 
     statements = list(session.ledger.current().values())
     impact = find_impact(statements, session.folder_of, target.withdrawn)
     made = (*impact.corpora, *impact.tokens, *impact.indexes, *impact.models)
-    return [one.artefact for one in made if not one.latest]
+    return [one.artefact for one in made]

@@ -118,6 +118,21 @@ def index_name(flow: Flow, model: str, tokenizer: str | None = None) -> str:
     return f"{corpora}.{tokenizer}" if tokenizer else corpora
 
 
+def _sound_indexes(flow: Flow) -> list[Path]:
+    """The indexes whose manifest is what the ledger says; it names the digests of all their files."""
+    from hemicycle.trace.index import MANIFEST
+
+    found = []
+    for statement in flow.ledger.current().values():
+        if statement.subject.stage == "index":
+            made = statement.subject
+            folder = flow.store.artefact(made.stage, made.name, made.key)
+            stated = {file.path: file.sha256 for file in statement.files}.get(MANIFEST)
+            if (folder / MANIFEST).is_file() and sha256_file(folder / MANIFEST) == stated:
+                found.append(folder)
+    return found
+
+
 @once
 def index(flow: Flow, name: str) -> Step:
     """The index of some corpora; `name` is theirs, sorted, joined by ``+``. One of tokens has the name of the
@@ -134,7 +149,8 @@ def index(flow: Flow, name: str) -> Step:
             work.out,
             memory=round(memory * 1e9),
             tokenizer=work.inputs["tokenizer"] if tokenizer else None,
-            earlier=[folder for folder in flow.store.artefacts() if folder.parent.name == "index"],
+            earlier=_sound_indexes(flow),
+            version=VERSIONS["index"],
             scratch=work.scratch,
             engine=work.engine,
             progress=work.progress,

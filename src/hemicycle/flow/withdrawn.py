@@ -118,6 +118,7 @@ def tokens_without(work: Work, before: Path, statement: Statement) -> dict[str, 
         figures["learnt_tokens"] = sum(
             pq.read_table(work.out / ANSWERS, columns=["tokens"])["tokens"].to_pylist()
         )
+    figures["bytes_per_token"] = round(figures["bytes"] / max(figures["tokens"], 1), 4)
     left = {source: counts for source, counts in sources.items() if counts["documents"]}
     return {**figures, "sources": left, "before": before_withdrawals(statement)}
 

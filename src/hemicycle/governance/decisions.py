@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from hemicycle.digests import canonical_json, sha256_bytes
-from hemicycle.errors import IntegrityError
+from hemicycle.errors import InputError, IntegrityError
 from hemicycle.governance.people import ROLES, Role
 from hemicycle.governance.rules import KINDS, DecisionKind
 from hemicycle.ledger import Statement
@@ -181,10 +181,18 @@ def now_utc() -> datetime:
 
 
 def write_decision(folder: Path, decision: Decision) -> Path:
-    """Write a decision under the name that holds its digest; the same decision is the same file."""
-    path = folder / f"{decision.stem}.json"
+    """Write a decision under the name that holds its digest; the same decision is the same file.
+
+    Raises InputError where it is larger than any that is read.
+    """
+    path, data = folder / f"{decision.stem}.json", decision.to_bytes()
+    if len(data) > LARGEST:
+        raise InputError(
+            f"the decision on {decision.subject} would have {len(data)} bytes, more than {LARGEST}",
+            remedy="Decide on fewer documents at once, or on the source as a whole.",
+        )
     if not path.exists():
-        write_aside(path, decision.to_bytes())
+        write_aside(path, data)
     return path
 
 

@@ -78,6 +78,11 @@ def copy_regurgitation(folder: Path, model: str, out: Path) -> None:
     passages.filter(pl.col("model") == model).write_parquet(out / PASSAGES)
 
 
+def picture_of(folder: Path, name: str, model: str) -> Path:
+    """The picture of one model's own results, beside that of all."""
+    return folder / f"{Path(name).stem}.{model}.png"
+
+
 def _contamination(folder: Path, model: str) -> dict[str, Any]:
     with _reading(folder / CONTAMINATION):
         results = json.loads((folder / CONTAMINATION).read_bytes())

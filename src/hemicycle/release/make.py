@@ -26,6 +26,7 @@ from hemicycle.release.checks import (
     REGURGITATION_PICTURE,
     copy_contamination,
     copy_regurgitation,
+    picture_of,
 )
 from hemicycle.release.coverage import DOCUMENTS, REFUSED, cover, refusals, write_table
 from hemicycle.release.facts import DecisionFacts
@@ -124,11 +125,13 @@ def make_release(
         for evaluation, folder in sorted(contamination.items()):
             there = _new(out / "evaluation" / evaluation / CONTAMINATION).parent
             copy_contamination(folder, facts.model.name, there)
-            _copy(folder / CONTAMINATION_PICTURE, there / CONTAMINATION_PICTURE, bar)
+            picture = picture_of(folder, CONTAMINATION_PICTURE, facts.model.name)
+            _copy(picture, there / CONTAMINATION_PICTURE, bar)
         for evaluation, folder in sorted(regurgitation.items()):
             there = _new(out / "evaluation" / evaluation / REGURGITATION).parent
             copy_regurgitation(folder, facts.model.name, there)
-            _copy(folder / REGURGITATION_PICTURE, there / REGURGITATION_PICTURE, bar)
+            picture = picture_of(folder, REGURGITATION_PICTURE, facts.model.name)
+            _copy(picture, there / REGURGITATION_PICTURE, bar)
         draw_composition(facts, _new(out / "composition.png"))
         for file, text in render_pages(facts).items():
             _new(out / file).write_text(text, "utf-8")

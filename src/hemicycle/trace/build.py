@@ -70,6 +70,7 @@ def build_index(
     memory: int = MEMORY,
     tokenizer: Path | None = None,
     earlier: Sequence[Path] = (),
+    version: int = 0,
     scratch: Path | None = None,
     engine: Engine | None = None,
     progress: Progress = QUIET,
@@ -82,7 +83,9 @@ def build_index(
         memory: bytes that one process may take; shards are as large as that allows, and it is part of what
             decides their bytes.
         tokenizer: folder or file of a tokenizer: the index is one of its tokens instead of words.
-        earlier: indexes whose shards are taken over where they are made of the same files.
+        earlier: indexes whose shards are taken over where they are made of the same files. Their manifests
+            are believed.
+        version: of what makes the shards: those of another are not taken over.
         scratch: a folder that survives a kill; what was built goes on from there.
 
     Raises:
@@ -97,6 +100,7 @@ def build_index(
                 memory=memory,
                 tokenizer=tokenizer,
                 earlier=earlier,
+                version=version,
                 scratch=Path(folder),
                 engine=engine,
                 progress=progress,
@@ -116,7 +120,7 @@ def build_index(
         before = [[p for c, _, _, p in of_source[source] if c < corpus] for corpus, source, _, _ in group]
         of = [[source, number, digests[path]] for _, source, number, path in group]
         seen = [[digests[path] for path in paths] for paths in before]
-        key = sha256_json([LAYOUT, NORMALISATION, max_words, cut, of, seen])
+        key = sha256_json([version, LAYOUT, NORMALISATION, max_words, cut, of, seen])
         keys.append(key)
         made = scratch / key[:16]
         if key in known and _take_over(*known[key], made):
@@ -166,6 +170,10 @@ def build_index(
         "files": [{"path": f.path, "size": f.size, "sha256": f.sha256} for f in digest_files(out)],
     }
     (out / MANIFEST).write_bytes(canonical_json(manifest) + b"\n")
+    # Results first, so that what a kill leaves of a group does not pass for made. A second name of a file,
+    # taken away later, would make it look changed.
+    for made in (scratch / "done", *(scratch / key[:16] for key in keys)):
+        shutil.rmtree(made, ignore_errors=True)
     return manifest
 
 
@@ -268,12 +276,17 @@ def _name(name: str, number: int) -> str:
 
 
 def _number_shards(made: Path, out: Path, first: int) -> int:
-    """Move the shards of a group to the numbers from `first` on; returns how many there are."""
+    """Link the shards of a group under the numbers from `first` on; returns how many there are.
+
+    They stay where they were made until all is written: of a build that is killed, nothing else is left.
+    """
     count = 0
     for path in sorted(made.iterdir()):
         name, number = _named(path.name)
         assert number is not None
-        path.rename(out / _name(name, first + number))
+        to = out / _name(name, first + number)
+        to.unlink(missing_ok=True)
+        link(path, to)
         count = max(count, number + 1)
     return count
 

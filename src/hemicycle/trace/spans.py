@@ -27,10 +27,11 @@ from hemicycle.kernels import kernel, scan
 from hemicycle.trace.index import Index
 from hemicycle.trace.query import Query, read_query
 from hemicycle.trace.shards import U8, U32, U64, Integers, Numbers, Shard, keys
-from hemicycle.trace.vocabulary import UNKNOWN
 
 # Constants of the kernels; shards.py and vocabulary.py explain them.
-_SAMPLED, _UNKNOWN_KEY = 256, 0xFEFF_FFFF
+_SAMPLED = 256
+#: The key of a word that a shard does not hold, of 32 bits and of 16: that of no number in it.
+_UNKNOWN_KEY, _UNKNOWN_NARROW = 0xFEFF_FFFF, 0xFEFF
 
 #: A match longer than this is left by bisection, not word by word.
 _LONG = 48
@@ -135,9 +136,7 @@ def occurrences(index: Index, span: Span, maximum: int) -> list[tuple[int, int]]
 
 def _keys(ids: Numbers, shard: Shard) -> U32:
     """The keys of numbers as a shard has them; that of an unknown word is no other's."""
-    found = keys(ids.astype(np.uint16) if shard.words.itemsize == 2 else ids)
-    found[ids == UNKNOWN] = _UNKNOWN_KEY
-    return found
+    return keys(ids.astype(np.uint16) if shard.words.itemsize == 2 else ids)
 
 
 def _shard_spans(
@@ -310,9 +309,10 @@ def _maximal(
     `begins` and `closes` say with which words a span may begin and end.
     """
     size = len(wanted)
+    unknown = _UNKNOWN_NARROW if words.itemsize == 2 else _UNKNOWN_KEY
     count = end = start = 0
     while start + min_words <= size:
-        if wanted[start] == _UNKNOWN_KEY or not begins[start]:
+        if wanted[start] == unknown or not begins[start]:
             start += 1
             continue
         length, rank = _longest(wanted, start, size, words, table, width, top, hidden)

@@ -20,14 +20,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hemicycle.documents import corpus_shards, read_batches
+from hemicycle.errors import IntegrityError
 from hemicycle.governance import Withdrawn
 from hemicycle.ledger import Statement
 from hemicycle.ledger.lineage import descendants
 from hemicycle.tokens.holes import withdrawn_in
 from hemicycle.trace import open_index
 
-#: Stages whose artefacts are made of models, or measure them.
-MEASURES = ("evaluation", "before-after")
+#: Stages whose artefacts measure models, on held-out text or by the text they were trained on.
+MEASURES = ("evaluation", "before-after", "contamination", "regurgitation")
 _COPY = ("duplicate-of", "near-duplicate-of")
 _PARTS: tuple[Literal["kept", "dropped"], ...] = ("kept", "dropped")
 
@@ -170,6 +171,8 @@ def find_impact(
     models = look.models()
     made_of_models = {m.artefact + m.digest for m in models}
     held_out = {c.artefact + c.digest for c in touched if c.held_out}
+    indexes = tuple(look.made(s) for s in look.of("index") if look.indexed(s, corpora))
+    indexed = {i.artefact + i.digest for i in indexes}
     gone = list(look.deleted())
     deleted = {m.artefact + m.digest for m in gone}
     holding = [s for source in withdrawn for s in look.standing if s.subject.name == source]
@@ -178,9 +181,9 @@ def find_impact(
         copies=tuple(one for s in look.of("corpus") for one in look.copies(s)),
         tokens=tuple(t for s in look.of("tokens", "dialogues") if (t := look.tokens(s)).documents),
         tokenizers=tuple(look.tokenizers(corpora)),
-        indexes=tuple(look.made(s) for s in look.of("index") if look.indexed(s)),
+        indexes=indexes,
         models=tuple(models),
-        evaluations=tuple(look.resting(MEASURES, made_of_models | held_out)),
+        evaluations=tuple(look.resting(MEASURES, made_of_models | held_out | indexed)),
         releases=tuple(look.resting(("release",), made_of_models)),
         gone=(*gone, *look.resting(("release",), deleted - made_of_models)),
         holding=tuple(look.made(s) for s in holding if s.subject.stage in ("raw", "documents", "annotated")),
@@ -286,8 +289,13 @@ class _Look:
             if corpus.train and (own is None or set(own) & set(self.withdrawn)):
                 yield TokenizerImpact(**self._about(s), saw=True)
 
-    def indexed(self, s: Statement) -> bool:
-        index = open_index(self.folder_of(s), verify=False)
+    def indexed(self, s: Statement, corpora: Iterable[CorpusImpact]) -> bool:
+        """Whether an index holds any of it; of one of an earlier version, whether a corpus of its does."""
+        try:
+            index = open_index(self.folder_of(s), verify=False)
+        except IntegrityError:
+            read = {entry["artefact"] + entry["digest"] for entry in s.inputs.values()}
+            return any(c.train and c.artefact + c.digest in read for c in corpora)
         return bool(pc.any(self.among(index.documents)).as_py())
 
     def models(self) -> list[ModelImpact]:

@@ -22,7 +22,7 @@ and the place in characters.
 
     contamination.json   sets and held-out text against each training text, the method, what was not checked
     items.parquet        every item: what was found, and where it stands in which document
-    contamination.png    the shares as bars
+    contamination.png    the shares as bars; beside it contamination.MODEL.png, of one model's training text
 """
 
 from __future__ import annotations
@@ -386,6 +386,9 @@ def check_contamination(
     (out / "contamination.json").write_text(written + "\n", "utf-8")
     write_parquet(out / "items.parquet", ITEMS, [pa.Table.from_pylist(rows, schema=ITEMS)])
     draw_contamination(results, out / "contamination.png")
+    for text in told:
+        for model in text["models"]:
+            draw_contamination({"training": [text]}, out / f"contamination.{model}.png")
     return {"training": told, "not_read": others}
 
 

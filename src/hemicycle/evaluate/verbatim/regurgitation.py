@@ -16,7 +16,7 @@ id and a place.
 
     regurgitation.json   rates by length of the prefix, by source, by number of copies; the method
     passages.parquet     every passage with every prefix
-    regurgitation.png    exact continuations by length and by copies
+    regurgitation.png    exact continuations by length and by copies; regurgitation.MODEL.png, of one model
 """
 
 from __future__ import annotations
@@ -173,6 +173,8 @@ def measure_regurgitation(
     (out / "regurgitation.json").write_text(text + "\n", "utf-8")
     write_parquet(out / "passages.parquet", PASSAGES, [pa.Table.from_pylist(rows, schema=PASSAGES)])
     draw_regurgitation(results, out / "regurgitation.png")
+    for name, model in told.items():
+        draw_regurgitation({"models": {name: model}}, out / f"regurgitation.{name}.png")
     return {"models": told}
 
 

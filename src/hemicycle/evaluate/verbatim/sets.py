@@ -87,8 +87,8 @@ def set_files(place: Path) -> tuple[list[Path], list[Path]]:
     """The evaluation files of a folder and the folders in it, in the order of their paths, and the files that
     are of another form; of a file, itself."""
     files = [place] if place.is_file() else sorted(p for p in place.rglob("*") if p.is_file())
-    read = [path for path in files if _reader(path) is not None]
-    return read, [path for path in files if path not in read]
+    read = {path: _reader(path) is not None for path in files}
+    return [path for path in files if read[path]], [path for path in files if not read[path]]
 
 
 def read_items(path: Path, name: str, declared: Sequence[str] = ()) -> Iterator[Item]:
@@ -173,8 +173,12 @@ def _json(path: Path, name: str, declared: frozenset[str]) -> Iterator[Any]:
 def _all_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object; of a key that stands twice both values are kept, so that both are looked for."""
     made: dict[str, Any] = {}
+    again: dict[str, int] = {}
     for key, value in pairs:
-        free = next(k for n in itertools.count() if (k := f"{key}.{n}" if n else key) not in made)
+        free = key
+        while free in made:
+            again[key] = again.get(key, 0) + 1
+            free = f"{key}.{again[key]}"
         made[free] = value
     return made
 
