@@ -87,7 +87,7 @@ def test_a_held_out_document_touches_evaluations_and_no_model(session):
     assert (found.models, found.tokens, found.tokenizers, found.indexes) == ((), (), (), ())
     # What was measured on it, what it was looked for in, and what it was a control for.
     told = [(e.stage, e.name) for e in found.evaluations]
-    assert sorted(told) == [("contamination", "base"), ("evaluation", "base"), ("regurgitation", "base")]
+    assert sorted(told) == [("contamination", "base"), ("evaluation", "base")]
 
 
 def test_an_index_of_an_earlier_version_is_told_by_its_corpus(letters):
