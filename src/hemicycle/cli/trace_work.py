@@ -21,7 +21,7 @@ from hemicycle.ledger.roots import Keys, Opened, Root, load_or_make_salt, open_r
 from hemicycle.sources.works import Work, read_work
 from hemicycle.store import locked_for_reading, write_aside
 from hemicycle.trace import claims
-from hemicycle.trace.signed import ProvenDocument, beside, proof_name, sign_trace
+from hemicycle.trace.signed import ProvenDocument, beside, proof_name, refuse_other_work, sign_trace
 from hemicycle.trace.work_page import work_page
 from hemicycle.trace.works import HoldingDocument, TracedWork, read_collected, searched, trace_work
 
@@ -36,14 +36,17 @@ def trace_file(
 
     Raises:
         InputError: the work cannot be read.
-        DeclarationError: it is too short, or the report's name does not end in ``.html``.
+        DeclarationError: it is too short, the report's name does not end in ``.html``, or a report about
+            another work has it.
         IntegrityError: a report is asked for, and the ledger's private key is not here.
     """
     if report is not None:
         # Whatever would stop the report is told before the work is traced.
-        beside(report)
+        signed, _ = beside(report)
         session.ledger.signing_key  # noqa: B018
     work = read_work(file)
+    if report is not None:
+        refuse_other_work(signed, work.sha256)
     asked = open_model(session, model)
     # As the corpus was: what cleaning takes away would part words, and is in no document.
     text = clean(work.text).text
