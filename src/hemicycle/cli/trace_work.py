@@ -10,7 +10,7 @@ import click
 
 from hemicycle.cli.asking import Asked, open_model
 from hemicycle.cli.session import How, Session, print_json, progress, say_waiting
-from hemicycle.cli.tables import cell, print_table, relative
+from hemicycle.cli.tables import at_steps, cell, counted, print_table, relative
 from hemicycle.curate.clean import clean
 from hemicycle.errors import IntegrityError
 from hemicycle.flow import normalisation, words_digest
@@ -64,15 +64,17 @@ def trace_file(
 
 def print_work(work: TracedWork, model: str) -> None:
     """What was found of a work, for people."""
-    click.echo(f"{claims.outcome(work, 'en')}\n")
+    # Beside a table: thousands apart as they are there.
+    click.echo(f"{claims.outcome(work, 'en', lambda value, _: cell(value))}\n")
     if work.documents:
-        head = ["words", "stretches", "document", "source", "licence", "right", "read at steps"]
+        head = ["words", "stretches", "document", "source", "licence", "right", "read"]
         print_table(head, [_row(document, model) for document in work.documents[:SHOWN]])
-        _print_more(len(work.documents), "document(s)")
+        _print_more(len(work.documents), "document", "documents")
         for passage in sorted(work.passages, key=lambda one: (-one.words, one.start))[:SHOWN]:
             beginning = work.beginning(passage)
-            click.echo(f"{cell(passage.words)} words, {cell(passage.count)} time(s): “{cell(beginning)} …”")
-        _print_more(len(work.passages), "passage(s)")
+            size = counted(passage.words, "word", "words")
+            click.echo(f"{size}, {counted(passage.count, 'time', 'times')}: “{cell(beginning)} …”")
+        _print_more(len(work.passages), "passage", "passages")
     click.echo("Verbatim only; a match is not a cause.")
     if base := work.upstream_unknown:
         click.echo(
@@ -88,14 +90,14 @@ def _row(document: HoldingDocument, model: str) -> list[str | int | None]:
     read = None
     if known.first_step is not None:
         by = "" if known.read_by == model else f" by {known.read_by}"
-        read = f"{known.first_step}–{known.last_step}{by}"
+        read = f"{at_steps(known.first_step, known.last_step or known.first_step)}{by}"
     right = known.right.verdict if known.right else None
     return [*counted, known.title or document.id, document.source, known.licence, right, read]
 
 
-def _print_more(all_of_them: int, what: str) -> None:
+def _print_more(all_of_them: int, one: str, many: str) -> None:
     if all_of_them > SHOWN:
-        click.echo(f"{cell(all_of_them - SHOWN)} more {what}: --json has all")
+        click.echo(f"{counted(all_of_them - SHOWN, f'more {one}', f'more {many}')}: --json has all")
     click.echo()
 
 
