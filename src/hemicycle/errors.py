@@ -88,7 +88,12 @@ class RightsError(HemicycleError):
 
 
 def unparsed(error: Exception) -> str:
-    """Why a parser gave a text up, in words for who wrote it: of deep nesting Python speaks as of itself."""
+    """Why a parser gave a text up, in words for who wrote it: of deep nesting, and of what is missing,
+    Python speaks as of itself."""
+    if isinstance(error, KeyError):
+        return f"it has no “{error.args[0]}”"
+    if isinstance(error, TypeError | AttributeError):
+        return "a part of it is of another kind than it should be"
     return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 

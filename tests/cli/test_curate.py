@@ -2,6 +2,8 @@
 
 import json
 
+import pyarrow.parquet as pq
+
 
 def test_the_command_names_the_rules_it_moved(project, call):
     assert call("curate", "--project", project)[0] == 0
@@ -102,3 +104,19 @@ def test_passages_taken_out_are_told_of(project, call):
         "  repeated passages taken out: 1\n"
         in call("curate", "explain", "textes:n1.txt", "--project", project)[1]
     )
+
+
+def test_passages_are_written_where_asked_and_none_is_a_sentence(project, tmp_path, call):
+    asked = ("curate", "passages", "lettres", "--project", project)
+    code, _, err = call(*asked, "--out", tmp_path / "passages.csv")
+    assert code == 2
+    assert "must end in .parquet" in err
+    assert "passages.parquet" in err
+    out = tmp_path / "new" / "folder" / "passages.parquet"
+    code, said, _ = call(*asked, "--words", 10, "--out", out)
+    assert code == 0
+    assert "words, " in said
+    assert pq.read_table(out).num_rows
+    code, said, _ = call(*asked, "--words", 1000)
+    assert code == 0
+    assert "No stretch of 1 000 words or more stands in it more than once" in said

@@ -36,3 +36,11 @@ def test_a_work_is_checked_with_a_signed_trace_only(project, work, call):
     assert code == 2
     assert "--work goes with the signed trace of a work" in err
     assert call("verify", work)[0] == 2
+
+
+def test_an_empty_work_is_the_same_wrong_call_to_every_verb(project, work, call):
+    work.write_text("")
+    for verb in (("trace", "--file"), ("withdraw", "--matching")):
+        code, _, err = call(verb[0], "--project", project, verb[1], work)
+        assert code == 2
+        assert f"{work}: the file holds no word" in err

@@ -8,6 +8,8 @@ import pytest
 from hemicycle.ledger import Ledger
 from tests.release.miniature import build_miniature
 
+OTHER = f"SHA256:{43 * '0'}"
+
 
 @pytest.fixture
 def built(project, call):
@@ -18,15 +20,15 @@ def built(project, call):
 def test_a_projects_key_is_compared_with_the_one_asked_for(built, call):
     fingerprint = Ledger(built / "ledger").public_key.fingerprint
     assert call("verify", built, "--key", fingerprint)[0] == 0
-    code, out, _ = call("verify", built, "--key", "SHA256:000")
+    code, out, _ = call("verify", built, "--key", OTHER)
     assert code == 1
-    assert f"head.json: it is signed by {fingerprint}, not by SHA256:000\n" in out
+    assert f"head.json: it is signed by {fingerprint}, not by {OTHER}\n" in out
 
 
 def test_nothing_built_is_signed_by_no_key(project, call):
-    code, out, _ = call("verify", project, "--key", "SHA256:000")
+    code, out, _ = call("verify", project, "--key", OTHER)
     assert code == 1
-    assert "it is signed by no key that can be read, not by SHA256:000" in out
+    assert f"it is signed by no key that can be read, not by {OTHER}" in out
 
 
 def test_whoever_gives_the_key_is_not_told_to_compare_it(tmp_path, call):
@@ -34,7 +36,7 @@ def test_whoever_gives_the_key_is_not_told_to_compare_it(tmp_path, call):
     release = mini.release(tmp_path / "v0")
     fingerprint = mini.ledger.public_key.fingerprint
     assert "compare: " in str(call("verify", release))
-    for key, expected in ((fingerprint, 0), ("SHA256:000", 1)):
+    for key, expected in ((fingerprint, 0), (OTHER, 1)):
         code, out, err = call("verify", release, "--key", key)
         assert code == expected
         assert "compare: " not in out + err
@@ -73,3 +75,10 @@ def test_a_lost_ledger_is_one_finding(built, call):
 
 def test_a_project_that_was_never_built_is_sound_and_says_so(project, call):
     assert call("verify", project) == (0, "lines: 0\nnothing has been built here yet\n", "")
+
+
+def test_what_is_no_fingerprint_is_not_looked_for(project, call):
+    for key in ("SHA256:000", "moi", f"SHA256:{44 * '0'}"):
+        code, out, err = call("verify", project, "--key", key)
+        assert (code, out) == (2, "")
+        assert f"“{key}” is no fingerprint of a key" in err

@@ -6,7 +6,8 @@ import random
 import pyarrow.parquet as pq
 import pytest
 
-from hemicycle.errors import DeclarationError, IntegrityError
+from hemicycle.cli.summary import print_matches
+from hemicycle.errors import DeclarationError, InputError, IntegrityError
 from hemicycle.evaluate.verbatim import check_contamination, check_sets
 from hemicycle.evaluate.verbatim.contamination import FEWEST, MIN_WORDS, Set, judge
 from hemicycle.evaluate.verbatim.sets import Fields
@@ -171,3 +172,44 @@ def test_the_check_writes_figures_and_places_and_no_training_text(index, trained
     for language in ("en", "fr"):
         head, *lines = contamination_table(text, language)
         assert [len(line) for line in lines] == [len(head)] * 2
+
+
+def test_a_declared_field_that_no_item_has_is_named_with_those_there_are(index, trained, tmp_path):
+    path = tmp_path / "set.jsonl"
+    path.write_text(
+        json.dumps({"demande": QUESTION, "reponses": [{"texte": ANSWER}], "n": 1}) + "\n", "utf-8"
+    )
+
+    def look(**fields):
+        return check_sets(index, [trained[0]], [Set(path, "set.jsonl", Fields(**fields))])
+
+    assert look(question=("demande",), answer=("reponses",))[0][0]["question"]["contaminated"] == 1
+    for fields in ({"question": ("demandes",)}, {"question": ("demande",), "answer": ("demandes",)}):
+        with pytest.raises(DeclarationError, match="no item has text in a field “demandes”") as caught:
+            look(**fields)
+        assert caught.value.remedy == "Did you mean “demande”? Fields with text: demande, reponses."
+    with pytest.raises(DeclarationError, match="field “n”") as caught:
+        look(question=("n",))
+    assert "Fields with text: demande, reponses." in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("a.jsonl", ""), ("a.jsonl", "\n"), ("a.json", "[]"), ("a.csv", "question,answer\n")]
+)
+def test_a_set_without_an_item_is_no_clean_set(index, trained, tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match="no item here"):
+        check_sets(index, [trained[0]], [Set(tmp_path / name, name, Fields())])
+
+
+def test_of_several_stretches_the_one_shown_is_called_the_longest(index, trained, tmp_path, capsys):
+    ours = trained[1][0].split()
+    question = " ".join([*ours[:9], "ailleurs", *ours[20:40], "ailleurs", *ours[60:70]])
+    _, (row, once) = check(index, trained, tmp_path, [{"question": question}, {"question": QUESTION}])
+    assert (row["found"], row["stretches"], row["longest"]) == (39, 3, 20)
+    print_matches([row, once])
+    out = capsys.readouterr().out
+    assert (
+        "39 of 41 words; the longest of 3 stretches, 20 words, 1 time in the training text, first in" in out
+    )
+    assert f"{once['words']} words, 1 time in the training text" in out

@@ -6,6 +6,7 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 
+from hemicycle.trace import split_words
 from tests.sources.test_epub import book, package
 
 #: A project that is built once.
@@ -83,8 +84,19 @@ def test_what_is_not_there_is_signed_for_and_one_byte_more_is_seen(built, tmp_pa
     assert "says: No passage of 8 words or more" in out
     assert "compare: " in out
     assert out.endswith("everything is what was signed\n")
-    assert call("verify", signed, "--key", "SHA256:000")[0] == 1
+    code, out, _ = call("verify", signed)
+    assert (code, out.splitlines()[-1]) == (
+        0,
+        "everything is what was signed; the work itself was not compared: give it with --work",
+    )
+    assert json.loads(call("verify", signed, "--json")[1])["work_compared"] is False
+    assert call("verify", signed, "--key", f"SHA256:{43 * '0'}")[0] == 1
     work.write_text(ABSENT + " ", "utf-8")
+    before = signed.read_bytes()
+    code, _, err = call("trace", "--project", built[0], "--file", work, "--report", report)
+    assert code == 2
+    assert "a signed answer about another work, poème.txt, has this name" in err
+    assert signed.read_bytes() == before
     assert call("verify", signed, "--work", work)[0] == 1
     report.write_bytes(report.read_bytes() + b" ")
     assert call("verify", signed)[0] == 1
@@ -92,9 +104,11 @@ def test_what_is_not_there_is_signed_for_and_one_byte_more_is_seen(built, tmp_pa
 
 def test_a_report_of_fewer_documents_leaves_no_proof_of_the_one_before(built, sitting, tmp_path, call):
     work, report = tmp_path / "work.txt", tmp_path / "out.html"
-    for text, proofs in ((sitting[1], True), (ABSENT, False)):
-        work.write_text(text, "utf-8")
-        assert call("trace", "--project", built[0], "--file", work, "--report", report)[0] == 0
+    work.write_text(f"{sitting[1]} {ABSENT}", "utf-8")
+    longer = len(split_words(sitting[1]).words) + 1
+    for shortest, proofs in ((8, True), (longer, False)):
+        asked = ("trace", "--project", built[0], "--file", work, "--min-words", shortest)
+        assert call(*asked, "--report", report)[0] == 0
         assert bool(list((tmp_path / "out.proofs").glob("*"))) == proofs
         assert call("verify", tmp_path / "out.signed.json")[0] == 0
 

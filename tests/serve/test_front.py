@@ -158,6 +158,16 @@ def test_a_trace_is_given_as_the_index_found_it(serve: ServeFixture) -> None:
     assert document["right"]["verdict"] == "allow"
 
 
+@pytest.mark.parametrize("headers", [{}, {"content-type": "application/x-www-form-urlencoded"}])
+def test_a_body_without_its_content_type_is_told_which(serve: ServeFixture, headers: dict[str, str]) -> None:
+    url = f"{serve(Scripted('a'), tracer=TextTracer()).url}/v1/trace"
+    got = HTTP.post(url, content=b'{"text": "a"}', headers=headers)
+    assert got.status_code == 400
+    assert "content-type: application/json" in got.json()["error"]["message"]
+    listed = HTTP.post(url, json=["a"])
+    assert listed.json()["error"]["message"] == "the body is not a JSON object"
+
+
 @pytest.mark.parametrize("body", [{}, {"text": ""}, {"text": "a", "min_words": 0}, {"text": "a", "max": 3}])
 def test_a_trace_of_nothing_is_refused(serve: ServeFixture, body: dict[str, Any]) -> None:
     got = HTTP.post(f"{serve(Scripted('a'), tracer=TextTracer()).url}/v1/trace", json=body)

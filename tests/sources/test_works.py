@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hemicycle.errors import InputError
+from hemicycle.errors import DeclarationError, InputError
 from hemicycle.sources.works import read_work
 
 from .made_pdf import made_pdf
@@ -44,8 +44,11 @@ def test_a_word_that_a_pdf_divides_at_a_line_end_is_one_word(tmp_path: Path) -> 
     ("name", "data", "said", "remedy"),
     [
         ("a.txt", "Été".encode("latin-1"), "is not UTF-8", "iconv"),
-        ("a.txt", "Été".encode("utf-16"), "UTF-16|is not UTF-8", "UTF-8"),
-        ("a.docx", b"PK\x03\x04\x00\x00", "NUL", r"\.epub or \.pdf"),
+        ("a.txt", "Été".encode("utf-16"), "UTF-16|is not UTF-8", "iconv -f UTF-16 -t UTF-8"),
+        ("a.txt", "Été".encode("utf-16-le"), "UTF-16|is not UTF-8", "iconv -f UTF-16LE -t UTF-8"),
+        ("a.txt", "Été là".encode("utf-16-be"), "NUL", "iconv -f UTF-16BE -t UTF-8"),
+        ("a.txt", "Été".encode("utf-32"), "UTF-32|NUL|is not UTF-8", "iconv -f UTF-32 -t UTF-8"),
+        ("a.docx", b"PK\x03\x04\x14\x00\x06\x00" + 90 * b"abc", "NUL", r"^[^`]*\.epub or \.pdf"),
         ("a.epub", b"PK", "damaged", "without a lock"),
         (
             "a.epub",
@@ -74,3 +77,9 @@ def test_what_cannot_be_read_is_refused_and_the_remedy_is_not_a_card(
     assert caught.value.remedy is not None
     assert re.search(remedy, caught.value.remedy)
     assert "card" not in caught.value.remedy
+
+
+@pytest.mark.parametrize("text", ["", " \n\n", "… — !"])
+def test_a_file_without_a_word_is_a_wrong_call(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DeclarationError, match="the file holds no word"):
+        read_work(write(tmp_path, "vide.txt", text.encode()))

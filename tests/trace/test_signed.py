@@ -13,7 +13,7 @@ from hemicycle.documents import Document
 from hemicycle.errors import DeclarationError
 from hemicycle.ledger.signatures import SigningKey
 from hemicycle.ledger.statements import PAYLOAD_TYPE
-from hemicycle.trace.signed import beside, check_signed_trace
+from hemicycle.trace.signed import beside, check_signed_trace, refuse_other_work
 from tests.trace.signed import Publisher
 from tests.trace.test_works import BRIDGE, RIVER, WELL
 
@@ -177,7 +177,42 @@ def test_a_hostile_statement_with_a_good_signature_is_refused_and_reads_nothing(
 def test_any_other_file_is_none(tmp_path, data):
     (tmp_path / "out.signed.json").write_bytes(data)
     (finding,) = check(tmp_path)[0]
-    assert "not a signed trace" in finding
+    assert finding.startswith("out.signed.json: this is not a signed trace of Hemicycle: ")
+    for python in ("Error", "'", "codec", "indices", "unpack"):
+        assert python not in finding
+
+
+def test_what_a_broken_file_lacks_is_said(tmp_path):
+    for data, said in (
+        (b"{}", "it has no “payload”"),
+        (b"[" * 100_000, "it is nested too deeply"),
+        (b"null", "a part of it is of another kind than it should be"),
+        (b"\xff\xfe", "it is not JSON"),
+        (b'{"payload": "a"}', "what it carries is not base64"),
+    ):
+        (tmp_path / "out.signed.json").write_bytes(data)
+        assert check(tmp_path)[0][0].endswith(f": {said}")
+
+
+def test_a_stray_file_among_the_proofs_is_named(found, tmp_path):
+    shutil.copytree(found, tmp_path, dirs_exist_ok=True)
+    shutil.copy(tmp_path / "out.proofs" / "0001.proof", tmp_path / "out.proofs" / "0003.proof")
+    (tmp_path / "out.proofs" / "note.txt").write_text("")
+    assert check(tmp_path)[0] == [
+        f"{name}: the statement does not name this file" for name in ("0003.proof", "note.txt")
+    ]
+
+
+def test_an_answer_about_another_work_is_not_written_over(found, tmp_path):
+    signed = found / "out.signed.json"
+    refuse_other_work(signed, sha256_file(found / "work.txt"))
+    refuse_other_work(tmp_path / "none.signed.json", "ab" * 32)
+    with pytest.raises(DeclarationError, match=r"about another work, work\.txt") as caught:
+        refuse_other_work(signed, "ab" * 32)
+    assert "another name" in caught.value.remedy
+    (tmp_path / "out.signed.json").write_text("{}")
+    with pytest.raises(DeclarationError, match="no signed answer"):
+        refuse_other_work(tmp_path / "out.signed.json", "ab" * 32)
 
 
 def test_names_say_what_stands_beside_what(tmp_path):

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from hemicycle.documents import Document, Part
-from hemicycle.trace.claims import words
+from hemicycle.trace.claims import outcome, words
 from hemicycle.trace.work_page import _bars
 from hemicycle.trace.works import TracedWork
 from tests.trace.signed import Publisher
@@ -73,6 +73,39 @@ def test_the_page_says_the_same_in_both_languages(page):
     assert "autres mots" in text
     assert "Words divided at the end of a line were joined" in text
     assert "Les mots coupés en fin de ligne ont été réunis" in text
+
+
+def test_a_file_name_moves_nothing_in_the_title(tmp_path, page, write_corpus):
+    title = re.search(r"<title>(.*)</title>", page)[1]
+    assert "\u202e" not in title
+    assert r"\u202e" in title
+    publisher = Publisher(tmp_path, write_corpus(tmp_path / "c", {"contes": [Document("puits", WELL)]}))
+    publisher.report(tmp_path / "out.html", WELL, name="a\x1b\x07b.txt")
+    title = re.search(r"<title>(.*)</title>", (tmp_path / "out.html").read_text("utf-8"))[1]
+    assert title.endswith(r"a\x1b\x07b.txt")
+
+
+@pytest.mark.parametrize(
+    ("total", "found", "shortest", "english", "french"),
+    [
+        (33, 32, 8, "The one other word was found in no", "Le seul autre mot n’a été trouvé"),
+        (33, 31, 8, "The other 2 words were found in no", "Les 2 autres mots n’ont été trouvés"),
+        (
+            33,
+            1,
+            1,
+            "1 of 33 words (3.0%) stands in a passage of 1 word or",
+            "1 mot sur 33 (3,0\u202f%) se trouve dans",
+        ),
+        (1, 1, 1, "The one word of this work stands", "Le seul mot de cette œuvre se trouve"),
+        (4, 0, 1, "No passage of 1 word or more", "Aucun passage de 1 mot ou plus"),
+    ],
+)
+def test_one_word_is_no_plural(total, found, shortest, english, french):
+    stretches = ((0, found),) if found else ()
+    work = TracedWork("", total, shortest, (), stretches, (), "", 1, None, "")
+    assert english in outcome(work, "en")
+    assert french in outcome(work, "fr")
 
 
 def test_words_have_both_languages_and_the_same_places_to_fill():

@@ -1,6 +1,7 @@
 """A work against the index: all of its passages, who holds how much of it, and two copies side by side."""
 
 import random
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from hemicycle.documents import Document, Part
 from hemicycle.errors import DeclarationError, IntegrityError
 from hemicycle.trace import Tracer, build_index, open_index
+from hemicycle.trace import spans as spans_module
 from hemicycle.trace import works as works_module
 from hemicycle.trace.typography import side_by_side
 from hemicycle.trace.words import split_words
@@ -110,7 +112,7 @@ def test_what_was_held_out_is_not_found(small):
 
 
 def test_a_work_too_short_for_any_match_is_no_question(small):
-    with pytest.raises(DeclarationError, match="has 3 word") as caught:
+    with pytest.raises(DeclarationError, match="has 3 words, and") as caught:
         trace_work(small[0], "Le puits est", min_words=8)
     assert "--min-words" in caught.value.remedy
 
@@ -123,6 +125,35 @@ def test_of_many_passages_all_are_listed_and_few_are_fetched(small, monkeypatch)
     assert [len(p.matches) for p in traced.passages] == [0, 1, 0]
     assert [d.id for d in traced.told] == ["contes:puits"]
     assert [h.id for h in traced.passages[0].documents] == ["contes:puits", "notes:note"]
+
+
+class Watched:
+    """Keeps what bars were told."""
+
+    def __init__(self):
+        self.bars = {}
+
+    @contextmanager
+    def start(self, what, total, unit=""):
+        self.bars[what] = [total, 0]
+        self.what = what
+        yield self
+
+    def advance(self, amount):
+        self.bars[self.what][1] += amount
+
+
+def test_all_of_the_search_is_told_of_while_it_goes_on(small, monkeypatch):
+    work = f"{RIVER} Rien. {WELL} Rien. {RIVER} " * 20
+    monkeypatch.setattr(spans_module, "_REPORTED", 16)
+    whole, watched = trace_work(small[0], work), Watched()
+    monkeypatch.setattr(works_module, "_REPORTED", 7)
+    assert trace_work(small[0], work, progress=watched) == whole
+    assert whole.coverage > 0.9
+    assert watched.bars["searching"][0] == 2 * whole.words
+    # The last words begin no whole window.
+    assert 0 <= 2 * whole.words - watched.bars["searching"][1] < 8
+    assert watched.bars["finding documents"][0] == watched.bars["finding documents"][1] > 40
 
 
 def test_another_corpus_than_the_index_knows_is_refused(small, tmp_path):

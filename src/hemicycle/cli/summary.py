@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hemicycle.cli.tables import cell, print_table, relative
 from hemicycle.flow.bases import rights_of
 from hemicycle.steps import Outcome
 from hemicycle.train import few_steps
+from hemicycle.typeset import count, format_number
 
 #: Stages whose figures `status --json` gives.
 TOLD = (
@@ -259,12 +261,17 @@ def print_matches(rows: Sequence[Mapping[str, Any]]) -> None:
     """The items that most of which stands in the training text, and where."""
     hit = [row for row in rows if row["verdict"] in ("partly", "contaminated")]
     hit.sort(key=lambda row: (-row["found"] / row["words"], -row["longest"]))
+    n = partial(format_number, language="en")
     for row in hit[:MATCHES]:
+        which = "" if row["stretches"] == 1 else f"the longest of {n(row['stretches'])} stretches, "
         beside = {True: ", with an answer beside it", False: ", without an answer", None: ""}
         click.echo(
-            f"  {cell(row['set'])}, item {row['item']}, {row['part']}: {row['verdict']}, {row['found']} of "
-            f"{row['words']} words; {row['longest']} of them {row['count']} time(s), in "
-            f"{cell(row['document'])} [{row['source']}] from word {row['word']}{beside[row['answer_beside']]}"
+            f"  {cell(row['set'])}, item {row['item']}, {row['part']}: {row['verdict']}, "
+            f"{n(row['found'])} of {count(row['words'], 'word', 'words', 'en')}; {which}"
+            f"{count(row['longest'], 'word', 'words', 'en')}, "
+            f"{count(row['count'], 'time', 'times', 'en')} in the training text, "
+            f"first in {cell(row['document'])} [{row['source']}] from word {n(row['word'])}"
+            f"{beside[row['answer_beside']]}"
         )
         passage = " ".join(row["passage"].split())
         shown = passage if len(passage) <= LONGEST_PASSAGE else f"{passage[:LONGEST_PASSAGE]}…"

@@ -25,6 +25,16 @@ def cell(value: Any) -> str:
     return visible(str(value))
 
 
+def counted(value: int, one: str, many: str) -> str:
+    """A number with its noun, as `cell` writes numbers."""
+    return f"{cell(value)} {one if value == 1 else many}"
+
+
+def at_steps(first: int, last: int) -> str:
+    """``at step 35``, ``at steps 1–46``."""
+    return f"at step {cell(first)}" if first == last else f"at steps {cell(first)}–{cell(last)}"
+
+
 def lines(text: str) -> str:
     """Text of several lines as a terminal may safely show it: each line as `cell` would."""
     return "\n".join(cell(line) for line in text.split("\n"))

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from hemicycle.cli.session import How, Session, build, finish, json_option, print_json, project_option
-from hemicycle.cli.tables import cell, lines
+from hemicycle.cli.tables import at_steps, cell, counted, lines
 from hemicycle.errors import DeclarationError
 from hemicycle.steps import in_order
 
@@ -112,29 +112,33 @@ SHOWN = 3
 
 def print_trace(result: dict[str, Any], model: str, unit: str) -> None:
     """Spans and their documents, for people; `model` is the one asked about, `unit` what spans consist of."""
+    one = unit.removesuffix("s")
     for span in result["spans"]:
         click.echo(click.style(f"“{cell(' '.join(span['text'].split()))}”", bold=True))
         more = f", {SHOWN} of them shown" if len(span["documents"]) > SHOWN else ""
-        click.echo(f"  {span['words']} {unit}, {span['count']} time(s) in the training text{more}")
+        size, times = counted(span["words"], one, unit), counted(span["count"], "time", "times")
+        click.echo(f"  {size}, {times} in the training text{more}")
         for document in span["documents"][:SHOWN]:
             place = f" · {document['section']}" if document["section"] else ""
             click.echo(f"  {cell(document['title'] or document['id'])}{cell(place)}  [{document['source']}]")
             right = document["right"] or {}
             by = f" by {document['read_by']}" if document["read_by"] != model else ""
-            steps = f" · read{by} at steps {document['first_step']}–{document['last_step']}"
+            steps = ""
+            if document["first_step"] is not None:
+                steps = f" · read{by} {at_steps(document['first_step'], document['last_step'])}"
             click.echo(
                 click.style(
                     f"    {cell(document['licence'] or 'no licence')} · {right.get('verdict', 'unknown')}"
-                    f" ({cell(right.get('basis', ''))}){steps if document['first_step'] is not None else ''}",
+                    f" ({cell(right.get('basis', ''))}){steps}",
                     dim=True,
                 )
             )
     shown = len(result["spans"])
     hidden = result["spans_found"] - shown
-    common = f"; {hidden} too common to show" if hidden else ""
+    common = f"; {cell(hidden)} too common to show" if hidden else ""
     click.echo(
-        f"{100 * result['coverage']:.0f} % of {result['words']} {unit} stand in matches of "
-        f"{result['min_words']} {unit} or more ({shown} shown{common}). "
+        f"{100 * result['coverage']:.0f} % of {counted(result['words'], one, unit)} stand in matches of "
+        f"{counted(result['min_words'], one, unit)} or more ({cell(shown)} shown{common}). "
         "Verbatim only; a match is not a cause."
     )
     if base := result["upstream_unknown"]:

@@ -10,7 +10,7 @@ import click
 
 from hemicycle.cli.asking import Asked, open_model
 from hemicycle.cli.session import How, Session, print_json, progress, say_waiting
-from hemicycle.cli.tables import cell, print_table, relative
+from hemicycle.cli.tables import at_steps, cell, counted, print_table, relative
 from hemicycle.curate.clean import clean
 from hemicycle.errors import HemicycleError, IntegrityError
 from hemicycle.flow import normalisation, words_digest
@@ -21,7 +21,7 @@ from hemicycle.ledger.roots import Keys, Opened, Root, load_or_make_salt, open_r
 from hemicycle.sources.works import Work, read_work
 from hemicycle.store import locked_for_reading, write_aside
 from hemicycle.trace import claims
-from hemicycle.trace.signed import ProvenDocument, beside, proof_name, sign_trace
+from hemicycle.trace.signed import ProvenDocument, beside, proof_name, refuse_other_work, sign_trace
 from hemicycle.trace.work_page import work_page
 from hemicycle.trace.works import HoldingDocument, TracedWork, read_collected, searched, trace_work
 
@@ -36,14 +36,17 @@ def trace_file(
 
     Raises:
         InputError: the work cannot be read.
-        DeclarationError: it is too short, or the report's name does not end in ``.html``.
+        DeclarationError: it is too short, the report's name does not end in ``.html``, or a report about
+            another work has it.
         IntegrityError: a report is asked for, and the ledger's private key is not here.
     """
     if report is not None:
         # Whatever would stop the report is told before the work is traced.
-        beside(report)
+        signed, _ = beside(report)
         session.ledger.signing_key  # noqa: B018
     work = read_work(file)
+    if report is not None:
+        refuse_other_work(signed, work.sha256)
     asked = open_model(session, model)
     if report is not None and asked.behind:
         raise HemicycleError(
@@ -67,15 +70,17 @@ def trace_file(
 
 def print_work(work: TracedWork, model: str) -> None:
     """What was found of a work, for people."""
-    click.echo(f"{claims.outcome(work, 'en')}\n")
+    # Beside a table: thousands apart as they are there.
+    click.echo(f"{claims.outcome(work, 'en', lambda value, _: cell(value))}\n")
     if work.documents:
-        head = ["words", "stretches", "document", "source", "licence", "right", "read at steps"]
+        head = ["words", "stretches", "document", "source", "licence", "right", "read"]
         print_table(head, [_row(document, model) for document in work.documents[:SHOWN]])
-        _print_more(len(work.documents), "document(s)")
+        _print_more(len(work.documents), "document", "documents")
         for passage in sorted(work.passages, key=lambda one: (-one.words, one.start))[:SHOWN]:
             beginning = work.beginning(passage)
-            click.echo(f"{cell(passage.words)} words, {cell(passage.count)} time(s): “{cell(beginning)} …”")
-        _print_more(len(work.passages), "passage(s)")
+            size = counted(passage.words, "word", "words")
+            click.echo(f"{size}, {counted(passage.count, 'time', 'times')}: “{cell(beginning)} …”")
+        _print_more(len(work.passages), "passage", "passages")
     click.echo("Verbatim only; a match is not a cause.")
     if base := work.upstream_unknown:
         click.echo(
@@ -91,14 +96,14 @@ def _row(document: HoldingDocument, model: str) -> list[str | int | None]:
     read = None
     if known.first_step is not None:
         by = "" if known.read_by == model else f" by {known.read_by}"
-        read = f"{known.first_step}–{known.last_step}{by}"
+        read = f"{at_steps(known.first_step, known.last_step or known.first_step)}{by}"
     right = known.right.verdict if known.right else None
     return [*counted, known.title or document.id, document.source, known.licence, right, read]
 
 
-def _print_more(all_of_them: int, what: str) -> None:
+def _print_more(all_of_them: int, one: str, many: str) -> None:
     if all_of_them > SHOWN:
-        click.echo(f"{cell(all_of_them - SHOWN)} more {what}: --json has all")
+        click.echo(f"{counted(all_of_them - SHOWN, f'more {one}', f'more {many}')}: --json has all")
     click.echo()
 
 

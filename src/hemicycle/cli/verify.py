@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,23 @@ from hemicycle.ledger import Finding, Ledger, check_project
 from hemicycle.project import DECLARATION
 from hemicycle.store import locked_for_reading
 
+_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+
+
+def _fingerprint_given(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
+    if given is not None and not _FINGERPRINT.fullmatch(given):
+        raise DeclarationError(
+            f"--key: “{given}” is no fingerprint of a key",
+            remedy="A fingerprint is SHA256: and 43 characters, as `hemicycle verify` shows it.",
+        )
+    return given
+
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=Path(), metavar="[FOLDER|FILE]")
-@click.option("--key", "fingerprint", help="Fingerprint the key must have (SHA256:…).")
+@click.option(
+    "--key", "fingerprint", callback=_fingerprint_given, help="Fingerprint the key must have (SHA256:…)."
+)
 @click.option(
     "--work",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -47,6 +61,8 @@ def command(folder: Path, fingerprint: str | None, work: Path | None, as_json: b
 
         findings, facts = check_signed_trace(folder, work)
         sound = "everything is what was signed"
+        if work is None:
+            sound += "; the work itself was not compared: give it with --work"
         if fingerprint:
             facts.pop("compare", None)
             findings += _check_key(folder, facts.get("fingerprint"), fingerprint)
@@ -76,7 +92,8 @@ def command(folder: Path, fingerprint: str | None, work: Path | None, as_json: b
         )
     if as_json:
         listed = [{"file": f.file, "what": f.what} for f in findings]
-        print_json({"sound": not findings, "findings": listed, **facts})
+        compared = {"work_compared": work is not None} if folder.is_file() else {}
+        print_json({"sound": not findings, "findings": listed, **facts, **compared})
     else:
         for finding in findings:
             click.echo(str(finding))

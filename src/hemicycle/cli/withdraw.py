@@ -23,7 +23,7 @@ from hemicycle.cli.session import (
     progress,
     project_option,
 )
-from hemicycle.cli.tables import cell, relative
+from hemicycle.cli.tables import at_steps, cell, counted, relative
 from hemicycle.digests import sha256_json
 from hemicycle.errors import DeclarationError, HemicycleError, InputError, RightsError
 from hemicycle.governance import Standing, Withdrawn, write_decision
@@ -338,9 +338,10 @@ def _print(session: Session, found: Found) -> None:
         click.echo("no corpus that is here holds any of it")
     stayed = sum(one.stays for one in impact.copies)
     if impact.copies:
+        went = counted(len(impact.copies) - stayed, "document", "documents")
         click.echo(
-            f"copies: {cell(len(impact.copies) - stayed)} document(s) went in favour of this text, and stay "
-            f"out while it is declared; {cell(stayed)} of it went in favour of another, which stays"
+            f"copies: {went} went in favour of this text, and stay out while it is declared; "
+            f"{cell(stayed)} of it went in favour of another, which stays"
         )
         others = dict.fromkeys(one.instead if one.stays else one.document for one in impact.copies)
         click.echo(f"  to be rid of them for good, name them too: {_listed(list(others))}")
@@ -397,11 +398,10 @@ def _print_copies(found: Found) -> None:
 
 def _print_models(impact: Impact) -> None:
     for m in impact.models:
-        read = (
-            f"began from {m.base}"
-            if m.first is None
-            else f"read at steps {m.first}–{m.last} of {m.steps}, {cell(m.tokens)} tokens"
-        )
+        read = f"began from {m.base}"
+        if m.first is not None and m.last is not None:
+            tokens = counted(m.tokens, "token", "tokens")
+            read = f"read {at_steps(m.first, m.last)} of {cell(m.steps)}, {tokens}"
         click.echo(f"model {m.name}{_old(m)}: {read}")
         kept = f"touched: {', '.join(map(str, m.touched)) or 'none'} of {len(m.checkpoints)} kept checkpoints"
         clean = (

@@ -109,6 +109,10 @@ def create_app(
     return app
 
 
+#: Without it a body is bytes, so that no form of another site can send one.
+NO_JSON = "the body must be sent with the header content-type: application/json"
+
+
 def _tell_errors(app: FastAPI) -> None:
     """Every refusal in the dialect's own form, without repeating what was sent."""
 
@@ -117,12 +121,15 @@ def _tell_errors(app: FastAPI) -> None:
         return JSONResponse(error.body(), error.status, error.headers)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         found = error.errors()[0]
         param = next((str(step) for step in found["loc"] if step != "body"), None)
         message = str(found["msg"]).removeprefix("Value error, ")
         if found["type"] == "json_invalid":
             param, message = None, "the body is not JSON"
+        elif found["type"] == "model_attributes_type" and found["loc"] == ("body",):
+            of_json = "json" in request.headers.get("content-type", "").partition(";")[0].lower()
+            param, message = None, "the body is not a JSON object" if of_json else NO_JSON
         sentence = f"{param}: {message}" if param else message
         body = error_body(sentence, kind="invalid_request_error", param=param, code="invalid_value")
         return JSONResponse(body, 400)

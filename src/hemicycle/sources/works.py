@@ -9,21 +9,22 @@ search for nothing finds nothing, and would pass for an answer.
 
 from __future__ import annotations
 
+import codecs
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from hemicycle.digests import sha256_file
 from hemicycle.documents import Document
-from hemicycle.errors import InputError
+from hemicycle.errors import DeclarationError, InputError
 
 Kind = Literal["text", "epub", "pdf"]
 
 _KINDS: dict[str, Kind] = {".epub": "epub", ".pdf": "pdf"}
 
 _REMEDIES: dict[Kind, str] = {
-    "text": "Give a text in UTF-8 of at most 64 MiB (`iconv -f ISO-8859-1 -t UTF-8` makes one), or an "
-    ".epub or .pdf file under its own name.",
+    "text": "Give a text in UTF-8 of at most 64 MiB{makes}, or an .epub or .pdf file under its own name.",
     "epub": "Give a whole book without a lock, or its text as a .txt file in UTF-8.",
     "pdf": "Give a file with a text layer and without a password, or its text as a .txt file in UTF-8.",
 }
@@ -52,7 +53,7 @@ def read_work(path: Path) -> Work:
     """Read a work: by the end of its name an EPUB or a PDF, else a text in UTF-8.
 
     Raises:
-        DeclarationError: the library that reads PDF files is not installed.
+        DeclarationError: the library that reads PDF files is not installed; or the file holds no word.
         InputError: the file is not what its name says, is encrypted, damaged, hostile or a scan, or too big;
             a text is not UTF-8.
     """
@@ -61,9 +62,33 @@ def read_work(path: Path) -> Work:
     try:
         document = _read(path, kind)
     except InputError as error:
-        raise InputError(error.what, place=error.place, remedy=_REMEDIES[kind]) from None
+        encoding = _encoding(path) if kind == "text" else None
+        makes = f" (`iconv -f {encoding} -t UTF-8` makes one)" if encoding else ""
+        remedy = _REMEDIES[kind].format(makes=makes)
+        raise InputError(error.what, place=error.place, remedy=remedy) from None
+    if not re.search(r"\w", document.text):
+        raise DeclarationError(
+            "the file holds no word", place=str(path), remedy="A word is a run of letters or digits."
+        )
     heads = dict(document.counts).get("running_heads", 0)
     return Work(path.name, kind, document.title, document.text, sha256, heads)
+
+
+def _encoding(path: Path) -> str | None:
+    """What a text that is not UTF-8 probably is, as iconv calls it; None where it is probably no text."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "UTF-32"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "UTF-16"
+    if b"\0" not in head:
+        return "ISO-8859-1"
+    # Of a text in Latin letters every other byte is NUL, and of an archive hardly any.
+    odd, even = head[1::2].count(0), head[::2].count(0)
+    if 4 * max(odd, even) < len(head):
+        return None
+    return "UTF-16LE" if odd > even else "UTF-16BE"
 
 
 def _read(path: Path, kind: Kind) -> Document:

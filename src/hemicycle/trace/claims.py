@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import csv
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from hemicycle.trace.works import TracedWork
-from hemicycle.typeset import Language, format_number, format_percent
+from hemicycle.typeset import Language, count, format_number, format_percent
 
 LANGUAGES: tuple[Language, ...] = ("fr", "en")
 
@@ -58,18 +58,29 @@ def words(language: Language) -> Mapping[str, str]:
         return {row["key"]: row[language] for row in csv.DictReader(file)}
 
 
-def outcome(work: TracedWork, language: Language) -> str:
-    """What was found and what was not, in a sentence or two."""
-    key = "found_none" if not work.found else "found_all" if work.found == work.words else "found_some"
+def outcome(
+    work: TracedWork, language: Language, number: Callable[[int, Language], str] = format_number
+) -> str:
+    """What was found and what was not, in a sentence or two. `number` writes the figures."""
+    rest = work.words - work.found
+    key = "found_none" if not work.found else "found_some" if rest else "found_all"
+    key += "_one" if work.found == 1 else ""
     # Rounded, a share could be 100 % beside words that were not found, or 0 % beside some that were.
     share = min(max(work.coverage, 0.001), 0.999)
-    return words(language)[key].format(
-        found=format_number(work.found, language),
-        words=format_number(work.words, language),
-        rest=format_number(work.words - work.found, language),
+    said = words(language)[key].format(
+        found=number(work.found, language),
+        words=number(work.words, language),
         share=format_percent(share, language),
-        n=work.min_words,
+        n=shortest(work, language),
     )
+    others = words(language)["rest_one" if rest == 1 else "rest"].format(rest=number(rest, language))
+    return f"{said} {others}" if work.found and rest else said
+
+
+def shortest(work: TracedWork, language: Language) -> str:
+    """The words of the shortest match that was looked for, with their noun."""
+    one, many = ("mot", "mots") if language == "fr" else ("word", "words")
+    return count(work.min_words, one, many, language)
 
 
 def limits(work: TracedWork, asked: Asked, language: Language) -> list[str]:
@@ -81,7 +92,9 @@ def limits(work: TracedWork, asked: Asked, language: Language) -> list[str]:
         keys.insert(keys.index("limit_read") + 1, f"limit_{asked.kind}")
     return [
         words(language)[key].format(
-            n=work.min_words, base=asked.upstream, heads=format_number(asked.running_heads, language)
+            n=shortest(work, language),
+            base=asked.upstream,
+            heads=format_number(asked.running_heads, language),
         )
         for key in keys
     ]

@@ -15,6 +15,7 @@ beside it, by names that follow from its own.
 from __future__ import annotations
 
 import base64
+import binascii
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ from typing import Any
 
 from hemicycle import __version__
 from hemicycle.digests import sha256_bytes, sha256_file
-from hemicycle.errors import DeclarationError, IntegrityError
+from hemicycle.errors import DeclarationError, IntegrityError, unparsed
 from hemicycle.ledger import Finding, Ledger
 from hemicycle.ledger.proofs import LARGEST_FILE, LARGEST_PROOF, check_proof, read_bounded
 from hemicycle.ledger.signatures import PublicKey
@@ -61,6 +62,24 @@ def beside(page: Path) -> tuple[Path, Path]:
             remedy=f"For example --report {page.with_suffix(PAGE).name or 'report.html'}.",
         )
     return page.with_name(page.stem + SIGNED), page.with_name(page.stem + PROOFS)
+
+
+def refuse_other_work(signed: Path, sha256: str) -> None:
+    """Raise DeclarationError where a file stands at the statement's place that is none about this work."""
+    if not signed.exists():
+        return
+    try:
+        about = _open(read_bounded(signed, LARGEST_FILE), str(signed))[0]["subject"][0]
+        if about["digest"]["sha256"] == sha256:
+            return
+        what = f"a signed answer about another work, {about['name']}, has this name"
+    except IntegrityError:
+        what = "a file of this name is here, and is no signed answer that holds"
+    raise DeclarationError(
+        what,
+        place=str(signed),
+        remedy="Give the page another name, or move this one away with what is beside.",
+    )
 
 
 def proof_name(number: int) -> str:
@@ -149,6 +168,9 @@ def check_signed_trace(file: Path, work: Path | None = None) -> tuple[list[Findi
             _check_document(path, document, corpora, predicate, key)
         except IntegrityError as error:
             findings.append(Finding(error.place or str(path), error.what))
+    named = {proof_name(number) for number in range(1, len(predicate["documents"]) + 1)}
+    strays = sorted(path for path in folder.iterdir() if path.name not in named) if folder.is_dir() else []
+    findings += [Finding(str(path), "the statement does not name this file") for path in strays]
     if work is not None and sha256_file(work) != subject["digest"]["sha256"]:
         findings.append(Finding(str(work), "this is not the file that was traced"))
     searched = "; ".join(
@@ -176,19 +198,43 @@ def _open(data: bytes, place: str) -> tuple[dict[str, Any], PublicKey]:
         line = carried["predicate"]["ledger"]["public_key"].encode("ascii")
         key = PublicKey.parse(line, f"{place}, public key")
         if key.line != line:
-            raise ValueError("the public key was altered around itself")
+            raise _Unfit("the public key was altered around itself")
         statement = key.open(data, PAYLOAD_TYPE, place)
         _check_shape(statement)
-    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise IntegrityError(f"this is not a signed trace of Hemicycle ({error!r})", place=place) from None
+    except (
+        _Unfit,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
+        raise IntegrityError(f"this is not a signed trace of Hemicycle: {_why(error)}", place=place) from None
     return statement, key
 
 
+class _Unfit(Exception):
+    """What a statement may not say, as a sentence."""
+
+
+def _why(error: Exception) -> str:
+    """What is wrong with a file, for who sent it: Python speaks of its own types."""
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+        return "it is not JSON"
+    if isinstance(error, binascii.Error):
+        return "what it carries is not base64"
+    if isinstance(error, ValueError | ArithmeticError | IndexError):
+        return "a part is not what it should be"
+    return unparsed(error)
+
+
 def _check_shape(statement: Any) -> None:
-    """Raises one of several errors where a statement is of another type, lacks a part, contradicts itself."""
+    """Raises `_Unfit`, or one of Python's errors, where a statement is of another type, lacks a part or
+    contradicts itself."""
     predicate = statement["predicate"]
     if (statement["_type"], statement["predicateType"]) != (STATEMENT_TYPE, PREDICATE_TYPE):
-        raise ValueError("another type of statement")
+        raise _Unfit("it is a statement of another type")
     (subject,) = statement["subject"]
     searched, found, documents = predicate["searched"], predicate["found"], predicate["documents"]
     digests = [subject["digest"]["sha256"], predicate["page"], searched["index"]]
@@ -199,15 +245,15 @@ def _check_shape(statement: Any) -> None:
     texts += [*predicate["limits"]["en"], *(document["corpus"] for document in documents)]
     texts += [corpus["name"] for corpus in searched["corpora"]]
     if not all(isinstance(text, str) for text in texts) or not all(map(_DIGEST.fullmatch, digests)):
-        raise ValueError("a part is not what it should be")
+        raise _Unfit("a part is not what it should be")
     end = total = 0
     for first, number in found["stretches"]:
         if first < end or number < 1:
-            raise ValueError("its stretches are not in order")
+            raise _Unfit("its stretches are not in order")
         end, total = first + number, total + number
     words = predicate["work"]["words"]
     if end > words or total != found["words"] or found["share"] != total / words:
-        raise ValueError("its figures contradict each other")
+        raise _Unfit("its figures contradict each other")
 
 
 def _check_digest(path: Path, digest: str) -> list[Finding]:

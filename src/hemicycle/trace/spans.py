@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from hemicycle.errors import DeclarationError
 from hemicycle.kernels import kernel, scan
+from hemicycle.progress import Bar
 from hemicycle.trace.index import Index
 from hemicycle.trace.query import Query, read_query
 from hemicycle.trace.shards import U8, U32, U64, Integers, Numbers, Shard, keys
@@ -35,6 +36,9 @@ _UNKNOWN_KEY, _UNKNOWN_NARROW = 0xFEFF_FFFF, 0xFEFF
 
 #: A match longer than this is left by bisection, not word by word.
 _LONG = 48
+
+#: Starts that are searched between two reports of how far it is.
+_REPORTED = 2**16
 
 
 class Place(NamedTuple):
@@ -69,16 +73,19 @@ def find_spans(index: Index, text: str, min_words: int = 8) -> list[Span]:
     return spans_of(index, read_query(index, text), min_words)
 
 
-def spans_of(index: Index, query: Query, min_words: int) -> list[Span]:
-    """`find_spans` of a text already read."""
+def spans_of(index: Index, query: Query, min_words: int, bar: Bar | None = None) -> list[Span]:
+    """`find_spans` of a text already read; `bar` is told of its words."""
     if min_words < 1:
         raise DeclarationError(f"a span has at least one word, min_words is {min_words}")
     wanted = [_keys(ids, shard) for ids, shard in zip(query.ids, index.shards, strict=True)]
     spans: list[Span] = []
+    done = _Done(bar, len(index.shards))
     for first, last in query.stretches:
         found: dict[tuple[int, int], list[tuple[int, int]]] = {}
         for number, shard in enumerate(index.shards):
-            for start, length, rank in _shard_spans(shard, wanted[number], query, first, last, min_words):
+            for start, length, rank in _shard_spans(
+                shard, wanted[number], query, first, last, min_words, done
+            ):
                 found.setdefault((start, -length), []).append((number, rank))
         reached = first
         for (start, negative), ranks in sorted(found.items()):
@@ -101,7 +108,25 @@ def spans_of(index: Index, query: Query, min_words: int) -> list[Span]:
                     places=tuple(places),
                 )
             )
+    done.tell()
     return spans
+
+
+class _Done:
+    """Words searched in one of so many shards, told in large steps: a window has few, and there are many."""
+
+    def __init__(self, bar: Bar | None, shards: int) -> None:
+        self._bar, self._shards, self._untold = bar, shards, 0
+
+    def add(self, words: int) -> None:
+        self._untold += words
+        if self._untold >= _REPORTED:
+            self.tell()
+
+    def tell(self) -> None:
+        if self._bar is not None:
+            self._bar.advance(self._untold / self._shards)
+        self._untold = 0
 
 
 def occurrences(index: Index, span: Span, maximum: int) -> list[tuple[int, int]]:
@@ -140,22 +165,28 @@ def _keys(ids: Numbers, shard: Shard) -> U32:
 
 
 def _shard_spans(
-    shard: Shard, wanted: U32, query: Query, first: int, last: int, min_words: int
+    shard: Shard, wanted: U32, query: Query, first: int, last: int, min_words: int, done: _Done
 ) -> list[tuple[int, int, int]]:
     found = np.empty((last - first, 3), np.int64)
-    count = _maximal(
-        wanted[first:last],
-        query.begins[first:last],
-        query.closes[first:last],
-        min_words,
-        shard.words,
-        shard.table,
-        shard.width,
-        shard.top,
-        shard.hidden,
-        found,
-    )
-    return [(first + start, length, rank) for start, length, rank in found[:count].tolist()]
+    state = np.zeros(3, np.int64)
+    for begin in range(0, last - first, _REPORTED):
+        stop = min(begin + _REPORTED, last - first)
+        _maximal(
+            wanted[first:last],
+            query.begins[first:last],
+            query.closes[first:last],
+            min_words,
+            shard.words,
+            shard.table,
+            shard.width,
+            shard.top,
+            shard.hidden,
+            stop,
+            state,
+            found,
+        )
+        done.add(stop - begin)
+    return [(first + start, length, rank) for start, length, rank in found[: state[2]].tolist()]
 
 
 def _count(shard: Shard, number: int, wanted: U32, start: int, length: int, rank: int) -> tuple[Place, int]:
@@ -302,16 +333,20 @@ def _maximal(
     width: int,
     top: U64,
     hidden: Integers,
+    stop: int,
+    state: Integers,
     found: Integers,
-) -> int:
-    """Write (start, length, rank) of the maximal spans of one shard into `found`; return how many.
+) -> None:
+    """Write (start, length, rank) of the maximal spans of one shard into `found`, of those that begin before
+    `stop`.
 
-    `begins` and `closes` say with which words a span may begin and end.
+    `begins` and `closes` say with which words a span may begin and end. `state`, zeros at first, is how far
+    it is: the next start, the end of the last match, and how many spans were written.
     """
     size = len(wanted)
     unknown = _UNKNOWN_NARROW if words.itemsize == 2 else _UNKNOWN_KEY
-    count = end = start = 0
-    while start + min_words <= size:
+    start, end, count = state[0], state[1], state[2]
+    while start < stop and start + min_words <= size:
         if wanted[start] == unknown or not begins[start]:
             start += 1
             continue
@@ -324,6 +359,7 @@ def _maximal(
                 found[count, 0], found[count, 1], found[count, 2] = start, length, rank
                 count += 1
             if end == size:
+                start = size
                 break
             if length > _LONG:
                 low, high = start + 1, end + 1
@@ -337,7 +373,7 @@ def _maximal(
                 start = low
                 continue
         start += 1
-    return count
+    state[0], state[1], state[2] = start, end, count
 
 
 @kernel

@@ -14,6 +14,7 @@ from typing import Any
 
 import jinja2
 
+from hemicycle.errors import visible
 from hemicycle.pages import load_page
 from hemicycle.trace.claims import LANGUAGES, Asked, limits, outcome, words
 from hemicycle.trace.typography import side_by_side
@@ -101,5 +102,9 @@ def _bars(work: TracedWork) -> list[tuple[int, int, float]]:
 
 @functools.cache
 def _template() -> jinja2.Template:
-    filters: dict[str, Callable[..., Any]] = {"number": format_number, "percent": format_percent}
+    filters: dict[str, Callable[..., Any]] = {
+        "number": format_number,
+        "percent": format_percent,
+        "visible": visible,
+    }
     return load_page(Path(__file__).with_name("work_page.html.jinja"), filters)

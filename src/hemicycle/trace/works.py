@@ -29,6 +29,7 @@ from hemicycle.trace.index import Index
 from hemicycle.trace.query import Query, read_query
 from hemicycle.trace.shards import Numbers
 from hemicycle.trace.spans import Span, occurrences, spans_of
+from hemicycle.typeset import count
 
 #: Places of a passage, or of a window, that are looked at, evenly spread over all of them.
 PLACES = 10
@@ -36,6 +37,8 @@ PLACES = 10
 FETCHED = 50
 #: The longest passages, and the documents that hold most, of which everything is told.
 PASSAGES, DOCUMENTS = 100, 50
+#: Passages and windows between two reports of how far it is: a bar costs more than most of them.
+_REPORTED = 1_000
 
 #: What is known of a document for one passage of it, and stands with that.
 _OF_PASSAGE = frozenset("anchor section speaker excerpt excerpt_start needle_start needle_end score".split())
@@ -177,12 +180,15 @@ def trace_work(tracer: Tracer, text: str, *, min_words: int = 8, progress: Progr
     query = read_query(index, text)
     if len(query) < min_words:
         raise DeclarationError(
-            f"the work has {len(query)} word(s), and matches of {min_words} or more are looked for",
+            f"the work has {count(len(query), 'word', 'words', 'en')}, and matches of {min_words} or more "
+            "are looked for",
             remedy="Nothing could be found: lower --min-words.",
         )
-    spans = spans_of(index, query, min_words)
-    holders = [occurrences(index, span, PLACES) for span in spans]
-    held = _held(index, query, min_words, spans, holders, progress)
+    windows = tuple((at, at + min_words) for at in range(0, len(query) - min_words + 1, min_words))
+    with progress.start("searching", 2 * len(query), "words") as bar:
+        spans = spans_of(index, query, min_words, bar)
+        looked = spans_of(index, dataclasses.replace(query, stretches=windows), min_words, bar)
+    holders, held = _held(index, query, spans, looked, progress)
     ids, sources = index.documents["id"], index.documents["source"]
     ordered = sorted(held, key=lambda number: (-held[number].words, number))
     longest = sorted(range(len(spans)), key=lambda at: (-spans[at].words, at))[:PASSAGES]
@@ -255,27 +261,23 @@ class _Held:
 
 
 def _held(
-    index: Index,
-    query: Query,
-    min_words: int,
-    spans: Sequence[Span],
-    holders: Sequence[Sequence[tuple[int, int]]],
-    progress: Progress,
-) -> dict[int, _Held]:
-    """By number, the documents that hold a passage, or a window of `min_words` words.
+    index: Index, query: Query, spans: Sequence[Span], looked: Sequence[Span], progress: Progress
+) -> tuple[list[list[tuple[int, int]]], dict[int, _Held]]:
+    """The places of each passage; and by number, the documents that hold a passage, or a window, `looked`.
 
     A window begins every so many words, so no document is missed that holds twice as many in a row, save
     where all of them stand in more than `PLACES`.
     """
-    windows = tuple((at, at + min_words) for at in range(0, len(query) - min_words + 1, min_words))
-    looked = spans_of(index, dataclasses.replace(query, stretches=windows), min_words)
-    hits = [(span.first_word, places) for span, places in zip(spans, holders, strict=True)]
-    hits += [(window.first_word, occurrences(index, window, PLACES)) for window in looked]
-    hits.sort(key=lambda hit: hit[0])
+    hits = [(span, True) for span in spans] + [(window, False) for window in looked]
+    hits.sort(key=lambda hit: hit[0].first_word)
     first_words = [shard.first_words for shard in index.shards]
+    holders: list[list[tuple[int, int]]] = []
     held: dict[int, _Held] = {}
     with progress.start("finding documents", len(hits), "passages") as bar:
-        for at, places in hits:
+        for done, (span, is_passage) in enumerate(hits, 1):
+            at, places = span.first_word, occurrences(index, span, PLACES)
+            if is_passage:
+                holders.append(places)
             for number, word in places:
                 document = held.setdefault(number, _Held())
                 if at < document.reached:
@@ -284,8 +286,9 @@ def _held(
                 first = int(first_words[shard][local])
                 words = index.shards[shard].words[first : first + int(index.lengths[number])]
                 document.add(*_extended(query.ids[shard], at, words, word))
-            bar.advance(1)
-    return held
+            if done % _REPORTED == 0 or done == len(hits):
+                bar.advance((done - 1) % _REPORTED + 1)
+    return holders, held
 
 
 def _extended(ids: Numbers, at: int, words: Numbers, word: int) -> tuple[int, int]:

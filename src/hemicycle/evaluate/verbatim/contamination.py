@@ -38,10 +38,10 @@ import numpy as np
 import pyarrow as pa
 
 from hemicycle.documents import write_parquet
-from hemicycle.errors import DeclarationError
+from hemicycle.errors import DeclarationError, InputError, did_you_mean
 from hemicycle.evaluate.heldout import HeldOut, read_held_out
 from hemicycle.evaluate.verbatim.picture import draw_contamination
-from hemicycle.evaluate.verbatim.sets import Fields, read_items, set_files
+from hemicycle.evaluate.verbatim.sets import Fields, field_of, read_items, set_files
 from hemicycle.evaluate.verbatim.texts import texts_of
 from hemicycle.evaluate.verbatim.wording import contamination_notes
 from hemicycle.progress import QUIET, Bar, Progress
@@ -58,6 +58,8 @@ PARTLY, WHOLLY = 0.2, 0.8
 MOST_DOCUMENTS = 10
 #: What stands before the name of a source in the name of its held-out documents as a set.
 HELD_OUT = "held-out:"
+#: Names of fields that a message lists.
+MOST_FIELDS = 20
 #: Items whose answers are looked for together.
 ITEMS_AT_ONCE = 2_000
 
@@ -98,6 +100,7 @@ class Judged:
         short: judged by the rule for short items.
         field, span: the longest span and the field it is of; None where nothing was found.
         passage: the words of that span, as the item has them.
+        stretches: how many spans were found.
     """
 
     words: int
@@ -107,6 +110,7 @@ class Judged:
     field: str | None = None
     span: Span | None = None
     passage: str = ""
+    stretches: int = 0
 
 
 @dataclass
@@ -142,6 +146,7 @@ class Finding:
             "source": self.source,
             "word": self.word,
             "passage": one.passage,
+            "stretches": one.stretches,
         }
 
 
@@ -154,18 +159,20 @@ def judge(index: Index, texts: Texts) -> Judged:
         for (name, text), length in zip(texts, lengths, strict=True)
         if length >= (FEWEST if short else MIN_WORDS)
     ]
-    words = found = 0
+    words = found = stretches = 0
     best: tuple[str, str, Span] | None = None
     for name, text, length in counted:
         spans = find_spans(index, text, length if short else MIN_WORDS)
         words, found = words + length, found + _found(spans, length)
+        stretches += len(spans)
         for span in spans:
             if best is None or span.words > best[2].words:
                 best = (name, text[span.start : span.end], span)
     if not counted:
         return Judged(sum(lengths), 0, "unjudged", True)
-    field_of, passage, longest = best or (None, "", None)
-    return Judged(words, found, _verdict(words, found, short), short, field_of, longest, passage)
+    name_of, passage, longest = best or (None, "", None)
+    verdict = _verdict(words, found, short)
+    return Judged(words, found, verdict, short, name_of, longest, passage, stretches)
 
 
 def _verdict(words: int, found: int, short: bool) -> Verdict:
@@ -198,12 +205,13 @@ def check_sets(
     Args:
         corpora: those the index was built from, in the same order; answers are looked for in them.
 
-    Returns the sets' figures; the rows of `ITEMS`, without `training`, and with the `passage` that was found
-    as the item has it; and the files that were not read.
+    Returns the sets' figures; the rows of `ITEMS`, without `training`, with the longest `passage` that was
+    found, as the item has it, and the number of `stretches` found; and the files that were not read.
 
     Raises:
         InputError: a file of a set cannot be read.
-        DeclarationError: a set has no evaluation file.
+            None of a set's files holds an item.
+        DeclarationError: a set has no evaluation file, or none of its items has a field that is declared.
         IntegrityError: a corpus is not the one that the index was built from.
     """
     told, rows, unread = [], [], []
@@ -218,12 +226,37 @@ def check_sets(
                     place=str(one.place),
                     remedy="Known are .jsonl, .json, .tsv, .csv, .parquet, and .txt with tabs.",
                 )
+            met: dict[str, None] = {}
+            items = 0
             for path in files:
                 name = _named(one, path)
-                findings = list(_check_file(index, corpora, path, name, one.fields, bar))
+                findings = list(_check_file(index, corpora, path, name, one.fields, bar, met))
+                items += len(findings)
                 told.append(summed(name, findings))
                 rows += [{"set": name, **finding.row()} for finding in findings]
+            if not items:
+                raise InputError(
+                    "there is no item here, so nothing was looked for",
+                    place=str(one.place),
+                    remedy="An item is a line, a row of a table, or an object of a list.",
+                )
+            _check_fields(one, met)
     return told, rows, unread
+
+
+def _check_fields(one: Set, met: Mapping[str, None]) -> None:
+    """Raise DeclarationError where a field is declared that no item of the set has."""
+    for wanted in (*one.fields.question, *one.fields.answer):
+        if not any(name == wanted or name.startswith(f"{wanted}.") for name in met):
+            own = list(dict.fromkeys(field_of(name) for name in met))
+            more = f" and {len(own) - MOST_FIELDS} more" if len(own) > MOST_FIELDS else ""
+            listed = f"Fields with text: {', '.join(own[:MOST_FIELDS]) or 'none'}{more}."
+            near = did_you_mean(wanted, own)
+            raise DeclarationError(
+                f"no item has text in a field “{wanted}”",
+                place=str(one.place),
+                remedy=f"{near} {listed}" if near else listed,
+            )
 
 
 def _named(one: Set, path: Path) -> str:
@@ -231,13 +264,22 @@ def _named(one: Set, path: Path) -> str:
 
 
 def _check_file(
-    index: Index, corpora: Sequence[Path], path: Path, name: str, fields: Fields, bar: Bar
+    index: Index,
+    corpora: Sequence[Path],
+    path: Path,
+    name: str,
+    fields: Fields,
+    bar: Bar,
+    met: dict[str, None],
 ) -> Iterator[Finding]:
+    """What was found of each item; where fields are declared, the names of theirs go to `met`."""
     judged: dict[str, Judged] = {}
     waiting: list[tuple[Finding, Texts]] = []
     bar.note(name)
     for item in read_items(path, name, (*fields.question, *fields.answer)):
         roles = fields.of(item)
+        if fields.question or fields.answer:
+            met |= dict.fromkeys(field for field, _ in item.texts)
         asked = Finding(str(item.number), "question", judge(index, roles["question"]))
         if asked.judged.span is not None:
             _place(index, asked)

@@ -83,6 +83,12 @@ class Fields:
         return None if taken else known
 
 
+def field_of(name: str) -> str:
+    """The field that a text stands in, as one declares it: its path up to the first list."""
+    first, *others = name.split(".")
+    return ".".join([first, *itertools.takewhile(lambda part: not part.isdecimal(), others)])
+
+
 def set_files(place: Path) -> tuple[list[Path], list[Path]]:
     """The evaluation files of a folder and the folders in it, in the order of their paths, and the files that
     are of another form; of a file, itself."""
