@@ -5,7 +5,8 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from hemicycle.governance import Refusal
+from hemicycle.cli.session import Session
+from hemicycle.governance import Refusal, write_decision
 from tests.withdraw.toy import letter
 
 
@@ -186,6 +187,53 @@ def test_what_a_tokenizer_learnt_from_is_known_after_its_corpus_was_deleted(copi
     assert call("gc", copied)[0] == 0
     assert len(list((copied / "build" / "corpus").iterdir())) == 1
     assert [saw(document) for document in documents] == before == [[True], [True], [], [True]]
+
+
+def decide(folder, documents):
+    """What `--do` decides before it makes anything."""
+    session = Session(folder)
+    decision = session.flow.gate.draft("withdraw", "textes", {"documents": documents}, "Demande du 3 mars")
+    write_decision(session.flow.gate.approvals, decision)
+    with session.pipeline().exclusive():
+        session.admit()
+
+
+def test_status_lists_what_is_withdrawn_and_what_is_still_to_be_made_without_it(copied, call):
+    assert "Withdrawn" not in call("status", copied)[1]
+    decide(copied, {"textes:1.txt": "0"})
+    (told,) = json.loads(call("status", copied, "--json")[1])["withdrawals"]
+    assert (told["source"], told["documents"]) == ("textes", ["textes:1.txt"])
+    assert told["reason"] == "Demande du 3 mars"
+    assert told["behind"] == ["corpus lettres"]
+    said = call("status", copied)[1]
+    assert f"textes, on {told['on']}: textes:1.txt (Demande du 3 mars)" in said
+    assert "not up to date yet: corpus lettres" in said
+    call("withdraw", "--project", copied, "textes:1.txt", "--do")
+    (told,) = json.loads(call("status", copied, "--json")[1])["withdrawals"]
+    assert told["behind"] == []
+    assert "was made of it stands without it" in call("status", copied)[1]
+
+
+def test_a_document_that_was_withdrawn_is_explained(copied, call):
+    def explained(document):
+        code, out, err = call("curate", "explain", document, "--project", copied)
+        assert code == 0, err
+        return out
+
+    decide(copied, {"textes:1.txt": "0"})
+    early = explained("textes:1.txt")
+    assert "textes:1.txt was withdrawn on 20" in early
+    assert ": Demande du 3 mars (approvals/withdraw-" in early
+    assert "in corpus lettres: kept (train)" in early
+    call("withdraw", "--project", copied, "textes:1.txt", "textes:3.txt", "--do", "--reason", "Copie")
+    assert "it left corpus lettres, where it had been kept (train)" in explained("textes:1.txt")
+    assert "it left corpus lettres, where it had been dropped" in explained("textes:3.txt")
+    assert "withdrawn" not in explained("textes:autre.txt")
+    decide(copied, "all")
+    told = json.loads(call("curate", "explain", "textes:3.txt", "--project", copied, "--json")[1])
+    assert [one["reason"] for one in told["withdrawn"]] == ["Copie", "Demande du 3 mars"]
+    assert told["left"] == [{"corpus": "lettres", "source": "textes", "split": "dropped"}]
+    assert told["corpora"] == []
 
 
 def test_a_work_that_is_not_utf_8_or_was_not_trained_on_is_named(copied, call, tmp_path):
