@@ -5,7 +5,8 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from hemicycle.governance import Refusal
+from hemicycle.cli.session import Session
+from hemicycle.governance import Refusal, write_decision
 from tests.withdraw.toy import letter
 
 
@@ -33,13 +34,15 @@ def state(folder):
         (("textse",), "Did you mean “textes”?"),
         (("textes:autr.txt",), "Did you mean “textes:autre.txt”?"),
         (("textes", "--do"), "needs a reason"),
+        (("textes", "--notice", "en", "--json"), "--notice and --json cannot both be meant"),
+        (("textes", "--notice", "en", "--do", "--reason", "x"), "--notice and --do cannot both be meant"),
     ],
 )
 def test_what_cannot_be_withdrawn_is_said_and_changes_nothing(copied, call, words, said):
     before = state(copied)
     code, out, err = call("withdraw", "--project", copied, *words)
-    assert (code, out) == (2, "")
-    assert said in err
+    assert code == 2
+    assert said in (out if "--json" in words else err)
     assert state(copied) == before
 
 
@@ -75,8 +78,6 @@ def test_decisions_between_copies_that_rested_on_a_text_are_told(copied, call):
         said = json.loads(call("withdraw", "--project", copied, document, "--json")[1])
         return [(c["document"], c["instead"], c["stays"]) for c in said["impact"]["copies"]]
 
-    said = call("withdraw", "--project", copied, "textes:0.txt")[1]
-    assert "name them too: textes:3.txt\n" in said
     assert copies("textes:0.txt") == [("textes:3.txt", "textes:0.txt", False)]
     assert copies("textes:3.txt") == [("textes:3.txt", "textes:0.txt", True)]
     assert copies("textes:autre.txt") == []
@@ -101,7 +102,8 @@ def test_a_withdrawal_is_for_good_and_takes_one_row_out(copied, call):
     assert pq.read_table(after / "withdrawn.parquet")["id"].to_pylist() == ["textes:0.txt"]
     code, out, _ = call(*words)
     assert code == 0
-    assert "everything stands without it already" in out
+    assert "withdrawn before: textes:0.txt" in out
+    assert "everything stands without it already; nothing was done" in out
     (decision,) = (copied / "approvals").iterdir()
     assert json.loads(decision.read_text("utf-8"))["reason"] == "Lettre de l'auteur"
     assert call("verify", copied)[0] == 0
@@ -141,6 +143,97 @@ def test_two_notices_are_written_as_of_the_decision(copied, call):
     code, out, _ = call("withdraw", "--project", copied, "textes:1.txt", "--notice", "fr")
     assert code == 0
     assert out.startswith("# Retrait de textes : essai\n")
+
+
+def test_what_was_decided_stays_as_it_was_told_whoever_asks_again(copied, call):
+    words = ("withdraw", "--project", copied, "textes:1.txt", "textes:autre.txt", "--do")
+    call(*words, "--reason", "Demande du 3 mars")
+    pages = {page: page.read_bytes() for page in (copied / "notices").iterdir()}
+    code, out, err = call(*words, "--reason", "Autre motif", "--json")
+    assert code == 0
+    assert "the reason that stands: Demande du 3 mars" in err
+    assert sorted(json.loads(out)["notice"].values()) == sorted(p.decode() for p in pages.values())
+    # One of the two alone is decided already: there is nothing to publish besides.
+    code, out, _ = call("withdraw", "--project", copied, "textes:1.txt", "--do")
+    assert code == 0
+    assert "nothing was done" in out
+    assert "notice" not in out
+    assert {page: page.read_bytes() for page in (copied / "notices").iterdir()} == pages
+    assert len(list((copied / "approvals").iterdir())) == 1
+
+
+def test_copies_that_went_in_favour_of_a_text_are_named_before_the_rest(copied, call):
+    def said(document):
+        return call("withdraw", "--project", copied, document)[1].splitlines()
+
+    assert said("textes:0.txt")[1].startswith("also in textes:3.txt: dropped as a copy of this text;")
+    assert "also in textes:0.txt: kept, where a copy of it" in said("textes:3.txt")[1]
+    assert "name those that are to go too" in said("textes:0.txt")[2]
+    assert "also in" not in "".join(said("textes:autre.txt"))
+
+
+def test_what_a_tokenizer_learnt_from_is_known_after_its_corpus_was_deleted(copied, call):
+    toml = copied / "hemicycle.toml"
+    toml.write_text(toml.read_text("utf-8") + '\n[tokenizers.fr]\ncorpus = "lettres"\nvocab = 320\n', "utf-8")
+    assert call("tokenize", "--project", copied)[0] == 0
+
+    def saw(document):
+        said = json.loads(call("withdraw", "--project", copied, document, "--json")[1])
+        return [one["saw"] for one in said["impact"]["tokenizers"]]
+
+    documents = [f"textes:{name}.txt" for name in ("0", "1", "3", "autre")]
+    before = [saw(document) for document in documents]
+    call("withdraw", "--project", copied, "textes:autre.txt", "--do", "--reason", "x")
+    assert call("gc", copied)[0] == 0
+    assert len(list((copied / "build" / "corpus").iterdir())) == 1
+    assert [saw(document) for document in documents] == before == [[True], [True], [], [True]]
+
+
+def decide(folder, documents):
+    """What `--do` decides before it makes anything."""
+    session = Session(folder)
+    decision = session.flow.gate.draft("withdraw", "textes", {"documents": documents}, "Demande du 3 mars")
+    write_decision(session.flow.gate.approvals, decision)
+    with session.pipeline().exclusive():
+        session.admit()
+
+
+def test_status_lists_what_is_withdrawn_and_what_is_still_to_be_made_without_it(copied, call):
+    assert "Withdrawn" not in call("status", copied)[1]
+    decide(copied, {"textes:1.txt": "0"})
+    (told,) = json.loads(call("status", copied, "--json")[1])["withdrawals"]
+    assert (told["source"], told["documents"]) == ("textes", ["textes:1.txt"])
+    assert told["reason"] == "Demande du 3 mars"
+    assert told["behind"] == ["corpus lettres"]
+    said = call("status", copied)[1]
+    assert f"textes, on {told['on']}: textes:1.txt (Demande du 3 mars)" in said
+    assert "not up to date yet: corpus lettres" in said
+    call("withdraw", "--project", copied, "textes:1.txt", "--do")
+    (told,) = json.loads(call("status", copied, "--json")[1])["withdrawals"]
+    assert told["behind"] == []
+    assert "was made of it stands without it" in call("status", copied)[1]
+
+
+def test_a_document_that_was_withdrawn_is_explained(copied, call):
+    def explained(document):
+        code, out, err = call("curate", "explain", document, "--project", copied)
+        assert code == 0, err
+        return out
+
+    decide(copied, {"textes:1.txt": "0"})
+    early = explained("textes:1.txt")
+    assert "textes:1.txt was withdrawn on 20" in early
+    assert ": Demande du 3 mars (approvals/withdraw-" in early
+    assert "in corpus lettres: kept (train)" in early
+    call("withdraw", "--project", copied, "textes:1.txt", "textes:3.txt", "--do", "--reason", "Copie")
+    assert "it left corpus lettres, where it had been kept (train)" in explained("textes:1.txt")
+    assert "it left corpus lettres, where it had been dropped" in explained("textes:3.txt")
+    assert "withdrawn" not in explained("textes:autre.txt")
+    decide(copied, "all")
+    told = json.loads(call("curate", "explain", "textes:3.txt", "--project", copied, "--json")[1])
+    assert [one["reason"] for one in told["withdrawn"]] == ["Copie", "Demande du 3 mars"]
+    assert told["left"] == [{"corpus": "lettres", "source": "textes", "split": "dropped"}]
+    assert told["corpora"] == []
 
 
 def test_a_work_that_is_not_utf_8_or_was_not_trained_on_is_named(copied, call, tmp_path):

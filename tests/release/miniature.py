@@ -8,7 +8,8 @@ release that had to cope with them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 
 from hemicycle.curate.corpus import CORPUS, DROPPED
 from hemicycle.curate.rules import load_sets
+from hemicycle.curate.withdrawn import NAME, WITHDRAWN
 from hemicycle.digests import sha256_text
 from hemicycle.ledger import Ledger, Statement, Subject
 from hemicycle.project import Card, Declaration
@@ -184,7 +186,10 @@ def make_tiny_model(folder: Path) -> None:
     (folder / "tokenizer.json").write_text("{}")
 
 
-def build_miniature(root: Path, fill_model: Callable[[Path], None] = make_tiny_model) -> Miniature:
+def build_miniature(
+    root: Path, fill_model: Callable[[Path], None] = make_tiny_model, withdrawn: Sequence[str] = ()
+) -> Miniature:
+    """`withdrawn`: ids of documents that left the corpus."""
     declaration = Declaration.model_validate(
         {
             "project": {"name": "petit-hemicycle", "jurisdictions": ["FR", "BE"], "license": "Apache-2.0"},
@@ -236,7 +241,7 @@ def build_miniature(root: Path, fill_model: Callable[[Path], None] = make_tiny_m
     mini = Miniature(root, Ledger(root / "ledger", root / "home" / "key"), declaration, cards)
     for source in ("sittings", "manuals"):
         _make_source(mini, source)
-    _make_corpus(mini)
+    _make_corpus(mini, withdrawn)
     _make_model(mini, fill_model)
     return mini
 
@@ -252,7 +257,7 @@ def _make_source(mini: Miniature, source: str) -> None:
     mini.record("rights", source, {"documents": f"documents/{source}"}, {})
 
 
-def _make_corpus(mini: Miniature) -> None:
+def _make_corpus(mini: Miniature, withdrawn: Sequence[str]) -> None:
     folder = mini.folder("admitted", "debats")
     every = [doc for docs in DOCUMENTS.values() for doc in docs]
     through = [
@@ -291,7 +296,11 @@ def _make_corpus(mini: Miniature) -> None:
         }
     inputs = {source: f"documents/{source}" for source in DOCUMENTS} | {"admitted": "admitted/debats"}
     rules = {r.name: {"en": r.why_en, "fr": r.why_fr} for s in load_sets(["french"]) for r in s.rules}
-    mini.record("corpus", "debats", inputs, {"sources": figures, "rules": rules})
+    if withdrawn:
+        rows = [{"id": one, "source": one.split(":")[0], "split": "train"} for one in withdrawn]
+        write(folder / NAME, WITHDRAWN, rows)
+    left = dict(Counter(one.split(":")[0] for one in withdrawn))
+    mini.record("corpus", "debats", inputs, {"sources": figures, "rules": rules, "withdrawn": left})
 
 
 def _make_model(mini: Miniature, fill_model: Callable[[Path], None]) -> None:

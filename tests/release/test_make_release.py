@@ -328,3 +328,34 @@ def test_the_release_folder_loads_in_transformers(tmp_path: Path):
     loaded = transformers.AutoModelForCausalLM.from_pretrained(out, local_files_only=True)
     assert loaded.config.hidden_size == 16
     assert check_release(out)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("file", "card", "said", "short"),
+    [
+        (
+            "DATA.md",
+            "README.md",
+            "### Withdrawn",
+            "1 document was withdrawn from the data, and this model did",
+        ),
+        ("DATA.fr.md", "README.fr.md", "### Retirés", "1 document a été retiré des données"),
+    ],
+)
+def test_the_cards_say_how_many_documents_of_a_source_were_withdrawn(
+    file: str, card: str, said: str, short: str, tmp_path: Path
+) -> None:
+    plain = build_miniature(tmp_path / "a").release(tmp_path / "plain")
+    mini = build_miniature(tmp_path / "b", withdrawn=["manuals:0.html"])
+    page = (mini.release(tmp_path / "v0") / file).read_text("utf-8")
+    assert said in page
+    assert "\n| `manuals` | 1 |\n" in page
+    assert said not in (plain / file).read_text("utf-8")
+    assert short in (tmp_path / "v0" / card).read_text("utf-8").replace("\u202f", " ").replace("\xa0", " ")
+
+
+def test_a_count_of_withdrawn_documents_that_the_list_does_not_bear_out_is_refused(tmp_path: Path) -> None:
+    mini = build_miniature(tmp_path, withdrawn=["manuals:0.html"])
+    (mini.folders["corpus/debats"] / "withdrawn.parquet").unlink()
+    with pytest.raises(IntegrityError, match="documents of manuals withdrawn is 1"):
+        mini.release(tmp_path / "v0")

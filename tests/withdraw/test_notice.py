@@ -5,7 +5,9 @@ from datetime import date
 
 import pytest
 
+from hemicycle.cli.withdraw import _checkpoints
 from hemicycle.withdraw import Impact, Target, notice
+from hemicycle.withdraw.impact import CorpusImpact
 from tests.withdraw.test_impact import model
 
 DAY = date(2026, 11, 27)
@@ -35,3 +37,50 @@ def test_it_says_which_steps_read_it_and_what_is_not_claimed(language, words):
     )
     assert all(word in page for word in words), page
     assert "`romans`" in page
+
+
+@pytest.mark.parametrize(
+    ("language", "not_said"),
+    [
+        ("en", ["model above", "to be replaced", "If you serve", "unlearnt"]),
+        ("fr", ["modèle ci-dessus", "à remplacer", "Si vous servez", "désappris"]),
+    ],
+)
+def test_where_no_model_read_it_none_is_spoken_of(language, not_said):
+    corpus = CorpusImpact("corpus", "c", "corpus/c-0", "0", True, 1, 0, 0, 30, 200)
+    page = notice(language, "essai", Target(("s",), {}), Impact(corpora=(corpus,)), reason=None, today=DAY)
+    assert not [words for words in not_said if words in page], page
+    assert re.search("\n## [^\n]+\n\n- [^\n]+\n- [^\n]+\n$", page), page
+
+
+def test_all_names_have_code_marks_or_none_has():
+    def page(*ids):
+        target = Target((), {"s": dict.fromkeys(ids, "0")})
+        return notice("en", "essai", target, Impact(), reason=None, today=DAY)
+
+    assert "Withdrawn: `s:1.txt`, `s:2.txt`." in page("s:1.txt", "s:2.txt")
+    assert "Withdrawn: s:1.txt, s:été.txt." in page("s:1.txt", "s:été.txt")
+
+
+def test_checkpoints_that_know_of_it_are_told_from_how_many_were_kept():
+    def page(**changed):
+        impact = Impact(models=(model(**changed),))
+        return notice("en", "essai", Target(("s",), {}), impact, reason=None, today=DAY)
+
+    assert "| 1 of 2, after step 80 | after step 40 |" in page()
+    assert "| no checkpoint was kept | none |" in page(checkpoints=(), touched=(), clean=0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, "1 of 2 kept checkpoints know of it (after step 80); the last clean one is after step 40"),
+        (
+            {"touched": (40, 80), "clean": 0},
+            "2 of 2 kept checkpoints know of it (after step 40, 80); none is clean, so from the beginning",
+        ),
+        ({"checkpoints": (), "touched": (), "clean": 0}, "no checkpoint was kept, so from the beginning"),
+    ],
+)
+def test_people_are_told_which_checkpoints_know_of_it(changed, said):
+    assert _checkpoints(model(**changed)) == said

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hemicycle.cli.curate_passages import passages
+from hemicycle.cli.decided import withdrawal_json
 from hemicycle.cli.groups import DefaultGroup
 from hemicycle.cli.session import Session, json_option, print_json, project_option
 from hemicycle.cli.stage import stage_verb
 from hemicycle.cli.tables import cell, print_table, relative
 from hemicycle.errors import DeclarationError, did_you_mean
 from hemicycle.flow import TOKENISED
+from hemicycle.governance.decisions import WHOLE
 from hemicycle.ledger import Statement
 
 if TYPE_CHECKING:
@@ -87,7 +89,7 @@ command.add_command(passages)
 @json_option
 def explain(document: str, folder: Path, as_json: bool) -> None:
     """Say of a DOCUMENT what each corpus made of it: what was masked and taken out, and every rule it was
-    held to, with value and bound.
+    held to, with value and bound; and whether it was withdrawn, when and why.
 
     \b
     Examples:
@@ -95,20 +97,24 @@ def explain(document: str, folder: Path, as_json: bool) -> None:
       hemicycle curate explain manpages-fr:ls.1 --json
     """
     from hemicycle.curate.explain import explain as room_explain
-    from hemicycle.curate.explain import refusal
+    from hemicycle.curate.explain import left, refusal
     from hemicycle.rights.explanations import explanations
 
     session = Session(folder)
-    told, refused = [], []
+    told, gone, refused = [], [], []
     made = _last(session, "corpus")
     behind = sorted(name for name, (_, fresh) in made.items() if not fresh)
     for name, (place, _) in made.items():
         if found := room_explain(document, name, place, _rules(session, name)):
             told.append(found)
+        elif was := left(document, name, place):
+            gone.append(was)
     for name, (place, _) in _last(session, "admitted").items():
         if held := refusal(document, name, place / "refused.parquet"):
             refused.append(held)
-    if not told and not refused:
+    sources = {*(t.source for t in told), *(g.source for g in gone), *(r.source for r in refused)}
+    withdrawn = _withdrawn(session, document, sources)
+    if not told and not refused and not withdrawn:
         unmade = [name for name in session.project.declaration.corpora if name not in made]
         if unmade and not made:
             raise _not_made(unmade[0])
@@ -126,17 +132,35 @@ def explain(document: str, folder: Path, as_json: bool) -> None:
     if as_json:
         corpora = [{**dataclasses.asdict(one), "up_to_date": one.corpus not in behind} for one in told]
         held_back = [{**dataclasses.asdict(one), **reasons.get(one.explanation, {})} for one in refused]
-        print_json({"document": document, "corpora": corpora, "refused": held_back})
+        left_out = [dataclasses.asdict(one) for one in gone]
+        said = {"document": document, "corpora": corpora, "refused": held_back}
+        print_json(said | {"withdrawn": withdrawn, "left": left_out})
         return
     for name in behind:
         click.echo(f"corpus {name} is not up to date: run `hemicycle curate`; this is of the last one made")
+    for one in withdrawn:
+        why = f"{cell(one['reason'])} (approvals/{cell(one['decision'])})"
+        click.echo(f"{cell(document)} was withdrawn on {one['on']}: {why}")
+    for was in gone:
+        had = "dropped" if was.split == "dropped" else f"kept ({was.split})"
+        click.echo(f"  it left corpus {was.corpus}, where it had been {cell(had)}")
     for held in refused:
         why = reasons.get(held.explanation, {}).get("en", held.explanation)
         click.echo(
             f"{cell(document)} is held back from corpus {held.corpus} by rights ({held.verdict}): {why}"
         )
-    for one in told:
-        _say(document, one)
+    for seen in told:
+        _say(document, seen)
+
+
+def _withdrawn(session: Session, document: str, sources: set[str]) -> list[dict[str, Any]]:
+    """The withdrawals in force of a document, which is of one of the sources where any is known."""
+    found = []
+    for one in session.flow.gate.withdrawals():
+        documents = one.decision.covers["documents"]
+        if one.decision.subject in sources if documents == WHOLE else document in documents:
+            found.append(withdrawal_json(one))
+    return found
 
 
 def _say(document: str, one: Told) -> None:

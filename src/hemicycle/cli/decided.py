@@ -13,8 +13,12 @@ from hemicycle.cli.tables import cell
 from hemicycle.governance import Standing
 from hemicycle.governance.complaint_entry import read_complaints
 from hemicycle.governance.complaints import granted
+from hemicycle.governance.decisions import WHOLE
 from hemicycle.governance.overrides import Override
-from hemicycle.steps import Outcome
+from hemicycle.steps import Outcome, in_order
+
+#: Documents of a withdrawal that are named; --json has them all.
+SHOWN = 5
 
 
 def standing_json(standing: Standing) -> dict[str, Any]:
@@ -27,6 +31,46 @@ def standing_json(standing: Standing) -> dict[str, Any]:
         "effective": standing.effective.isoformat() if standing.effective else None,
         "expires": standing.ends.isoformat() if standing.ends else None,
     }
+
+
+def withdrawal_json(standing: Standing) -> dict[str, Any]:
+    """A withdrawal in force; `documents`: "all", or their ids."""
+    documents = standing.decision.covers["documents"]
+    return {
+        "source": standing.decision.subject,
+        "documents": documents if documents == WHOLE else sorted(documents),
+        "on": standing.effective.date().isoformat() if standing.effective else None,
+        "reason": standing.decision.reason,
+        "decision": standing.entry.file,
+    }
+
+
+def withdrawals_and_behind(session: Session, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """The withdrawals in force. `behind`: the steps that were made of the source before and are not up to
+    date; until they are, something may stand with the text."""
+    made = {(s.subject.stage, s.subject.name) for s in session.ledger.current().values()}
+    stale = [o.step for o in outcomes if o.state != "fresh" and (o.step.stage, o.step.name) in made]
+    of = {str(step): {s.name for s in in_order([step]) if s.stage == "raw"} for step in stale}
+    return [
+        withdrawal_json(one) | {"behind": [name for name, raw in of.items() if one.decision.subject in raw]}
+        for one in session.flow.gate.withdrawals()
+    ]
+
+
+def print_withdrawals(told: Iterable[Mapping[str, Any]]) -> None:
+    """What `withdrawals_and_behind` says, for people."""
+    for one in told:
+        ids = one["documents"]
+        more = f" … and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
+        what = "all of it" if ids == WHOLE else f"{', '.join(map(cell, ids[:SHOWN]))}{more}"
+        click.echo(f"{cell(one['source'])}, on {one['on']}: {what} ({cell(one['reason'])})")
+        if behind := one["behind"]:
+            which = (
+                f"not up to date yet: {', '.join(map(cell, behind))}; `hemicycle run` makes them without it"
+            )
+            click.echo(click.style(f"  {which}", fg="yellow"))
+        else:
+            click.echo("  everything that is declared and was made of it stands without it")
 
 
 def override_json(override: Override) -> dict[str, Any]:

@@ -11,7 +11,14 @@ from typing import Any
 
 import click
 
-from hemicycle.cli.decided import granted_and_in, override_json, override_sentence, print_granted
+from hemicycle.cli.decided import (
+    granted_and_in,
+    override_json,
+    override_sentence,
+    print_granted,
+    print_withdrawals,
+    withdrawals_and_behind,
+)
 from hemicycle.cli.session import Session
 from hemicycle.cli.tables import cell, print_table, relative
 from hemicycle.flow.bases import rights_of
@@ -152,7 +159,13 @@ def summary(session: Session, outcomes: list[Outcome]) -> dict[str, Any]:
             figures.setdefault(outcome.step.stage, {})[outcome.step.name] = outcome.statement.figures
     rows = sources_table(session, outcomes)
     granted = granted_and_in(session, outcomes, rows)
-    return {"sources": rows, "bases": bases_table(session), "granted": granted, "figures": figures}
+    return {
+        "sources": rows,
+        "bases": bases_table(session),
+        "granted": granted,
+        "withdrawals": withdrawals_and_behind(session, outcomes),
+        "figures": figures,
+    }
 
 
 def print_sources(rows: list[dict[str, Any]]) -> None:
@@ -307,6 +320,7 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
     print_sources(rows)
     print_granted(granted_and_in(session, outcomes, rows))
     missing_hint(session, outcomes)
+    _print_withdrawn(session, outcomes)
     if bases := bases_table(session):
         _title("Bases")
         print_bases(bases)
@@ -352,6 +366,12 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
     if waiting:
         _title("To do")
         click.echo(f"{len(waiting)} step(s) would run; `hemicycle run` does them.")
+
+
+def _print_withdrawn(session: Session, outcomes: list[Outcome]) -> None:
+    if told := withdrawals_and_behind(session, outcomes):
+        _title("Withdrawn")
+        print_withdrawals(told)
 
 
 def missing_hint(session: Session, outcomes: list[Outcome]) -> None:

@@ -36,7 +36,7 @@ from hemicycle.typeset import Language, format_duration
 from hemicycle.units import number
 
 if TYPE_CHECKING:
-    from hemicycle.withdraw import Cost, Impact, Match, Target
+    from hemicycle.withdraw import Cost, Impact, Match, ModelImpact, Target
     from hemicycle.withdraw.impact import Made
 
 #: Folder of a project's notices: two pages a withdrawal.
@@ -88,6 +88,11 @@ def command(
         raise DeclarationError(
             "nothing is named to withdraw",
             remedy="Name a source or a document's id, or give --matching FILE.",
+        )
+    if language is not None and (execute or as_json):
+        raise DeclarationError(
+            f"--notice and {'--do' if execute else '--json'} cannot both be meant",
+            remedy="--json holds the notice in both languages, and --do writes both.",
         )
     if names and work is not None:
         raise DeclarationError("--matching finds the documents itself", remedy="Leave the names out.")
@@ -198,7 +203,7 @@ def _matches(
     from hemicycle.withdraw import find_matches
 
     made = {s.subject.name: session.folder_of(s) for s in statements if s.subject.stage == "index"}
-    opened = [open_index(folder) for folder in made.values() if folder.is_dir()]
+    opened = [open_index(folder, verify=False) for folder in made.values() if folder.is_dir()]
     indexes = [index for index in opened if index.unit == "words"]
     if not indexes:
         return None
@@ -210,10 +215,29 @@ def _matches(
 
 
 def _notice(session: Session, found: Found, language: Language, reason: str | None) -> str:
+    """The page to publish: what was written when it was decided, else what would be written today."""
     from hemicycle.withdraw import notice
 
+    decided, written = _decided(session, found.target), _notice_path(session, found.target, language)
+    if len(decided) == len(_covers(found.target)) and written.is_file():
+        return written.read_text("utf-8")
+    told = "; ".join(dict.fromkeys(filter(None, (_recorded(decided), reason))))
+    if len(decided) == len(_covers(found.target)):
+        told = _recorded(decided)
     today: date = datetime.now(UTC).date()
-    return notice(language, session.project.name, found.target, found.impact, reason=reason, today=today)
+    return notice(
+        language, session.project.name, found.target, found.impact, reason=told or None, today=today
+    )
+
+
+def _notice_path(session: Session, target: Target, language: Language) -> Path:
+    stem = f"withdraw-{sha256_json(_covers(target))[:12]}"
+    return session.project.folder / NOTICES / f"{stem}.{language}.md"
+
+
+def _recorded(decided: Sequence[Standing]) -> str:
+    """The reasons that stand in decisions: one, where they were taken in one call."""
+    return "; ".join(dict.fromkeys(one.decision.reason for one in decided))
 
 
 def _execute(session: Session, found: Found, reason: str | None, how: How, *, as_json: bool) -> None:
@@ -221,7 +245,10 @@ def _execute(session: Session, found: Found, reason: str | None, how: How, *, as
     with session.pipeline(how).exclusive():
         session.admit()
         drafts = _drafts(session, found, reason)
-        notices = _write_notices(session, found, reason)
+        recorded = _recorded(_decided(session, found.target))
+        if reason and recorded and reason != recorded:
+            click.echo(f"decided before, and for the reason that stands: {cell(recorded)}", err=True)
+        notices = _write_notices(session, found, reason, anew=bool(drafts))
         for decision in drafts:
             write_decision(session.flow.gate.approvals, decision)
         session.admit()
@@ -246,7 +273,7 @@ def _execute(session: Session, found: Found, reason: str | None, how: How, *, as
     elif waiting:
         _print_waiting(waiting, notices)
     else:
-        _print_done(session, found, outcomes, notices)
+        _print_done(session, found, outcomes, notices, anew=bool(drafts))
     finish(outcomes)
 
 
@@ -302,15 +329,14 @@ def _made_before(session: Session) -> list[Step]:
     return in_order([step for step in known if (step.stage, step.name) in made])
 
 
-def _write_notices(session: Session, found: Found, reason: str | None) -> list[Path]:
-    """The two pages, as of the day of the decision: later there would be less to look up."""
-    stem = f"withdraw-{sha256_json(_covers(found.target))[:12]}"
-    paths = []
-    for language in get_args(Language):
-        path = session.project.folder / NOTICES / f"{stem}.{language}.md"
-        if not path.exists():
-            write_aside(path, _notice(session, found, language, reason).encode("utf-8"))
-        paths.append(path)
+def _write_notices(session: Session, found: Found, reason: str | None, *, anew: bool) -> list[Path]:
+    """The two pages, as of the day of the decision: later there would be less to look up. Where nothing is
+    decided `anew`, those that were written then."""
+    paths = [_notice_path(session, found.target, language) for language in get_args(Language)]
+    if not anew:
+        return [path for path in paths if path.is_file()]
+    for language, path in zip(get_args(Language), paths, strict=True):
+        write_aside(path, _notice(session, found, language, reason).encode("utf-8"))
     return paths
 
 
@@ -336,15 +362,6 @@ def _print(session: Session, found: Found) -> None:
         click.echo(f"corpus {c.name}{_old(c)}: {counts}; {cell(c.words)} words kept")
     if not impact.corpora:
         click.echo("no corpus that is here holds any of it")
-    stayed = sum(one.stays for one in impact.copies)
-    if impact.copies:
-        went = counted(len(impact.copies) - stayed, "document", "documents")
-        click.echo(
-            f"copies: {went} went in favour of this text, and stay out while it is declared; "
-            f"{cell(stayed)} of it went in favour of another, which stays"
-        )
-        others = dict.fromkeys(one.instead if one.stays else one.document for one in impact.copies)
-        click.echo(f"  to be rid of them for good, name them too: {_listed(list(others))}")
     for t in impact.tokens:
         shards = ", ".join(map(str, t.shards[:SHOWN])) + _more(t.shards)
         click.echo(f"{t.stage} {t.name}{_old(t)}: {cell(t.tokens)} in shards {shards}")
@@ -377,22 +394,33 @@ def _more(values: Sequence[Any]) -> str:
     return f" … and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(cell, names[:SHOWN])) + _more(names)
-
-
 def _print_copies(found: Found) -> None:
-    if found.copies is None:
-        click.echo("other copies: there is no index to look them up in")
-        return
-    for match in found.copies[:SHOWN]:
+    shares = {match.id: match for match in found.copies or ()}
+    names = set(found.target.names)
+    # The choice of one corpus is often that of another, or of an earlier one, too.
+    went = dict.fromkeys(c.document for c in found.impact.copies if not c.stays and c.document not in names)
+    stay = dict.fromkeys(c.instead for c in found.impact.copies if c.stays and c.instead not in names)
+    for match in list(shares.values())[:SHOWN]:
         click.echo(
             f"also in {cell(match.id)}: {match.share:.0%} of it are words of this text, "
             f"{match.of_text:.0%} of this text"
         )
-    if found.copies:
-        click.echo(_more(found.copies).strip() or "  name those that are to go too in the same call")
-    else:
+    if len(shares) > SHOWN:
+        click.echo(f"  {_more(list(shares)).strip()}")
+    for told, what in (
+        (went, "dropped as a copy of this text; it stays out while this one's source is declared"),
+        (stay, "kept, where a copy of it that is in question was dropped"),
+    ):
+        others = [one for one in told if one not in shares]
+        for one in others[:SHOWN]:
+            click.echo(f"also in {cell(one)}: {what}")
+        if len(others) > SHOWN:
+            click.echo(f"  {_more(others).strip()}")
+    if shares or went or stay:
+        click.echo("  name those that are to go too in the same call")
+    if found.copies is None:
+        click.echo("other copies: there is no index to look them up in")
+    elif not (shares or went or stay):
         click.echo("other copies: none found among what was trained on, word for word")
 
 
@@ -403,11 +431,19 @@ def _print_models(impact: Impact) -> None:
             tokens = counted(m.tokens, "token", "tokens")
             read = f"read {at_steps(m.first, m.last)} of {cell(m.steps)}, {tokens}"
         click.echo(f"model {m.name}{_old(m)}: {read}")
-        kept = f"touched: {', '.join(map(str, m.touched)) or 'none'} of {len(m.checkpoints)} kept checkpoints"
-        clean = (
-            f"the last clean one is after step {m.clean}" if m.clean else "none is clean: from the beginning"
-        )
-        click.echo(f"  {kept}; {clean}; steps to redo: {cell(m.redone)} ({m.redo:.0%})")
+        click.echo(f"  {_checkpoints(m)}; steps to redo: {cell(m.redone)} ({m.redo:.0%})")
+
+
+def _checkpoints(model: ModelImpact) -> str:
+    """Which kept checkpoints know of the text, of how many."""
+    if not model.checkpoints:
+        return "no checkpoint was kept, so from the beginning"
+    kept = f"{len(model.checkpoints)} kept checkpoint{'s' if len(model.checkpoints) > 1 else ''}"
+    touched = f"{len(model.touched)} of {kept} know of it"
+    if model.touched:
+        touched += f" (after step {', '.join(map(str, model.touched))})"
+    clean = f"the last clean one is after step {model.clean}" if model.clean else "none is clean"
+    return f"{touched}; {clean}" + ("" if model.clean else ", so from the beginning")
 
 
 def _print_costs(costs: Sequence[Cost]) -> None:
@@ -431,20 +467,26 @@ def _print_waiting(waiting: Sequence[Standing], notices: Sequence[Path]) -> None
                 f"  to sign: {', '.join(one.missing)}, with `hemicycle govern sign withdraw {d.subject}`; it "
                 "takes effect then, and the same call again makes all without it"
             )
-    click.echo(f"the notice: {', '.join(relative(path) for path in notices)}")
+    if notices:
+        click.echo(f"the notice: {', '.join(relative(path) for path in notices)}")
 
 
-def _print_done(session: Session, found: Found, outcomes: Sequence[Outcome], notices: Sequence[Path]) -> None:
+def _print_done(
+    session: Session, found: Found, outcomes: Sequence[Outcome], notices: Sequence[Path], *, anew: bool
+) -> None:
     built = [o for o in outcomes if o.state == "built"]
-    click.echo(f"withdrawn: {', '.join(map(cell, found.target.names[:SHOWN]))}{_more(found.target.names)}")
+    done = not anew and not built and all(o.state == "fresh" for o in outcomes)
+    names = f"{', '.join(map(cell, found.target.names[:SHOWN]))}{_more(found.target.names)}"
+    click.echo(f"withdrawn before: {names}" if done else f"withdrawn: {names}")
     for o in built:
         figures = o.statement.figures if o.statement else {}
         replayed = figures.get("replayed_from_step")
         how = "" if replayed is None else f" from step {replayed} of {figures['steps']}"
         click.echo(f"  made again: {o.step}{how}")
-    if not built:
-        click.echo("  everything stands without it already")
-    click.echo(f"the notice to publish: {', '.join(relative(path) for path in notices)}")
+    if not built and all(o.state == "fresh" for o in outcomes):
+        click.echo("  everything stands without it already" + ("; nothing was done" if done else ""))
+    if notices:
+        click.echo(f"the notice to publish: {', '.join(relative(path) for path in notices)}")
     if found.impact.releases:
         click.echo(
             "tell whoever serves or passes on the releases it names; a server of yours must be started again"

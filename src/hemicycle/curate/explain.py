@@ -11,6 +11,7 @@ import polars as pl
 
 from hemicycle.curate.personal import KINDS
 from hemicycle.curate.rules import Rule, broken, held_to
+from hemicycle.curate.withdrawn import NAME
 from hemicycle.documents import corpus_shards
 
 
@@ -49,6 +50,25 @@ def explain(document: str, corpus: str, folder: Path, rules: Sequence[Rule]) -> 
             found = pl.scan_parquet(path).filter(pl.col("id") == document).select(wanted).collect()
             if found.height:
                 return _told(found, corpus, part, rules)
+    return None
+
+
+@dataclass(frozen=True)
+class Left:
+    """A document that left a corpus because it was withdrawn. `split`: train, held-out, or dropped."""
+
+    corpus: str
+    source: str
+    split: str
+
+
+def left(document: str, corpus: str, folder: Path) -> Left | None:
+    """What a corpus' list of what was withdrawn says of the document; None where it did not leave it."""
+    if not (folder / NAME).is_file():
+        return None
+    rows = pl.scan_parquet(folder / NAME).filter(pl.col("id") == document).select("source", "split")
+    for row in rows.head(1).collect().to_dicts():
+        return Left(corpus, **row)
     return None
 
 

@@ -87,7 +87,7 @@ VERSIONS = {
     "evaluation": 3,
     "contamination": 1,
     "regurgitation": 1,
-    "release": 6,
+    "release": 7,
 }
 
 #: Uses a model needs a right for. Redistribution of text is asked for where text is published.

@@ -129,7 +129,12 @@ class SourceFacts:
 
 @dataclass(frozen=True)
 class CorpusSource:
-    """One source inside one corpus. `why`: (rule, documents); a document may break several rules."""
+    """One source inside one corpus.
+
+    Attributes:
+        why: (rule, documents); a document may break several rules.
+        withdrawn: documents that left it after it was made; no other figure but `admitted` counts them.
+    """
 
     source: str
     admitted: int
@@ -140,6 +145,7 @@ class CorpusSource:
     dropped: int
     why: tuple[tuple[str, int], ...]
     tokens: int
+    withdrawn: int
 
 
 @dataclass(frozen=True)
@@ -318,6 +324,7 @@ class Facts:
     Attributes:
         before: models of the project that the model was made from, the nearest first.
         documents: that any of these models read, each once.
+        withdrawn: that left the corpora, each once.
         sets_not_checked: evaluation sets that the project declares for other models only.
     """
 
@@ -336,6 +343,7 @@ class Facts:
     before: tuple[ModelFacts, ...]
     base: BaseFacts | None
     documents: int
+    withdrawn: int
     sources: tuple[SourceFacts, ...]
     corpora: tuple[CorpusFacts, ...]
     licences: tuple[LicenceShare, ...]

@@ -17,6 +17,8 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
+from hemicycle.curate.withdrawn import NAME as WITHDRAWN
+from hemicycle.curate.withdrawn import WITHDRAWN as LEFT
 from hemicycle.documents import corpus_shards
 from hemicycle.errors import IntegrityError
 from hemicycle.ledger import Ledger, Statement
@@ -115,6 +117,7 @@ def gather_facts(
         before=tuple(before),
         base=_base_facts(declaration, release.model, statements, licence_files),
         documents=_distinct(covered),
+        withdrawn=len(set().union(*(_left(folder)["id"] for folder in corpora.values()))),
         sources=sources,
         corpora=corpus_facts,
         licences=_licence_shares(covered),
@@ -247,6 +250,8 @@ def _corpus_facts(
     admitted = _counts(pl.read_parquet(gate / "admitted.parquet", columns=["source"]), "source")
     refused = _counts(held_back.filter(pl.col("corpus") == name), "source")
     by_source = _figure(corpus, "sources")
+    withdrawn = corpus.figures.get("withdrawn", {})
+    listed = _counts(_left(folder), "source")
     sources = []
     for source in sorted(by_source):
         figures = by_source[source]
@@ -257,6 +262,13 @@ def _corpus_facts(
             str(corpus.subject),
             sum(pq.read_metadata(path).num_rows for path in kept),
             f"kept/{source}",
+        )
+        _agree(
+            f"documents of {source} withdrawn",
+            withdrawn.get(source, 0),
+            str(corpus.subject),
+            listed.get(source, 0),
+            WITHDRAWN,
         )
         tokenized = _figure(tokens, "sources").get(source, {"documents": 0, "tokens": 0})
         _agree(
@@ -277,6 +289,7 @@ def _corpus_facts(
                 dropped=figures["dropped"],
                 why=tuple(sorted(figures["why"].items(), key=lambda entry: (-entry[1], entry[0]))),
                 tokens=tokenized["tokens"],
+                withdrawn=withdrawn.get(source, 0),
             )
         )
     return CorpusFacts(
@@ -286,6 +299,12 @@ def _corpus_facts(
         refusals=_refusals(held_back.filter(pl.col("corpus") == name)),
         not_obtained=tuple(sorted(set(declared_sources) - set(by_source))),
     )
+
+
+def _left(corpus: Path) -> pl.DataFrame:
+    """The documents that were withdrawn from a corpus."""
+    path = corpus / WITHDRAWN
+    return pl.read_parquet(path) if path.is_file() else pl.DataFrame(schema=LEFT.names)
 
 
 def _counts(frame: pl.DataFrame, column: str) -> dict[str, int]:

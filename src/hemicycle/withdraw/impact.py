@@ -9,7 +9,7 @@ listed apart where that was of the source.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -19,11 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from hemicycle.curate.withdrawn import NAME as LEFT
 from hemicycle.documents import corpus_shards, read_batches
 from hemicycle.errors import IntegrityError
 from hemicycle.governance import Withdrawn
 from hemicycle.ledger import Statement
 from hemicycle.ledger.lineage import descendants
+from hemicycle.steps import before_withdrawals
 from hemicycle.tokens.holes import withdrawn_in
 from hemicycle.trace import open_index
 
@@ -278,7 +280,11 @@ class _Look:
             read = s.inputs["corpus"]
             corpus = looked.get(read["artefact"] + read["digest"])
             if corpus is None:
-                # Whether its corpus was of the source, its statement says; what of it, no longer.
+                if (saw := self._learnt_from(s, read)) is not None:
+                    if saw:
+                        yield TokenizerImpact(**self._about(s), saw=True)
+                    continue
+                # Whether its corpus was of the source, its statement says; what of it, nothing any more.
                 made = {
                     id(d) for source in self.withdrawn for d in descendants(self.statements, "raw", source)
                 }
@@ -288,6 +294,26 @@ class _Look:
             own = s.declaration["declared"].get("sources")
             if corpus.train and (own is None or set(own) & set(self.withdrawn)):
                 yield TokenizerImpact(**self._about(s), saw=True)
+
+    def _learnt_from(self, s: Statement, read: Mapping[str, str]) -> bool | None:
+        """Whether a tokenizer of which the corpus is gone learnt from the documents, by the same corpus after
+        later withdrawals: what is left of it, and its list of what left; None where these do not tell."""
+        own = s.declaration["declared"].get("sources")
+        if own is not None and not set(own) & set(self.withdrawn):
+            return False
+        first = read.get("before", read["digest"])
+        for corpus in self.of("corpus"):
+            if id(corpus) not in self.latest or before_withdrawals(corpus) != first:
+                continue
+            if self.corpus(corpus).train:
+                return True
+            listed = self.folder_of(corpus) / LEFT
+            left = pq.read_table(listed, columns=["id", "source", "split"]) if listed.is_file() else None
+            if left is None or "train" not in left.filter(self.among(left))["split"].to_pylist():
+                return False
+            # It left; whether before the tokenizer learnt or after, shows only where that had all of it.
+            return True if read["digest"] == first else None
+        return None
 
     def indexed(self, s: Statement, corpora: Iterable[CorpusImpact]) -> bool:
         """Whether an index holds any of it; of one of an earlier version, whether a corpus of its does."""

@@ -45,17 +45,20 @@ def notice(
         evaluations=impact.evaluations,
         gone=impact.gone,
         tokenizers=impact.tokenizers,
-        copies=sum(not one.stays for one in impact.copies),
+        copies=len({one.document for one in impact.copies if not one.stays}),
     )
 
 
 def _named(target: Target, language: Language) -> list[str]:
+    # Code marks on all names or on none: a list of both looks as if they were different things.
+    plain = all(code(name).startswith("`") for name in (*target.names, *target.documents))
+    mark = code if plain else escape_text
     whole = {"en": "the whole source {}", "fr": "toute la source {}"}[language]
-    told = [whole.format(code(source)) for source in target.sources]
+    told = [whole.format(mark(source)) for source in target.sources]
     for source, ids in target.documents.items():
         if len(ids) <= NAMED:
-            told += [code(one) for one in ids]
+            told += [mark(one) for one in ids]
         else:
             of = {"en": "of the source", "fr": "de la source"}[language]
-            told.append(f"{count(len(ids), 'document', 'documents', language)} {of} {code(source)}")
+            told.append(f"{count(len(ids), 'document', 'documents', language)} {of} {mark(source)}")
     return told
