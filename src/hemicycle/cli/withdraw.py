@@ -488,9 +488,8 @@ def _print_done(
     if notices:
         click.echo(f"the notice to publish: {', '.join(relative(path) for path in notices)}")
     if found.impact.releases:
-        click.echo(
-            "tell whoever serves or passes on the releases it names; a server of yours must be started again"
-        )
+        click.echo("tell whoever serves or passes on the releases it names")
+    click.echo("a server of yours hides it from its next answer on, and has the new model once started again")
     if held := _holding(session, found.target):
         click.echo(f"still holds the text, deleted by `hemicycle gc`: {', '.join(held)}")
     archive = sorted({f"{h.stage}/{h.name}" for h in found.impact.holding})
