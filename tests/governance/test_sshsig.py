@@ -218,7 +218,8 @@ def test_ssh_keygen_and_we_agree_on_flipped_bytes(tmp_path_factory, message, nam
     (folder := tmp_path_factory.mktemp("agree")).joinpath("sig").write_bytes(armour(bytes(blob)))
     command = ["ssh-keygen", "-Y", "check-novalidate", "-n", namespace, "-s", "sig"]
     done = subprocess.run(command, cwd=folder, input=message, capture_output=True)
-    assert done.returncode != 0
+    # The last byte of the version: ssh-keygen takes a version 0 for one it knows, we do not.
+    assert done.returncode != 0 or at % len(blob) == 9
     with pytest.raises(IntegrityError):
         parse_sshsig(armour(bytes(blob)), "x").check(message, namespace, "x")
 
