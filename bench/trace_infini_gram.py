@@ -1,6 +1,6 @@
 """The index of tokens against infini-gram 2.6.0: the same file, the same answers, one run.
 
-    python bench/trace_infini_gram.py [--megabytes 170] [--answers 500]
+    python bench/trace_infini_gram.py [--megabytes 190] [--answers 500]
 
 Both build a suffix array of the same token file; both are asked in turn for the maximal spans of the same
 answers of 300 tokens, and every span and count is compared. infini-gram answers with the settings that serve
@@ -50,7 +50,7 @@ SETTINGS: list[dict[str, int]] = [
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--megabytes", type=int, default=170)
+    parser.add_argument("--megabytes", type=int, default=190)
     parser.add_argument("--answers", type=int, default=500)
     parser.add_argument("--folder", type=Path, help="where to work; by default a folder that is deleted")
     parser.add_argument("--cold", help=argparse.SUPPRESS)
