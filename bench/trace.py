@@ -1,6 +1,6 @@
 """Trace end to end: an answer to its spans, documents, rights, clearance and steps; and works set otherwise.
 
-    python bench/trace.py [--megabytes 215]
+    python bench/trace.py [--megabytes 230]
 
 The corpus is the samples and perturbed copies of them, 40 million words in 500 sources of very different
 sizes, and again as one source. Prints medians and 99th percentiles of answers of 190 words on one core while
@@ -35,7 +35,7 @@ WORKS, WORK_WORDS = 45, 400
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--megabytes", type=int, default=215)
+    parser.add_argument("--megabytes", type=int, default=230)
     parser.add_argument("--folder", type=Path, help="where to work; by default a folder that is deleted")
     asked = parser.parse_args()
     if asked.folder:
