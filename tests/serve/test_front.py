@@ -191,29 +191,35 @@ def test_an_index_that_fails_is_told_as_such(serve: ServeFixture) -> None:
     assert "secret" not in got.text
 
 
+class Waiting(TextTracer):
+    """Begins a trace, and ends none until it may `go`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go, self.running = threading.Event(), threading.Semaphore(0)
+
+    def trace(self, text: str, *, prompt: str, min_words: int) -> Any:
+        self.running.release()
+        assert self.go.wait(10)
+        return super().trace(text, prompt=prompt, min_words=min_words)
+
+
 def test_what_waiting_traces_hold_is_bounded_and_the_next_is_told_to_come_back(
     serve: ServeFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go, running = threading.Event(), threading.Semaphore(0)
-
-    class Slow(TextTracer):
-        def trace(self, text: str, *, prompt: str, min_words: int) -> Any:
-            running.release()
-            assert go.wait(10)
-            return super().trace(text, prompt=prompt, min_words=min_words)
-
+    tracer = Waiting()
     room = trace_api.AT_ONCE + 2
     monkeypatch.setattr(trace_api, "MAX_HELD", room * len(PARAGRAPH))
-    url = f"{serve(Scripted('a'), tracer=Slow()).url}/v1/trace"
+    url = f"{serve(Scripted('a'), tracer=tracer).url}/v1/trace"
     with ThreadPoolExecutor(room + 3) as pool:
         asked = [pool.submit(HTTP.post, url, json={"text": PARAGRAPH}) for _ in range(room + 3)]
         refused = [future.result() for _, future in zip(range(3), as_completed(asked), strict=False)]
         for got in refused:
             assert (got.status_code, got.json()["error"]["code"]) == (503, "busy")
             assert int(got.headers["retry-after"]) > 0
-        assert all(running.acquire(timeout=10) for _ in range(trace_api.AT_ONCE))
-        assert not running.acquire(blocking=False), "more run than may"
-        go.set()
+        assert all(tracer.running.acquire(timeout=10) for _ in range(trace_api.AT_ONCE))
+        assert not tracer.running.acquire(blocking=False), "more run than may"
+        tracer.go.set()
         assert sorted(future.result().status_code for future in asked) == [200] * room + [503] * 3
     assert HTTP.post(url, json={"text": PARAGRAPH}).status_code == 200
 
@@ -221,22 +227,14 @@ def test_what_waiting_traces_hold_is_bounded_and_the_next_is_told_to_come_back(
 def test_a_trace_whose_client_left_is_not_computed(
     serve: ServeFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go, running = threading.Event(), threading.Semaphore(0)
-
-    class Slow(TextTracer):
-        def trace(self, text: str, *, prompt: str, min_words: int) -> Any:
-            running.release()
-            assert go.wait(10)
-            return super().trace(text, prompt=prompt, min_words=min_words)
-
-    tracer = Slow()
+    tracer = Waiting()
     url = f"{serve(Scripted('a'), tracer=tracer).url}/v1/trace"
     with ThreadPoolExecutor(trace_api.AT_ONCE) as pool:
         asked = [pool.submit(HTTP.post, url, json={"text": PARAGRAPH}) for _ in range(trace_api.AT_ONCE)]
-        assert all(running.acquire(timeout=10) for _ in range(trace_api.AT_ONCE))
+        assert all(tracer.running.acquire(timeout=10) for _ in range(trace_api.AT_ONCE))
         with pytest.raises(httpx.ReadTimeout), httpx.Client(trust_env=False, verify=False) as client:
             client.post(url, json={"text": "parti"}, timeout=0.5)
-        go.set()
+        tracer.go.set()
         assert [future.result().status_code for future in asked] == [200] * trace_api.AT_ONCE
     assert HTTP.post(url, json={"text": "resté"}).status_code == 200
     assert {text for text, _, _ in tracer.asked} == {PARAGRAPH, "resté"}

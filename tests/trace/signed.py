@@ -10,8 +10,9 @@ from hemicycle.trace import Tracer, build_index, open_index
 from hemicycle.trace.answer import Clearance
 from hemicycle.trace.claims import Asked, SearchedCorpus
 from hemicycle.trace.signed import ProvenDocument, beside, proof_name, sign_trace
+from hemicycle.trace.texts import Texts
 from hemicycle.trace.work_page import work_page
-from hemicycle.trace.works import read_collected, trace_work
+from hemicycle.trace.works import trace_work
 from tests.ledger.rooted import CORPUS_DIGEST, SALT, statement_on
 
 
@@ -79,7 +80,7 @@ class Publisher:
         return work
 
     def prove(self, document) -> ProvenDocument:
-        digest, text = read_collected(self.tracer.index, [self.corpus], document.number)
-        about = {"text": digest, "words": words_digest(text)}
+        text = Texts(self.tracer.index, [self.corpus]).fetch([document.number])[document.number]
+        about = {"text": text.digest, "words": words_digest(text.text)}
         proof = make_proof(self.ledger, self.statement, self.opened, self.keys, about)
         return ProvenDocument(document, "debats", about, proof)

@@ -12,6 +12,7 @@ import pytest
 from hemicycle.documents import Document, Part, StatedLicence
 from hemicycle.errors import InputError, IntegrityError
 from hemicycle.trace import Clearance, Tracer, build_index, open_index, trace
+from hemicycle.trace.texts import Texts
 
 PLANTED = (
     "Mes chers collègues, je vous rappelle que l'œuvre législative de cette assemblée "
@@ -228,6 +229,13 @@ def test_another_corpus_than_that_of_the_index_is_noticed(tmp_path, write_corpus
         trace(PLANTED, index, [other])
     with pytest.raises(IntegrityError, match=r"novels/00000\.parquet"):
         trace(NOVEL, index, [other])
+
+
+def test_a_text_tells_its_digest_as_it_was_collected(index, corpus):
+    found = dict(Texts(index, [corpus]).each([1, 0, 1]))
+    rows = pq.read_table(corpus / "kept" / "debates" / "00000.parquet").to_pylist()
+    assert list(found) == [0, 1]
+    assert [text.digest for text in found.values()] == [row["digest"] for row in rows[:2]]
 
 
 def test_many_threads_get_the_answers_of_one(index, corpus):

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hemicycle.documents import Document, Part
-from hemicycle.errors import DeclarationError, IntegrityError
+from hemicycle.errors import DeclarationError
 from hemicycle.trace import Tracer, build_index, open_index
 from hemicycle.trace import spans as spans_module
 from hemicycle.trace import works as works_module
 from hemicycle.trace.typography import side_by_side
 from hemicycle.trace.words import split_words
-from hemicycle.trace.works import read_collected, searched, shares, trace_work
+from hemicycle.trace.works import searched, shares, trace_work
 
 WELL = "Le puits est à sec depuis hier soir et nul ne sait où mener les bêtes de la vallée."
 RIVER = "La rivière, elle, coule encore sous les saules où les enfants vont jouer le dimanche."
@@ -154,14 +154,6 @@ def test_all_of_the_search_is_told_of_while_it_goes_on(small, monkeypatch):
     # The last words begin no whole window.
     assert 0 <= 2 * whole.words - watched.bars["searching"][1] < 8
     assert watched.bars["finding documents"][0] == watched.bars["finding documents"][1] > 40
-
-
-def test_another_corpus_than_the_index_knows_is_refused(small, tmp_path):
-    tracer, corpus = small
-    text = read_collected(tracer.index, [corpus], 0)[1]
-    assert text.startswith(WELL)
-    with pytest.raises(IntegrityError, match="not here as the index knows it"):
-        read_collected(tracer.index, [tmp_path], 0)
 
 
 def test_a_mosaic_of_short_stretches_is_quick_and_adds_up(tmp_path, write_corpus):

@@ -22,8 +22,9 @@ from hemicycle.sources.works import Work, read_work
 from hemicycle.store import locked_for_reading, write_aside
 from hemicycle.trace import claims
 from hemicycle.trace.signed import ProvenDocument, beside, proof_name, refuse_other_work, sign_trace
+from hemicycle.trace.texts import Texts
 from hemicycle.trace.work_page import work_page
-from hemicycle.trace.works import HoldingDocument, TracedWork, read_collected, searched, trace_work
+from hemicycle.trace.works import HoldingDocument, TracedWork, searched, trace_work
 
 #: Documents and passages shown; --json has them all.
 SHOWN = 10
@@ -161,16 +162,16 @@ def _about(asked: Asked, work: Work) -> claims.Asked:
 def _proven(session: Session, asked: Asked, traced: TracedWork) -> Iterator[ProvenDocument]:
     """The documents told, each with the ledger's proof that its corpus holds it."""
     index, folders = asked.tracer.index, [folder for _, folder in asked.corpora.values()]
-    names = list(asked.corpora)
+    names, texts = list(asked.corpora), Texts(index, folders)
     opened: dict[str, tuple[Statement, Opened, Keys]] = {}
     with progress().start("proving", len(traced.told), "documents") as bar:
         for document in traced.told:
             corpus = names[index.documents["corpus"][document.number].as_py()]
             if corpus not in opened:
                 opened[corpus] = _root(session, corpus, asked.corpora[corpus][0].digest)
-            digest, text = read_collected(index, folders, document.number)
-            words = words_digest(text)
-            about = {"text": digest} | ({"words": words} if words else {})
+            text = texts.fetch([document.number])[document.number]
+            words = words_digest(text.text)
+            about = {"text": text.digest} | ({"words": words} if words else {})
             with locked_for_reading(session.ledger.folder / ".lock", say_waiting):
                 proof = make_proof(session.ledger, *opened[corpus], about)
             checked = check_proof(proof, about, normalisation(), document.id)

@@ -31,9 +31,6 @@ _ELSEWHERE, _EARLIER = 1, 2
 #: Suffixes handled at once.
 _RANKS = 1 << 20
 
-#: Documents whose texts are held at once.
-_AT_ONCE = 64
-
 #: One row a passage: words `first_word` to before ``first_word + words`` of a document, characters `start` to
 #: `end` of its text. `again` of those words begin a stretch that stood before.
 PASSAGES = pa.schema(
@@ -118,24 +115,22 @@ def _ask_others(index: Index, texts: Texts, number: int, min_words: int, starts:
         asked = Index(index.folder, index.digest, index.normalisation, (), others, (), 0, index.tokenizer)
         first = index.first_documents[number]
         shown = first + np.flatnonzero(shard.shown(shard.first_words))
-        for begin in range(0, len(shown), _AT_ONCE):
-            for document, text in texts.fetch(shown[begin : begin + _AT_ONCE].tolist()).items():
-                at = int(shard.first_words[document - first])
-                for span in spans_of(asked, read_query(asked, text.text), min_words):
-                    here = at + span.first_word
-                    starts[here : here + span.words - min_words + 1] |= mark
+        for document, text in texts.each(shown.tolist()):
+            at = int(shard.first_words[document - first])
+            for span in spans_of(asked, read_query(asked, text.text), min_words):
+                here = at + span.first_word
+                starts[here : here + span.words - min_words + 1] |= mark
 
 
 def _table(
     index: Index, texts: Texts, documents: Integers, first: Integers, words: Integers, again: Integers
 ) -> pa.Table:
     bounds = np.zeros((len(documents), 2), np.int64)
-    for begin in range(0, len(documents), _AT_ONCE):
-        fetched = texts.fetch(documents[begin : begin + _AT_ONCE].tolist())
-        for row in range(begin, min(begin + _AT_ONCE, len(documents))):
-            document, word = int(documents[row]), int(first[row])
-            starts, ends = texts.bounds(document, fetched[document].text, word, word + int(words[row]))
-            bounds[row] = starts[0], ends[-1]
+    for row, (document, word) in enumerate(zip(documents.tolist(), first.tolist(), strict=True)):
+        # Passages of one document stand together, and what was read last is remembered.
+        text = texts.fetch([document])[document].text
+        starts, ends = texts.bounds(document, text, word, word + int(words[row]))
+        bounds[row] = starts[0], ends[-1]
     rows = index.documents.select(["id", "source"]).take(pa.array(documents))
     return pa.table(
         [rows["id"], rows["source"], first, words, again, bounds[:, 0], bounds[:, 1]], schema=PASSAGES

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -24,7 +24,7 @@ from hemicycle.trace.index import Index
 from hemicycle.trace.shards import MARK_BITS, MARKED
 from hemicycle.trace.words import Offsets, word_bounds
 
-_COLUMNS = ["id", "text", "origin", "parts", "title", "date", "licences"]
+_COLUMNS = ["id", "text", "digest", "origin", "parts", "title", "date", "licences"]
 
 #: Bounds of what is remembered: open files, bytes of decoded row groups, characters of documents.
 _OPEN_FILES = 64
@@ -43,10 +43,13 @@ class Text:
     """A document of the corpus.
 
     Attributes:
+        text: as it stands in the corpus, cleaned.
+        digest: of the text as it was collected.
         parts: StructArray of `hemicycle.documents.PART`.
     """
 
     text: str
+    digest: str
     origin: str
     title: str | None
     date: str | None
@@ -94,6 +97,11 @@ class Texts:
                     self._texts.put(number, text, len(text.text))
                 found[number] = text
         return found
+
+    def each(self, numbers: Iterable[int]) -> Iterator[tuple[int, Text]]:
+        """`fetch` of many, one by one in the order of their numbers."""
+        for number in sorted(set(numbers)):
+            yield number, self.fetch([number])[number]
 
     def bounds(self, number: int, text: str, first: int, last: int) -> tuple[Offsets, Offsets]:
         """Where words `first` to before `last` of a document stand in its text, in characters."""
@@ -143,6 +151,7 @@ class Texts:
             raise _another(document["id"], path)
         return Text(
             text=text,
+            digest=cells["digest"].as_py(),
             origin=cells["origin"].as_py(),
             title=cells["title"].as_py(),
             date=cells["date"].as_py(),

@@ -15,14 +15,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from hemicycle.errors import DeclarationError, IntegrityError
+from hemicycle.errors import DeclarationError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.trace.answer import Trace, TracedDocument, Tracer
 from hemicycle.trace.index import Index
@@ -322,29 +319,6 @@ def _matches(tracer: Tracer, passage: str, min_words: int) -> tuple[TracedDocume
     found = _asked(tracer, passage, min_words).spans
     # A passage that begins inside a character of several words (½) is asked for with all of it.
     return max(found, key=lambda one: one.words).documents
-
-
-def read_collected(index: Index, corpora: Sequence[Path], number: int) -> tuple[str, str]:
-    """Of a document of the index, the digest of its text as it was collected, and its text in the corpus.
-
-    Raises:
-        IntegrityError: the corpus is not the one that the index was built from.
-    """
-    row = index.documents.slice(number, 1).to_pylist()[0]
-    path = corpora[row["corpus"]] / "kept" / row["source"] / f"{row['file']:05d}.parquet"
-    try:
-        with pq.ParquetFile(path) as file:
-            group = file.read_row_group(row["row_group"], columns=["id", "text", "digest"])
-        found = group.slice(row["row"], 1).to_pylist()[0]
-    except (OSError, pa.ArrowException, IndexError):
-        found = {"id": None}
-    if found["id"] != row["id"]:
-        raise IntegrityError(
-            f"document {row['id']!r} is not here as the index knows it",
-            place=str(path),
-            remedy="Use the corpus that the index was built from, or build the index anew.",
-        )
-    return found["digest"], found["text"]
 
 
 def _stretches(spans: list[Span]) -> list[tuple[int, int]]:

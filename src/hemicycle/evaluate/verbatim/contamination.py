@@ -42,12 +42,12 @@ from hemicycle.errors import DeclarationError, InputError, did_you_mean
 from hemicycle.evaluate.heldout import HeldOut, read_held_out
 from hemicycle.evaluate.verbatim.picture import draw_contamination
 from hemicycle.evaluate.verbatim.sets import Fields, field_of, read_items, set_files
-from hemicycle.evaluate.verbatim.texts import texts_of
 from hemicycle.evaluate.verbatim.wording import contamination_notes
 from hemicycle.progress import QUIET, Bar, Progress
 from hemicycle.sources.huggingface import COMPANIONS
 from hemicycle.trace import Index, Span, find_spans, open_index, split_words
 from hemicycle.trace.spans import occurrences
+from hemicycle.trace.texts import Texts
 
 #: Words of the shortest span that counts; of the shortest item that is judged; around a match, in which an
 #: answer is looked for.
@@ -88,7 +88,7 @@ ITEMS = pa.schema(
     ]
 )
 
-Texts = Sequence[tuple[str, str]]
+NamedTexts = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class Finding:
         }
 
 
-def judge(index: Index, texts: Texts) -> Judged:
+def judge(index: Index, texts: NamedTexts) -> Judged:
     """Judge the texts of one item together; each is traced by itself, as no copy has them run on."""
     lengths = [len(split_words(text).words) for _, text in texts]
     short = all(length < MIN_WORDS for length in lengths)
@@ -274,7 +274,7 @@ def _check_file(
 ) -> Iterator[Finding]:
     """What was found of each item; where fields are declared, the names of theirs go to `met`."""
     judged: dict[str, Judged] = {}
-    waiting: list[tuple[Finding, Texts]] = []
+    waiting: list[tuple[Finding, NamedTexts]] = []
     bar.note(name)
     for item in read_items(path, name, (*fields.question, *fields.answer)):
         roles = fields.of(item)
@@ -312,15 +312,15 @@ def _place(index: Index, finding: Finding) -> None:
     finding.source = index.documents["source"][number].as_py()
 
 
-def _look_beside(index: Index, corpora: Sequence[Path], waiting: list[tuple[Finding, Texts]]) -> None:
+def _look_beside(index: Index, corpora: Sequence[Path], waiting: list[tuple[Finding, NamedTexts]]) -> None:
     """Say of each item whether one of its answers stands before or after the match in a document."""
     wanted: dict[int, list[tuple[int, Finding, list[list[str]]]]] = {}
     for finding, answers in waiting:
         texts = [words for _, text in answers if (words := split_words(text).words)]
         for number, word in finding.places:
             wanted.setdefault(number, []).append((word, finding, texts))
-    for number, text in texts_of(index, corpora, wanted):
-        words = split_words(text).words
+    for number, document in Texts(index, corpora).each(wanted):
+        words = split_words(document.text).words
         for word, finding, texts in wanted[number]:
             assert finding.judged.span is not None
             after = word + finding.judged.span.words

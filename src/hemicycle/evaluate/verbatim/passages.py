@@ -25,8 +25,8 @@ import numpy.typing as npt
 
 from hemicycle.evaluate.heldout import HeldOutDocument
 from hemicycle.evaluate.spans import Encoder
-from hemicycle.evaluate.verbatim.texts import texts_of
 from hemicycle.trace import Index, find_spans, split_words
+from hemicycle.trace.texts import Texts
 from hemicycle.trace.words import Words
 
 #: Candidates drawn for each passage that is wanted.
@@ -89,7 +89,8 @@ def draw_from_index(
     drawn = _places(lengths, wanted * CANDIDATES, seed)
     sources = index.documents["source"]
     found: dict[int, Passage] = {}
-    for number, text in texts_of(index, corpora, drawn):
+    for number, document in Texts(index, corpora).each(drawn):
+        text = document.text
         words = split_words(text)
         for order, word in drawn[number]:
             passage = _cut(encoder, text, words, word, before, target)
