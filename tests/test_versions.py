@@ -47,7 +47,9 @@ CODE = {
         "tokens/megatron.py",
         "tune",
     ],
-    "tokens": ["tokens/tokenize.py", "tokens/encoder.py", "tokens/pattern.py", "tokens/megatron.py"],
+    "tokens": [
+        *(f"tokens/{name}.py" for name in ("tokenize", "encoder", "pattern", "megatron", "holes")),
+    ],
     "order": ORDER,
     "model": ["train", "pretrained.py", *SIZES],
     "rung": [
@@ -63,21 +65,25 @@ CODE = {
     ],
     "scaling": ["train/scaling.py", "train/forecast.py", "train/ladder.py", "flow/ladders.py"],
     "before-after": ["evaluate", "tune", "pretrained.py"],
-    "index": ["trace/folds.py", "trace/index.py", "trace/shards.py", "trace/vocabulary.py", "trace/words.py"],
+    "index": [
+        *(f"trace/{name}.py" for name in ("build", "codes", "cut", "folds", "index", "shards")),
+        *(f"trace/{name}.py" for name in ("vocabulary", "words")),
+    ],
     "roots": ["ledger/roots.py", "ledger/merkle.py", "trace/folds.py", "trace/words.py"],
     "evaluation": ["evaluate", "tune", "pretrained.py"],
     "contamination": [
         *HELD_OUT,
         f"{VERBATIM}/contamination.py",
         f"{VERBATIM}/sets.py",
-        f"{VERBATIM}/texts.py",
+        "trace/texts.py",
     ],
     "regurgitation": [
         *HELD_OUT,
         "evaluate/bootstrap.py",
         "evaluate/spans.py",
         "pretrained.py",
-        *(f"{VERBATIM}/{name}.py" for name in ("generate", "passages", "regurgitation", "texts")),
+        "trace/texts.py",
+        *(f"{VERBATIM}/{name}.py" for name in ("generate", "passages", "regurgitation")),
     ],
     "release": ["release"],
 }
