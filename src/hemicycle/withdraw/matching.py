@@ -8,14 +8,16 @@ paraphrase or a translation is not found.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from hemicycle.progress import QUIET, Progress
-from hemicycle.trace import Index, find_spans, split_words
-from hemicycle.trace.spans import occurrences
+from hemicycle.trace import Index
+from hemicycle.trace.query import read_query
+from hemicycle.trace.spans import occurrences, spans_of
 
 #: Words of a run, and words from the beginning of one to that of the next.
 RUN, STRIDE = 8, 4
@@ -76,28 +78,22 @@ def find_matches(
     asked = 0
     with progress.start("looking for copies", words, "words") as bar:
         for text in texts:
-            found = split_words(text)
-            count = len(found.words)
-            for first in range(0, count - RUN + 1, stride):
-                asked += 1
-                for document, place in _where(index, text[found.starts[first] : found.ends[first + RUN - 1]]):
+            query = read_query(index, text)
+            runs = tuple((first, first + RUN) for first in range(0, len(query) - RUN + 1, stride))
+            asked += len(runs)
+            for span in spans_of(index, dataclasses.replace(query, stretches=runs), RUN):
+                if span.count > FORMULA:
+                    continue
+                for document, place in occurrences(index, span, FORMULA):
                     places[document].add(place)
                     met[document] += 1
-            bar.advance(count)
+            bar.advance(len(query))
     ids, sources, hidden = index.documents["id"], index.documents["source"], set(without)
     matches = []
-    for document, runs in places.items():
+    for document, found in places.items():
         length, name = int(index.lengths[document]), ids[document].as_py()
-        share = min(1.0, len(runs) / max(1, (length - RUN) // stride + 1))
+        share = min(1.0, len(found) / max(1, (length - RUN) // stride + 1))
         of_text = met[document] / asked
         if name not in hidden and max(share, of_text) >= SOME:
             matches.append(Match(name, sources[document].as_py(), length, share, of_text))
     return sorted(matches, key=lambda m: (-m.share, -m.of_text, m.id))
-
-
-def _where(index: Index, run: str) -> set[tuple[int, int]]:
-    """Document and word of every place where a run of words stands; none of a formula."""
-    spans = find_spans(index, run, RUN)
-    if len(spans) != 1 or spans[0].count > FORMULA:
-        return set()
-    return set(occurrences(index, spans[0], FORMULA))
