@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hemicycle.digests import sha256_file
+from hemicycle.digests import sha256_bytes, sha256_file
 from hemicycle.documents import Document
 from hemicycle.errors import DeclarationError
 from hemicycle.ledger.signatures import SigningKey
 from hemicycle.ledger.statements import PAYLOAD_TYPE
-from hemicycle.trace.signed import beside, check_signed_trace, refuse_other_work
+from hemicycle.trace.claims import words
+from hemicycle.trace.signed import PREDICATE_TYPE, beside, check_signed_trace, refuse_other_work
 from tests.trace.signed import Publisher
 from tests.trace.test_works import BRIDGE, RIVER, WELL
 
@@ -156,6 +157,11 @@ CHANGES = {
     "subject": lambda p: p.update(subject=[]),
     "documents": lambda p: p["predicate"].update(documents=7),
     "says": lambda p: p["predicate"].update(says={"en": ["a"]}),
+    "says more": lambda p: p["predicate"]["says"].update(en="This work is not in there."),
+    "says more in French": lambda p: p["predicate"]["says"].update(fr="Cette œuvre n’y est pas."),
+    "a limit less": lambda p: p["predicate"]["limits"]["fr"].pop(),
+    "shortest match": lambda p: p["predicate"]["searched"].update(min_words=4),
+    "no base": lambda p: p["predicate"]["searched"].update(upstream_unknown="a base"),
     "nothing": lambda p: p.update(predicate=None),
     "corpus": lambda p: p["predicate"]["searched"]["corpora"][0].update(name={}),
 }
@@ -223,3 +229,16 @@ def test_names_say_what_stands_beside_what(tmp_path):
     (tmp_path / "a.json").write_text("{}")
     with pytest.raises(DeclarationError, match=r"ends in \.signed\.json"):
         check_signed_trace(tmp_path / "a.json")
+
+
+def test_the_sentences_of_a_statement_belong_to_its_type():
+    sentences = {
+        key: (english, words("fr")[key])
+        for key, english in words("en").items()
+        if key.startswith(("found_", "rest", "limit_"))
+    }
+    pinned = "4574dfdd3672a3257527199cc9b316c98aa724bdcf08a7e5731cc8c5d0fe2679"
+    assert sha256_bytes(json.dumps(sentences, sort_keys=True).encode()) == pinned, (
+        "statements signed until now would be refused: give another sentence a statement of another type"
+    )
+    assert PREDICATE_TYPE.endswith(":v1")

@@ -102,10 +102,8 @@ def test_a_file_name_moves_nothing_in_the_title(tmp_path, page, write_corpus):
     ],
 )
 def test_one_word_is_no_plural(total, found, shortest, english, french):
-    stretches = ((0, found),) if found else ()
-    work = TracedWork("", total, shortest, (), stretches, (), "", 1, None, "")
-    assert english in outcome(work, "en")
-    assert french in outcome(work, "fr")
+    assert english in outcome(total, found, shortest, "en")
+    assert french in outcome(total, found, shortest, "fr")
 
 
 def test_words_have_both_languages_and_the_same_places_to_fill():

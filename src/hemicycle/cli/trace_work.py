@@ -72,7 +72,8 @@ def trace_file(
 def print_work(work: TracedWork, model: str) -> None:
     """What was found of a work, for people."""
     # Beside a table: thousands apart as they are there.
-    click.echo(f"{claims.outcome(work, 'en', lambda value, _: cell(value))}\n")
+    said = claims.outcome(work.words, work.found, work.min_words, "en", lambda value, _: cell(value))
+    click.echo(f"{said}\n")
     if work.documents:
         head = ["words", "stretches", "document", "source", "licence", "right", "read"]
         print_table(head, [_row(document, model) for document in work.documents[:SHOWN]])

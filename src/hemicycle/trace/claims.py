@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hemicycle.trace.works import TracedWork
 from hemicycle.typeset import Language, count, format_number, format_percent
 
 LANGUAGES: tuple[Language, ...] = ("fr", "en")
@@ -59,42 +58,47 @@ def words(language: Language) -> Mapping[str, str]:
 
 
 def outcome(
-    work: TracedWork, language: Language, number: Callable[[int, Language], str] = format_number
+    all_words: int,
+    found: int,
+    min_words: int,
+    language: Language,
+    number: Callable[[int, Language], str] = format_number,
 ) -> str:
-    """What was found and what was not, in a sentence or two. `number` writes the figures."""
-    rest = work.words - work.found
-    key = "found_none" if not work.found else "found_some" if rest else "found_all"
-    key += "_one" if work.found == 1 else ""
+    """What was found and what was not, in a sentence or two.
+
+    `found` of `all_words` words of the work stand in matches of at least `min_words` words.
+    """
+    rest = all_words - found
+    key = "found_none" if not found else "found_some" if rest else "found_all"
+    key += "_one" if found == 1 else ""
     # Rounded, a share could be 100 % beside words that were not found, or 0 % beside some that were.
-    share = min(max(work.coverage, 0.001), 0.999)
+    share = min(max(found / all_words, 0.001), 0.999)
     said = words(language)[key].format(
-        found=number(work.found, language),
-        words=number(work.words, language),
+        found=number(found, language),
+        words=number(all_words, language),
         share=format_percent(share, language),
-        n=shortest(work, language),
+        n=_counted(min_words, language),
     )
     others = words(language)["rest_one" if rest == 1 else "rest"].format(rest=number(rest, language))
-    return f"{said} {others}" if work.found and rest else said
+    return f"{said} {others}" if found and rest else said
 
 
-def shortest(work: TracedWork, language: Language) -> str:
-    """The words of the shortest match that was looked for, with their noun."""
-    one, many = ("mot", "mots") if language == "fr" else ("word", "words")
-    return count(work.min_words, one, many, language)
-
-
-def limits(work: TracedWork, asked: Asked, language: Language) -> list[str]:
-    """What the outcome does not say, a sentence each."""
+def limits(
+    min_words: int, kind: str, running_heads: int, upstream: str | None, language: Language
+) -> list[str]:
+    """What the outcome does not say, a sentence each; `Asked` explains the figures."""
     keys = ["limit_verbatim", "limit_split", "limit_others", "limit_read", "limit_signed", "limit_cause"]
-    if asked.upstream is not None:
+    if upstream is not None:
         keys.insert(3, "limit_base")
-    if asked.kind != "text":
-        keys.insert(keys.index("limit_read") + 1, f"limit_{asked.kind}")
+    if kind != "text":
+        keys.insert(keys.index("limit_read") + 1, f"limit_{kind}")
+    heads = format_number(running_heads, language)
     return [
-        words(language)[key].format(
-            n=shortest(work, language),
-            base=asked.upstream,
-            heads=format_number(asked.running_heads, language),
-        )
+        words(language)[key].format(n=_counted(min_words, language), base=upstream, heads=heads)
         for key in keys
     ]
+
+
+def _counted(min_words: int, language: Language) -> str:
+    one, many = ("mot", "mots") if language == "fr" else ("word", "words")
+    return count(min_words, one, many, language)

@@ -33,6 +33,7 @@ from hemicycle.ledger.signatures import PublicKey
 from hemicycle.ledger.statements import PAYLOAD_TYPE, STATEMENT_TYPE
 from hemicycle.trace.claims import LANGUAGES, Asked, limits, outcome
 from hemicycle.trace.works import HoldingDocument, TracedWork
+from hemicycle.typeset import Language
 
 PREDICATE_TYPE = "urn:hemicycle:trace-of-a-work:v1"
 PAGE, SIGNED, PROOFS = ".html", ".signed.json", ".proofs"
@@ -92,6 +93,9 @@ def sign_trace(
 ) -> bytes:
     """The envelope. Raises IntegrityError where the ledger's private key is not here."""
     key = ledger.signing_key
+    says, limit = _sentences(
+        work.words, work.found, work.min_words, asked.kind, asked.running_heads, asked.upstream
+    )
     statement = {
         "_type": STATEMENT_TYPE,
         "subject": [{"name": asked.name, "digest": {"sha256": asked.sha256}}],
@@ -126,8 +130,8 @@ def sign_trace(
                 for proven in documents
             ],
             "page": sha256_bytes(page),
-            "says": {language: outcome(work, language) for language in LANGUAGES},
-            "limits": {language: limits(work, asked, language) for language in LANGUAGES},
+            "says": says,
+            "limits": limit,
             "ledger": {
                 "head": ledger.journal.head,
                 "governance": ledger.governance,
@@ -137,6 +141,16 @@ def sign_trace(
         },
     }
     return key.seal(statement, PAYLOAD_TYPE)
+
+
+def _sentences(
+    words: int, found: int, min_words: int, kind: str, running_heads: int, upstream: str | None
+) -> tuple[dict[Language, str], dict[Language, list[str]]]:
+    """What a statement of these figures says, and its limits, by language: a statement of this type says no
+    other sentence, so one whose sentences are changed is of another type."""
+    says = {language: outcome(words, found, min_words, language) for language in LANGUAGES}
+    limit = {language: limits(min_words, kind, running_heads, upstream, language) for language in LANGUAGES}
+    return says, limit
 
 
 def check_signed_trace(file: Path, work: Path | None = None) -> tuple[list[Finding], dict[str, Any]]:
@@ -241,9 +255,8 @@ def _check_shape(statement: Any) -> None:
     digests += [corpus["digest"] for corpus in searched["corpora"]]
     digests += [document["proof"] for document in documents]
     digests += [digest for document in documents for digest in document["fingerprints"].values()]
-    texts = [subject["name"], searched["normalisation"], predicate["made"]["signed"], predicate["says"]["en"]]
-    texts += [*predicate["limits"]["en"], *(document["corpus"] for document in documents)]
-    texts += [corpus["name"] for corpus in searched["corpora"]]
+    texts = [subject["name"], searched["normalisation"], predicate["made"]["signed"]]
+    texts += [*(document["corpus"] for document in documents), *(one["name"] for one in searched["corpora"])]
     if not all(isinstance(text, str) for text in texts) or not all(map(_DIGEST.fullmatch, digests)):
         raise _Unfit("a part is not what it should be")
     end = total = 0
@@ -251,9 +264,12 @@ def _check_shape(statement: Any) -> None:
         if first < end or number < 1:
             raise _Unfit("its stretches are not in order")
         end, total = first + number, total + number
-    words = predicate["work"]["words"]
-    if end > words or total != found["words"] or found["share"] != total / words:
+    work, base = predicate["work"], searched["upstream_unknown"]
+    if end > work["words"] or total != found["words"] or found["share"] != total / work["words"]:
         raise _Unfit("its figures contradict each other")
+    says = _sentences(work["words"], total, searched["min_words"], work["kind"], work["running_heads"], base)
+    if (predicate["says"], predicate["limits"]) != says:
+        raise _Unfit("its sentences are not those of its figures")
 
 
 def _check_digest(path: Path, digest: str) -> list[Finding]:

@@ -58,8 +58,13 @@ def work_page(
         fingerprint=fingerprint,
         languages=LANGUAGES,
         words={language: words(language) for language in LANGUAGES},
-        outcome={language: outcome(work, language) for language in LANGUAGES},
-        limits={language: limits(work, asked, language) for language in LANGUAGES},
+        outcome={
+            language: outcome(work.words, work.found, work.min_words, language) for language in LANGUAGES
+        },
+        limits={
+            language: limits(work.min_words, asked.kind, asked.running_heads, asked.upstream, language)
+            for language in LANGUAGES
+        },
     )
     return page.encode("utf-8")
 
