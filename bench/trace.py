@@ -4,7 +4,8 @@
 
 The corpus is the samples and perturbed copies of them, 40 million words in 500 sources of very different
 sizes, and again as one source. Prints medians and 99th percentiles of answers of 190 words on one core while
-another process keeps the other busy; the ratio of 500 sources to one; which share of works that are set in
+another process keeps the other busy; the ratio of 500 sources, and of one mostly withdrawn, to one; which
+share of works that are set in
 other ways is found; how fast texts are normalised.
 """
 
@@ -25,11 +26,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hemicycle.trace import Clearance, Tracer, build_index, find_spans, open_index, split_words
+from hemicycle.trace import Clearance, Index, Tracer, build_index, find_spans, open_index, split_words
 from hemicycle.trace.vocabulary import Vocabulary
 from trace_corpus import answers_of, texts_of, write_corpus
 
 ANSWERS, WORDS, SOURCES = 200, 190, 500
+#: Share of the documents that a source has lost while its index was not yet made anew.
+WITHDRAWN = 0.9
 WORKS, WORK_WORDS = 45, 400
 
 
@@ -66,7 +69,7 @@ def measure(folder: Path, megabytes: int) -> None:
         f"{sizes[-1]} documents, {len(tracers[f'{SOURCES} sources'].index.shards)} shard(s)"
     )
     answers = answers_of(texts, ANSWERS, WORDS)
-    spans_alone(tracers, answers)
+    spans_alone(*(tracer.index for tracer in tracers.values()), answers)
     with busy():
         for name, tracer in tracers.items():
             took = timed(lambda a, t=tracer: t.trace(a, prompt="Que dit l'Assemblée ?"), answers)
@@ -145,19 +148,23 @@ def timed(work: Callable[[str], Any], answers: list[str]) -> list[float]:
     return took
 
 
-def spans_alone(tracers: dict[str, Tracer], answers: list[str]) -> None:
-    """One source and many, asked in turn."""
-    took: dict[str, list[float]] = {name: [] for name in tracers}
+def spans_alone(one: Index, many: Index, answers: list[str]) -> None:
+    """One source, many, and one of which most is withdrawn, asked in turn."""
+    ids = one.documents["id"].to_pylist()
+    indexes = {"one": one, "many": many, "withdrawn": one.without(ids[: int(WITHDRAWN * len(ids))])}
+    took: dict[str, list[float]] = {}
     for _ in range(2):
-        took = {name: [] for name in tracers}
+        took = {name: [] for name in indexes}
         for answer in answers:
-            for name, tracer in tracers.items():
+            for name, index in indexes.items():
                 began = time.perf_counter()
-                find_spans(tracer.index, answer)
+                find_spans(index, answer)
                 took[name].append(time.perf_counter() - began)
-    one, many = (statistics.median(seconds) for seconds in took.values())
+    p50 = {name: statistics.median(seconds) for name, seconds in took.items()}
     print(
-        f"spans, warm: p50 of {SOURCES} sources is {many / one:.2f} of that of one; here {one * 1e3:.2f} ms"
+        f"spans, warm: p50 of {SOURCES} sources is {p50['many'] / p50['one']:.2f} of that of one, and "
+        f"{p50['withdrawn'] / p50['one']:.2f} while {WITHDRAWN:.0%} of it are withdrawn; "
+        f"here {p50['one'] * 1e3:.2f} ms"
     )
 
 

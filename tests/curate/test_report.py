@@ -239,7 +239,7 @@ def test_a_measure_without_a_value_counts_as_broken_and_is_in_no_bar(mixed):
 
 def test_an_axis_counts_in_words_of_its_size_and_an_unknown_period_is_named(monkeypatch):
     drawn = []
-    monkeypatch.setattr(report_pictures, "_png", lambda figure: drawn.append(figure) or b"")
+    monkeypatch.setattr(report_pictures, "png_of", lambda figure: drawn.append(figure) or b"")
     line = {"documents": 1, "characters": 5_000_000, "tokens": None}
     lines = [{**line, "name": "1880-1889"}, {**line, "name": None}]
     list(report_pictures.pictures({"composition": {"period": lines}, "bounds": []}))
@@ -254,7 +254,7 @@ def test_an_axis_counts_in_words_of_its_size_and_an_unknown_period_is_named(monk
 
 def test_documents_are_counted_in_whole_numbers(monkeypatch):
     drawn = []
-    monkeypatch.setattr(report_pictures, "_png", lambda figure: drawn.append(figure) or b"")
+    monkeypatch.setattr(report_pictures, "png_of", lambda figure: drawn.append(figure) or b"")
     for most in (1, 3, 12):
         spread = {"low": 0.0, "high": 2.0, "counts": [most, 1]}
         bound = {"name": "a/b", "measure": "words", "at_least": 1.0, "at_most": None, "histogram": spread}

@@ -118,6 +118,11 @@ def test_long_matches_left_by_bisection_hide_no_span(tmp_path: Path, write_corpu
     assert max(s.words for s in spans) > 48
     assert [(s.first_word, s.words, s.count) for s in spans] == spans_by_looking(documents, text, 5)
 
+    gone = rng.sample(range(6), 3)
+    spans = find_spans(index.without([f"source:d{number}" for number in gone]), " ".join(text), 5)
+    left = [[] if number in gone else document for number, document in enumerate(documents)]
+    assert [(s.first_word, s.words, s.count) for s in spans] == spans_by_looking(left, text, 5)
+
 
 def test_a_match_never_crosses_from_one_document_into_the_next(tmp_path: Path, write_corpus):
     index = opened(tmp_path, write_corpus, [["un", "deux"], ["trois", "quatre"]])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hemicycle.cli.session import Session
 from hemicycle.errors import DeclarationError, HemicycleError, did_you_mean
 from hemicycle.flow.corpora import index_name
-from hemicycle.governance import Withdrawn, withdraws
+from hemicycle.governance import Withdrawn
 from hemicycle.ledger import Statement
 from hemicycle.steps import Outcome, Step
 
@@ -150,10 +150,15 @@ def open_without(folder: Path, withdrawn: Withdrawn) -> Index:
 
 def _withdrawn_of(index: Index, withdrawn: Withdrawn) -> list[str]:
     """The ids of an index's documents that are withdrawn."""
-    if not withdrawn:
-        return []
-    rows = zip(index.documents["id"].to_pylist(), index.documents["source"].to_pylist(), strict=True)
-    return [one for one, source in rows if withdraws(withdrawn, source, one)]
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    whole = pa.array([source for source, ids in withdrawn.items() if ids is None], pa.string())
+    single = pa.array([one for ids in withdrawn.values() for one in ids or ()], pa.string())
+    documents = index.documents if withdrawn else index.documents.slice(0, 0)
+    gone = pc.or_(pc.is_in(documents["source"], value_set=whole), pc.is_in(documents["id"], value_set=single))
+    found: list[str] = documents["id"].filter(gone).to_pylist()
+    return found
 
 
 class Watched:

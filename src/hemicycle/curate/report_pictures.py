@@ -1,17 +1,14 @@
 """Pictures of a report: bars for each part of a corpus, a histogram with its cut for each bound.
 
-Words in them are the same in both languages. Drawn without pyplot, which keeps global state, and saved
-without the library's version, so that equal figures give equal bytes with one version of matplotlib.
+Words in them are the same in both languages.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hemicycle.errors import DeclarationError
+from hemicycle.pictures import new_figure, png_of
 
 INK, BAR, CUT, LEFT_OUT = "#1f2933", "#1f4e79", "#c05a1c", "#b8c0c8"
 #: Bars of a picture; the table beside it has the others.
@@ -22,10 +19,6 @@ PLAIN = 100
 
 def pictures(report: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
     """Names of files and their PNG, in the order of the page. Raises DeclarationError without matplotlib."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise DeclarationError(
-            "pictures need matplotlib, which is not installed", remedy="pip install 'hemicycle[train]'"
-        )
     for part, lines in report["composition"].items():
         if lines:
             yield composition_name(part), _composition(part, lines)
@@ -63,7 +56,7 @@ def _composition(part: str, lines: list[dict[str, Any]]) -> bytes:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value / size:g}")
     word = {"tokens": "tokens", "characters": "char."}[amount]
     axes.set_xlabel(f"{word} ({unit})" if unit else word, fontsize=8, color=INK)
-    return _png(figure)
+    return png_of(figure)
 
 
 def _histogram(bound: Mapping[str, Any]) -> bytes:
@@ -89,7 +82,7 @@ def _histogram(bound: Mapping[str, Any]) -> bytes:
     axes.set_xlim(spread["low"] - width, spread["high"] + width)
     axes.set_xlabel(bound["measure"], fontsize=8, color=INK, parse_math=False)
     axes.set_ylabel("documents", fontsize=8, color=INK)
-    return _png(figure)
+    return png_of(figure)
 
 
 def _keeps(bound: Mapping[str, Any], value: float) -> bool:
@@ -98,22 +91,11 @@ def _keeps(bound: Mapping[str, Any], value: float) -> bool:
 
 
 def _figure(height: float) -> tuple[Any, Any]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.5, height), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(7.5, height, "train")
     axes = figure.subplots()
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
-
-
-def _png(figure: Any) -> bytes:
-    buffer = io.BytesIO()
-    # Without this the file would carry the version and address of the library.
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
 
 
 def _unit(largest: int) -> tuple[int, str]:

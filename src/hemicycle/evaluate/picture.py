@@ -1,8 +1,4 @@
-"""The comparison as bars with intervals, one panel a source, without words that need translating.
-
-Drawn without pyplot, which keeps global state, and saved without the library's version, so that equal results
-give equal bytes with one version of matplotlib.
-"""
+"""The comparison as bars with intervals, one panel a source, without words that need translating."""
 
 from __future__ import annotations
 
@@ -11,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hemicycle.errors import DeclarationError
 from hemicycle.evaluate.wording import ANSWERS, TOTAL, scopes
+from hemicycle.pictures import new_figure, png_of
 
 INK, MODEL, BASE, COMPARED, BASELINE = "#1f2933", "#1f4e79", "#7ba0c0", "#c05a1c", "#b8c0c8"
 COLOURS = {"model": MODEL, "base": BASE, "compared": COMPARED, "baseline": BASELINE}
@@ -21,23 +17,12 @@ PANELS_ABREAST = 3
 
 def draw(results: Mapping[str, Any], path: Path) -> None:
     """Write a PNG with a panel a scope (“? →”: answers); a shorter bar is a better model."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise DeclarationError(
-            "the picture needs matplotlib, which is not installed",
-            remedy="pip install 'hemicycle[evaluate]'",
-        ) from None
     rows = results["rows"]
     names = list(dict.fromkeys(row["name"] for row in rows))
     shown = scopes(rows)
     abreast = min(PANELS_ABREAST, len(shown))
     deep = math.ceil(len(shown) / abreast)
-    figure = Figure(
-        figsize=(2.6 + 3.2 * abreast, (0.9 + 0.34 * len(names)) * deep), layout="constrained", dpi=144
-    )
-    FigureCanvasAgg(figure)
+    figure = new_figure(2.6 + 3.2 * abreast, (0.9 + 0.34 * len(names)) * deep, "evaluate", dpi=144)
     axes = figure.subplots(deep, abreast, sharex=True, sharey=True, squeeze=False)
     longest = max(row["high"] or row["bits_per_byte"] for row in rows if row["source"] in shown)
     for panel, scope in zip(axes.flat, shown, strict=False):
@@ -49,7 +34,7 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     for panel in axes.flat[len(shown) :]:
         panel.set_axis_off()
     figure.supxlabel("bits / byte · bits / octet   (↓)", fontsize=9, color=INK)
-    figure.savefig(path, metadata={"Software": None})
+    path.write_bytes(png_of(figure))
 
 
 def _panel(panel: Any, names: list[str], rows: list[dict[str, Any]], gap: float) -> None:

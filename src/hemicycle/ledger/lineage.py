@@ -9,7 +9,7 @@ from hemicycle.errors import DeclarationError, did_you_mean
 from hemicycle.ledger.statements import Statement
 
 #: Stages whose artefacts somebody outside may have seen or paid for.
-LASTING = ("corpus", "model", "evaluation", "release")
+LASTING = ("corpus", "model", "evaluation", "contamination", "regurgitation", "release")
 
 
 @dataclass(frozen=True)

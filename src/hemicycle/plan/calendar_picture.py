@@ -1,13 +1,11 @@
 """The calendar to look at: a lane for each pool, in it the cards that each run has, over the year.
 
 Runs lie above each other as they share a pool, as high as they have cards; what is hatched is closed, and
-what a window takes away is grey. Colours are those of teams. Drawn without pyplot, which keeps global state.
+what a window takes away is grey. Colours are those of teams.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import io
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable
@@ -16,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from hemicycle.errors import HemicycleError
+from hemicycle.pictures import new_figure, png_of
 from hemicycle.plan.demand import Demand
 from hemicycle.plan.hours import Clock, Hours
 from hemicycle.plan.problem import Placement, Schedule
@@ -30,21 +28,14 @@ WIDE, HIGH = 0.06, 0.12
 
 
 def draw(posed: Demand, found: Schedule, language: Language) -> bytes:
-    """The picture as PNG. Raises HemicycleError without matplotlib."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise HemicycleError(
-            "the picture needs matplotlib, which is not installed", remedy="pip install 'hemicycle[plan]'"
-        )
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    """The picture as PNG. Raises DeclarationError without matplotlib."""
+    named, clock, pools = words(language), Clock(posed.problem), posed.problem.pools
+    figure = new_figure(12, 1.2 + 1.5 * len(pools), "plan")
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DateFormatter
-    from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    named, clock, pools = words(language), Clock(posed.problem), posed.problem.pools
     teams = sorted({task.team for task in posed.problem.tasks})
     colour = {team: COLOURS[i % len(COLOURS)] for i, team in enumerate(teams)}
-    figure = Figure(figsize=(12, 1.2 + 1.5 * len(pools)), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
     lanes = np.atleast_1d(figure.subplots(len(pools), 1, sharex=True))
     for axes, pool in zip(lanes, pools, strict=True):
         _lane(axes, posed, found, clock, pool.name, colour)
@@ -67,9 +58,7 @@ def draw(posed: Demand, found: Schedule, language: Language) -> bytes:
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
-    out = io.BytesIO()
-    figure.savefig(out, format="png", metadata={"Software": None})
-    return out.getvalue()
+    return png_of(figure)
 
 
 def _lane(axes: Any, posed: Demand, found: Schedule, clock: Clock, pool: str, colour: dict[str, str]) -> None:

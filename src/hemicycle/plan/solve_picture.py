@@ -4,18 +4,13 @@ On the left the least loss for each budget by the law that decides, with the ban
 it, and the loss of the chosen shapes. All choices spend the same and stand above each other there; on the
 right they stand apart, over their sizes, with what each law says of these. Losses of two laws do not compare,
 so there the share above each law's own least is drawn.
-
-Drawn without pyplot, which keeps global state, and saved without the library's version, so that equal
-solutions give equal bytes with one version of matplotlib.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import io
 from typing import Any
 
-from hemicycle.errors import HemicycleError
+from hemicycle.pictures import new_figure, png_of
 from hemicycle.plan.choices import LARGEST, LIFETIME, OPTIMAL, OVER_TRAINED
 from hemicycle.plan.laws import NATS
 from hemicycle.plan.solve import Curve, Point, Solution
@@ -31,16 +26,8 @@ LINES = ("-", "--", ":", "-.")
 
 
 def draw(solution: Solution, language: Language) -> bytes:
-    """The picture as PNG. Raises HemicycleError without matplotlib."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise HemicycleError(
-            "the picture needs matplotlib, which is not installed", remedy="pip install 'hemicycle[plan]'"
-        )
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 5), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
+    """The picture as PNG. Raises DeclarationError without matplotlib."""
+    figure = new_figure(11, 5, "plan")
     left, right = figure.subplots(1, 2)
     # First: a scale that is set brings ticks of its own.
     left.set_xscale("log")
@@ -54,9 +41,7 @@ def draw(solution: Solution, language: Language) -> bytes:
         axes.yaxis.set_major_formatter(lambda y, _: _plain(y, language))
         for text in axes.legend(frameon=False, fontsize=8).get_texts():
             text.set_parse_math(False)
-    out = io.BytesIO()
-    figure.savefig(out, format="png", metadata={"Software": None})
-    return out.getvalue()
+    return png_of(figure)
 
 
 def _over_cost(axes: Any, solution: Solution, language: Language) -> None:

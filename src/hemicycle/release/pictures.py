@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hemicycle.errors import DeclarationError
+from hemicycle.pictures import new_figure, png_of
 from hemicycle.release.facts import Facts
 from hemicycle.typeset import flatten
 
@@ -16,13 +16,6 @@ MOST_BARS = 12
 
 def draw_composition(facts: Facts, path: Path) -> None:
     """Write a PNG with tokens read by source and by licence; words are the same in both languages."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise DeclarationError(
-            "the picture needs matplotlib, which is not installed", remedy="pip install 'hemicycle[train]'"
-        ) from None
     by_source = _largest([(source.name, source.tokens) for source in facts.sources if source.tokens])
     licences: dict[str, int] = {}
     for share in facts.licences:
@@ -30,16 +23,14 @@ def draw_composition(facts: Facts, path: Path) -> None:
         licences[name] = licences.get(name, 0) + share.tokens
     by_licence = _largest(list(licences.items()))
     rows = len(by_source) + len(by_licence)
-    figure = Figure(figsize=(8, 1.6 + 0.3 * rows), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(8, 1.6 + 0.3 * rows, "train", dpi=120)
     upper, lower = figure.subplots(2, 1, height_ratios=[len(by_source) + 1, len(by_licence) + 1], sharex=True)
     unit, name = (1e6, "10⁶ tokens") if facts.tokens >= 1e6 else (1e3, "10³ tokens")
     _bars(upper, by_source, unit, SOURCE, "source")
     _bars(lower, by_licence, unit, LICENCE, "licence")
     upper.set_xlim(0, 1.15 * max((tokens for _, tokens in [*by_source, *by_licence]), default=1) / unit)
     lower.set_xlabel(name, fontsize=9, color=INK)
-    # Without this the file would carry the version and address of the library.
-    figure.savefig(path, metadata={"Software": None})
+    path.write_bytes(png_of(figure))
 
 
 def _largest(parts: list[tuple[str, int]]) -> list[tuple[str, int]]:

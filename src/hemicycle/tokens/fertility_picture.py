@@ -1,18 +1,14 @@
 """Fertility as bars: bytes per token of each tokenizer, group by group, without words that need translating.
 
-Bytes per token, for they compare tokenizers whatever a word is. Drawn without pyplot, which keeps global
-state, and saved without the library's version, so that equal figures give equal bytes with one version of
-matplotlib.
+Bytes per token, for they compare tokenizers whatever a word is.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hemicycle.errors import DeclarationError
+from hemicycle.pictures import new_figure, png_of
 
 INK = "#1f2933"
 #: Of the tokenizers in their order; past the last they begin again.
@@ -23,13 +19,6 @@ MOST_GROUPS = 12
 
 def fertility_picture(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """A PNG of what `fertility` returns. Raises DeclarationError without matplotlib."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise DeclarationError(
-            "the picture needs matplotlib, which is not installed", remedy="pip install 'hemicycle[train]'"
-        )
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     *groups, total = rows
     shown = sorted(groups, key=lambda row: -row["words"])[:MOST_GROUPS]
     # The table's order again; where there is one group, it is the total.
@@ -38,10 +27,7 @@ def fertility_picture(rows: Sequence[Mapping[str, Any]]) -> bytes:
     names = list(total["tokenizers"])
     thick = 0.8 / len(names)
     bars: list[Any] = []
-    figure = Figure(
-        figsize=(7.5, 1.1 + (0.16 + 0.17 * len(names)) * len(drawn)), dpi=110, layout="constrained"
-    )
-    FigureCanvasAgg(figure)
+    figure = new_figure(7.5, 1.1 + (0.16 + 0.17 * len(names)) * len(drawn), "train")
     axes = figure.subplots()
     for number, name in enumerate(names):
         values = [row["tokenizers"][name]["bytes_per_token"] for row in drawn]
@@ -63,10 +49,7 @@ def fertility_picture(rows: Sequence[Mapping[str, Any]]) -> bytes:
     legend = figure.legend(bars, [_short(name) for name in names], fontsize=8, loc="outside upper left")
     for text in legend.get_texts():
         text.set_parse_math(False)
-    buffer = io.BytesIO()
-    # Without this the file would carry the version and address of the library.
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return png_of(figure)
 
 
 def _label(row: Mapping[str, Any]) -> str:

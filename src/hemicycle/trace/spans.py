@@ -11,7 +11,8 @@ Second, counting is dearer than finding, so only the spans that are kept are cou
 
 Withdrawn documents stay in the arrays until the shard is built anew, and their suffixes are passed over: what
 a text shares with a suffix grows no longer as one goes away from where the text would stand, so the first
-suffix on either side that is not hidden is the nearest that may be told of.
+suffix on either side that is not hidden is the nearest that may be told of. What shares too little to be a
+span is not walked over: else a source that is withdrawn and fills its shards would be, at every word.
 """
 
 from __future__ import annotations
@@ -278,6 +279,7 @@ def _longest(
     wanted: U32,
     start: int,
     stop: int,
+    least: int,
     words: Numbers,
     table: U8,
     width: int,
@@ -285,6 +287,8 @@ def _longest(
     hidden: Integers,
 ) -> tuple[int, int]:
     """Length of the longest prefix of `wanted[start:stop]` in the corpus, and the rank of one suffix with it.
+
+    Where documents are hidden and it is shorter than `least` words, another shorter one may be returned.
 
     Binary search for where the text would stand in the suffix array: the longest match is beside that place.
     The words that both borders share with the text are never compared again (Manber and Myers 1993).
@@ -310,6 +314,7 @@ def _longest(
     # nearest suffix on each side that is shown is the one that shares most.
     for side in range(2):
         beside, step = (low - 1, -1) if side == 0 else (low, 1)
+        walked, looked = 0, 1
         while 0 <= beside < len(words):
             place = _place(table, width, beside, words.itemsize)
             if not _is_hidden(hidden, place):
@@ -318,6 +323,13 @@ def _longest(
                     if reached > best:
                         best, best_rank = reached, beside
                 break
+            walked += 1
+            # Looked at ever less often: it walks at most twice as far as it must.
+            if walked == looked:
+                looked *= 2
+                reached, _ = _compare(wanted, start, stop, words, place)
+                if reached <= best or reached - start < least:
+                    break
             beside += step
     return best - start, best_rank
 
@@ -350,7 +362,7 @@ def _maximal(
         if wanted[start] == unknown or not begins[start]:
             start += 1
             continue
-        length, rank = _longest(wanted, start, size, words, table, width, top, hidden)
+        length, rank = _longest(wanted, start, size, min_words, words, table, width, top, hidden)
         while length and not closes[start + length - 1]:
             length -= 1
         if length and start + length > end:
@@ -365,7 +377,9 @@ def _maximal(
                 low, high = start + 1, end + 1
                 while low < high:
                     middle = (low + high) // 2
-                    reach, _ = _longest(wanted, middle, end + 1, words, table, width, top, hidden)
+                    reach, _ = _longest(
+                        wanted, middle, end + 1, end + 1 - middle, words, table, width, top, hidden
+                    )
                     if middle + reach > end:
                         high = middle
                     else:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from hemicycle.pictures import new_figure, png_of
 from hemicycle.train.watch.chart import running_mean, thin
 
 #: The running mean is over this share of the run.
@@ -30,15 +31,13 @@ def draw_loss(
     The line is a running mean, the band behind it holds every step; steps that were skipped are marked below
     and are in neither. Equal figures give equal bytes with one version of matplotlib.
     """
-    from matplotlib.figure import Figure
-
     applied = ~skipped
     bits, read = np.asarray(loss)[applied] / math.log(2), np.asarray(tokens) / 1e6
     mean = thin(read[applied], running_mean(bits, max(1, round(SMOOTH * len(bits)))))
     steps = thin(read[applied], bits)
     assert steps.low is not None
     assert steps.high is not None
-    figure = Figure(figsize=(7, 4), dpi=110, layout="constrained")
+    figure = new_figure(7, 4, "train")
     axes = figure.add_subplot()
     rates = axes.twinx()
     (rate,) = rates.plot(read, rate_factor, color=RATE, linewidth=1, linestyle=":", label="learning rate")
@@ -60,5 +59,4 @@ def draw_loss(
     axes.set_ylabel("training loss, bits per token")
     axes.grid(alpha=0.25)
     axes.legend(handles=shown, framealpha=0.9, edgecolor="none")
-    # Without a fixed software field the picture's bytes would carry matplotlib's version and address.
-    figure.savefig(path, metadata={"Software": None})
+    path.write_bytes(png_of(figure))

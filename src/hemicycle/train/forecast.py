@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from hemicycle.pictures import new_figure, png_of
 from hemicycle.train.scaling import Interval, Law, Point, fit, interval_json, significant
 from hemicycle.train.shape import Shape
 
@@ -52,11 +53,9 @@ def forecast(rungs: Mapping[str, Path], shape: Shape, tokens: int, out: Path) ->
 
 def draw(law: Law, parameters: int, tokens: int, predicted: Interval, path: Path) -> None:
     """Loss over tokens, one curve a size: points, the fit with its band, and what the model should reach."""
-    from matplotlib.figure import Figure
-
     sizes = sorted({p.parameters for p in law.points})
     shades = ["#9db4c0", "#7d9aaa", "#5c7f93", "#3c647d", "#253237"]
-    figure = Figure(figsize=(7, 4.4), dpi=110, layout="constrained")
+    figure = new_figure(7, 4.4, "train")
     axes = figure.add_subplot()
     reads = np.geomspace(min(p.tokens for p in law.points) / 1.3, tokens * 1.3, 60)
     for size, shade in zip([*sizes, parameters], [*_spread(shades, len(sizes)), "#c05a1c"], strict=True):
@@ -73,8 +72,7 @@ def draw(law: Law, parameters: int, tokens: int, predicted: Interval, path: Path
     axes.set_ylabel(UNIT)
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, title="parameters", fontsize=8)
-    # Without a fixed software field the picture's bytes would carry matplotlib's version and address.
-    figure.savefig(path, metadata={"Software": None})
+    path.write_bytes(png_of(figure))
 
 
 def _spread(shades: list[str], count: int) -> list[str]:

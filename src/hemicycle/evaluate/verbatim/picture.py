@@ -1,8 +1,4 @@
-"""What was checked as pictures whose few words stand in both languages.
-
-Drawn without pyplot, which keeps global state, and saved without the library's version, so that equal results
-give equal bytes with one version of matplotlib.
-"""
+"""What was checked as pictures whose few words stand in both languages."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hemicycle.errors import DeclarationError
+from hemicycle.pictures import new_figure, png_of
 from hemicycle.typeset import flatten
 
 INK, CLEAN, PARTLY, WHOLLY, UNJUDGED = "#1f2933", "#c9d6df", "#e0a458", "#b3361c", "#f0f2f4"
@@ -22,10 +18,9 @@ MOST_BARS = 20
 
 def draw_contamination(results: Mapping[str, Any], path: Path) -> None:
     """Write a PNG with a bar a set, one panel a training text: ✓ clean, ≥ 20 %, ≥ 80 %, ? not judged."""
-    figure_of = _figures()
     panels = [(text["training"], _bars(text)[:MOST_BARS]) for text in results["training"]]
     deep = sum(len(bars) + 2 for _, bars in panels)
-    figure = figure_of(figsize=(7.6, 0.9 + 0.3 * deep), layout="constrained", dpi=144)
+    figure = new_figure(7.6, 0.9 + 0.3 * deep, "evaluate", dpi=144)
     heights = [len(bars) + 2 for _, bars in panels]
     axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)
     for panel, (name, bars) in zip(axes.flat, panels, strict=True):
@@ -40,7 +35,7 @@ def draw_contamination(results: Mapping[str, Any], path: Path) -> None:
         panel.set_xlim(0, 1)
     handles = [_patch(colour) for colour in _VERDICTS.values()]
     figure.legend(handles, ["✓", "≥ 20 %", "≥ 80 %", "?"], loc="outside lower center", ncols=4, fontsize=8)
-    figure.savefig(path, metadata={"Software": None})
+    path.write_bytes(png_of(figure))
 
 
 def _bars(text: Mapping[str, Any]) -> list[tuple[str, Mapping[str, int]]]:
@@ -55,9 +50,8 @@ def _bars(text: Mapping[str, Any]) -> list[tuple[str, Mapping[str, int]]]:
 def draw_regurgitation(results: Mapping[str, Any], path: Path) -> None:
     """Write a PNG, a line of panels a model: share of exact continuations by length of the prefix, training
     text against held-out text; and by number of copies."""
-    figure_of = _figures()
     models = results["models"]
-    figure = figure_of(figsize=(7.6, 0.4 + 2.5 * len(models)), layout="constrained", dpi=144)
+    figure = new_figure(7.6, 0.4 + 2.5 * len(models), "evaluate", dpi=144)
     axes = figure.subplots(len(models), 2, squeeze=False, sharey="row")
     for (left, right), (name, model) in zip(axes, models.items(), strict=True):
         for by, colour, label in (("all", TRAINING, "train"), ("control", CONTROL, "held-out")):
@@ -78,7 +72,7 @@ def draw_regurgitation(results: Mapping[str, Any], path: Path) -> None:
             panel.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
             panel.tick_params(axis="y", labelsize=8)
             panel.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, metadata={"Software": None})
+    path.write_bytes(png_of(figure))
 
 
 def _whiskers(
@@ -89,24 +83,6 @@ def _whiskers(
     for place, row in zip(places, rows, strict=True):
         if row["exact"]["low"] is not None:
             panel.vlines(place, row["exact"]["low"], row["exact"]["high"], color=colour, linewidth=1)
-
-
-def _figures() -> Any:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise DeclarationError(
-            "the picture needs matplotlib, which is not installed",
-            remedy="pip install 'hemicycle[evaluate]'",
-        ) from None
-
-    def make(**how: Any) -> Any:
-        figure = Figure(**how)
-        FigureCanvasAgg(figure)
-        return figure
-
-    return make
 
 
 def _patch(colour: str) -> Any:
