@@ -1,9 +1,11 @@
 """Copies of a text are found wherever they stand, with the share they have of it."""
 
+import dataclasses
+
 import pytest
 
 from hemicycle.trace import build_index, open_index
-from hemicycle.withdraw import find_matches
+from hemicycle.withdraw import find_held_out, find_matches
 from tests.conftest import write_corpus
 from tests.withdraw.toy import letter
 
@@ -55,3 +57,31 @@ def test_of_a_long_text_runs_are_asked_for_farther_apart_and_shares_stay(index):
     found = {match.id: match.share for match in find_matches(index, [WORK], 200 * 12_500)}
     assert found["a:0"] == found["b:0"] == 1.0
     assert found["b:1"] == pytest.approx(0.5, abs=0.15)
+
+
+def test_what_is_held_out_is_found_as_an_index_finds_it(tmp_path, index):
+    words = WORK.split()
+    texts = {
+        "b": [WORK.upper(), " ".join(words[: len(words) // 2]) + " " + letter(60), letter(61)],
+        "c": ["deux mots", ""],
+    }
+    held_out = {"b:0", "b:1", "b:2", "c:0", "c:1"}
+    corpus = write_corpus(tmp_path / "apart", texts, held_out=held_out)
+    found = {match.id: match for match in find_held_out([corpus], [WORK], 200)}
+    assert set(found) == {"b:0", "b:1"}
+    assert found["b:0"].to_json() == {
+        "id": "b:0",
+        "source": "b",
+        "words": len(words),
+        "share": 1.0,
+        "of_text": 1.0,
+        "split": "held-out",
+    }
+    assert find_held_out([corpus], [WORK], 200, without=["b:0"]) == [found["b:1"]]
+    assert find_held_out([corpus], [], 0) == find_held_out([corpus], ["deux mots"], 2) == []
+
+    trained = write_corpus(tmp_path / "trained", texts)
+    assert find_held_out([trained], [WORK], 200) == []
+    build_index([trained], tmp_path / "index")
+    by_index = find_matches(open_index(tmp_path / "index"), [WORK], 200)
+    assert [dataclasses.replace(one, split="held-out") for one in by_index] == list(found.values())

@@ -51,7 +51,8 @@ SHOWN = 20
     "--matching",
     "work",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The documents of which most is of this work: a text in UTF-8, an .epub or a .pdf.",
+    help="The documents, trained on or held out, of which most is of this work, word for word. A text in "
+    "UTF-8, an .epub or a .pdf.",
 )
 @click.option("--do", "execute", is_flag=True, help="Withdraw it: decide, and make all without it.")
 @click.option("--reason", help="Why; kept in the decision, and public.")
@@ -140,7 +141,7 @@ def _look(session: Session, names: Sequence[str], work: Path | None) -> Found:
         names = [match.id for match in matches if match.copies]
         if not names:
             raise InputError(
-                "no document that was trained on was found to be mostly of this text",
+                "no document, trained on or held out, was found to be mostly of this text",
                 place=str(work),
                 remedy="`hemicycle trace --file` shows what parts of it stand where. Verbatim only, and what "
                 f"stands in more than {FORMULA} places points at no document.",
@@ -178,10 +179,7 @@ def _texts(session: Session, statements: Sequence[Statement], withdrawn: Withdra
     from hemicycle.governance import withdraws
 
     seen: set[str] = set()
-    for statement in {s.subject.name: s for s in statements if s.subject.stage == "corpus"}.values():
-        corpus = session.folder_of(statement)
-        if not corpus.is_dir():
-            continue
+    for corpus in _corpora(session, statements):
         for path in [*corpus_shards(corpus), *corpus_shards(corpus, "dropped")]:
             source = path.parent.name
             for table in read_batches(path, ["id", "text"]) if source in withdrawn else ():
@@ -191,6 +189,12 @@ def _texts(session: Session, statements: Sequence[Statement], withdrawn: Withdra
                         yield text
 
 
+def _corpora(session: Session, statements: Sequence[Statement]) -> list[Path]:
+    """The folders of the corpora in use, of those that are here."""
+    made = {s.subject.name: session.folder_of(s) for s in statements if s.subject.stage == "corpus"}
+    return [folder for folder in made.values() if folder.is_dir()]
+
+
 def _matches(
     session: Session,
     statements: Sequence[Statement],
@@ -198,9 +202,10 @@ def _matches(
     words: int,
     without: Sequence[str],
 ) -> list[Match] | None:
-    """Documents that share much with the texts, over all indexes in use; None where there is none."""
+    """Documents that share much with the texts, in all indexes in use and in what the corpora in use hold
+    out; None where there is no index."""
     from hemicycle.trace import open_index
-    from hemicycle.withdraw import find_matches
+    from hemicycle.withdraw import find_held_out, find_matches
 
     made = {s.subject.name: session.folder_of(s) for s in statements if s.subject.stage == "index"}
     opened = [open_index(folder, verify=False) for folder in made.values() if folder.is_dir()]
@@ -211,6 +216,8 @@ def _matches(
     for index in indexes:
         for match in find_matches(index, texts(), words, without=without, progress=progress()):
             best.setdefault(match.id, match)
+    for match in find_held_out(_corpora(session, statements), texts(), words, without=without):
+        best.setdefault(match.id, match)
     return sorted(best.values(), key=lambda m: (-m.share, -m.of_text, m.id))
 
 
@@ -401,8 +408,9 @@ def _print_copies(found: Found) -> None:
     went = dict.fromkeys(c.document for c in found.impact.copies if not c.stays and c.document not in names)
     stay = dict.fromkeys(c.instead for c in found.impact.copies if c.stays and c.instead not in names)
     for match in list(shares.values())[:SHOWN]:
+        where = ", held out" if match.split == "held-out" else ""
         click.echo(
-            f"also in {cell(match.id)}: {match.share:.0%} of it are words of this text, "
+            f"also in {cell(match.id)}{where}: {match.share:.0%} of it are words of this text, "
             f"{match.of_text:.0%} of this text"
         )
     if len(shares) > SHOWN:
@@ -421,7 +429,7 @@ def _print_copies(found: Found) -> None:
     if found.copies is None:
         click.echo("other copies: there is no index to look them up in")
     elif not (shares or went or stay):
-        click.echo("other copies: none found among what was trained on, word for word")
+        click.echo("other copies: none found among what was trained on or held out, word for word")
 
 
 def _print_models(impact: Impact) -> None:
