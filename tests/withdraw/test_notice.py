@@ -27,8 +27,8 @@ def test_names_and_reasons_from_outside_do_nothing_in_the_page(language):
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", ["27 November 2026", "50 to 60 of 100", "after step 40", "Nothing is unlearnt", "80"]),
-        ("fr", ["27 novembre 2026", "50 à 60 sur 100", "après le pas 40", "Rien n’est désappris", "80"]),
+        ("en", ["27 November 2026", "50 to 60 of 100", "after 40 steps", "Nothing is unlearnt", "80"]),
+        ("fr", ["27 novembre 2026", "50 à 60 sur 100", "après 40 pas", "Rien n’est désappris", "80"]),
     ],
 )
 def test_it_says_which_steps_read_it_and_what_is_not_claimed(language, words):
@@ -47,7 +47,7 @@ def test_it_says_which_steps_read_it_and_what_is_not_claimed(language, words):
     ],
 )
 def test_where_no_model_read_it_none_is_spoken_of(language, not_said):
-    corpus = CorpusImpact("corpus", "c", "corpus/c-0", "0", True, 1, 0, 0, 30, 200)
+    corpus = CorpusImpact("corpus", "c", "corpus/c-0", "0", True, True, 1, 0, 0, 30, 200)
     page = notice(language, "essai", Target(("s",), {}), Impact(corpora=(corpus,)), reason=None, today=DAY)
     assert not [words for words in not_said if words in page], page
     assert re.search("\n## [^\n]+\n\n- [^\n]+\n- [^\n]+\n$", page), page
@@ -67,17 +67,17 @@ def test_checkpoints_that_know_of_it_are_told_from_how_many_were_kept():
         impact = Impact(models=(model(**changed),))
         return notice("en", "essai", Target(("s",), {}), impact, reason=None, today=DAY)
 
-    assert "| 1 of 2, after step 80 | after step 40 |" in page()
+    assert "| 1 of 2, after 80 steps | after 40 steps |" in page()
     assert "| no checkpoint was kept | none |" in page(checkpoints=(), touched=(), clean=0)
 
 
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({}, "1 of 2 kept checkpoints know of it (after step 80); the last clean one is after step 40"),
+        ({}, "1 of 2 kept checkpoints know of it (after 80 steps); the last clean one is after 40 steps"),
         (
             {"touched": (40, 80), "clean": 0},
-            "2 of 2 kept checkpoints know of it (after step 40, 80); none is clean, so from the beginning",
+            "2 of 2 kept checkpoints know of it (after 40, 80 steps); none is clean, so from the beginning",
         ),
         ({"checkpoints": (), "touched": (), "clean": 0}, "no checkpoint was kept, so from the beginning"),
     ],

@@ -13,7 +13,7 @@ from hemicycle.cli.tables import cell
 from hemicycle.governance import Standing
 from hemicycle.governance.complaint_entry import read_complaints
 from hemicycle.governance.complaints import granted
-from hemicycle.governance.decisions import WHOLE
+from hemicycle.governance.decisions import WHOLE, Decision
 from hemicycle.governance.overrides import Override
 from hemicycle.steps import Outcome, in_order
 
@@ -60,9 +60,7 @@ def withdrawals_and_behind(session: Session, outcomes: Sequence[Outcome]) -> lis
 def print_withdrawals(told: Iterable[Mapping[str, Any]]) -> None:
     """What `withdrawals_and_behind` says, for people."""
     for one in told:
-        ids = one["documents"]
-        more = f" … and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
-        what = "all of it" if ids == WHOLE else f"{', '.join(map(cell, ids[:SHOWN]))}{more}"
+        what = _documents(one["documents"])
         click.echo(f"{cell(one['source'])}, on {one['on']}: {what} ({cell(one['reason'])})")
         if behind := one["behind"]:
             which = (
@@ -71,6 +69,20 @@ def print_withdrawals(told: Iterable[Mapping[str, Any]]) -> None:
             click.echo(click.style(f"  {which}", fg="yellow"))
         else:
             click.echo("  everything that is declared and was made of it stands without it")
+
+
+def withdrawn_documents(decision: Decision) -> str:
+    """What of its source a withdrawal is of, for people."""
+    return _documents(decision.covers["documents"])
+
+
+def _documents(covered: str | Iterable[str]) -> str:
+    """`WHOLE` or ids, of which the first are named."""
+    if covered == WHOLE:
+        return "all of it"
+    ids = sorted(covered)
+    more = f" … and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
+    return f"{', '.join(map(cell, ids[:SHOWN]))}{more}"
 
 
 def override_json(override: Override) -> dict[str, Any]:

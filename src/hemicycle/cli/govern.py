@@ -9,6 +9,7 @@ from typing import cast
 
 import click
 
+from hemicycle.cli.decided import withdrawn_documents
 from hemicycle.cli.govern_complaint import complaint
 from hemicycle.cli.session import Session, json_option, print_json, project_option
 from hemicycle.cli.signing import signing_options, take_signature
@@ -171,7 +172,7 @@ def sign(what: str, name: str | None, role: str, key: Path, reason: str, folder:
     force; only a change is signed, since the first ones found the project. `run MODEL` lets MODEL be trained
     by the plan that was made for it, `release NAME` lets a release be made of its model as that is. The
     first to sign writes the decision, the others sign the same one. `withdraw SOURCE` signs what
-    `hemicycle withdraw --do` wrote, the oldest that waits.
+    `hemicycle withdraw --do` wrote; where several wait on a source, `withdraw FILE` the one that is meant.
 
     \b
     Examples:
@@ -192,6 +193,9 @@ def sign(what: str, name: str | None, role: str, key: Path, reason: str, folder:
         decision = gate.draft_file(cast(FileKind, what), reason)
     elif what == "withdraw":
         decision = _written(gate.decided_withdrawals(), name)
+        if not as_json:
+            what = f"{cell(decision.subject)}, {withdrawn_documents(decision)}"
+            click.echo(f"to withdraw: {what} ({cell(decision.reason)})")
     else:
         steps = {s.name: s for s in session.flow.all_steps() if s.stage == {"run": "model"}.get(what, what)}
         if name not in steps:
@@ -217,16 +221,22 @@ def _needed(session: Session, step: Step, reason: str) -> Decision:
     return session.flow.gate.draft(needed.kind, needed.subject, needed.covers, reason, summary=needed.summary)
 
 
-def _written(withdrawals: Sequence[Standing], source: str) -> Decision:
-    """The oldest withdrawal on a source that waits for signatures."""
-    waiting = [one.decision for one in withdrawals if one.missing]
-    for decision in waiting:
-        if decision.subject == source:
-            return decision
-    sources = sorted({decision.subject for decision in waiting})
+def _written(withdrawals: Sequence[Standing], name: str) -> Decision:
+    """The withdrawal that waits for signatures on a source, or in a file of `approvals/`."""
+    waiting = [one for one in withdrawals if one.missing]
+    found = [one for one in waiting if name in (one.decision.subject, one.entry.file)]
+    if len(found) == 1:
+        return found[0].decision
+    if found:
+        listed = "; ".join(f"{one.entry.file} ({withdrawn_documents(one.decision)})" for one in found)
+        raise DeclarationError(
+            f"{len(found)} withdrawals of “{cell(name)}” wait to be signed: {listed}",
+            remedy="Name the file of the one that is meant.",
+        )
+    known = sorted({one.decision.subject for one in waiting} | {one.entry.file for one in waiting})
     raise DeclarationError(
-        f"no withdrawal of “{cell(source)}” waits to be signed",
-        remedy=did_you_mean(source, sources) or "`hemicycle withdraw --do` writes one.",
+        f"no withdrawal of “{cell(name)}” waits to be signed",
+        remedy=did_you_mean(name, known) or "`hemicycle withdraw --do` writes one.",
     )
 
 

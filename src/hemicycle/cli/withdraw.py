@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from hemicycle.cli.decided import standing_json
+from hemicycle.cli.decided import standing_json, withdrawn_documents
 from hemicycle.cli.session import (
     How,
     Session,
@@ -25,10 +25,9 @@ from hemicycle.cli.session import (
 )
 from hemicycle.cli.tables import at_steps, cell, counted, relative
 from hemicycle.digests import sha256_json
-from hemicycle.errors import DeclarationError, HemicycleError, InputError, RightsError
-from hemicycle.governance import Standing, Withdrawn, write_decision
-from hemicycle.governance.decisions import WHOLE, Decision
-from hemicycle.ledger import Statement
+from hemicycle.errors import DeclarationError, HemicycleError, RightsError
+from hemicycle.governance import Standing, write_decision
+from hemicycle.governance.decisions import Decision, decision_bytes
 from hemicycle.sites import load_sites
 from hemicycle.steps import Outcome, Step, in_order
 from hemicycle.store import write_aside
@@ -36,13 +35,15 @@ from hemicycle.typeset import Language, format_duration
 from hemicycle.units import number
 
 if TYPE_CHECKING:
-    from hemicycle.withdraw import Cost, Impact, Match, ModelImpact, Target
+    from hemicycle.withdraw import Cost, Found, Impact, Match, ModelImpact, Target
     from hemicycle.withdraw.impact import Made
 
 #: Folder of a project's notices: two pages a withdrawal.
 NOTICES = "notices"
 #: Rows of a list that are shown; --json has them all.
 SHOWN = 20
+#: Exit code where a decision waits to be signed.
+WAITS = 3
 
 
 @click.command()
@@ -97,11 +98,11 @@ def command(
         )
     if names and work is not None:
         raise DeclarationError("--matching finds the documents itself", remedy="Leave the names out.")
-    session = Session(folder)
-    if execute and not session.ledger.begun:
-        raise DeclarationError("nothing was made here yet", remedy="Take the source out of the declaration.")
-    found = _look(session, names, work)
     if not execute:
+        if reason and language is None and not as_json:
+            click.echo("nothing is decided without --do: the reason is not kept", err=True)
+        session = Session(folder)
+        found = _look(session, names, work)
         if language is not None:
             click.echo(_notice(session, found, language, reason), nl=False)
         elif as_json:
@@ -109,116 +110,52 @@ def command(
         else:
             _print(session, found)
         return
-    _execute(session, found, reason, how, as_json=as_json)
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a look found. `copies`: other documents of the same text; None where no index tells."""
-
-    target: Target
-    copies: list[Match] | None
-    impact: Impact
-    costs: list[Cost]
+    _execute(folder, names, work, reason, how, as_json=as_json)
 
 
 def _look(session: Session, names: Sequence[str], work: Path | None) -> Found:
-    from hemicycle.sources.works import read_work
-    from hemicycle.withdraw import find_impact, redo_cost, resolve_target
-    from hemicycle.withdraw.matching import FORMULA
+    from hemicycle.withdraw import Project, look
 
-    statements = list(session.ledger.current().values())
-    documents = _documents(session, statements)
-    sources = {*session.project.cards, *(s.subject.name for s in statements if s.subject.stage == "raw")}
-    copies: list[Match] | None
-    if work is not None:
-        text = read_work(work).text
-        matches = _matches(session, statements, lambda: [text], len(text.split()), ())
-        if matches is None:
-            raise HemicycleError(
-                "there is no index to look the work up in", remedy="Run `hemicycle run` first."
-            )
-        names = [match.id for match in matches if match.copies]
-        if not names:
-            raise InputError(
-                "no document, trained on or held out, was found to be mostly of this text",
-                place=str(work),
-                remedy="`hemicycle trace --file` shows what parts of it stand where. Verbatim only, and what "
-                f"stands in more than {FORMULA} places points at no document.",
-            )
-        target = resolve_target(names, sources, documents)
-        copies = [match for match in matches if not match.copies]
-        impact = find_impact(statements, session.folder_of, target.withdrawn)
-    else:
-        target = resolve_target(names, sources, documents)
-        impact = find_impact(statements, session.folder_of, target.withdrawn)
-        words = sum(corpus.words for corpus in impact.corpora if corpus.latest)
-        withdrawn = target.withdrawn
-        found = _matches(
-            session, statements, lambda: _texts(session, statements, withdrawn), words, target.names
-        )
-        copies = found if found is None else [m for m in found if m.source not in target.sources]
-    sites = load_sites(session.project.folder)
-    costs = [cost for model in impact.models if model.latest for cost in redo_cost(model, sites)]
-    return Found(target, copies, impact, costs)
+    flow = session.flow
+    project = Project(
+        statements=list(session.ledger.current().values()),
+        folder_of=session.folder_of,
+        sources=session.project.cards,
+        declared={(step.stage, step.name) for step in [*flow.all_steps(), *flow.indexes_begun()]},
+        sites=load_sites(session.project.folder),
+    )
+    return look(project, names, work, progress())
 
 
-def _documents(session: Session, statements: Sequence[Statement]) -> dict[str, Path]:
-    """Source → the last table of its documents, of those that are here."""
-    made = {
-        s.subject.name: session.folder_of(s) / "documents.parquet"
-        for s in statements
-        if s.subject.stage == "documents"
-    }
-    return {source: path for source, path in made.items() if path.is_file()}
+@dataclass(frozen=True)
+class Decided:
+    """What was decided on a target: `left` by no decision in force, of it what waits, and those in force."""
+
+    left: Mapping[str, Any]
+    waiting: Mapping[str, Standing]
+    in_force: Sequence[Standing]
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is nothing to decide any more, if something to sign."""
+        return self.left.keys() == self.waiting.keys()
+
+    @property
+    def all(self) -> list[Standing]:
+        return [*self.in_force, *self.waiting.values()]
+
+    @property
+    def reason(self) -> str:
+        """The reasons that stand: one, where it was all decided in one call."""
+        return "; ".join(dict.fromkeys(one.decision.reason for one in self.all))
 
 
-def _texts(session: Session, statements: Sequence[Statement], withdrawn: Withdrawn) -> Iterator[str]:
-    """The texts in question, as the corpora in use have them: each once."""
-    from hemicycle.documents import corpus_shards, read_batches
-    from hemicycle.governance import withdraws
+def _decided(session: Session, target: Target) -> Decided:
+    from hemicycle.withdraw.decide import in_force, undecided, waiting
 
-    seen: set[str] = set()
-    for corpus in _corpora(session, statements):
-        for path in [*corpus_shards(corpus), *corpus_shards(corpus, "dropped")]:
-            source = path.parent.name
-            for table in read_batches(path, ["id", "text"]) if source in withdrawn else ():
-                for one, text in zip(table["id"].to_pylist(), table["text"].to_pylist(), strict=True):
-                    if one not in seen and withdraws(withdrawn, source, one):
-                        seen.add(one)
-                        yield text
-
-
-def _corpora(session: Session, statements: Sequence[Statement]) -> list[Path]:
-    """The folders of the corpora in use, of those that are here."""
-    made = {s.subject.name: session.folder_of(s) for s in statements if s.subject.stage == "corpus"}
-    return [folder for folder in made.values() if folder.is_dir()]
-
-
-def _matches(
-    session: Session,
-    statements: Sequence[Statement],
-    texts: Callable[[], Iterable[str]],
-    words: int,
-    without: Sequence[str],
-) -> list[Match] | None:
-    """Documents that share much with the texts, in all indexes in use and in what the corpora in use hold
-    out; None where there is no index."""
-    from hemicycle.trace import open_index
-    from hemicycle.withdraw import find_held_out, find_matches
-
-    made = {s.subject.name: session.folder_of(s) for s in statements if s.subject.stage == "index"}
-    opened = [open_index(folder, verify=False) for folder in made.values() if folder.is_dir()]
-    indexes = [index for index in opened if index.unit == "words"]
-    if not indexes:
-        return None
-    best: dict[str, Match] = {}
-    for index in indexes:
-        for match in find_matches(index, texts(), words, without=without, progress=progress()):
-            best.setdefault(match.id, match)
-    for match in find_held_out(_corpora(session, statements), texts(), words, without=without):
-        best.setdefault(match.id, match)
-    return sorted(best.values(), key=lambda m: (-m.share, -m.of_text, m.id))
+    told = session.flow.gate.decided_withdrawals()
+    left = undecided(target, session.flow.withdrawn)
+    return Decided(left, waiting(left, told), in_force(target, told))
 
 
 def _notice(session: Session, found: Found, language: Language, reason: str | None) -> str:
@@ -226,107 +163,118 @@ def _notice(session: Session, found: Found, language: Language, reason: str | No
     from hemicycle.withdraw import notice
 
     decided, written = _decided(session, found.target), _notice_path(session, found.target, language)
-    if len(decided) == len(_covers(found.target)) and written.is_file():
+    if decided.complete and written.is_file():
         return written.read_text("utf-8")
-    told = "; ".join(dict.fromkeys(filter(None, (_recorded(decided), reason))))
-    if len(decided) == len(_covers(found.target)):
-        told = _recorded(decided)
+    reasons = [decided.reason] if decided.complete else [decided.reason, reason]
     today: date = datetime.now(UTC).date()
+    told = "; ".join(dict.fromkeys(filter(None, reasons)))
     return notice(
-        language, session.project.name, found.target, found.impact, reason=told or None, today=today
+        language,
+        session.project.name,
+        found.target,
+        found.impact,
+        copies=_copies(found),
+        reason=told or None,
+        today=today,
     )
 
 
 def _notice_path(session: Session, target: Target, language: Language) -> Path:
-    stem = f"withdraw-{sha256_json(_covers(target))[:12]}"
+    from hemicycle.withdraw.decide import covers
+
+    stem = f"withdraw-{sha256_json(covers(target))[:12]}"
     return session.project.folder / NOTICES / f"{stem}.{language}.md"
 
 
-def _recorded(decided: Sequence[Standing]) -> str:
-    """The reasons that stand in decisions: one, where they were taken in one call."""
-    return "; ".join(dict.fromkeys(one.decision.reason for one in decided))
-
-
-def _execute(session: Session, found: Found, reason: str | None, how: How, *, as_json: bool) -> None:
+def _execute(
+    folder: Path, names: Sequence[str], work: Path | None, reason: str | None, how: How, *, as_json: bool
+) -> None:
     """Decide, where it is not decided yet, and bring up to date what was made before."""
+    session = Session(folder)
+    if not session.ledger.begun:
+        raise DeclarationError("nothing was made here yet", remedy="Take the source out of the declaration.")
     with session.pipeline(how).exclusive():
+        # Looked for only now: while another call was waited for, more may have been made of the text.
+        session = Session(folder)
         session.admit()
-        drafts = _drafts(session, found, reason)
-        recorded = _recorded(_decided(session, found.target))
-        if reason and recorded and reason != recorded:
-            click.echo(f"decided before, and for the reason that stands: {cell(recorded)}", err=True)
+        found = _look(session, names, work)
+        before = _decided(session, found.target)
+        drafts = _drafts(session, found, before, reason)
+        if reason and before.reason and not drafts and reason != before.reason:
+            click.echo(f"decided before, and for the reason that stands: {cell(before.reason)}", err=True)
         notices = _write_notices(session, found, reason, anew=bool(drafts))
         for decision in drafts:
             write_decision(session.flow.gate.approvals, decision)
         session.admit()
     decided = _decided(session, found.target)
-    refused = sorted(set(_covers(found.target)) - {one.decision.subject for one in decided})
-    if refused:
+    if refused := sorted(decided.left.keys() - decided.waiting.keys()):
         raise RightsError(
-            f"the withdrawal of {', '.join(refused)} did not enter the journal: nothing is withdrawn",
+            f"the withdrawal of {', '.join(refused)} did not enter the journal: nothing is withdrawn of it",
             place=str(session.flow.gate.approvals),
             remedy="What was refused, and why, is said above.",
         )
-    waiting = [one for one in decided if one.state != "standing"]
-    outcomes = [] if waiting else build(session, _made_before(session), how, as_json=as_json)
+    outcomes = [] if decided.left else build(session, _made_before(session), how, as_json=as_json)
     if as_json:
         done = {
-            "withdrawn": not waiting,
-            "decisions": [standing_json(one) | {"file": one.entry.file} for one in decided],
+            "decisions": [standing_json(one) | {"file": one.entry.file} for one in decided.all],
             "notices": [str(path) for path in notices],
             "steps": outcomes_json(outcomes),
         }
         print_json(_json(session, found, reason) | done)
-    elif waiting:
-        _print_waiting(waiting, notices)
+    elif decided.left:
+        _print_waiting(session, decided.waiting, notices)
     else:
         _print_done(session, found, outcomes, notices, anew=bool(drafts))
     finish(outcomes)
+    if decided.left:
+        raise click.exceptions.Exit(WAITS)
 
 
-def _covers(target: Target) -> dict[str, Any]:
-    """Source → what a decision on it covers."""
-    documents = {source: dict(ids) for source, ids in target.documents.items()}
-    return {**dict.fromkeys(target.sources, WHOLE), **documents}
-
-
-def _drafts(session: Session, found: Found, reason: str | None) -> list[Decision]:
-    """The decisions that are still to be taken, one a source."""
+def _drafts(session: Session, found: Found, decided: Decided, reason: str | None) -> list[Decision]:
+    """The decisions that are still to be taken, one a source. What would stop one stops all of them."""
     gate = session.flow.gate
-    missing = set(_covers(found.target)) - {one.decision.subject for one in _decided(session, found.target)}
+    missing = sorted(decided.left.keys() - decided.waiting.keys())
     if missing and not reason:
         raise DeclarationError(
             "a withdrawal needs a reason, which is kept with it", remedy='Add --reason "…"; it is public.'
         )
+    if missing:
+        _require_tokenizers(session, found.impact)
+    summary = found.impact.summary() | {"copies_that_stay": [m.id for m in _copies(found)]}
     drafts = []
-    for source in sorted(missing):
+    for source in missing:
         card = session.project.cards.get(source)
+        covered = {"documents": decided.left[source]}
+        publisher = card.publisher if card else None
         drafts.append(
-            gate.draft(
-                "withdraw",
-                source,
-                {"documents": _covers(found.target)[source]},
-                reason or "",
-                publisher=card.publisher if card else None,
-                summary=found.impact.summary(),
-            )
+            gate.draft("withdraw", source, covered, reason or "", publisher=publisher, summary=summary)
         )
+    for decision in drafts:
+        decision_bytes(decision)
     return drafts
 
 
-def _decided(session: Session, target: Target) -> list[Standing]:
-    """For each source, the decision that withdraws all that is to be withdrawn of it: one in force, or else
-    the last that waits."""
-    found: dict[str, Standing] = {}
-    for one in session.flow.gate.decided_withdrawals():
-        source, documents = one.decision.subject, one.decision.covers["documents"]
-        asked = _covers(target).get(source)
-        covered = asked is not None and (
-            documents in (WHOLE, asked) or (asked != WHOLE and set(asked) <= set(documents))
-        )
-        if covered and (source not in found or found[source].state != "standing"):
-            found[source] = one
-    return list(found.values())
+def _require_tokenizers(session: Session, impact: Impact) -> None:
+    """Raise HemicycleError where a tokenizer that learnt from the text was deleted: once that is decided, it
+    does not come back as it was."""
+    current = {(s.subject.stage, s.subject.name): s for s in session.ledger.current().values()}
+    made_with = {name for corpus, name in _pairs(session) if corpus in {c.name for c in impact.corpora}}
+    for name in sorted(made_with):
+        statement = current.get(("tokenizer", name))
+        if statement is not None and not session.folder_of(statement).is_dir():
+            raise HemicycleError(
+                f"tokenizer {name} was deleted, and once this is decided it does not come back as it was: "
+                "nothing that was made with it could be gone on from",
+                place=str(session.folder_of(statement)),
+                remedy="Make it again first: `hemicycle tokenize`.",
+            )
+
+
+def _pairs(session: Session) -> Iterator[tuple[str, str]]:
+    """The corpus that each declared tokenizer is learnt from, and the tokenizer."""
+    for name, tokenizer in session.project.declaration.tokenizers.items():
+        if tokenizer.corpus is not None:
+            yield tokenizer.corpus, name
 
 
 def _made_before(session: Session) -> list[Step]:
@@ -347,12 +295,18 @@ def _write_notices(session: Session, found: Found, reason: str | None, *, anew: 
     return paths
 
 
+def _copies(found: Found) -> list[Match]:
+    return list(found.copies.found) if found.copies else []
+
+
 def _json(session: Session, found: Found, reason: str | None) -> dict[str, Any]:
+    from hemicycle.withdraw.decide import covers
+
     return {
-        "target": {"sources": list(found.target.sources), "documents": _covers(found.target)},
-        "withdrawn": all(one.state == "standing" for one in _decided(session, found.target))
-        and len(_decided(session, found.target)) == len(_covers(found.target)),
-        "copies": None if found.copies is None else [match.to_json() for match in found.copies],
+        "target": {"sources": list(found.target.sources), "documents": covers(found.target)},
+        "withdrawn": not _decided(session, found.target).left,
+        "copies": None if found.copies is None else [match.to_json() for match in _copies(found)],
+        "formulas": found.copies.formulas if found.copies else None,
         "impact": found.impact.to_json(),
         "cost": [cost.to_json() for cost in found.costs],
         "notice": {one: _notice(session, found, one, reason) for one in get_args(Language)},
@@ -386,11 +340,15 @@ def _print(session: Session, found: Found) -> None:
         click.echo(f"{gone.stage} {gone.name} ({gone.digest[:12]}): deleted since; what it read is not known")
     _print_costs(found.costs)
     decided = _decided(session, target)
-    for one in decided:
+    for one in decided.all:
         state = "withdrawn" if one.state == "standing" else "decided, and not in force"
-        click.echo(f"{cell(one.decision.subject)}: {state} (approvals/{cell(one.entry.file)})")
-    if len(decided) < len(_covers(target)):
-        click.echo("Nothing was changed; --do withdraws it, --notice en prints what would be published.")
+        what = f"{cell(one.decision.subject)}, {withdrawn_documents(one.decision)}"
+        click.echo(f"{what}: {state} (approvals/{cell(one.entry.file)})")
+    if decided.left and not decided.complete:
+        if session.ledger.begun:
+            click.echo("Nothing was changed; --do withdraws it, --notice en prints what would be published.")
+        else:
+            click.echo("Nothing was made here yet: take it out of the declaration, or of the source.")
 
 
 def _old(made: Made) -> str:
@@ -402,7 +360,9 @@ def _more(values: Sequence[Any]) -> str:
 
 
 def _print_copies(found: Found) -> None:
-    shares = {match.id: match for match in found.copies or ()}
+    from hemicycle.withdraw.matching import FORMULA
+
+    shares = {match.id: match for match in _copies(found)}
     names = set(found.target.names)
     # The choice of one corpus is often that of another, or of an earlier one, too.
     went = dict.fromkeys(c.document for c in found.impact.copies if not c.stays and c.document not in names)
@@ -410,8 +370,8 @@ def _print_copies(found: Found) -> None:
     for match in list(shares.values())[:SHOWN]:
         where = ", held out" if match.split == "held-out" else ""
         click.echo(
-            f"also in {cell(match.id)}{where}: {match.share:.0%} of it are words of this text, "
-            f"{match.of_text:.0%} of this text"
+            f"also in {cell(match.id)}{where}: {match.share:.0%} of its words are of this text, "
+            f"{match.of_text:.0%} of this text is there"
         )
     if len(shares) > SHOWN:
         click.echo(f"  {_more(list(shares)).strip()}")
@@ -427,7 +387,10 @@ def _print_copies(found: Found) -> None:
     if shares or went or stay:
         click.echo("  name those that are to go too in the same call")
     if found.copies is None:
-        click.echo("other copies: there is no index to look them up in")
+        click.echo("other copies: not looked up: there is no index, or no text of it is here any more")
+    elif found.copies.formulas:
+        runs = counted(found.copies.formulas, "run", "runs")
+        click.echo(f"{runs} of its words stand in more than {FORMULA} places, and were not followed there")
     elif not (shares or went or stay):
         click.echo("other copies: none found among what was trained on or held out, word for word")
 
@@ -435,11 +398,14 @@ def _print_copies(found: Found) -> None:
 def _print_models(impact: Impact) -> None:
     for m in impact.models:
         read = f"began from {m.base}"
+        read += ", which was deleted since, so it may have read it" if m.supposed else ""
         if m.first is not None and m.last is not None:
             tokens = counted(m.tokens, "token", "tokens")
             read = f"read {at_steps(m.first, m.last)} of {cell(m.steps)}, {tokens}"
         click.echo(f"model {m.name}{_old(m)}: {read}")
-        click.echo(f"  {_checkpoints(m)}; steps to redo: {cell(m.redone)} ({m.redo:.0%})")
+        redo = f"steps to redo: {cell(m.redone)} ({m.redo:.0%})"
+        redo = redo if m.latest and m.declared else "not made again: delete it"
+        click.echo(f"  {_checkpoints(m)}; {redo}")
 
 
 def _checkpoints(model: ModelImpact) -> str:
@@ -449,8 +415,8 @@ def _checkpoints(model: ModelImpact) -> str:
     kept = f"{len(model.checkpoints)} kept checkpoint{'s' if len(model.checkpoints) > 1 else ''}"
     touched = f"{len(model.touched)} of {kept} know of it"
     if model.touched:
-        touched += f" (after step {', '.join(map(str, model.touched))})"
-    clean = f"the last clean one is after step {model.clean}" if model.clean else "none is clean"
+        touched += f" (after {', '.join(map(str, model.touched))} steps)"
+    clean = f"the last clean one is after {model.clean} steps" if model.clean else "none is clean"
     return f"{touched}; {clean}" + ("" if model.clean else ", so from the beginning")
 
 
@@ -466,13 +432,16 @@ def _print_costs(costs: Sequence[Cost]) -> None:
         )
 
 
-def _print_waiting(waiting: Sequence[Standing], notices: Sequence[Path]) -> None:
-    for one in waiting:
-        d = one.decision
+def _print_waiting(session: Session, waiting: Mapping[str, Standing], notices: Sequence[Path]) -> None:
+    every = [one for one in session.flow.gate.decided_withdrawals() if one.missing]
+    for source, one in waiting.items():
         click.echo(f"decided, and not in force: approvals/{one.entry.file}")
         if one.missing:
+            # Several may wait on a source, and whoever signs is to know which.
+            alone = sum(other.decision.subject == source for other in every) == 1
+            name = source if alone else one.entry.file
             click.echo(
-                f"  to sign: {', '.join(one.missing)}, with `hemicycle govern sign withdraw {d.subject}`; it "
+                f"  to sign: {', '.join(one.missing)}, with `hemicycle govern sign withdraw {name}`; it "
                 "takes effect then, and the same call again makes all without it"
             )
     if notices:
@@ -495,8 +464,16 @@ def _print_done(
         click.echo("  everything stands without it already" + ("; nothing was done" if done else ""))
     if notices:
         click.echo(f"the notice to publish: {', '.join(relative(path) for path in notices)}")
-    if found.impact.releases:
-        click.echo("tell whoever serves or passes on the releases it names")
+    if releases := dict.fromkeys(release.name for release in found.impact.releases):
+        click.echo(f"tell whoever serves or passes on a release: {', '.join(map(cell, releases))}")
+    for model in found.impact.models:
+        if not model.declared:
+            click.echo(f"{model.artefact} read it, and is not declared, so not made again: delete it")
+    if copies := [match.id for match in _copies(found)]:
+        click.echo(
+            f"words of it stay in {', '.join(map(cell, copies[:SHOWN]))}{_more(copies)}: "
+            f"`hemicycle withdraw` shows how many"
+        )
     click.echo("a server of yours hides it from its next answer on, and has the new model once started again")
     if held := _holding(session, found.target):
         click.echo(f"still holds the text, deleted by `hemicycle gc`: {', '.join(held)}")

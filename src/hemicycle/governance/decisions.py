@@ -180,17 +180,23 @@ def now_utc() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def write_decision(folder: Path, decision: Decision) -> Path:
-    """Write a decision under the name that holds its digest; the same decision is the same file.
-
-    Raises InputError where it is larger than any that is read.
-    """
-    path, data = folder / f"{decision.stem}.json", decision.to_bytes()
+def decision_bytes(decision: Decision) -> bytes:
+    """What is written of a decision. Raises InputError where it is larger than any that is read."""
+    data = decision.to_bytes()
     if len(data) > LARGEST:
         raise InputError(
             f"the decision on {decision.subject} would have {len(data)} bytes, more than {LARGEST}",
             remedy="Decide on fewer documents at once, or on the source as a whole.",
         )
+    return data
+
+
+def write_decision(folder: Path, decision: Decision) -> Path:
+    """Write a decision under the name that holds its digest; the same decision is the same file.
+
+    Raises InputError where it is larger than any that is read.
+    """
+    path, data = folder / f"{decision.stem}.json", decision_bytes(decision)
     if not path.exists():
         write_aside(path, data)
     return path

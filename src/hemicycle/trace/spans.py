@@ -131,14 +131,22 @@ class _Done:
 
 
 def occurrences(index: Index, span: Span, maximum: int) -> list[tuple[int, int]]:
-    """Where a span stands: (document's number, word of that document), one place a document.
+    """Where a span stands: (document's number, word of that document), one of `places_of` a document."""
+    found: dict[int, int] = {}
+    for document, word in places_of(index, span, maximum):
+        found[document] = min(word, found.get(document, word))
+    return sorted(found.items())
+
+
+def places_of(index: Index, span: Span, maximum: int) -> list[tuple[int, int]]:
+    """Where a span stands: (document's number, word of that document).
 
     Where there are more than `maximum` occurrences, as many are looked at, evenly spread over the order of
     what follows the span: always the same ones.
     """
     step = max(1.0, span.count / maximum)
     chosen = np.array([int(i * step) for i in range(min(maximum, span.count))], np.int64)
-    found: dict[int, int] = {}
+    found: list[tuple[int, int]] = []
     passed = 0
     for number, first, last in span.places:
         shard = index.shards[number]
@@ -154,10 +162,9 @@ def occurrences(index: Index, span: Span, maximum: int) -> list[tuple[int, int]]
             passed += last - first
         documents = np.searchsorted(shard.offsets, (at * shard.words.itemsize).astype(np.uint64), "right") - 1
         before = (shard.offsets[documents] // np.uint64(shard.words.itemsize)).astype(np.int64) + 1
-        for local, word in zip(documents.tolist(), (at - before).tolist(), strict=True):
-            document = index.first_documents[number] + local
-            found[document] = min(word, found.get(document, word))
-    return sorted(found.items())
+        documents = documents.astype(np.int64) + index.first_documents[number]
+        found += zip(documents.tolist(), (at - before).tolist(), strict=True)
+    return found
 
 
 def _keys(ids: Numbers, shard: Shard) -> U32:

@@ -1,15 +1,15 @@
 """Impact: everything that was made of a text, as the ledger and the artefacts that stand say it.
 
-Nothing is supposed. A corpus holds a document or does not; a model read it from its first step to its last as
-its account of exposure says; a checkpoint after so many steps knows of it if it was read before. Of an
-artefact that was deleted since, only the statement is left: it says what it was made from and no more, and is
-listed apart where that was of the source.
+Nothing is supposed that is not said to be. A corpus holds a document or does not; a model read it from its
+first step to its last as its account of exposure says; a checkpoint after so many steps knows of it if it was
+read before. Of an artefact that was deleted since, only the statement is left: it says what it was made from
+and no more, and is listed apart where that was of the source.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -37,13 +37,17 @@ _PARTS: tuple[Literal["kept", "dropped"], ...] = ("kept", "dropped")
 
 @dataclass(frozen=True)
 class Made:
-    """An artefact that a text is in, or that rests on one. `latest`: none of its name came after."""
+    """An artefact that a text is in, or that rests on one.
+
+    `latest`: none of its name came after. `declared`: the project still declares one of its name.
+    """
 
     stage: str
     name: str
     artefact: str
     digest: str
     latest: bool
+    declared: bool
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ class ModelImpact(Made):
 
     Attributes:
         base: the touched model that it began from, as ``model NAME``; it is then redone from the beginning.
+        supposed: that one was deleted since, so nobody can say any more whether it read the text.
         first, last: steps that read the text, counted from 0; None where the model did not read it itself.
         tokens: that it read of it, `documents` of how many documents.
         checkpoints: steps of all that were kept; touched: of those that know of the text.
@@ -99,6 +104,7 @@ class ModelImpact(Made):
     """
 
     base: str | None
+    supposed: bool
     steps: int
     first: int | None
     last: int | None
@@ -124,8 +130,9 @@ class Impact:
     """All of it.
 
     Attributes:
+        releases: of such models, by the ledger or by their own account, or with what was measured of it.
         gone: models made of the source and deleted since, of which nobody can say any more what they read,
-            and their releases.
+            and releases of theirs of which none of that name is here.
         holding: what holds the text as the publisher gave it, before any corpus.
     """
 
@@ -159,15 +166,19 @@ class Impact:
 
 
 def find_impact(
-    statements: Sequence[Statement], folder_of: Callable[[Statement], Path], withdrawn: Withdrawn
+    statements: Sequence[Statement],
+    folder_of: Callable[[Statement], Path],
+    withdrawn: Withdrawn,
+    declared: Collection[tuple[str, str]] = (),
 ) -> Impact:
     """What was made of the documents of `withdrawn` (source → ids; None: all of it).
 
     Args:
         statements: those of the ledger, oldest first.
         folder_of: where the artefact of one stands, or stood.
+        declared: stage and name of all that the project declares.
     """
-    look = _Look(statements, folder_of, withdrawn)
+    look = _Look(statements, folder_of, withdrawn, declared)
     corpora = [look.corpus(s) for s in look.of("corpus")]
     touched = [c for c in corpora if c.train + c.held_out + c.dropped]
     models = look.models()
@@ -177,6 +188,9 @@ def find_impact(
     indexed = {i.artefact + i.digest for i in indexes}
     gone = list(look.deleted())
     deleted = {m.artefact + m.digest for m in gone}
+    evaluations = tuple(look.resting(MEASURES, made_of_models | held_out | indexed))
+    measured = {e.artefact + e.digest for e in evaluations}
+    releases = tuple(look.releases(made_of_models | measured))
     holding = [s for source in withdrawn for s in look.standing if s.subject.name == source]
     return Impact(
         corpora=tuple(touched),
@@ -185,9 +199,9 @@ def find_impact(
         tokenizers=tuple(look.tokenizers(corpora)),
         indexes=indexes,
         models=tuple(models),
-        evaluations=tuple(look.resting(MEASURES, made_of_models | held_out | indexed)),
-        releases=tuple(look.resting(("release",), made_of_models)),
-        gone=(*gone, *look.resting(("release",), deleted - made_of_models)),
+        evaluations=evaluations,
+        releases=releases,
+        gone=(*gone, *(r for r in look.resting(("release",), deleted) if not look.stands(r))),
         holding=tuple(look.made(s) for s in holding if s.subject.stage in ("raw", "documents", "annotated")),
     )
 
@@ -196,9 +210,13 @@ class _Look:
     """Statements and the artefacts that stand, looked at for some documents."""
 
     def __init__(
-        self, statements: Sequence[Statement], folder_of: Callable[[Statement], Path], withdrawn: Withdrawn
+        self,
+        statements: Sequence[Statement],
+        folder_of: Callable[[Statement], Path],
+        withdrawn: Withdrawn,
+        declared: Collection[tuple[str, str]],
     ) -> None:
-        self.folder_of, self.withdrawn = folder_of, withdrawn
+        self.folder_of, self.withdrawn, self.declared = folder_of, withdrawn, declared
         last = {(s.subject.stage, s.subject.name): s for s in statements}
         self.latest = {id(s) for s in last.values()}
         self.statements = statements
@@ -216,8 +234,12 @@ class _Look:
         return Made(**self._about(s))
 
     def _about(self, s: Statement) -> dict[str, Any]:
-        about = {"stage": s.subject.stage, "name": s.subject.name, "artefact": str(s.subject)}
-        return {**about, "digest": s.digest, "latest": id(s) in self.latest}
+        stage, name = s.subject.stage, s.subject.name
+        about = {"stage": stage, "name": name, "artefact": str(s.subject), "digest": s.digest}
+        return {**about, "latest": id(s) in self.latest, "declared": (stage, name) in self.declared}
+
+    def stands(self, made: Made) -> bool:
+        return any((str(s.subject), s.digest) == (made.artefact, made.digest) for s in self.standing)
 
     def among(self, table: pa.Table, column: str = "id") -> pa.Array:
         """Which rows, with a column `source`, are of the documents in question."""
@@ -327,15 +349,18 @@ class _Look:
     def models(self) -> list[ModelImpact]:
         """Models that read of the documents, and those that began from such models, oldest first."""
         found: dict[str, ModelImpact] = {}
+        gone = {one.artefact + one.digest: one for one in self.deleted()}
         for s in self.of("model"):
             base = s.inputs.get("base")
-            began = found.get(base["artefact"] + base["digest"]) if base else None
-            model = self._model(s, f"model {began.name}" if began else None)
+            at = base["artefact"] + base["digest"] if base else ""
+            began = found.get(at) or gone.get(at)
+            supposed = at in gone or (at in found and found[at].supposed)
+            model = self._model(s, f"model {began.name}" if began else None, supposed)
             if began or model.documents:
                 found[str(s.subject) + s.digest] = model
         return list(found.values())
 
-    def _model(self, s: Statement, base: str | None) -> ModelImpact:
+    def _model(self, s: Statement, base: str | None, supposed: bool) -> ModelImpact:
         folder, figures = self.folder_of(s), s.figures
         read = pq.read_table(folder / "exposure.parquet").rename_columns({"document": "id"})
         rows = read.filter(self.among(read))
@@ -353,6 +378,7 @@ class _Look:
         return ModelImpact(
             **self._about(s),
             base=base,
+            supposed=supposed,
             steps=steps,
             first=first,
             last=last,
@@ -380,6 +406,24 @@ class _Look:
         for s in self.statements:
             if s.subject.stage in stages and on & {e["artefact"] + e["digest"] for e in s.inputs.values()}:
                 yield self.made(s)
+
+    def releases(self, on: set[str]) -> Iterator[Made]:
+        """Releases of which an input is among `on`, and those here that say themselves that one of their
+        models read of it, whether or not that one still stands."""
+        known = set()
+        for one in self.resting(("release",), on):
+            known.add(one.digest)
+            yield one
+        for s in self.of("release"):
+            if s.digest not in known and self._published(self.folder_of(s)):
+                yield self.made(s)
+
+    def _published(self, release: Path) -> bool:
+        for path in (*release.glob("exposure.parquet"), *release.glob("before/*/exposure.parquet")):
+            read = pq.read_table(path, columns=["document", "source"])
+            if pc.any(self.among(read, "document")).as_py():
+                return True
+        return False
 
 
 def kept_steps(model: Path) -> tuple[int, ...]:

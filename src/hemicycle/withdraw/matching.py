@@ -1,16 +1,16 @@
 """Matching: where else a text stands, document by document.
 
 The longest match of a text that is itself in the index is the text itself, and hides its copies. So the text
-is asked for in short runs of words, at even distances: each is found wherever it stands, a copy shows by the
-share of the runs that fit into it and are met there, and the text itself by all of them. Words only: a
-paraphrase or a translation is not found. What is held out for measuring is in no index, and read.
+is asked for in short runs of words, at even distances: each is found wherever it stands, and a copy shows by
+the share of its words that are in such runs. Words only: a paraphrase or a translation is not found. What is
+held out for measuring is in no index, and read.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,16 +24,18 @@ from hemicycle.documents import corpus_shards, read_batches
 from hemicycle.progress import QUIET, Progress
 from hemicycle.trace import Index
 from hemicycle.trace.query import read_query
-from hemicycle.trace.spans import occurrences, spans_of
+from hemicycle.trace.spans import places_of, spans_of
 from hemicycle.trace.vocabulary import UNKNOWN, Vocabulary, find
 from hemicycle.trace.words import Ids, read_letters
+
+Integers = npt.NDArray[np.int64]
 
 #: Words of a run, and words from the beginning of one to that of the next.
 RUN, STRIDE = 8, 4
 #: Runs asked for, at most: of longer texts they stand farther apart.
 MOST_RUNS = 200_000
-#: A run that stands in more places is a formula, and points at nobody.
-FORMULA = 100
+#: A run that stands in more places is a formula, and is not followed to them.
+FORMULA = 1000
 #: Share from which most of a document is of the text, and from which it is worth being told.
 MOST, SOME = 0.5, 0.2
 
@@ -44,7 +46,8 @@ class Match:
 
     Attributes:
         words: of the document.
-        share: of the document's runs of words that are the text's; of_text: of the text's that are there.
+        share: of the document's words that are in runs of the text's; of_text: of the text's runs that are
+            there.
         split: ``train`` or ``held-out``.
     """
 
@@ -71,6 +74,14 @@ class Match:
         }
 
 
+@dataclass(frozen=True)
+class Matches:
+    """What was found, the largest shares first. `formulas`: runs that stand in too many places to follow."""
+
+    found: tuple[Match, ...]
+    formulas: int
+
+
 def find_matches(
     index: Index,
     texts: Iterable[str],
@@ -78,46 +89,48 @@ def find_matches(
     *,
     without: Collection[str] = (),
     progress: Progress = QUIET,
-) -> list[Match]:
+) -> Matches:
     """Documents of an index, those of `without` apart, of which a good part is of the texts, or which hold a
-    good part of them; the largest shares first. `words`: of all texts, about; they are read one by one.
+    good part of them. `words`: of all texts, about; they are read one by one.
 
-    Shares are of runs of `RUN` words; a document or text of fewer words is not found.
+    A document or text of fewer than `RUN` words is not found.
     """
-    stride = max(STRIDE, -(-words // MOST_RUNS))
-    places: dict[int, set[int]] = defaultdict(set)
+    stride = _stride(words)
+    places: dict[int, list[int]] = defaultdict(list)
     met: dict[int, int] = defaultdict(int)
-    asked = 0
+    asked = formulas = 0
     with progress.start("looking for copies", words, "words") as bar:
         for text in texts:
             query = read_query(index, text)
-            runs = tuple((first, first + RUN) for first in range(0, len(query) - RUN + 1, stride))
+            runs = tuple((first, first + RUN) for first in _begins(len(query), stride).tolist())
             asked += len(runs)
             for span in spans_of(index, dataclasses.replace(query, stretches=runs), RUN):
                 if span.count > FORMULA:
+                    formulas += 1
                     continue
-                for document, place in occurrences(index, span, FORMULA):
-                    places[document].add(place)
+                here = places_of(index, span, FORMULA)
+                for document, place in here:
+                    places[document].append(place)
+                for document in {document for document, _ in here}:
                     met[document] += 1
             bar.advance(len(query))
     ids, sources, hidden = index.documents["id"], index.documents["source"], set(without)
     matches = []
     for document, found in places.items():
         length, name = int(index.lengths[document]), ids[document].as_py()
-        share = min(1.0, len(found) / max(1, (length - RUN) // stride + 1))
-        of_text = met[document] / asked
+        share, of_text = _share(np.array(found), length, stride), met[document] / asked
         if name not in hidden and max(share, of_text) >= SOME:
             matches.append(Match(name, sources[document].as_py(), length, share, of_text))
-    return sorted(matches, key=lambda m: (-m.share, -m.of_text, m.id))
+    return Matches(_sorted(matches), formulas)
 
 
 def find_held_out(
     corpora: Iterable[Path], texts: Iterable[str], words: int, *, without: Collection[str] = ()
-) -> list[Match]:
+) -> Matches:
     """`find_matches` among the documents that corpora (their folders) hold out."""
-    stride = max(STRIDE, -(-words // MOST_RUNS))
+    stride = _stride(words)
     vocabulary = Vocabulary()
-    asked = [_runs(vocabulary.learn(text))[::stride] for text in texts]
+    asked = [_runs(vocabulary.learn(text), stride)[1] for text in texts]
     wanted = np.concatenate([np.zeros(0, np.uint64), *asked])
     runs, times = np.unique(wanted, return_counts=True)
     hidden, found = pa.array(sorted(without), pa.string()), dict[str, Match]()
@@ -127,22 +140,58 @@ def find_held_out(
             rows = rows.filter(pc.invert(pc.is_in(rows["id"], value_set=hidden)))
             for row in rows.to_pylist():
                 own = find(read_letters(row["text"]), vocabulary.table)
-                met = (here := _runs(own))[np.isin(here, runs)]
-                share = min(1.0, len(met) / max(1, (len(own) - RUN) // stride + 1))
-                of_text = float(times[np.isin(runs, met)].sum() / len(wanted))
+                places, here = _runs(own)
+                same = np.isin(here, runs)
+                share = _share(places[same], len(own), stride)
+                of_text = float(times[np.isin(runs, here)].sum() / len(wanted))
                 if max(share, of_text) >= SOME:
                     found[row["id"]] = Match(row["id"], row["source"], len(own), share, of_text, "held-out")
-    return sorted(found.values(), key=lambda m: (-m.share, -m.of_text, m.id))
+    return Matches(_sorted(found.values()), 0)
 
 
-def _runs(ids: Ids) -> npt.NDArray[np.uint64]:
-    """A number for each run of `RUN` words: equal ones have equal ones, and others hardly ever. None for runs
-    with an unknown word, which are therefore fewer than there are places."""
+def join_matches(all_of_them: Sequence[Matches]) -> Matches:
+    """Those of several indexes or corpora as one: of a document in several, the largest share."""
+    best: dict[str, Match] = {}
+    for match in sorted(
+        (match for matches in all_of_them for match in matches.found), key=lambda m: (m.share, m.of_text)
+    ):
+        best[match.id] = match
+    return Matches(_sorted(best.values()), max((one.formulas for one in all_of_them), default=0))
+
+
+def _sorted(matches: Iterable[Match]) -> tuple[Match, ...]:
+    return tuple(sorted(matches, key=lambda m: (-m.share, -m.of_text, m.id)))
+
+
+def _stride(words: int) -> int:
+    return max(STRIDE, -(-words // MOST_RUNS))
+
+
+def _share(places: Integers, length: int, stride: int) -> float:
+    """Share of a document's words that are in runs which begin at `places`. Of runs farther apart than they
+    are long only so many words could be met."""
+    covered = np.zeros(length + 1, np.int64)
+    np.add.at(covered, places, 1)
+    np.add.at(covered, np.minimum(places + RUN, length), -1)
+    met = int((np.cumsum(covered[:-1]) > 0).sum())
+    return min(1.0, met / max(1, length) / min(1.0, RUN / stride))
+
+
+def _begins(words: int, stride: int) -> Integers:
+    """Where the runs of a text begin: at even distances, and one more for its end."""
+    last = words - RUN
+    return np.unique([*range(0, last, stride), last]) if last >= 0 else np.zeros(0, np.int64)
+
+
+def _runs(ids: Ids, stride: int = 1) -> tuple[Integers, npt.NDArray[np.uint64]]:
+    """Where runs of `RUN` words begin, and a number for each: equal runs have equal ones, others hardly ever.
+    Runs with an unknown word are left out."""
     windows = np.lib.stride_tricks.sliding_window_view(ids, RUN) if len(ids) >= RUN else ids[:0, None]
-    windows = windows[~(windows == UNKNOWN).any(1)].astype(np.uint64)
-    mixed = np.zeros(len(windows), np.uint64)
-    for column in windows.T:
+    places = _begins(len(ids), stride)
+    places = places[~(windows[places] == UNKNOWN).any(1)]
+    mixed = np.zeros(len(places), np.uint64)
+    for column in windows[places].astype(np.uint64).T:
         # One step of splitmix64 a word.
         mixed = (mixed + column + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(32)
-    return mixed
+    return places, mixed

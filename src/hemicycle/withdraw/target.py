@@ -1,8 +1,12 @@
-"""Target: what is to be withdrawn, by the names of sources and the ids of documents."""
+"""Target: what is to be withdrawn, by the names of sources and the ids of documents.
+
+A document may be gone from the publisher's files, or its source from the declaration, and still be in a
+corpus, an index, a model's account of what it read or a release: there too its id is looked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from hemicycle.documents import corpus_shards, read_batches
 from hemicycle.errors import UnknownNameError, did_you_mean
 from hemicycle.governance import Withdrawn
+from hemicycle.ledger import Statement
 
 #: Ids of a source that a misspelt one is compared with.
 COMPARED = 20_000
@@ -23,7 +29,8 @@ class Target:
 
     Attributes:
         sources: that leave as a whole.
-        documents: source → id of its documents that leave → digest of the text as it was read.
+        documents: source → id of its documents that leave → digest of the text as it was read, empty where
+            only accounts of what was read still name it.
     """
 
     sources: tuple[str, ...]
@@ -40,39 +47,78 @@ class Target:
         return [*self.sources, *(one for ids in self.documents.values() for one in ids)]
 
 
-def resolve_target(names: Sequence[str], sources: Iterable[str], documents: Mapping[str, Path]) -> Target:
+def resolve_target(
+    names: Sequence[str],
+    sources: Iterable[str],
+    statements: Sequence[Statement],
+    folder_of: Callable[[Statement], Path],
+) -> Target:
     """The sources and documents of these names.
 
     Args:
-        sources: all that are declared, or were ever collected.
-        documents: source → its table of documents, of those that are here.
+        sources: all that are declared; those that were ever collected are known by their statements.
+        statements: those of the ledger, oldest first.
+        folder_of: where the artefact of one stands, or stood.
 
     Raises UnknownNameError, with what was probably meant, on a name that is neither.
     """
-    known, whole = set(sources), set[str]()
+    known = {*sources, *(s.subject.name for s in statements if s.subject.stage == "raw")}
     wanted = dict.fromkeys(names)
+    whole = known & wanted.keys()
+    missing = wanted.keys() - known
     found: dict[str, dict[str, str]] = {}
-    for source in sorted(known & set(wanted)):
-        whole.add(source)
-    ids = pa.array([name for name in wanted if name not in known], pa.string())
-    met: set[str] = set()
-    for source, path in sorted(documents.items()) if len(ids) else ():
-        table = pq.read_table(path, columns=["id", "digest"])
-        own = table.filter(pc.is_in(table["id"], value_set=ids)).to_pylist()
-        met |= {row["id"] for row in own}
-        if own and source not in whole:
-            found[source] = {row["id"]: row["digest"] for row in own}
-    for name in ids.to_pylist():
-        if name not in met:
-            raise _unknown(name, known, documents)
-    return Target(tuple(sorted(whole)), found)
+    for table in _tables(statements, folder_of) if missing else ():
+        rows = table.filter(pc.is_in(table["id"], value_set=pa.array(sorted(missing), pa.string())))
+        for row in rows.to_pylist():
+            found.setdefault(row["source"], {})[row["id"]] = row["digest"]
+        missing -= set(rows["id"].to_pylist())
+        if not missing:
+            break
+    for name in wanted:
+        if name in missing:
+            raise _unknown(name, known, statements, folder_of)
+    return Target(
+        tuple(sorted(whole)),
+        {source: dict(sorted(ids.items())) for source, ids in sorted(found.items()) if source not in whole},
+    )
 
 
-def _unknown(name: str, sources: set[str], documents: Mapping[str, Path]) -> UnknownNameError:
+def _tables(statements: Sequence[Statement], folder_of: Callable[[Statement], Path]) -> Iterator[pa.Table]:
+    """Id, source and digest of the documents of all that is here: as the publishers have them today first."""
+    here = [(s, folder_of(s)) for s in reversed(statements) if folder_of(s).is_dir()]
+    for s, folder in here:
+        if s.subject.stage == "documents":
+            yield _with(pq.read_table(folder / "documents.parquet", columns=["id", "digest"]), s.subject.name)
+    for s, folder in here:
+        if s.subject.stage == "corpus":
+            for path in [*corpus_shards(folder), *corpus_shards(folder, "dropped")]:
+                yield from read_batches(path, ["id", "source", "digest"])
+    for s, folder in here:
+        if s.subject.stage in ("model", "release"):
+            for path in sorted(folder.glob("**/exposure.parquet")):
+                read = pq.read_table(path, columns=["document", "source"])
+                yield _with(read.rename_columns(["id", "source"]))
+
+
+def _with(table: pa.Table, source: str | None = None) -> pa.Table:
+    """A table with its source where that is not in it, and else with no digest."""
+    name, value = ("digest", "") if source is None else ("source", source)
+    return table.append_column(name, pa.array([value] * table.num_rows, pa.string()))
+
+
+def _unknown(
+    name: str,
+    sources: set[str],
+    statements: Sequence[Statement],
+    folder_of: Callable[[Statement], Path],
+) -> UnknownNameError:
     near = list(sources)
-    own = documents.get(name.split(":", 1)[0])
-    if own is not None:
-        near += pq.read_table(own, columns=["id"])["id"].slice(0, COMPARED).to_pylist()
+    for s in statements:
+        if (s.subject.stage, s.subject.name) == ("documents", name.split(":", 1)[0]) and folder_of(
+            s
+        ).is_dir():
+            ids = pq.read_table(folder_of(s) / "documents.parquet", columns=["id"])["id"]
+            near += ids.slice(0, COMPARED).to_pylist()
     listed = f"Sources: {', '.join(sorted(sources)) or 'none'}."
     return UnknownNameError(
         f"there is no source and no document “{name}”",

@@ -1,0 +1,60 @@
+"""Decide: what of a target is withdrawn already, what waits to be signed, and what is still to be decided.
+
+Decisions add up: one may withdraw half of what is asked and another the rest. One that waits for signatures
+withdraws nothing, and stands for a new one only if it is on just the same documents: whoever signs must know
+what for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hemicycle.governance import Standing, Withdrawn
+from hemicycle.governance.decisions import WHOLE
+from hemicycle.withdraw.target import Target
+
+
+def covers(target: Target) -> dict[str, Any]:
+    """Source → what decisions on all of it cover: `WHOLE`, or documents by id with the digests of texts."""
+    documents = {source: dict(ids) for source, ids in target.documents.items()}
+    return {**dict.fromkeys(target.sources, WHOLE), **documents}
+
+
+def undecided(target: Target, withdrawn: Withdrawn) -> dict[str, Any]:
+    """`covers` without what is withdrawn by decisions in force."""
+    left: dict[str, Any] = {}
+    for source, asked in covers(target).items():
+        ids = withdrawn.get(source, frozenset())
+        if ids is None:
+            continue
+        rest = asked if asked == WHOLE else {one: text for one, text in asked.items() if one not in ids}
+        if rest:
+            left[source] = rest
+    return left
+
+
+def waiting(left: dict[str, Any], told: Iterable[Standing]) -> dict[str, Standing]:
+    """Source → the last decision that covers just what is left of it and is not in force."""
+    found: dict[str, Standing] = {}
+    for one in told:
+        source, documents = one.decision.subject, one.decision.covers["documents"]
+        rest = left.get(source)
+        same = documents == rest or (
+            isinstance(rest, dict) and isinstance(documents, dict) and rest.keys() == documents.keys()
+        )
+        if same and one.state in ("proposed", "cooling"):
+            found[source] = one
+    return found
+
+
+def in_force(target: Target, told: Sequence[Standing]) -> list[Standing]:
+    """The decisions in force by which any of it is withdrawn."""
+    asked = covers(target)
+    found = []
+    for one in told:
+        documents, own = one.decision.covers["documents"], asked.get(one.decision.subject)
+        either = WHOLE in (documents, own) if own is not None else False
+        if own is not None and one.state == "standing" and (either or set(own) & set(documents)):
+            found.append(one)
+    return found
