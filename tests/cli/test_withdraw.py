@@ -12,9 +12,10 @@ from tests.withdraw.toy import letter
 
 @pytest.fixture
 def copied(project, call):
-    """Four letters, one of them twice; a corpus of them is made, and nothing is trained."""
+    """Four letters, one of them twice, if otherwise spaced; a corpus is made of them, and nothing is trained."""
     for name, number in (("0", 0), ("1", 1), ("2", 2), ("3", 0), ("autre", 4)):
-        (project / "textes" / f"{name}.txt").write_text(letter(number), "utf-8")
+        text = letter(number).replace(", ", ",   ") if name == "3" else letter(number)
+        (project / "textes" / f"{name}.txt").write_text(text, "utf-8")
     toml = project / "hemicycle.toml"
     toml.write_text(toml.read_text("utf-8") + 'held_out = 0.0\nrules = ["conversation"]\n', "utf-8")
     code, _, err = call("curate", "--project", project)
@@ -264,3 +265,100 @@ def test_a_withdrawal_whose_decision_does_not_enter_is_not_said_to_be_done(copie
     assert "for a reason" in err
     assert "did not enter the journal: nothing is withdrawn" in json.loads(out)["error"]["what"]
     assert len(list((copied / "build" / "corpus").iterdir())) == 1
+
+
+def ids_in(folder):
+    """Of the corpus that was made last."""
+    corpus = max((folder / "build" / "corpus").iterdir(), key=lambda path: path.stat().st_mtime)
+    paths = [*corpus.glob("kept/*/*.parquet"), *corpus.glob("dropped/*/*.parquet")]
+    return sorted(one for path in paths for one in pq.read_table(path)["id"].to_pylist())
+
+
+def test_what_left_the_source_since_can_be_withdrawn(copied, call):
+    (copied / "textes" / "1.txt").unlink()
+    assert call("collect", "--update", "textes", "--project", copied)[0] == 0
+    assert call("clear", "--project", copied)[0] == 0
+    code, out, err = call("withdraw", "--project", copied, "textes:1.txt", "--json")
+    assert code == 0, err
+    (digest,) = json.loads(out)["target"]["documents"]["textes"].values()
+    assert len(digest) == 64
+    assert json.loads(out)["impact"]["corpora"][0]["train"] == 1
+    assert call("withdraw", "--project", copied, "textes:1.txt", "--do", "--reason", "x")[0] == 0
+
+
+def test_withdrawals_add_up(copied, call):
+    words = ("withdraw", "--project", copied)
+    call(*words, "textes:1.txt", "--do", "--reason", "Demande de mars")
+    call(*words, "textes:2.txt", "--do", "--reason", "Demande d'avril")
+    both = (*words, "textes:1.txt", "textes:2.txt")
+    assert json.loads(call(*both, "--json")[1])["withdrawn"]
+    said = call(*both)[1]
+    assert "textes, textes:1.txt: withdrawn (approvals/" in said
+    assert "Nothing was changed" not in said
+    assert "everything stands without it already" in call(*both, "--do")[1]
+    # Of three, the third alone is still to be decided.
+    code, _, err = call(*both, "textes:autre.txt", "--do", "--reason", "Demande de mai")
+    assert code == 0, err
+    decided = [json.loads(path.read_text("utf-8")) for path in (copied / "approvals").iterdir()]
+    assert sorted(list(one["covers"]["documents"]) for one in decided) == [
+        ["textes:1.txt"],
+        ["textes:2.txt"],
+        ["textes:autre.txt"],
+    ]
+
+
+def test_where_one_decision_is_too_large_none_is_written(copied, call, monkeypatch):
+    from hemicycle.governance import decisions
+
+    before = state(copied)
+    monkeypatch.setattr(decisions, "LARGEST", 400)
+    code, _, err = call("withdraw", "--project", copied, "textes:1.txt", "--do", "--reason", "x")
+    assert code == 1
+    assert "Decide on fewer documents at once" in err
+    assert state(copied) == before
+
+
+def test_a_text_that_comes_again_under_another_name_stays_out(copied, call):
+    call("withdraw", "--project", copied, "textes:1.txt", "--do", "--reason", "x")
+    (copied / "textes" / "1.txt").rename(copied / "textes" / "autrement.txt")
+    (copied / "textes" / "neuf.txt").write_text(letter(9), "utf-8")
+    for verb in (("collect", "--update", "textes"), ("curate",)):
+        assert call(*verb, "--project", copied)[0] == 0
+    assert "textes:neuf.txt" in ids_in(copied)
+    assert "textes:autrement.txt" not in ids_in(copied)
+    said = json.loads(call("withdraw", "--project", copied, "textes:autrement.txt", "--json")[1])
+    assert said["withdrawn"]
+
+
+def test_a_document_of_the_same_text_goes_with_it(copied, call):
+    (copied / "textes" / "1bis.txt").write_text(letter(1), "utf-8")
+    for verb in (("collect", "--update", "textes"), ("curate",)):
+        assert call(*verb, "--project", copied)[0] == 0
+    assert "textes:1bis.txt" in ids_in(copied)
+    call("withdraw", "--project", copied, "textes:1.txt", "--do", "--reason", "x")
+    assert not {"textes:1.txt", "textes:1bis.txt"} & set(ids_in(copied))
+    (decision,) = (copied / "approvals").iterdir()
+    assert list(json.loads(decision.read_text("utf-8"))["covers"]["documents"]) == [
+        "textes:1.txt",
+        "textes:1bis.txt",
+    ]
+
+
+def test_nothing_is_decided_while_a_tokenizer_is_gone_that_would_not_come_back(copied, call):
+    toml = copied / "hemicycle.toml"
+    toml.write_text(toml.read_text("utf-8") + '\n[tokenizers.fr]\ncorpus = "lettres"\nvocab = 320\n', "utf-8")
+    assert call("tokenize", "--project", copied)[0] == 0
+    (tokenizer,) = (copied / "build" / "tokenizer").iterdir()
+    tokenizer.rename(copied / "elsewhere")
+    words = ("withdraw", "--project", copied, "textes:1.txt", "--do", "--reason", "x")
+    code, _, err = call(*words)
+    assert code == 1
+    assert "tokenizer fr was deleted" in err
+    assert not list((copied / "approvals").glob("*"))
+    (copied / "elsewhere").rename(tokenizer)
+    assert call(*words)[0] == 0
+
+
+def test_a_reason_without_do_is_said_not_to_be_kept(copied, call):
+    code, _, err = call("withdraw", "--project", copied, "textes:1.txt", "--reason", "x")
+    assert (code, "nothing is decided without --do" in err) == (0, True)

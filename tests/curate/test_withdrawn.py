@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hemicycle.curate import CORPUS, DROPPED, leave_out
+from hemicycle.curate import CORPUS, DROPPED, Leaving, leave_out
 from hemicycle.curate.annotate import NAMES
 from hemicycle.curate.corpus import _add, _count, _no_counts, totals
 from hemicycle.digests import sha256_text
@@ -19,7 +19,14 @@ SIZES = {"a": (5, 2), "b": (4, 3), "c": (1, 0)}
 def row(source, number, why=None):
     text = f"{source} {number} " * (number + 1)
     signals = {name: 1.0 for name in NAMES} | {"characters": float(len(text)), "words": float(2 * number + 2)}
-    about = {"id": f"{source}:{number}", "source": source, "text": text, "clean_digest": sha256_text(text)}
+    digest = sha256_text(text)
+    about = {
+        "id": f"{source}:{number}",
+        "source": source,
+        "text": text,
+        "digest": digest,
+        "clean_digest": digest,
+    }
     split = "held-out" if number == 1 else "train"
     return {**about, "signals": signals, "split": split, "copies": 0} | ({} if why is None else {"why": why})
 
@@ -65,7 +72,9 @@ IDS = [f"{s}:{n}" for s, (kept, dropped) in SIZES.items() for n in [*range(kept)
 def test_the_figures_are_those_of_the_rows_that_are_left(corpus, tmp_path_factory, ids, whole):
     folder, figures = corpus
     out = tmp_path_factory.mktemp("out")
-    withdrawn = {s: frozenset(i for i in ids if i.startswith(s)) for s in SIZES} | dict.fromkeys(whole)
+    withdrawn = {
+        s: Leaving(frozenset(i for i in ids if i.startswith(s)), frozenset()) for s in SIZES
+    } | dict.fromkeys(whole)
     found = leave_out(folder, out, withdrawn, figures)
     left = found.pop("withdrawn")
     assert found == figures_of(out)
@@ -84,8 +93,8 @@ def test_the_figures_are_those_of_the_rows_that_are_left(corpus, tmp_path_factor
 
 def test_files_that_lose_no_row_are_the_same_and_two_steps_are_as_one(corpus, tmp_path):
     folder, figures = corpus
-    once = {"a": frozenset({"a:2"})}
-    both = {"a": frozenset({"a:2", "a:9"})}
+    once = {"a": Leaving(frozenset({"a:2"}), frozenset())}
+    both = {"a": Leaving(frozenset({"a:2", "a:9"}), frozenset())}
     leave_out(folder, tmp_path / "one", once, figures)
     before, after = ({f.path: f for f in digest_files(each)} for each in (folder, tmp_path / "one"))
     changed = {path for path in before if before[path] != after.get(path)}
@@ -93,3 +102,11 @@ def test_files_that_lose_no_row_are_the_same_and_two_steps_are_as_one(corpus, tm
     leave_out(folder, tmp_path / "two", both, figures)
     leave_out(folder, tmp_path / "again", both, figures)
     assert digest_files(tmp_path / "two") == digest_files(tmp_path / "again")
+
+
+def test_a_text_stays_out_whatever_its_document_is_called(corpus, tmp_path):
+    folder, figures = corpus
+    texts = frozenset({sha256_text("a 2 a 2 a 2 "), sha256_text("b 0 ")})
+    found = leave_out(folder, tmp_path / "out", {"a": Leaving(frozenset({"a:7"}), texts)}, figures)
+    assert pq.read_table(tmp_path / "out" / "withdrawn.parquet")["id"].to_pylist() == ["a:2"]
+    assert found["withdrawn"] == {"a": 1}

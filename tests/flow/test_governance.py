@@ -487,3 +487,35 @@ def test_a_withdrawal_takes_effect_once_somebody_of_legal_has_signed_it(project)
     assert len(said["decisions"]) == 1
     (after,) = set((project.folder / "build" / "corpus").iterdir()) - {corpus}
     assert pq.read_table(after / "withdrawn.parquet")["id"].to_pylist() == [document]
+
+
+def test_what_waits_to_be_signed_stands_for_no_other_withdrawal_and_is_named(project):
+    project.cleared()
+    project.run("curate")
+    (corpus,) = (project.folder / "build" / "corpus").iterdir()
+    first, second, *_ = sorted(pq.read_table(next(corpus.rglob("kept/*/*.parquet")))["id"].to_pylist())
+    assert project.code("withdraw", "sittings", "--do", "--reason", "All of it") == 3
+    said = project.run("withdraw", first, "--do", "--reason", "The author's notice")
+    assert [one["file"] for one in said["decisions"]] == [
+        path.name
+        for path in (project.folder / "approvals").glob("withdraw-*.json")
+        if first in path.read_text()
+    ]
+    project.run("withdraw", second, "--do", "--reason", "Another's notice")
+    key = project.folder.parent / "claire"
+    key.touch()
+    words = ("--role", "legal", "--key", str(key), "--reason", "Read")
+    with pytest.raises(HemicycleError, match=f"3 withdrawals of “sittings” wait .*{second}"):
+        project.run("govern", "sign", "withdraw", "sittings", *words)
+    (file,) = [one["file"] for one in said["decisions"]]
+    done = CliRunner().invoke(
+        cli, ["govern", "sign", "withdraw", file, *words, "--project", str(project.folder)]
+    )
+    assert done.exit_code == 0, done.output
+    assert f"to withdraw: sittings, {first} (The author's notice)" in done.output
+    assert project.run("withdraw", first)["withdrawn"]
+    assert not project.run("withdraw", second)["withdrawn"]
+    # Those that wait are told in the order in which they were written, and nothing is written anew.
+    again = project.run("withdraw", second, "--do", "--reason", "Another's notice")
+    assert [one["missing"] for one in again["decisions"]] == [["legal"]]
+    assert len(list((project.folder / "approvals").glob("withdraw-*.json"))) == 3

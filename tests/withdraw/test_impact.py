@@ -1,6 +1,9 @@
 """What the impact lists is what an account of every batch would list."""
 
 import json
+import re
+import shutil
+from datetime import date
 
 import pyarrow.parquet as pq
 import pytest
@@ -10,8 +13,10 @@ from hypothesis import strategies as st
 from hemicycle.cli.session import Session
 from hemicycle.sites import load_sites
 from hemicycle.tokens import Order
-from hemicycle.withdraw import find_impact, redo_cost
+from hemicycle.withdraw import Target, find_impact, notice, redo_cost
 from hemicycle.withdraw.impact import ModelImpact, clean_step
+from tests.flow.conftest import hemicycle
+from tests.withdraw.toy import DECLARATION
 
 SITES = """
 [sites.ici]
@@ -88,6 +93,41 @@ def test_a_held_out_document_touches_evaluations_and_no_model(session):
     # What was measured on it, what it was looked for in, and what it was a control for.
     told = [(e.stage, e.name) for e in found.evaluations]
     assert sorted(told) == [("contamination", "base"), ("evaluation", "base")]
+
+
+@pytest.mark.slow
+def test_a_release_is_named_by_its_own_account_where_its_model_is_gone(released):
+    session = Session(released)
+    (model,) = impact_of(session, {"autres": None}).models
+    (folder,) = (released / "build" / "model").iterdir()
+    shutil.rmtree(folder)
+    impact = impact_of(session, {"autres": None})
+    assert impact.models == ()
+    assert [one.name for one in impact.releases] == ["v0"]
+    assert [(one.stage, one.name) for one in impact.gone] == [("model", "petit")]
+    page = notice("en", "essai", Target(("autres",), {}), impact, reason=None, today=date(2026, 11, 27))
+    assert "Release v0" in page
+    assert "Model petit (`" in page
+    shutil.rmtree(released / "releases" / "v0")
+    gone = impact_of(session, {"autres": None}).gone
+    assert [(one.stage, one.name) for one in gone] == [("model", "petit"), ("release", "v0")]
+    assert model.declared is False
+
+
+@pytest.mark.slow
+def test_a_model_that_is_no_longer_declared_is_not_said_to_be_made_again(released):
+    def page():
+        return hemicycle("withdraw", "autres", "--notice", "en", "--project", released).stdout
+
+    assert "petit is trained again without it" in page()
+    assert "Not made again" not in page()
+    toml = DECLARATION[: DECLARATION.index("[models.petit]")]
+    (released / "hemicycle.toml").write_text(toml, "utf-8")
+    assert "trained again without it:" not in page()
+    assert re.search("Not made again, and to be deleted: petit \\(`[0-9a-f]{16}`\\)", page()), page()
+    said = hemicycle("withdraw", "autres", "--project", released).stdout
+    assert "not made again: delete it" in said
+    assert "redoing" not in said
 
 
 def test_an_index_of_an_earlier_version_is_told_by_its_corpus(letters):

@@ -229,11 +229,51 @@ packing = "whole"
     late = min(
         (r for r in exposure(petit).values() if r["first_step"] > 10), key=lambda row: row["first_step"]
     )
+    petit.rename(tmp_path / "petit")
+    (suite,) = withdraw(folder, late["document"])["impact"]["models"]
+    assert (suite["base"], suite["supposed"], suite["clean"]) == ("model petit", True, 0)
+    assert (
+        "petit, which was deleted since and may have read it"
+        in withdraw(folder, late["document"])["notice"]["en"]
+    )
+    (tmp_path / "petit").rename(petit)
+
     said = withdraw(folder, late["document"], *REASON)
     models = {m["name"]: m for m in said["impact"]["models"]}
     assert models["suite"]["base"] == "model petit"
+    assert not models["suite"]["supposed"]
     assert models["suite"]["clean"] == 0
     made = steps(said)
     assert made["model suite"]["state"] == "built"
     assert made["tokenizer fr"]["state"] == "fresh"
     assert hemicycle("verify", folder).returncode == 0
+
+
+@pytest.mark.slow
+def test_copies_that_stay_are_named_before_and_after_and_in_public(tmp_path):
+    folder = make_toy(tmp_path / "lettres")
+    excerpt = f"{letter(3)} {letter(200)}"
+    (folder / "autres" / "extrait.txt").write_text(excerpt, "utf-8")
+    for number in range(100, 112):
+        (folder / "autres" / f"{number}.txt").unlink()
+    hemicycle("run", folder)
+
+    def copies(said):
+        return [(one["id"], one["of_text"]) for one in said["copies"]]
+
+    known = [("autres:extrait.txt", 1.0)]
+    assert copies(withdraw(folder, "textes:3.txt")) == known
+    said = withdraw(folder, "textes:3.txt", *REASON)
+    assert copies(said) == copies(withdraw(folder, "textes:3.txt")) == known
+    hemicycle("gc", folder)
+    assert copies(withdraw(folder, "textes:3.txt")) == known
+    for page, words in zip(
+        sorted((folder / "notices").iterdir()), ("not withdrawn", "pas retiré"), strict=True
+    ):
+        (line,) = [line for line in page.read_text("utf-8").splitlines() if words in line]
+        assert "autres:extrait.txt" in line
+    decision = json.loads(next((folder / "approvals").iterdir()).read_text("utf-8"))
+    assert decision["summary"]["copies_that_stay"] == ["autres:extrait.txt"]
+    (folder / "work.txt").write_text(letter(3), "utf-8")
+    again = hemicycle("withdraw", "--matching", folder / "work.txt", "--project", folder, check=False)
+    assert "autres:extrait.txt" in again.stdout + again.stderr

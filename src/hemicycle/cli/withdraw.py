@@ -154,7 +154,7 @@ def _decided(session: Session, target: Target) -> Decided:
     from hemicycle.withdraw.decide import in_force, undecided, waiting
 
     told = session.flow.gate.decided_withdrawals()
-    left = undecided(target, session.flow.withdrawn)
+    left = undecided(target, session.flow.withdrawn, session.flow.withdrawn_texts)
     return Decided(left, waiting(left, told), in_force(target, told))
 
 

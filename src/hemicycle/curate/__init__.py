@@ -6,6 +6,6 @@ by declared rules, holds groups out, and drops copies. Bounds can be moved witho
 
 from hemicycle.curate.corpus import CORPUS, DROPPED, make_corpus
 from hemicycle.curate.source import annotate_source
-from hemicycle.curate.withdrawn import leave_out
+from hemicycle.curate.withdrawn import Leaving, leave_out
 
-__all__ = ["CORPUS", "DROPPED", "annotate_source", "leave_out", "make_corpus"]
+__all__ = ["CORPUS", "DROPPED", "Leaving", "annotate_source", "leave_out", "make_corpus"]

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,17 +35,26 @@ WITHDRAWN = pa.schema(
     ]
 )
 
+
+class Leaving(NamedTuple):
+    """What of a source is withdrawn: documents by their ids and, whatever they are called now, by the
+    digests of their texts as they were read."""
+
+    ids: frozenset[str]
+    texts: frozenset[str]
+
+
 Part = Literal["kept", "dropped"]
 _SCHEMAS: dict[Part, pa.Schema] = {"kept": CORPUS, "dropped": DROPPED}
 
 
 def leave_out(
-    corpus: Path, out: Path, withdrawn: Mapping[str, frozenset[str] | None], figures: Mapping[str, Any]
+    corpus: Path, out: Path, withdrawn: Mapping[str, Leaving | None], figures: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Write a corpus again without what is withdrawn of it; files that lose no row are the same files.
 
     Args:
-        withdrawn: source → ids of its documents; None: all of them.
+        withdrawn: source → what of it; None: all of it.
         figures: those of the corpus.
 
     Returns figures of what is left, and under `withdrawn`, by source, how many documents left. The same
@@ -57,15 +66,15 @@ def leave_out(
         (out / part).mkdir(parents=True)
         for path in corpus_shards(corpus, part):
             source = path.parent.name
-            ids = withdrawn.get(source, frozenset())
-            leaves = _leaving(path, part, ids, counts[source]) if ids or ids is None else []
+            named = withdrawn.get(source)
+            leaves = _leaving(path, part, named, counts[source]) if source in withdrawn else []
             gone += leaves
-            if ids is None:
+            if source in withdrawn and named is None:
                 continue
             to = out / part / source / path.name
             to.parent.mkdir(exist_ok=True)
-            if leaves:
-                _rewrite(path, to, _SCHEMAS[part], ids)
+            if leaves and named is not None:
+                _rewrite(path, to, _SCHEMAS[part], named)
             else:
                 link(path, to)
     table = pa.concat_tables(gone).sort_by([("source", "ascending"), ("id", "ascending")])
@@ -74,12 +83,20 @@ def leave_out(
     return {**figures, "sources": counts, "totals": totals(counts), "withdrawn": dict(sorted(left.items()))}
 
 
-def _leaving(path: Path, part: Part, ids: frozenset[str] | None, counts: dict[str, Any]) -> list[pa.Table]:
+def _leaving(path: Path, part: Part, named: Leaving | None, counts: dict[str, Any]) -> list[pa.Table]:
     """What leaves of a file, taken off its source's counts."""
     found = []
-    columns = ["id", "source", "clean_digest", "split", "signals", "text" if part == "kept" else "why"]
+    columns = [
+        "id",
+        "source",
+        "digest",
+        "clean_digest",
+        "split",
+        "signals",
+        "text" if part == "kept" else "why",
+    ]
     for table in read_batches(path, columns):
-        rows = table if ids is None else table.filter(_among(table, ids))
+        rows = table if named is None else table.filter(_among(table, named))
         if not rows.num_rows:
             continue
         found.append(_listed(rows, part))
@@ -100,16 +117,20 @@ def _leaving(path: Path, part: Part, ids: frozenset[str] | None, counts: dict[st
     return found
 
 
-def _rewrite(path: Path, to: Path, schema: pa.Schema, ids: frozenset[str]) -> None:
+def _rewrite(path: Path, to: Path, schema: pa.Schema, named: Leaving) -> None:
     with parquet_writer(to, schema) as writer:
         for table in read_batches(path):
-            rows = table.filter(pc.invert(_among(table, ids)))
+            rows = table.filter(pc.invert(_among(table, named)))
             if rows.num_rows:
                 writer.write_table(rows.combine_chunks(), row_group_size=rows.num_rows)
 
 
-def _among(table: pa.Table, ids: frozenset[str]) -> pa.ChunkedArray:
-    return pc.is_in(table["id"], value_set=pa.array(sorted(ids), pa.string()))
+def _among(table: pa.Table, named: Leaving) -> pa.ChunkedArray:
+    among = (
+        pc.is_in(table[column], value_set=pa.array(sorted(values), pa.string()))
+        for column, values in (("id", named.ids), ("digest", named.texts))
+    )
+    return pc.or_(*among)
 
 
 def _listed(rows: pa.Table, part: Part) -> pa.Table:

@@ -61,13 +61,16 @@ def corpus(flow: Flow, name: str) -> Step:
                 + (f"; made of its sources so far: {', '.join(made)}" if made else ""),
                 remedy="`hemicycle clear` says for each source what holds it back.",
             )
-        gone = {source: flow.withdrawn[source] for source in sources if source in flow.withdrawn}
+        withdrawn, texts = flow.withdrawn, flow.withdrawn_texts
+        gone = {source: withdrawn[source] for source in sources if source in withdrawn}
         # Nothing where nothing is, so that a corpus of which nothing ever was keeps its key.
-        return (
-            {"withdrawn": {s: WHOLE if ids is None else sorted(ids) for s, ids in gone.items()}}
-            if gone
-            else {}
-        )
+        if not gone:
+            return {}
+        named = {
+            s: WHOLE if ids is None else {"ids": sorted(ids), "texts": sorted(texts[s])}
+            for s, ids in gone.items()
+        }
+        return {"withdrawn": named}
 
     def build(work: Work) -> dict[str, Any]:
         if "withdrawn" in work.resolved:

@@ -13,7 +13,7 @@ from hemicycle.flow import bases, corpora, evaluations, ladders, models, release
 from hemicycle.flow.corpora import index_name
 from hemicycle.flow.stages import NAMED, USES, VERBS
 from hemicycle.gate import Gate
-from hemicycle.governance import Withdrawn, withdrawn_by
+from hemicycle.governance import Withdrawn, withdrawn_by, withdrawn_texts
 from hemicycle.governance.overrides import Override, overrides
 from hemicycle.ledger import Ledger, Statement
 from hemicycle.project import Lock, Project
@@ -138,6 +138,11 @@ class Flow:
     def withdrawn(self) -> Withdrawn:
         """Source → the ids of its documents that are withdrawn; None: all of it."""
         return withdrawn_by(self.gate.withdrawals()[: self.withdrawals])
+
+    @property
+    def withdrawn_texts(self) -> dict[str, frozenset[str]]:
+        """Source → the digests of the texts of these documents, as they were read."""
+        return withdrawn_texts(self.gate.withdrawals()[: self.withdrawals])
 
     def as_before(self) -> Iterator[Flow]:
         """The same project as it was before its last withdrawal, before the last two, and so on."""

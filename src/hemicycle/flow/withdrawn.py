@@ -35,10 +35,11 @@ def corpus_without(
 ) -> dict[str, Any]:
     """Make a corpus without what is withdrawn of it: from the one with it, where that stands, else from its
     inputs."""
-    from hemicycle.curate import leave_out
+    from hemicycle.curate import Leaving, leave_out
 
     withdrawn = {
-        source: None if ids == WHOLE else frozenset(ids) for source, ids in work.resolved["withdrawn"].items()
+        source: None if named == WHOLE else Leaving(frozenset(named["ids"]), frozenset(named["texts"]))
+        for source, named in work.resolved["withdrawn"].items()
     }
     key = key_of(step, {}, digests_for(step, work.statements))
     statement = flow.ledger.current().get(key)

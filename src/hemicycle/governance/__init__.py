@@ -18,6 +18,7 @@ from hemicycle.governance.standing import (
     read_entries,
     standings,
     withdrawn_by,
+    withdrawn_texts,
     withdraws,
 )
 
@@ -39,6 +40,7 @@ __all__ = [
     "read_entries",
     "standings",
     "withdrawn_by",
+    "withdrawn_texts",
     "withdraws",
     "write_decision",
 ]

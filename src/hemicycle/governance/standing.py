@@ -246,6 +246,18 @@ def withdrawn_by(told: Iterable[Standing]) -> Withdrawn:
     return found
 
 
+def withdrawn_texts(told: Iterable[Standing]) -> dict[str, frozenset[str]]:
+    """Source → the digests of texts, as they were read, that standing decisions withdraw by their documents:
+    a publisher who names a file anew does not bring its text back."""
+    found: dict[str, frozenset[str]] = {}
+    for one in told:
+        documents = one.decision.covers.get("documents")
+        if one.decision.kind == "withdraw" and one.state == "standing" and isinstance(documents, dict):
+            digests = filter(None, documents.values())
+            found[one.decision.subject] = found.get(one.decision.subject, frozenset()) | frozenset(digests)
+    return found
+
+
 def withdraws(withdrawn: Withdrawn, source: str, document: str) -> bool:
     """Whether a document of a source is among what is withdrawn."""
     ids = withdrawn.get(source, frozenset())

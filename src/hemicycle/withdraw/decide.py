@@ -7,7 +7,7 @@ what for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from hemicycle.governance import Standing, Withdrawn
@@ -21,14 +21,18 @@ def covers(target: Target) -> dict[str, Any]:
     return {**dict.fromkeys(target.sources, WHOLE), **documents}
 
 
-def undecided(target: Target, withdrawn: Withdrawn) -> dict[str, Any]:
-    """`covers` without what is withdrawn by decisions in force."""
+def undecided(target: Target, withdrawn: Withdrawn, texts: Mapping[str, Collection[str]]) -> dict[str, Any]:
+    """`covers` without what is withdrawn by decisions in force: by its id, or by the digest of its text, of
+    which `texts` has those of each source."""
     left: dict[str, Any] = {}
     for source, asked in covers(target).items():
         ids = withdrawn.get(source, frozenset())
         if ids is None:
             continue
-        rest = asked if asked == WHOLE else {one: text for one, text in asked.items() if one not in ids}
+        out = texts.get(source, ())
+        rest = asked
+        if asked != WHOLE:
+            rest = {one: text for one, text in asked.items() if one not in ids and text not in out}
         if rest:
             left[source] = rest
     return left

@@ -77,10 +77,24 @@ def resolve_target(
     for name in wanted:
         if name in missing:
             raise _unknown(name, known, statements, folder_of)
+    _add_same(found, statements, folder_of)
     return Target(
         tuple(sorted(whole)),
         {source: dict(sorted(ids.items())) for source, ids in sorted(found.items()) if source not in whole},
     )
+
+
+def _add_same(
+    found: dict[str, dict[str, str]], statements: Sequence[Statement], folder_of: Callable[[Statement], Path]
+) -> None:
+    """Add the documents of a source that have the very text of one that was found, as they are today."""
+    made = {s.subject.name: folder_of(s) for s in statements if s.subject.stage == "documents"}
+    for source, ids in found.items():
+        path = made.get(source, Path()) / "documents.parquet"
+        if path.is_file():
+            table = pq.read_table(path, columns=["id", "digest"])
+            same = pc.is_in(table["digest"], value_set=pa.array(sorted(ids.values()), pa.string()))
+            ids |= {row["id"]: row["digest"] for row in table.filter(same).to_pylist()}
 
 
 def _tables(statements: Sequence[Statement], folder_of: Callable[[Statement], Path]) -> Iterator[pa.Table]:
