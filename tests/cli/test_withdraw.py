@@ -12,7 +12,7 @@ from tests.withdraw.toy import letter
 
 @pytest.fixture
 def copied(project, call):
-    """Four letters, one of them twice, if otherwise spaced; a corpus is made of them, and nothing is trained."""
+    """Four letters, one of them twice, if otherwise spaced, and a corpus of them; nothing is trained."""
     for name, number in (("0", 0), ("1", 1), ("2", 2), ("3", 0), ("autre", 4)):
         text = letter(number).replace(", ", ",   ") if name == "3" else letter(number)
         (project / "textes" / f"{name}.txt").write_text(text, "utf-8")
