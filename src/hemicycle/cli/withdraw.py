@@ -477,11 +477,14 @@ def _print_done(
     click.echo("a server of yours hides it from its next answer on, and has the new model once started again")
     if held := _holding(session, found.target):
         click.echo(f"still holds the text, deleted by `hemicycle gc`: {', '.join(held)}")
+    if session.store.staged():
+        click.echo("work that was interrupted may hold it too, and is deleted by `hemicycle gc`")
     archive = sorted({f"{h.stage}/{h.name}" for h in found.impact.holding})
     if archive:
         click.echo(
             f"still holds the text, as the publisher's files do: {', '.join(archive)}; they stay while the "
-            "source is declared (docs/withdraw.md says what taking it out of the declaration means)"
+            "source is declared (docs/withdraw.md says what taking it out of the declaration means, and "
+            "where else it may be quoted)"
         )
 
 
