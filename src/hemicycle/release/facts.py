@@ -209,7 +209,7 @@ class CheckedSet:
         part: what was looked for: question, context (the passage it is asked about), or text.
         with_answer: of those that stand there at least in part, how many with an answer beside them; None
             where the set has no answers.
-        found: share of all words.
+        found: share of all words; None where nothing was judged.
         longest: span, in words.
     """
 
@@ -222,7 +222,7 @@ class CheckedSet:
     unjudged: int
     longest: int
     with_answer: int | None
-    found: float
+    found: float | None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hemicycle.evaluate.verbatim.sets import HELD_OUT
 from hemicycle.typeset import Language, format_number, format_percent
 
 
@@ -40,6 +41,8 @@ def contamination_notes(text: Mapping[str, Any], results: Mapping[str, Any], lan
         said.append(_say("short", language, n=hit, short=short, **bounds))
     if any(one["with_answer"] is not None for one in sets):
         said.append(_say("answer", language, within=method["answer_within_words"]))
+    if mute := sum(one["items"] - one["answered"] for one in sets if one["with_answer"] is not None):
+        said.append(_say("no_answer", language, n=mute))
     if not sets:
         said.append(_say("no_set", language))
     if results["not_read"]:
@@ -81,7 +84,7 @@ def contamination_table(text: Mapping[str, Any], language: Language) -> list[lis
 
 def set_name(name: str, language: Language) -> str:
     """What a set is called for people; that of held-out documents bears the name of their source."""
-    head, sign, source = name.partition("held-out:")
+    head, sign, source = name.partition(HELD_OUT)
     return _word("held_out", language, source=source) if sign and not head else name
 
 
@@ -92,7 +95,7 @@ def _shares(
         return format_number(value, language)
 
     beside = "–" if answered is None else n(answered["partly"] + answered["contaminated"])
-    share = format_percent(counted["found"] / counted["words"], language) if counted["words"] else "–"
+    share = format_percent(counted["found"] / counted["words"] if counted["words"] else None, language)
     hit = n(counted["contaminated"])
     if judged := items - counted["unjudged"]:
         hit += f" ({format_percent(counted['contaminated'] / judged, language)})"
