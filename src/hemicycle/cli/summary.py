@@ -303,9 +303,11 @@ def print_regurgitation(results: Mapping[str, Any]) -> None:
             continue
         head, *rows = regurgitation_table(model, "en")
         print_table([name, *head[1:]], rows)
+        base = results["upstream"].get(name)
+        there = f"may be formula, or memory of {cell(base)}" if base else "is formula, not memory"
         click.echo(
             f"Exact: the first {model['target_tokens']} tokens are those of the document. Held out is the "
-            "control: what is verbatim there is formula, not memory. Lower bounds."
+            f"control: what is verbatim there {there}. Lower bounds."
         )
 
 

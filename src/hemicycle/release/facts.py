@@ -161,13 +161,19 @@ class Refusal:
 
 @dataclass(frozen=True)
 class CorpusFacts:
-    """One corpus of the model. `rules`: what the rules of quality that something failed say, by name."""
+    """One corpus of the model.
+
+    Attributes:
+        rules: what the rules of quality that something failed say, by name.
+        emptied: its tokens were made before something was withdrawn from it, and emptied where that stood.
+    """
 
     name: str
     rules: Mapping[str, Mapping[str, str]]
     sources: tuple[CorpusSource, ...]
     refusals: tuple[Refusal, ...]
     not_obtained: tuple[str, ...]
+    emptied: bool
 
 
 @dataclass(frozen=True)

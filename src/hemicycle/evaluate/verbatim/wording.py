@@ -115,7 +115,11 @@ def regurgitation_notes(name: str, results: Mapping[str, Any], language: Languag
     """What a reader must know beside the figures of one model."""
     method, model = results["method"], results["models"][name]
     shown = {"target": model["target_tokens"], "generated": model["generated_tokens"]}
-    said = [_say("exact_is", language, **shown), _say("drawn", language), _say("formula", language)]
+    said = [_say("exact_is", language, **shown), _say("drawn", language)]
+    if base := results["upstream"].get(name):
+        said.append(_say("formula_or_memory", language, base=base))
+    else:
+        said.append(_say("formula", language))
     if model["lengths_left_out"]:
         lengths = ", ".join(format_number(one, language) for one in model["lengths_left_out"])
         said.append(_say("no_length", language, lengths=lengths))
