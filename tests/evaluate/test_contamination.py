@@ -11,7 +11,8 @@ from hemicycle.errors import DeclarationError, InputError, IntegrityError
 from hemicycle.evaluate.verbatim import check_contamination, check_sets
 from hemicycle.evaluate.verbatim.contamination import Set
 from hemicycle.evaluate.verbatim.judging import FEWEST, MIN_WORDS, judge
-from hemicycle.evaluate.verbatim.sets import Fields
+from hemicycle.evaluate.verbatim.picture import _bars
+from hemicycle.evaluate.verbatim.sets import Fields, source_of
 from hemicycle.evaluate.verbatim.wording import contamination_notes, contamination_table
 from hemicycle.trace import build_index, open_index
 from tests.trace.typography import EDITS, all_of_them
@@ -129,7 +130,7 @@ def test_a_wrong_option_beside_a_question_is_no_answer(index, trained, tmp_path)
     }
     results["method"]["answer_within_words"] = 50
     notes = contamination_notes({"sets": [told], "models": []}, results, "en")
-    assert any(note.startswith("Of 1 items no answer is known") for note in notes)
+    assert any("whose right option is not said: 1." in note for note in notes)
 
 
 def test_the_passage_that_is_asked_about_is_told_apart(index, trained, tmp_path):
@@ -194,6 +195,12 @@ def test_the_check_writes_figures_and_places_and_no_training_text(index, trained
     for language in ("en", "fr"):
         head, *lines = contamination_table(text, language)
         assert [len(line) for line in lines] == [len(head)] * 2
+
+
+def test_a_picture_shows_no_name_of_a_set_that_people_do_not_read():
+    one = {"set": "held-out:debats", "question": {}, "context": {}}
+    assert [name for name, _ in _bars({"sets": [], "held_out": [one]})] == ["debats (held out · à l’écart)"]
+    assert source_of("a held-out:set") is None
 
 
 def test_a_declared_field_that_no_item_has_is_named_with_those_there_are(index, trained, tmp_path):

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from hemicycle.errors import IntegrityError
-from hemicycle.evaluate.verbatim.sets import HELD_OUT
+from hemicycle.evaluate.verbatim.sets import source_of
 from hemicycle.release.facts import CheckedSet, Contamination, Extraction, Rate, Regurgitation
 from hemicycle.typeset import Language
 
@@ -32,7 +32,7 @@ def contamination_of(folder: Path, model: str) -> Contamination:
         return Contamination(
             sets=tuple(sets),
             held_out=tuple(
-                _checked(one["set"].removeprefix(HELD_OUT), "text", one["items"], one["question"], None)
+                _checked(source_of(one["set"]) or one["set"], "text", one["items"], one["question"], None)
                 for one in text["held_out"]
             ),
             notes=_notes(text),

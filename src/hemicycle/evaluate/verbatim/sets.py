@@ -112,6 +112,12 @@ def field_of(name: str) -> str:
     return ".".join([first, *itertools.takewhile(lambda part: not part.isdecimal(), others)])
 
 
+def source_of(name: str) -> str | None:
+    """The source whose held-out documents are the set of this name; None where it is another set."""
+    head, sign, source = name.partition(HELD_OUT)
+    return source if sign and not head else None
+
+
 def set_files(place: Path) -> tuple[list[Path], list[Path]]:
     """The evaluation files of a folder and the folders in it, in the order of their paths, and the files that
     are of another form; of a file, itself."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hemicycle.evaluate.verbatim.sets import HELD_OUT
+from hemicycle.evaluate.verbatim.sets import source_of
 from hemicycle.typeset import Language, format_number, format_percent
 
 
@@ -84,8 +84,8 @@ def contamination_table(text: Mapping[str, Any], language: Language) -> list[lis
 
 def set_name(name: str, language: Language) -> str:
     """What a set is called for people; that of held-out documents bears the name of their source."""
-    head, sign, source = name.partition(HELD_OUT)
-    return _word("held_out", language, source=source) if sign and not head else name
+    source = source_of(name)
+    return name if source is None else _word("held_out", language, source=source)
 
 
 def _shares(
