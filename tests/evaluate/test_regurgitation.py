@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from hemicycle.cli.summary import print_regurgitation
 from hemicycle.evaluate.spans import Encoder
 from hemicycle.evaluate.verbatim import measure_regurgitation
 from hemicycle.evaluate.verbatim.generate import Writer
@@ -268,3 +269,11 @@ def test_of_a_base_nobody_says_that_it_never_read_the_control():
         assert never not in " ".join(regurgitation_notes("petit", results, language))
         assert unknown in " ".join(regurgitation_notes("petit", results, language))
         assert never in " ".join(regurgitation_notes("petit", {**results, "upstream": {}}, language))
+
+
+def test_the_table_in_a_terminal_says_the_same_of_a_base(measured, capsys):
+    results, _ = measured
+    print_regurgitation({**results, "upstream": {"papegai": "vieux"}})
+    assert "may be formula, or memory of vieux" in capsys.readouterr().out
+    print_regurgitation({**results, "upstream": {}})
+    assert "is formula, not memory" in capsys.readouterr().out

@@ -294,7 +294,7 @@ def print_matches(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def print_regurgitation(results: Mapping[str, Any]) -> None:
-    """Rates of each model by length of the prefix, by copies, by source."""
+    """Rates of each model by length of the prefix, by copies, by source. `upstream`: model → its base."""
     from hemicycle.evaluate.verbatim.wording import regurgitation_table
 
     for name, model in results["models"].items():
@@ -359,7 +359,8 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
         print_contamination(_figures(outcome))
     for outcome in by_stage.get("regurgitation", []):
         _title(f"Regurgitation {outcome.step.name}")
-        print_regurgitation(_figures(outcome))
+        upstream = outcome.statement.declaration["declared"]["upstream"] if outcome.statement else {}
+        print_regurgitation({**_figures(outcome), "upstream": upstream})
     for outcome in by_stage.get("release", []):
         _title(f"Release {outcome.step.name}")
         assert outcome.folder is not None
