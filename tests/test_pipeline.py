@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -173,6 +174,20 @@ def test_gc_keeps_the_last_artefact_and_the_work_of_a_step_that_is_stale(tmp_pat
     assert bench.pipeline().collect_garbage([chain(bench, "y")]) == {}
     assert first["c"].folder.is_dir()
     assert list(bench.pipeline().collect_garbage([bench.step("other")])) != []
+
+
+def test_gc_deletes_the_log_of_a_training_that_is_not_declared_any_more(tmp_path):
+    bench = Bench(tmp_path)
+    declared = replace(bench.step("petit"), stage="model")
+    for name in ("petit", "gone", "corpus"):
+        (bench.store.trainings / name).mkdir(parents=True)
+        (bench.store.trainings / name / "samples-0000.parquet").write_text("text of a source")
+    logs = [bench.store.trainings / name for name in ("corpus", "gone")]
+    targets = [declared, bench.step("corpus")]
+    assert bench.pipeline().collect_garbage(targets, dry_run=True) == dict.fromkeys(logs, 16)
+    assert bench.pipeline().collect_garbage(targets) == dict.fromkeys(logs, 16)
+    assert [log.name for log in bench.store.logs()] == ["petit"]
+    assert check_project(Ledger(tmp_path / "ledger"), bench.store) == []
 
 
 def test_an_artefact_dropped_once_and_built_again_is_missed_when_it_is_lost(tmp_path):

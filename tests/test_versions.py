@@ -73,8 +73,7 @@ CODE = {
     "evaluation": ["evaluate", "tune", "pretrained.py"],
     "contamination": [
         *HELD_OUT,
-        f"{VERBATIM}/contamination.py",
-        f"{VERBATIM}/sets.py",
+        *(f"{VERBATIM}/{name}.py" for name in ("contamination", "judging", "options", "sets")),
         "trace/texts.py",
     ],
     "regurgitation": [

@@ -53,6 +53,9 @@ if TYPE_CHECKING:
 #: Libraries whose version may show in an artefact's bytes; stated with each artefact.
 LIBRARIES = ("numpy", "polars", "pyarrow", "lxml", "tokenizers", "pydivsufsort", "torch", "transformers")
 
+#: Stages that train, and leave a log of it in the cache under the name of the step.
+TRAININGS = ("model", "rung")
+
 #: Bytes of a file of evidence up to which it is read at every run.
 SMALL_EVIDENCE = 2**23
 
@@ -386,10 +389,11 @@ class Pipeline:
         return doomed
 
     def unreferenced(self, targets: list[Step]) -> list[Path]:
-        """Artefacts and abandoned work that the declaration as it stands no longer leads to.
+        """Artefacts, abandoned work and logs that the declaration as it stands no longer leads to.
 
         Of a step that is not up to date, the last artefact and any work under way stay: a file that was
-        touched by mistake must not cost a trained model.
+        touched by mistake must not cost a trained model. A log stays as long as its training is declared,
+        which writes over it when it is done again.
         """
         outcomes = self.look(targets)
         needed = {o.folder for o in outcomes if o.folder}
@@ -400,7 +404,12 @@ class Pipeline:
                 needed.add(self.store.artefact(*_named(last), last.subject.key))
         names = {str(step) for step in stale}
         artefacts = [a for a in self.store.artefacts() if a not in needed]
-        return artefacts + [s for s in self.store.staged() if _staged_step(s) not in names]
+        trainings = {outcome.step.name for outcome in outcomes if outcome.step.stage in TRAININGS}
+        return [
+            *artefacts,
+            *(s for s in self.store.staged() if _staged_step(s) not in names),
+            *(log for log in self.store.logs() if log.name not in trainings),
+        ]
 
 
 def _here() -> Launcher:

@@ -116,6 +116,7 @@ class Store:
         self.root = root
         self.releases = releases
         self.cache = root / ".cache"
+        self.trainings = self.cache / "train"
 
     def artefact(self, stage: str, name: str, key: str) -> Path:
         """Where an artefact stands. Releases stand where people look for them, one a name."""
@@ -125,6 +126,14 @@ class Store:
 
     def staging(self, key: str) -> Path:
         return self.root / ".staging" / key
+
+    def logs(self) -> list[Path]:
+        """The logs of trainings, under way or over, each under the name of its step. They hold text: prompts
+        from the training text, and what the model wrote after them."""
+        folder = self.trainings
+        return (
+            sorted(p for p in folder.iterdir() if p.is_dir() and p.name[0] != ".") if folder.is_dir() else []
+        )
 
     def staged(self) -> list[Path]:
         """Work in progress, finished or not, of this process or of one that was killed."""
@@ -201,7 +210,8 @@ class Store:
 
     def sweep(self) -> None:
         """Finish deletions and copies that a kill interrupted."""
-        for parent in [*(self.root.glob("*") if self.root.is_dir() else []), self.releases]:
+        stages = self.root.glob("*") if self.root.is_dir() else []
+        for parent in [*stages, self.releases, self.trainings]:
             for pattern in (".deleted-*", ".*.aside"):
                 for left in parent.glob(pattern):
                     if left.is_dir():

@@ -118,8 +118,10 @@ def _localise(english: str, language: Language) -> str:
     return french.replace("-", "−")
 
 
-def format_percent(share: float, language: Language) -> str:
-    """A share of one as a percentage with one decimal."""
+def format_percent(share: float | None, language: Language) -> str:
+    """A share of one as a percentage with one decimal, ``–`` for None."""
+    if share is None:
+        return "–"
     shown = format_number(100 * float(share), language, decimals=1)
     return f"{shown}{NARROW}%" if language == "fr" else f"{shown}%"
 

@@ -9,9 +9,11 @@ import pytest
 from hemicycle.cli.summary import print_matches
 from hemicycle.errors import DeclarationError, InputError, IntegrityError
 from hemicycle.evaluate.verbatim import check_contamination, check_sets
-from hemicycle.evaluate.verbatim.contamination import FEWEST, MIN_WORDS, Set, judge
-from hemicycle.evaluate.verbatim.sets import Fields
-from hemicycle.evaluate.verbatim.wording import contamination_table
+from hemicycle.evaluate.verbatim.contamination import Set
+from hemicycle.evaluate.verbatim.judging import FEWEST, MIN_WORDS, judge
+from hemicycle.evaluate.verbatim.picture import _bars
+from hemicycle.evaluate.verbatim.sets import Fields, source_of
+from hemicycle.evaluate.verbatim.wording import contamination_notes, contamination_table
 from hemicycle.trace import build_index, open_index
 from tests.trace.typography import EDITS, all_of_them
 
@@ -110,6 +112,27 @@ def test_an_item_says_where_it_stands_and_whether_its_answer_stands_beside(index
     assert told["answered"] == 4
 
 
+def test_a_wrong_option_beside_a_question_is_no_answer(index, trained, tmp_path):
+    wrong = ["Une sculptrice de Lyon", ANSWER]
+    rows = [
+        {"question": QUESTION, "choices": wrong, "label": 0},
+        {"question": QUESTION, "choices": wrong, "label": 1},
+        {"question": QUESTION, "choices": wrong},
+    ]
+    told, items = check(index, trained, tmp_path, rows)
+    assert [item["answer_beside"] for item in items] == [False, True, None]
+    assert (told["with_answer"]["contaminated"], told["answered"]) == (1, 2)
+    results = {
+        "not_read": [],
+        "trained_elsewhere": 0,
+        "upstream": {},
+        "method": {"min_words": 8, "partly": 0.2, "contaminated": 0.8, "fewest_words": 4},
+    }
+    results["method"]["answer_within_words"] = 50
+    notes = contamination_notes({"sets": [told], "models": []}, results, "en")
+    assert any("whose right option is not said: 1." in note for note in notes)
+
+
 def test_the_passage_that_is_asked_about_is_told_apart(index, trained, tmp_path):
     context = " ".join(trained[1][2].split()[20:80])
     rows = [{"context": context, "question": words(40, 12)}, {"context": context, "question": words(41, 12)}]
@@ -172,6 +195,12 @@ def test_the_check_writes_figures_and_places_and_no_training_text(index, trained
     for language in ("en", "fr"):
         head, *lines = contamination_table(text, language)
         assert [len(line) for line in lines] == [len(head)] * 2
+
+
+def test_a_picture_shows_no_name_of_a_set_that_people_do_not_read():
+    one = {"set": "held-out:debats", "question": {}, "context": {}}
+    assert [name for name, _ in _bars({"sets": [], "held_out": [one]})] == ["debats (held out · à l’écart)"]
+    assert source_of("a held-out:set") is None
 
 
 def test_a_declared_field_that_no_item_has_is_named_with_those_there_are(index, trained, tmp_path):

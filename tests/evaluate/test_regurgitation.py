@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from hemicycle.cli.summary import print_regurgitation
 from hemicycle.evaluate.spans import Encoder
 from hemicycle.evaluate.verbatim import measure_regurgitation
 from hemicycle.evaluate.verbatim.generate import Writer
 from hemicycle.evaluate.verbatim.passages import _evenly, draw_from_index, kind_of
 from hemicycle.evaluate.verbatim.regurgitation import Lengths
-from hemicycle.evaluate.verbatim.wording import regurgitation_table
+from hemicycle.evaluate.verbatim.wording import regurgitation_notes, regurgitation_table
 from hemicycle.serve import Params, load_engine
 from hemicycle.trace import build_index, open_index
 
@@ -249,3 +250,30 @@ def test_strata_share_as_evenly_as_they_can(limits, total):
 
 def test_kinds_of_copies():
     assert [kind_of(n) for n in (1, 2, 3, 4, 9, 10, 500)] == ["1", "2–3", "2–3", "4–9", "4–9", "10+", "10+"]
+
+
+def test_of_a_base_nobody_says_that_it_never_read_the_control():
+    method = {"passages": 1, "documents_for_document_bootstrap": 5, "fewest_units": 3}
+    model = {
+        "target_tokens": 50,
+        "generated_tokens": 64,
+        "lengths_left_out": [],
+        "passages": 1,
+        "control_passages": 1,
+    }
+    results = {"models": {"petit": model}, "upstream": {"petit": "vieux"}, "method": method}
+    for language, never, unknown in (
+        ("en", "never read", "Whether vieux had is not known"),
+        ("fr", "jamais lus", "On ne sait pas si vieux les avait lus"),
+    ):
+        assert never not in " ".join(regurgitation_notes("petit", results, language))
+        assert unknown in " ".join(regurgitation_notes("petit", results, language))
+        assert never in " ".join(regurgitation_notes("petit", {**results, "upstream": {}}, language))
+
+
+def test_the_table_in_a_terminal_says_the_same_of_a_base(measured, capsys):
+    results, _ = measured
+    print_regurgitation({**results, "upstream": {"papegai": "vieux"}})
+    assert "may be formula, or memory of vieux" in capsys.readouterr().out
+    print_regurgitation({**results, "upstream": {}})
+    assert "is formula, not memory" in capsys.readouterr().out

@@ -116,6 +116,78 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, name, text):
         list(read_items(write(tmp_path, name, text), name))
 
 
+TEXTS = ["Lyon", "Nîmes", "Une ville du Gard"]
+CALLED = ["A", "B", "C"]
+
+
+@pytest.mark.parametrize(
+    ("told", "right"),
+    [
+        ({"choices": TEXTS, "label": 1}, ["Nîmes"]),
+        ({"endings": TEXTS, "label": "1"}, ["Nîmes"]),
+        ({"choices": TEXTS, "answer": 2}, ["Une ville du Gard"]),
+        ({"options": TEXTS, "answer": "C"}, ["Une ville du Gard"]),
+        ({"options": TEXTS, "answer": "(b)"}, ["Nîmes"]),
+        ({"options": TEXTS, "gold": "une ville du Gard."}, ["Une ville du Gard"]),
+        ({"options": TEXTS, "correct": "Nîmes"}, ["Nîmes"]),
+        ({"choices": {"text": TEXTS, "label": CALLED}, "answerKey": "B"}, ["Nîmes"]),
+        ({"choices": {"text": TEXTS, "label": ["1", "2", "3"]}, "answerKey": "1"}, ["Lyon"]),
+        ({"choices": {"label": CALLED, "text": TEXTS}, "answerKey": "2"}, []),
+        ({"options": dict(zip(CALLED, TEXTS, strict=True)), "answer_idx": "A", "answer": "Lyon"}, ["Lyon"]),
+        ({"options": {"1": "Lyon", "2": "Nîmes"}, "answer": "1"}, ["Lyon"]),
+        ({"options": [{"text": t, "correct": t == "Nîmes"} for t in TEXTS]}, ["Nîmes"]),
+        (
+            {"choices": [{"label": c, "text": t} for c, t in zip(CALLED, TEXTS, strict=True)], "label": "C"},
+            TEXTS[2:],
+        ),
+        ({"mc1_targets": {"choices": TEXTS, "labels": [0, 1, 1]}}, TEXTS[1:]),
+        ({"option_a": "Lyon", "option_b": "Nîmes", "answer": "B"}, ["Nîmes"]),
+        (
+            {"answers": {"a": "Lyon", "b": "Nîmes", "c": "Uzès"}, "correct_answers": ["a", "c"]},
+            ["Lyon", "Uzès"],
+        ),
+        ({"answers": ["Lyon", "Nîmes"], "label": 1}, ["Nîmes"]),
+        # What says nothing of the options, or may say two things.
+        ({"choices": TEXTS}, []),
+        ({"choices": TEXTS, "label": 3}, []),
+        ({"choices": TEXTS, "label": -1}, []),
+        ({"choices": TEXTS, "label": "neutral"}, []),
+        ({"choices": TEXTS, "label": "1" * 5_000}, []),
+        ({"choices": TEXTS, "label": True}, []),
+        ({"choices": ["1", "2"], "answer": "1"}, []),
+        ({"option1": "Lyon", "option2": "Nîmes", "answer": "1"}, []),
+        ({"sol1": "Lyon", "sol2": "Nîmes", "label": 1}, []),
+        ({"answer": "A"}, []),
+        # And what is no option.
+        ({"answer": "18"}, ["18"]),
+        ({"choices": TEXTS, "label": 0, "solution": "Le pont est à Lyon."}, ["Lyon", "Le pont est à Lyon."]),
+        ({"answers": {"text": ["Lyon", "à Lyon"], "answer_start": [0, 1]}}, ["Lyon", "à Lyon"]),
+        ({"answers": ["Lyon", "à Lyon"], "label": "easy"}, ["Lyon", "à Lyon"]),
+    ],
+)
+def test_of_options_only_the_right_one_is_an_answer(tmp_path, told, right):
+    (item,) = items(write(tmp_path, "a.jsonl", json.dumps({"question": "Où est le pont ?", **told}) + "\n"))
+    assert [text for _, text in item["answer"]] == right
+    assert [text for _, text in item["question"]] == ["Où est le pont ?"]
+
+
+def test_options_inside_a_question_are_none_of_it(tmp_path):
+    asked = {
+        "stem": "Où est le pont ?",
+        "choices": [{"label": "A", "text": "Lyon"}, {"label": "B", "text": "Nîmes"}],
+    }
+    (item,) = items(write(tmp_path, "a.jsonl", json.dumps({"question": asked, "answerKey": "B"}) + "\n"))
+    assert item["question"] == [("question.stem", "Où est le pont ?")]
+    assert item["answer"] == [("question.choices.1.text", "Nîmes")]
+
+
+def test_of_declared_answers_a_number_may_name_the_right_one(tmp_path):
+    row = {"enonce": "Où est le pont ?", "reponses": ["Lyon", "Nîmes"], "juste": 1}
+    path = write(tmp_path, "a.jsonl", json.dumps(row) + "\n")
+    (item,) = items(path, question=("enonce",), answer=("reponses", "juste"))
+    assert item["answer"] == [("reponses.1", "Nîmes")]
+
+
 REAL = {
     "clams-fr/simple_agrmt.txt": (560, "question"),
     "mgsm-fr/mgsm_fr.tsv": (250, "question"),

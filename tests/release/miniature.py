@@ -187,9 +187,12 @@ def make_tiny_model(folder: Path) -> None:
 
 
 def build_miniature(
-    root: Path, fill_model: Callable[[Path], None] = make_tiny_model, withdrawn: Sequence[str] = ()
+    root: Path,
+    fill_model: Callable[[Path], None] = make_tiny_model,
+    withdrawn: Sequence[str] = (),
+    emptied: bool = False,
 ) -> Miniature:
-    """`withdrawn`: ids of documents that left the corpus."""
+    """`withdrawn`: ids of documents that left the corpus; `emptied`: after its tokens were made."""
     declaration = Declaration.model_validate(
         {
             "project": {"name": "petit-hemicycle", "jurisdictions": ["FR", "BE"], "license": "Apache-2.0"},
@@ -242,7 +245,7 @@ def build_miniature(
     for source in ("sittings", "manuals"):
         _make_source(mini, source)
     _make_corpus(mini, withdrawn)
-    _make_model(mini, fill_model)
+    _make_model(mini, fill_model, {"before": "0" * 64} if emptied else {})
     return mini
 
 
@@ -303,13 +306,13 @@ def _make_corpus(mini: Miniature, withdrawn: Sequence[str]) -> None:
     mini.record("corpus", "debats", inputs, {"sources": figures, "rules": rules, "withdrawn": left})
 
 
-def _make_model(mini: Miniature, fill_model: Callable[[Path], None]) -> None:
+def _make_model(mini: Miniature, fill_model: Callable[[Path], None], before: dict[str, str]) -> None:
     (mini.folder("tokenizer", "fr") / "tokenizer.json").write_text("{}")
     mini.record("tokenizer", "fr", {"corpus": "corpus/debats"}, {"vocabulary": 300})
     (mini.folder("tokens", "debats.fr") / "tokens-00000.bin").write_bytes(b"\0" * 8)
     by_source = {"sittings": {"documents": 2, "tokens": 1_234}, "manuals": {"documents": 2, "tokens": 567}}
     inputs = {"corpus": "corpus/debats", "tokenizer": "tokenizer/fr"}
-    mini.record("tokens", "debats.fr", inputs, {"sources": by_source})
+    mini.record("tokens", "debats.fr", inputs, {"sources": by_source, **before})
     (mini.folder("order", "petit") / "plan.json").write_text("{}")
     inputs = {"debats": "tokens/debats.fr", "tokenizer": "tokenizer/fr"}
     mini.record("order", "petit", inputs, {"steps": STEPS})

@@ -101,6 +101,21 @@ def test_both_cards_show_what_was_found_and_what_comes_out(miniature: Miniature,
     assert check_release(out)[0] == []
 
 
+def test_where_nothing_was_judged_no_share_was_found(miniature: Miniature, tmp_path: Path) -> None:
+    folder = checked(tmp_path / "c")
+    results = json.loads((folder / "contamination.json").read_text("utf-8"))
+    nothing = counted(clean=0, partly=0, contaminated=0, unjudged=10, words=0, found=0, longest=0)
+    for text in results["training"]:
+        for one in (*text["sets"], *text["held_out"]):
+            one |= {"question": nothing, "with_answer": None}
+    (folder / "contamination.json").write_text(json.dumps(results), "utf-8")
+    out = miniature.release(tmp_path / "v0", contamination={"base": folder})
+    for page, held in (("README.md", "held out of"), ("README.fr.md", "tenu à l’écart de")):
+        card = (out / page).read_text("utf-8")
+        assert f"| {held} sittings | 10 | 0 | 0 | 0 | – | 10 | – | 0 |" in card
+        assert card.count("| 10 | 0 | 0 | 0 | – | 10 | – | 0 |") == 2
+
+
 def test_nothing_of_other_models_is_published(miniature: Miniature, tmp_path: Path) -> None:
     out = miniature.release(
         tmp_path / "v0",

@@ -354,6 +354,29 @@ def test_the_cards_say_how_many_documents_of_a_source_were_withdrawn(
     assert short in (tmp_path / "v0" / card).read_text("utf-8").replace("\u202f", " ").replace("\xa0", " ")
 
 
+def test_the_place_of_withdrawn_text_is_empty_only_where_it_had_one(tmp_path: Path) -> None:
+    after = (
+        "The training data were made after that, without them; this model did not read them.",
+        "ensuite, sans",
+    )
+    before = (
+        "in the training data already, its place there is empty; this model did not",
+        "sa place y est vide",
+    )
+    for name, said, unsaid in (("plain", after, before), ("emptied", before, after)):
+        mini = build_miniature(tmp_path / name, withdrawn=["manuals:0.html"], emptied=name == "emptied")
+        out = mini.release(tmp_path / name / "v0")
+        pages = [(out / page).read_text("utf-8") for page in ("DATA.md", "DATA.fr.md")]
+        assert all(words in page for words, page in zip(said, pages, strict=True))
+        assert not any(words in page for words, page in zip(unsaid, pages, strict=True))
+
+
+def test_a_withdrawn_document_that_was_read_stops_a_release(tmp_path: Path) -> None:
+    mini = build_miniature(tmp_path, withdrawn=["manuals:a.html"])
+    with pytest.raises(IntegrityError, match="withdrawn documents that were read"):
+        mini.release(tmp_path / "v0")
+
+
 def test_a_count_of_withdrawn_documents_that_the_list_does_not_bear_out_is_refused(tmp_path: Path) -> None:
     mini = build_miniature(tmp_path, withdrawn=["manuals:0.html"])
     (mini.folders["corpus/debats"] / "withdrawn.parquet").unlink()

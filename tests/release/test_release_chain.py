@@ -14,7 +14,7 @@ from hemicycle.project import Declaration
 from hemicycle.release import check_release
 from hemicycle.tokens import EXPOSURE
 
-from .miniature import CONTEXT, Miniature, write
+from .miniature import CONTEXT, Miniature, build_miniature, write
 from .test_make_release import numbers
 
 #: What the second model reads, beside what the first one read: a document of both, in a run of its own.
@@ -180,3 +180,25 @@ def test_french_and_english_pages_of_a_chain_show_the_same_numbers(miniature: Mi
     french = numbers((folder / "README.fr.md").read_text("utf-8"), "fr")
     assert sorted(english) == sorted(french)
     assert 7_000_000 in english
+
+
+def test_of_withdrawn_text_no_card_says_that_a_base_did_not_read_it(tmp_path: Path) -> None:
+    mini = continued(build_miniature(tmp_path / "mini", withdrawn=["manuals:0.html"]), RAIL)
+    out = release(mini, tmp_path / "v0")
+    for page, said in (
+        ("README.md", "what was trained here did not read it. Whether `vieux` had read it is not known."),
+        (
+            "README.fr.md",
+            "les entraînements faits ici ne l’ont pas lu. On ne sait pas si `vieux` l’avait lu.",
+        ),
+        ("DATA.md", "what was trained here did not read them, and whether `vieux` had is not known. What"),
+        (
+            "DATA.fr.md",
+            "les entraînements faits ici ne les ont pas lus, et on ne sait pas si `vieux` les avait",
+        ),
+    ):
+        text = (out / page).read_text("utf-8")
+        assert said in text
+        assert "this model did not read" not in text
+        assert "ce modèle ne l" not in text
+    assert "kept for evaluation and never read here." in (out / "DATA.md").read_text("utf-8")

@@ -17,6 +17,9 @@ from hemicycle.steps import in_order
 def command(folder: Path, dry_run: bool, as_json: bool) -> None:
     """Delete the artefacts of PROJECT that its declaration no longer leads to.
 
+    So are work that was begun for it, and logs of trainings that are no longer declared, whose samples
+    quote the training text.
+
     Sources' files and weights that cannot be made again are among them only if nothing declared needs
     them. The ledger keeps their statements, and notes that they were deleted on purpose.
 

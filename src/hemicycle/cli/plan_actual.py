@@ -46,7 +46,7 @@ def plan_actual(run: str, folder: Path, as_json: bool) -> None:
             print_reviewed(reviewed)
         return
     session = Session(folder)
-    log = session.store.cache / "train" / run
+    log = session.store.trainings / run
     if not log.is_dir() and run not in session.project.declaration.models:
         raise UnknownNameError(
             f"no model and no file is called “{run}”",

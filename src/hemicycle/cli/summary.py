@@ -294,7 +294,7 @@ def print_matches(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def print_regurgitation(results: Mapping[str, Any]) -> None:
-    """Rates of each model by length of the prefix, by copies, by source."""
+    """Rates of each model by length of the prefix, by copies, by source. `upstream`: model → its base."""
     from hemicycle.evaluate.verbatim.wording import regurgitation_table
 
     for name, model in results["models"].items():
@@ -303,9 +303,11 @@ def print_regurgitation(results: Mapping[str, Any]) -> None:
             continue
         head, *rows = regurgitation_table(model, "en")
         print_table([name, *head[1:]], rows)
+        base = results["upstream"].get(name)
+        there = f"may be formula, or memory of {cell(base)}" if base else "is formula, not memory"
         click.echo(
             f"Exact: the first {model['target_tokens']} tokens are those of the document. Held out is the "
-            "control: what is verbatim there is formula, not memory. Lower bounds."
+            f"control: what is verbatim there {there}. Lower bounds."
         )
 
 
@@ -357,7 +359,8 @@ def print_summary(session: Session, outcomes: list[Outcome]) -> None:
         print_contamination(_figures(outcome))
     for outcome in by_stage.get("regurgitation", []):
         _title(f"Regurgitation {outcome.step.name}")
-        print_regurgitation(_figures(outcome))
+        upstream = outcome.statement.declaration["declared"]["upstream"] if outcome.statement else {}
+        print_regurgitation({**_figures(outcome), "upstream": upstream})
     for outcome in by_stage.get("release", []):
         _title(f"Release {outcome.step.name}")
         assert outcome.folder is not None

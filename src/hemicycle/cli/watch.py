@@ -44,7 +44,7 @@ def command(
     from hemicycle.train.watch.runs import read_run
 
     session = Session(folder)
-    logs = session.store.cache / "train"
+    logs = session.store.trainings
     names = find_runs(logs)
     if model is not None and model not in names:
         _explain(session, model, names)

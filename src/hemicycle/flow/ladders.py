@@ -147,7 +147,7 @@ def _train(flow: Flow, above: str, name: str, told: Rung, work: Work) -> Mapping
         tokenizer=work.inputs["tokenizer"],
         out=out,
         scratch=training_scratch,
-        log=flow.store.cache / "train" / name,
+        log=flow.store.trainings / name,
         shape=shape,
         recipe=recipe,
         run=arithmetic(work.resolved["run"], told, target.vocabulary),

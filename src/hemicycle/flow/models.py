@@ -98,7 +98,7 @@ def model(flow: Flow, name: str) -> Step:
             tokenizer=work.inputs["tokenizer"],
             out=work.out,
             scratch=work.scratch,
-            log=flow.store.cache / "train" / name,
+            log=flow.store.trainings / name,
             shape=shape_of(flow, name, work.statements),
             recipe=recipe_of(flow, name, work.statements),
             run=Run(**work.resolved["run"]),

@@ -15,13 +15,12 @@ from typing import Any
 import polars as pl
 
 from hemicycle.errors import IntegrityError
+from hemicycle.evaluate.verbatim.sets import source_of
 from hemicycle.release.facts import CheckedSet, Contamination, Extraction, Rate, Regurgitation
 from hemicycle.typeset import Language
 
 CONTAMINATION, ITEMS, CONTAMINATION_PICTURE = "contamination.json", "items.parquet", "contamination.png"
 REGURGITATION, PASSAGES, REGURGITATION_PICTURE = "regurgitation.json", "passages.parquet", "regurgitation.png"
-#: What stands before the name of a source where its held-out documents are a set.
-_HELD_OUT = "held-out:"
 
 
 def contamination_of(folder: Path, model: str) -> Contamination:
@@ -33,7 +32,7 @@ def contamination_of(folder: Path, model: str) -> Contamination:
         return Contamination(
             sets=tuple(sets),
             held_out=tuple(
-                _checked(one["set"].removeprefix(_HELD_OUT), "text", one["items"], one["question"], None)
+                _checked(source_of(one["set"]) or one["set"], "text", one["items"], one["question"], None)
                 for one in text["held_out"]
             ),
             notes=_notes(text),
@@ -130,7 +129,7 @@ def _checked(
         items=items,
         **{key: counted[key] for key in ("clean", "partly", "contaminated", "unjudged", "longest")},
         with_answer=None if answered is None else answered["partly"] + answered["contaminated"],
-        found=counted["found"] / counted["words"] if counted["words"] else 0.0,
+        found=counted["found"] / counted["words"] if counted["words"] else None,
     )
 
 

@@ -161,13 +161,19 @@ class Refusal:
 
 @dataclass(frozen=True)
 class CorpusFacts:
-    """One corpus of the model. `rules`: what the rules of quality that something failed say, by name."""
+    """One corpus of the model.
+
+    Attributes:
+        rules: what the rules of quality that something failed say, by name.
+        emptied: its tokens were made before something was withdrawn from it, and emptied where that stood.
+    """
 
     name: str
     rules: Mapping[str, Mapping[str, str]]
     sources: tuple[CorpusSource, ...]
     refusals: tuple[Refusal, ...]
     not_obtained: tuple[str, ...]
+    emptied: bool
 
 
 @dataclass(frozen=True)
@@ -209,7 +215,7 @@ class CheckedSet:
         part: what was looked for: question, context (the passage it is asked about), or text.
         with_answer: of those that stand there at least in part, how many with an answer beside them; None
             where the set has no answers.
-        found: share of all words.
+        found: share of all words; None where nothing was judged.
         longest: span, in words.
     """
 
@@ -222,7 +228,7 @@ class CheckedSet:
     unjudged: int
     longest: int
     with_answer: int | None
-    found: float
+    found: float | None
 
 
 @dataclass(frozen=True)

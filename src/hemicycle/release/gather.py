@@ -81,6 +81,11 @@ def gather_facts(
     for one in (model, *before):
         read = int(covered.filter(pl.col("model") == one.name)["tokens"].sum())
         _agree("tokens read", one.tokens, f"model {one.name}", read, "exposure.parquet")
+    gone = pl.concat(
+        [_left(folder).select("source", "id").cast(pl.String) for folder in corpora.values()]
+    ).unique()
+    read_after_all = _distinct(covered.join(gone, on=["source", "id"], how="semi"))
+    _agree("withdrawn documents that were read", 0, WITHDRAWN, read_after_all, "exposure.parquet")
     tokens = {corpus: _tokens(corpus, models, declaration, statements) for corpus in corpora}
     corpus_facts = tuple(
         _corpus_facts(
@@ -117,7 +122,7 @@ def gather_facts(
         before=tuple(before),
         base=_base_facts(declaration, release.model, statements, licence_files),
         documents=_distinct(covered),
-        withdrawn=len(set().union(*(_left(folder)["id"] for folder in corpora.values()))),
+        withdrawn=_distinct(gone),
         sources=sources,
         corpora=corpus_facts,
         licences=_licence_shares(covered),
@@ -298,6 +303,7 @@ def _corpus_facts(
         sources=tuple(sources),
         refusals=_refusals(held_back.filter(pl.col("corpus") == name)),
         not_obtained=tuple(sorted(set(declared_sources) - set(by_source))),
+        emptied="before" in tokens.figures,
     )
 
 

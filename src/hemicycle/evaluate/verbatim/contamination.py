@@ -13,9 +13,9 @@ appendix A.6), which does so with runs of more than ten tokens. Eight French wor
 Traps. An item shorter than eight words has no such span: down to `FEWEST` words it is contaminated where it
 stands whole, and it is counted apart, because short sentences are also written twice by chance; what is
 shorter still is not judged. A question may stand in the training text without its answer, which is worth
-less: whether the answer stands beside it is asked of the document itself, within `BESIDE` words. And the
-passage that a question is asked about is told apart: it often comes from a public text that a model may well
-have read, which does not give the question away.
+less: whether the answer stands beside it is asked of the document itself, within `BESIDE` words; a wrong
+option is no answer (`options`). And the passage that a question is asked about is told apart: it often comes
+from a public text that a model may well have read, which does not give the question away.
 
 What is written holds no training text: of a document, its id and the place in words; of an item, its number
 and the place in characters.
@@ -29,43 +29,39 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from hemicycle.documents import write_parquet
 from hemicycle.errors import DeclarationError, InputError, did_you_mean
 from hemicycle.evaluate.heldout import HeldOut, read_held_out
+from hemicycle.evaluate.verbatim.judging import (
+    BESIDE,
+    FEWEST,
+    MIN_WORDS,
+    PARTLY,
+    VERDICTS,
+    WHOLLY,
+    Finding,
+    Judged,
+    NamedTexts,
+    judge,
+    look_beside,
+    place,
+)
 from hemicycle.evaluate.verbatim.picture import draw_contamination
-from hemicycle.evaluate.verbatim.sets import Fields, field_of, read_items, set_files
+from hemicycle.evaluate.verbatim.sets import HELD_OUT, Fields, field_of, read_items, set_files
 from hemicycle.evaluate.verbatim.wording import contamination_notes
 from hemicycle.progress import QUIET, Bar, Progress
 from hemicycle.sources.huggingface import COMPANIONS
-from hemicycle.trace import Index, Span, find_spans, open_index, split_words
-from hemicycle.trace.spans import occurrences
-from hemicycle.trace.texts import Texts
+from hemicycle.trace import Index, open_index
 
-#: Words of the shortest span that counts; of the shortest item that is judged; around a match, in which an
-#: answer is looked for.
-MIN_WORDS, FEWEST, BESIDE = 8, 4, 50
-#: Shares of words from which on an item is partly contaminated, and contaminated.
-PARTLY, WHOLLY = 0.2, 0.8
-#: Documents in which an answer is looked for.
-MOST_DOCUMENTS = 10
-#: What stands before the name of a source in the name of its held-out documents as a set.
-HELD_OUT = "held-out:"
 #: Names of fields that a message lists.
 MOST_FIELDS = 20
-#: Items whose answers are looked for together.
-ITEMS_AT_ONCE = 2_000
-
-Verdict = Literal["clean", "partly", "contaminated", "unjudged"]
-VERDICTS: tuple[Verdict, ...] = ("clean", "partly", "contaminated", "unjudged")
-
 ITEMS = pa.schema(
     [
         ("training", pa.string()),
@@ -87,105 +83,8 @@ ITEMS = pa.schema(
         ("word", pa.int64()),
     ]
 )
-
-NamedTexts = Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What of some texts stands in the training text.
-
-    Attributes:
-        words, found: those that count, and those of them inside spans.
-        short: judged by the rule for short items.
-        field, span: the longest span and the field it is of; None where nothing was found.
-        passage: the words of that span, as the item has them.
-        stretches: how many spans were found.
-    """
-
-    words: int
-    found: int
-    verdict: Verdict
-    short: bool
-    field: str | None = None
-    span: Span | None = None
-    passage: str = ""
-    stretches: int = 0
-
-
-@dataclass
-class Finding:
-    """One item, or one part of it, with the first place of its longest span. `start` and `end` are characters
-    of the field; `word` is the place in the document."""
-
-    item: str
-    part: str
-    judged: Judged
-    document: str | None = None
-    source: str | None = None
-    word: int | None = None
-    answer_beside: bool | None = None
-    places: list[tuple[int, int]] = field(default_factory=list)
-
-    def row(self) -> dict[str, Any]:
-        one, span = self.judged, self.judged.span
-        return {
-            "item": self.item,
-            "part": self.part,
-            "words": one.words,
-            "found": one.found,
-            "verdict": one.verdict,
-            "short": one.short,
-            "answer_beside": self.answer_beside,
-            "field": one.field,
-            "start": span.start if span else None,
-            "end": span.end if span else None,
-            "longest": span.words if span else 0,
-            "count": span.count if span else 0,
-            "document": self.document,
-            "source": self.source,
-            "word": self.word,
-            "passage": one.passage,
-            "stretches": one.stretches,
-        }
-
-
-def judge(index: Index, texts: NamedTexts) -> Judged:
-    """Judge the texts of one item together; each is traced by itself, as no copy has them run on."""
-    lengths = [len(split_words(text).words) for _, text in texts]
-    short = all(length < MIN_WORDS for length in lengths)
-    counted = [
-        (name, text, length)
-        for (name, text), length in zip(texts, lengths, strict=True)
-        if length >= (FEWEST if short else MIN_WORDS)
-    ]
-    words = found = stretches = 0
-    best: tuple[str, str, Span] | None = None
-    for name, text, length in counted:
-        spans = find_spans(index, text, length if short else MIN_WORDS)
-        words, found = words + length, found + _found(spans, length)
-        stretches += len(spans)
-        for span in spans:
-            if best is None or span.words > best[2].words:
-                best = (name, text[span.start : span.end], span)
-    if not counted:
-        return Judged(sum(lengths), 0, "unjudged", True)
-    name_of, passage, longest = best or (None, "", None)
-    verdict = _verdict(words, found, short)
-    return Judged(words, found, verdict, short, name_of, longest, passage, stretches)
-
-
-def _verdict(words: int, found: int, short: bool) -> Verdict:
-    if short:
-        return "contaminated" if found == words else "clean"
-    return "contaminated" if found >= WHOLLY * words else "partly" if found >= PARTLY * words else "clean"
-
-
-def _found(spans: Iterable[Span], words: int) -> int:
-    covered = np.zeros(words, bool)
-    for span in spans:
-        covered[span.first_word : span.first_word + span.words] = True
-    return int(covered.sum())
+#: Items whose answers are looked for together.
+ITEMS_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True)
@@ -226,7 +125,7 @@ def check_sets(
                     place=str(one.place),
                     remedy="Known are .jsonl, .json, .tsv, .csv, .parquet, and .txt with tabs.",
                 )
-            met: dict[str, None] = {}
+            met: dict[str, bool] = {}
             items = 0
             for path in files:
                 name = _named(one, path)
@@ -244,11 +143,14 @@ def check_sets(
     return told, rows, unread
 
 
-def _check_fields(one: Set, met: Mapping[str, None]) -> None:
-    """Raise DeclarationError where a field is declared that no item of the set has."""
-    for wanted in (*one.fields.question, *one.fields.answer):
-        if not any(name == wanted or name.startswith(f"{wanted}.") for name in met):
-            own = list(dict.fromkeys(field_of(name) for name in met))
+def _check_fields(one: Set, met: Mapping[str, bool]) -> None:
+    """Raise DeclarationError where a field is declared that no item of the set has; that of an answer may
+    hold numbers, which say the option."""
+    texts = [name for name, is_text in met.items() if is_text]
+    wanted_in = [(name, texts) for name in one.fields.question] + [(name, met) for name in one.fields.answer]
+    for wanted, names in wanted_in:
+        if not any(name == wanted or name.startswith(f"{wanted}.") for name in names):
+            own = list(dict.fromkeys(field_of(name) for name in texts))
             more = f" and {len(own) - MOST_FIELDS} more" if len(own) > MOST_FIELDS else ""
             listed = f"Fields with text: {', '.join(own[:MOST_FIELDS]) or 'none'}{more}."
             near = did_you_mean(wanted, own)
@@ -270,19 +172,21 @@ def _check_file(
     name: str,
     fields: Fields,
     bar: Bar,
-    met: dict[str, None],
+    met: dict[str, bool],
 ) -> Iterator[Finding]:
-    """What was found of each item; where fields are declared, the names of theirs go to `met`."""
+    """What was found of each item; where fields are declared, the names of theirs go to `met`, each with
+    whether it holds text."""
     judged: dict[str, Judged] = {}
     waiting: list[tuple[Finding, NamedTexts]] = []
     bar.note(name)
     for item in read_items(path, name, (*fields.question, *fields.answer)):
         roles = fields.of(item)
         if fields.question or fields.answer:
-            met |= dict.fromkeys(field for field, _ in item.texts)
+            met |= {field: False for field, _ in item.numbers if field not in met}
+            met |= dict.fromkeys((field for field, _ in item.texts), True)
         asked = Finding(str(item.number), "question", judge(index, roles["question"]))
         if asked.judged.span is not None:
-            _place(index, asked)
+            place(index, asked)
         if roles["answer"] and asked.judged.verdict in ("partly", "contaminated"):
             waiting.append((asked, roles["answer"]))
         yield asked
@@ -293,45 +197,15 @@ def _check_file(
                 judged = {key: judge(index, roles["context"])}
             about = Finding(str(item.number), "context", judged[key])
             if about.judged.span is not None:
-                _place(index, about)
+                place(index, about)
             yield about
         if roles["answer"] and asked.answer_beside is None:
             asked.answer_beside = False
         if len(waiting) >= ITEMS_AT_ONCE:
-            _look_beside(index, corpora, waiting)
+            look_beside(index, corpora, waiting)
             waiting = []
         bar.advance(1)
-    _look_beside(index, corpora, waiting)
-
-
-def _place(index: Index, finding: Finding) -> None:
-    assert finding.judged.span is not None
-    finding.places = occurrences(index, finding.judged.span, MOST_DOCUMENTS)
-    number, finding.word = finding.places[0]
-    finding.document = index.documents["id"][number].as_py()
-    finding.source = index.documents["source"][number].as_py()
-
-
-def _look_beside(index: Index, corpora: Sequence[Path], waiting: list[tuple[Finding, NamedTexts]]) -> None:
-    """Say of each item whether one of its answers stands before or after the match in a document."""
-    wanted: dict[int, list[tuple[int, Finding, list[list[str]]]]] = {}
-    for finding, answers in waiting:
-        texts = [words for _, text in answers if (words := split_words(text).words)]
-        for number, word in finding.places:
-            wanted.setdefault(number, []).append((word, finding, texts))
-    for number, document in Texts(index, corpora).each(wanted):
-        words = split_words(document.text).words
-        for word, finding, texts in wanted[number]:
-            assert finding.judged.span is not None
-            after = word + finding.judged.span.words
-            sides = (words[max(0, word - BESIDE) : word], words[after : after + BESIDE])
-            if any(_holds(side, one) for side in sides for one in texts):
-                finding.answer_beside = True
-
-
-def _holds(words: Sequence[str], wanted: Sequence[str]) -> bool:
-    size = len(wanted)
-    return any(words[n : n + size] == wanted for n in range(len(words) - size + 1))
+    look_beside(index, corpora, waiting)
 
 
 def summed(name: str, findings: Sequence[Finding]) -> dict[str, Any]:
@@ -442,7 +316,7 @@ def _held_out(index: Index, held: HeldOut, progress: Progress) -> dict[str, list
         for one in held.documents:
             finding = Finding(one.id, "text", judge(index, [("text", one.text)]))
             if finding.judged.span is not None:
-                _place(index, finding)
+                place(index, finding)
             found.setdefault(one.source, []).append(finding)
             bar.advance(len(one.text))
     return found

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hemicycle.evaluate.verbatim.sets import source_of
 from hemicycle.pictures import new_figure, png_of
 from hemicycle.typeset import flatten
 
 INK, CLEAN, PARTLY, WHOLLY, UNJUDGED = "#1f2933", "#c9d6df", "#e0a458", "#b3361c", "#f0f2f4"
 TRAINING, CONTROL = "#1f4e79", "#7a8791"
 _VERDICTS = {"clean": CLEAN, "partly": PARTLY, "contaminated": WHOLLY, "unjudged": UNJUDGED}
+#: What a line is of, its colour, and what it is called.
+LINES = (("all", TRAINING, "read · lu"), ("control", CONTROL, "held out · à l’écart"))
 #: Bars of a panel; sets beyond are in the files.
 MOST_BARS = 20
 
@@ -41,9 +44,11 @@ def draw_contamination(results: Mapping[str, Any], path: Path) -> None:
 def _bars(text: Mapping[str, Any]) -> list[tuple[str, Mapping[str, int]]]:
     bars = []
     for one in (*text["sets"], *text["held_out"]):
-        bars.append((one["set"], one["question"]))
+        source = source_of(one["set"])
+        name = one["set"] if source is None else f"{source} (held out · à l’écart)"
+        bars.append((name, one["question"]))
         if one["context"]:
-            bars.append((f"{one['set']} (…)", one["context"]))
+            bars.append((f"{name} (…)", one["context"]))
     return bars
 
 
@@ -54,7 +59,7 @@ def draw_regurgitation(results: Mapping[str, Any], path: Path) -> None:
     figure = new_figure(7.6, 0.4 + 2.5 * len(models), "evaluate", dpi=144)
     axes = figure.subplots(len(models), 2, squeeze=False, sharey="row")
     for (left, right), (name, model) in zip(axes, models.items(), strict=True):
-        for by, colour, label in (("all", TRAINING, "train"), ("control", CONTROL, "held-out")):
+        for by, colour, label in LINES:
             rows = [row for row in model["rows"] if row["by"] == by]
             _whiskers(left, [row["prefix"] for row in rows], rows, colour, label)
         left.set_xscale("log", base=2)

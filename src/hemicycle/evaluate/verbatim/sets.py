@@ -26,15 +26,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hemicycle.errors import DeclarationError, InputError, unparsed
+from hemicycle.evaluate.verbatim.options import Leaf, right_answers
 from hemicycle.sources.huggingface import long_rows
 from hemicycle.sources.jsonl import SUFFIXES, json_object, lines
 
+#: What stands before the name of a source where its held-out documents are a set.
+HELD_OUT = "held-out:"
 #: A `.json` file is read whole, so a larger one is refused.
 MAX_JSON_CHARACTERS = 64 * 2**20
 #: Deeper than any evaluation nests its texts nothing is looked for.
 DEEPEST = 20
 
 Role = Literal["question", "context", "answer"]
+_Known = Literal["question", "context", "answer", "option", "label"]
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,12 @@ class Item:
         number: its place in the file, counted from 1.
         texts: field and text, in the order of the file; inside a nested field the name is a path with dots,
             and places in a list are counted from 0: `answers.0.text`.
+        numbers: field and whole number, or true and false, likewise; they may say which option is right.
     """
 
     number: int
     texts: tuple[tuple[str, str], ...]
+    numbers: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,26 +66,43 @@ class Fields:
 
     def of(self, item: Item) -> dict[Role, list[tuple[str, str]]]:
         """The texts of an item by role. An item without a known question has all its texts as one, except
-        those of a single word and those that are known to be something else."""
+        those of a single word and those that are known to be something else. Of the options it offers, the
+        right ones are answers, if it says which these are."""
         found: dict[Role, list[tuple[str, str]]] = {"question": [], "context": [], "answer": []}
+        told: dict[_Known, list[Leaf]] = {"answer": [], "option": [], "label": []}
         others = []
         for name, text in item.texts:
             role = self._role(name)
-            if role is not None:
+            if role == "question" or role == "context":
                 found[role].append((name, text))
+            elif role is not None:
+                told[role].append((name, text))
             elif not self.question and len(re.findall(r"\w+", text)) > 1:
                 others.append((name, text))
+        for name, number in item.numbers:
+            role = self._role(name)
+            if role in told:
+                told[role].append((name, number))
         if not found["question"]:
             found["question"] = others
+        found["answer"] = right_answers(
+            told["option"],
+            told["label"],
+            told["answer"],
+            role=self._role,
+            is_label=lambda part: _known().get(part.casefold()) == "label",
+        )
         return found
 
-    def _role(self, name: str) -> Role | None:
+    def _role(self, name: str) -> _Known | None:
         for role, declared in (("question", self.question), ("answer", self.answer)):
             if declared and any(name == one or name.startswith(f"{one}.") for one in declared):
                 return "question" if role == "question" else "answer"
-        known = next((r for part in name.casefold().split(".") if (r := _known().get(part))), None)
+        parts = [known for part in name.casefold().split(".") if (known := _known().get(part))]
+        # Options may stand inside of what else is a question.
+        known = "option" if "option" in parts else parts[0] if parts else None
         # What is declared of a role is all of it.
-        taken = (known == "question" and self.question) or (known == "answer" and self.answer)
+        taken = (known == "question" and self.question) or (known in ("answer", "label") and self.answer)
         return None if taken else known
 
 
@@ -87,6 +110,12 @@ def field_of(name: str) -> str:
     """The field that a text stands in, as one declares it: its path up to the first list."""
     first, *others = name.split(".")
     return ".".join([first, *itertools.takewhile(lambda part: not part.isdecimal(), others)])
+
+
+def source_of(name: str) -> str | None:
+    """The source whose held-out documents are the set of this name; None where it is another set."""
+    head, sign, source = name.partition(HELD_OUT)
+    return source if sign and not head else None
 
 
 def set_files(place: Path) -> tuple[list[Path], list[Path]]:
@@ -115,23 +144,31 @@ def read_items(path: Path, name: str, declared: Sequence[str] = ()) -> Iterator[
             place=name,
         )
     for number, row in enumerate(reader(path, name, frozenset(declared)), 1):
-        yield Item(number, tuple(_texts(row, "", 0)))
+        leaves = list(_leaves(row, "", 0))
+        yield Item(
+            number,
+            tuple((name, value) for name, value in leaves if isinstance(value, str)),
+            tuple((name, value) for name, value in leaves if isinstance(value, int)),
+        )
 
 
 @functools.cache
-def _known() -> dict[str, Role]:
+def _known() -> dict[str, _Known]:
     with Path(__file__).with_name("fields.csv").open(encoding="utf-8", newline="") as file:
         return {row["name"]: row["role"] for row in csv.DictReader(file)}  # type: ignore[misc]
 
 
-def _texts(value: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
+def _leaves(value: Any, name: str, depth: int) -> Iterator[Leaf]:
+    """Texts and whole numbers with their paths."""
     if isinstance(value, str):
         # A lone surrogate is no character of any file.
         yield name, value.encode("utf-8", "replace").decode("utf-8")
+    elif isinstance(value, int):
+        yield name, value
     elif depth < DEEPEST and isinstance(value, dict | list | tuple):
         parts = value.items() if isinstance(value, dict) else enumerate(value)
         for key, inner in parts:
-            yield from _texts(inner, f"{name}.{key}" if name else str(key), depth + 1)
+            yield from _leaves(inner, f"{name}.{key}" if name else str(key), depth + 1)
 
 
 def _reader(path: Path) -> Any:
@@ -196,7 +233,7 @@ def _records(value: Any) -> Iterator[Any]:
         if len(lists) == 1:
             value = lists[0]
     if not _of_objects(value):
-        yield from (text for _, text in _texts(value, "", 0))
+        yield from (text for _, text in _leaves(value, "", 0) if isinstance(text, str))
         return
     for record in value:
         if not _of_objects(record.get("paragraphs")):

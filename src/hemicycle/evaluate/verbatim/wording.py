@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hemicycle.evaluate.verbatim.sets import source_of
 from hemicycle.typeset import Language, format_number, format_percent
 
 
@@ -40,6 +41,8 @@ def contamination_notes(text: Mapping[str, Any], results: Mapping[str, Any], lan
         said.append(_say("short", language, n=hit, short=short, **bounds))
     if any(one["with_answer"] is not None for one in sets):
         said.append(_say("answer", language, within=method["answer_within_words"]))
+    if mute := sum(one["items"] - one["answered"] for one in sets if one["with_answer"] is not None):
+        said.append(_say("no_answer", language, n=mute))
     if not sets:
         said.append(_say("no_set", language))
     if results["not_read"]:
@@ -81,8 +84,8 @@ def contamination_table(text: Mapping[str, Any], language: Language) -> list[lis
 
 def set_name(name: str, language: Language) -> str:
     """What a set is called for people; that of held-out documents bears the name of their source."""
-    head, sign, source = name.partition("held-out:")
-    return _word("held_out", language, source=source) if sign and not head else name
+    source = source_of(name)
+    return name if source is None else _word("held_out", language, source=source)
 
 
 def _shares(
@@ -92,7 +95,7 @@ def _shares(
         return format_number(value, language)
 
     beside = "–" if answered is None else n(answered["partly"] + answered["contaminated"])
-    share = format_percent(counted["found"] / counted["words"], language) if counted["words"] else "–"
+    share = format_percent(counted["found"] / counted["words"] if counted["words"] else None, language)
     hit = n(counted["contaminated"])
     if judged := items - counted["unjudged"]:
         hit += f" ({format_percent(counted['contaminated'] / judged, language)})"
@@ -112,7 +115,11 @@ def regurgitation_notes(name: str, results: Mapping[str, Any], language: Languag
     """What a reader must know beside the figures of one model."""
     method, model = results["method"], results["models"][name]
     shown = {"target": model["target_tokens"], "generated": model["generated_tokens"]}
-    said = [_say("exact_is", language, **shown), _say("drawn", language), _say("formula", language)]
+    said = [_say("exact_is", language, **shown), _say("drawn", language)]
+    if base := results["upstream"].get(name):
+        said.append(_say("formula_or_memory", language, base=base))
+    else:
+        said.append(_say("formula", language))
     if model["lengths_left_out"]:
         lengths = ", ".join(format_number(one, language) for one in model["lengths_left_out"])
         said.append(_say("no_length", language, lengths=lengths))
