@@ -362,3 +362,10 @@ def test_nothing_is_decided_while_a_tokenizer_is_gone_that_would_not_come_back(c
 def test_a_reason_without_do_is_said_not_to_be_kept(copied, call):
     code, _, err = call("withdraw", "--project", copied, "textes:1.txt", "--reason", "x")
     assert (code, "nothing is decided without --do" in err) == (0, True)
+
+
+def test_a_source_that_is_withdrawn_is_not_said_to_be_cleared(copied, call):
+    call("withdraw", "--project", copied, "textes", "--do", "--reason", "x")
+    (row,) = json.loads(call("clear", "--project", copied, "--json")[1])["sources"]
+    assert row["state"] == "withdrawn"
+    assert "withdrawn" in call("status", copied)[1]

@@ -60,7 +60,7 @@ def sources_table(session: Session, outcomes: list[Outcome]) -> list[dict[str, A
 
     by_step = {(o.step.stage, o.step.name): o for o in outcomes}
     stated = {o.step.name: o.statement for o in outcomes if o.step.stage == "rights" and o.statement}
-    overrides = session.flow.overrides(stated)
+    overrides, withdrawn = session.flow.overrides(stated), session.flow.withdrawn
     gate: dict[str, dict[str, Any]] = {}
     for outcome in outcomes:
         if outcome.step.stage == "admitted" and outcome.statement:
@@ -95,6 +95,9 @@ def sources_table(session: Session, outcomes: list[Outcome]) -> list[dict[str, A
                 row["stands_on_it"] = session.standing_on(name)
         else:
             row |= _stopped([raw, by_step.get(("documents", name)), by_step.get(("optout", name)), rights])
+        if withdrawn.get(name, frozenset()) is None:
+            # Rights may let it through, and no corpus takes it any more.
+            row["state"] = "withdrawn"
         rows.append(row)
     return rows
 
