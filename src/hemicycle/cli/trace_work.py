@@ -138,7 +138,7 @@ def write_report(
     return told | ({"proofs": relative(proofs)} if documents else {}) | {"fingerprint": fingerprint}
 
 
-def _about(asked: Asked, work: Work) -> claims.Asked:
+def _about(asked: Asked, work: Work) -> claims.Question:
     """What was asked, and what was searched for it."""
     index = asked.tracer.index
     counts = searched(index, len(asked.corpora))
@@ -146,7 +146,7 @@ def _about(asked: Asked, work: Work) -> claims.Asked:
         claims.SearchedCorpus(name, statement.digest, documents, words)
         for (name, (statement, _)), (documents, words) in zip(asked.corpora.items(), counts, strict=True)
     ]
-    return claims.Asked(
+    return claims.Question(
         name=work.name,
         sha256=work.sha256,
         kind=work.kind,

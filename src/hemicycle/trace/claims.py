@@ -6,13 +6,12 @@ trap is the sentence that reads well: “your work is not in there” is more th
 
 from __future__ import annotations
 
-import csv
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hemicycle.typeset import Language, count, format_number, format_percent
+from hemicycle.typeset import Language, count, format_number, format_percent, read_words
 
 LANGUAGES: tuple[Language, ...] = ("fr", "en")
 
@@ -28,7 +27,7 @@ class SearchedCorpus:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Question:
     """What was asked: of which file, and of what was searched for it.
 
     Attributes:
@@ -53,8 +52,7 @@ class Asked:
 @functools.cache
 def words(language: Language) -> Mapping[str, str]:
     """`wording.csv`: the words of the page and the sentences of the statement."""
-    with Path(__file__).with_name("wording.csv").open(encoding="utf-8", newline="") as file:
-        return {row["key"]: row[language] for row in csv.DictReader(file)}
+    return read_words(Path(__file__).with_name("wording.csv"), language)
 
 
 def outcome(
@@ -86,7 +84,7 @@ def outcome(
 def limits(
     min_words: int, kind: str, running_heads: int, upstream: str | None, language: Language
 ) -> list[str]:
-    """What the outcome does not say, a sentence each; `Asked` explains the figures."""
+    """What the outcome does not say, a sentence each; `Question` explains the figures."""
     keys = ["limit_verbatim", "limit_split", "limit_others", "limit_read", "limit_signed", "limit_cause"]
     if upstream is not None:
         keys.insert(3, "limit_base")

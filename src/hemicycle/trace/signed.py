@@ -31,7 +31,7 @@ from hemicycle.ledger import Finding, Ledger
 from hemicycle.ledger.proofs import LARGEST_FILE, LARGEST_PROOF, check_proof, read_bounded
 from hemicycle.ledger.signatures import PublicKey
 from hemicycle.ledger.statements import PAYLOAD_TYPE, STATEMENT_TYPE
-from hemicycle.trace.claims import LANGUAGES, Asked, limits, outcome
+from hemicycle.trace.claims import LANGUAGES, Question, limits, outcome
 from hemicycle.trace.works import HoldingDocument, TracedWork
 from hemicycle.typeset import Language
 
@@ -89,7 +89,7 @@ def proof_name(number: int) -> str:
 
 
 def sign_trace(
-    ledger: Ledger, work: TracedWork, asked: Asked, documents: Sequence[ProvenDocument], page: bytes
+    ledger: Ledger, work: TracedWork, asked: Question, documents: Sequence[ProvenDocument], page: bytes
 ) -> bytes:
     """The envelope. Raises IntegrityError where the ledger's private key is not here."""
     key = ledger.signing_key
