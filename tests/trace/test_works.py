@@ -172,6 +172,17 @@ def test_what_was_withdrawn_is_neither_found_nor_counted_as_searched(small, tmp_
     assert [d.id for d in traced.documents] == ["contes:puits"]
 
 
+def test_of_several_corpora_each_counts_what_none_before_it_has(tmp_path, write_corpus):
+    same = [Document(str(n), f"un texte de six mots {n}") for n in range(3)]
+    one = write_corpus(tmp_path / "a", {"s": [*same, Document("vide", "…")]})
+    other = write_corpus(tmp_path / "b", {"s": [*same, Document("autre", "deux mots")]})
+    build_index([one, other], tmp_path / "i")
+    index = open_index(tmp_path / "i")
+    assert searched(index, 2) == [(4, 18), (1, 2)]
+    # A document without a word is searched, and no more once it is withdrawn.
+    assert searched(index.without(["s:vide"]), 2) == [(3, 18), (1, 2)]
+
+
 def test_what_was_held_out_is_not_found(small):
     traced = trace_work(small[0], BRIDGE)
     assert (traced.found, traced.passages, traced.documents) == (0, (), ())

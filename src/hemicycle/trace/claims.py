@@ -18,7 +18,8 @@ LANGUAGES: tuple[Language, ...] = ("fr", "en")
 
 @dataclass(frozen=True)
 class SearchedCorpus:
-    """A corpus of the index: its digest in the ledger, and what of it was searched."""
+    """A corpus of the index: its digest in the ledger, and what of it was searched that no corpus before it
+    has."""
 
     name: str
     digest: str
@@ -85,11 +86,9 @@ def limits(
     min_words: int, kind: str, running_heads: int, upstream: str | None, language: Language
 ) -> list[str]:
     """What the outcome does not say, a sentence each; `Question` explains the figures."""
-    keys = ["limit_verbatim", "limit_split", "limit_others", "limit_read", "limit_signed", "limit_cause"]
-    if upstream is not None:
-        keys.insert(3, "limit_base")
-    if kind != "text":
-        keys.insert(keys.index("limit_read") + 1, f"limit_{kind}")
+    base = ["limit_base"] if upstream is not None else []
+    keys = ["limit_verbatim", "limit_split", "limit_others", *base]
+    keys += ["limit_read", f"limit_{kind}", "limit_signed", "limit_cause"]
     heads = format_number(running_heads, language)
     return [
         words(language)[key].format(n=_counted(min_words, language), base=upstream, heads=heads)

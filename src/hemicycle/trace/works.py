@@ -341,8 +341,9 @@ def _stretches(spans: list[Span]) -> list[tuple[int, int]]:
 
 def searched(index: Index, corpora: int) -> list[tuple[int, int]]:
     """For each of the corpora of an index, the documents that are searched and their words: without those
-    that are withdrawn."""
-    shown = np.concatenate([shard.shown(shard.first_words) for shard in index.shards])
+    that are withdrawn, and those that a corpus before it has."""
+    # Not by their words: a document may have none.
+    shown = np.concatenate([~np.isin(shard.first_words, shard.hidden[:, 0]) for shard in index.shards])
     of_corpus, lengths = np.asarray(index.documents["corpus"]), np.asarray(index.lengths)
     held = [shown & (of_corpus == number) for number in range(corpora)]
     return [(int(mine.sum()), int(lengths[mine].sum())) for mine in held]
