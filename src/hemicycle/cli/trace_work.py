@@ -84,7 +84,7 @@ def print_work(work: TracedWork, model: str) -> None:
     if work.documents:
         head = ["words", "stretches", "document", "source", "licence", "right", "read"]
         print_table(head, [_row(document, model) for document in work.documents[:SHOWN]])
-        _print_more(len(work.documents), "document", "documents")
+        _print_more(len(work.documents), "document found", "documents found")
         for passage in sorted(work.passages, key=lambda one: (-one.words, one.start))[:SHOWN]:
             beginning = work.beginning(passage)
             size = counted(passage.words, "word", "words")

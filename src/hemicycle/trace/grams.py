@@ -17,7 +17,7 @@ class Grams:
     """The stretches of `size` words of a work, whose words are numbers of one shard."""
 
     def __init__(self, ids: Numbers, size: int) -> None:
-        self._words, ranks = np.unique(ids, return_inverse=True)
+        self._words, ranks = np.unique(ids.astype(np.int64), return_inverse=True)
         self._pairs: list[tuple[int, int, Integers]] = []
         length = 1
         while length < size:
@@ -46,7 +46,7 @@ class Grams:
         return begins[order], np.repeat(places[first], counts)[order]
 
 
-def _find(table: Numbers | Integers, wanted: Numbers | Integers) -> Integers:
+def _find(table: Integers, wanted: Numbers | Integers) -> Integers:
     """The place of each in an ascending table, or -1."""
     at = np.searchsorted(table, wanted)
     at[at == len(table)] = 0
