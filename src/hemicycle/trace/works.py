@@ -295,18 +295,16 @@ def _held(query: Query, min_words: int, documents: Sequence[int], progress: Prog
             first = int(index.shards[shard].first_words[local])
             words = index.shards[shard].words[first : first + int(index.lengths[number])]
             begins, places = grams[shard].shared(words)
-            # Documents that hold none: those found in a text that is cut into words elsewhere (½).
-            if len(begins):
-                edges = np.flatnonzero(np.diff(begins) > min_words) + 1
-                firsts = begins[np.concatenate([[0], edges])]
-                sizes = begins[np.concatenate([edges - 1, [len(begins) - 1]])] + min_words - firsts
-                at = int(np.argmax(sizes))
-                held[number] = _Held(
-                    words=int(sizes.sum()),
-                    stretches=len(firsts),
-                    longest=(int(firsts[at]), int(sizes[at])),
-                    place=int(places[np.searchsorted(begins, firsts[at])]),
-                )
+            edges = np.flatnonzero(np.diff(begins) > min_words) + 1
+            first_of, last_of = np.append(0, edges), np.append(edges, len(begins)) - 1
+            sizes = begins[last_of] + min_words - begins[first_of]
+            at = int(np.argmax(sizes))
+            held[number] = _Held(
+                words=int(sizes.sum()),
+                stretches=len(sizes),
+                longest=(int(begins[first_of[at]]), int(sizes[at])),
+                place=int(places[first_of[at]]),
+            )
             bar.advance(1)
     return held
 
