@@ -142,7 +142,11 @@ def test_a_document_is_not_passed_over_for_what_it_holds_elsewhere(tmp_path, wri
 def test_the_documents_that_hold_most_are_told_however_many_hold_the_same(tmp_path, write_corpus):
     work = [f"mot{n}" for n in range(64)]
     pieces = [" ".join(work[at : at + 16]) for at in range(0, 64, 16)]
-    documents = [Document(str(n), f" u{n} ".join(pieces)) for n in range(150)]
+    # Some differ only far from what they hold.
+    tails = ["" if n % 2 else f"suite {'x ' * 600} v{n}" for n in range(150)]
+    documents = [
+        Document(str(n), f" u{n % 2 * n} ".join(pieces) + f" {tail}") for n, tail in enumerate(tails)
+    ]
     corpus = write_corpus(tmp_path / "c", {"s": documents})
     build_index([corpus], tmp_path / "i")
     traced = trace_work(Tracer(open_index(tmp_path / "i"), [corpus]), " ".join(work))

@@ -205,8 +205,8 @@ def trace_work(tracer: Tracer, text: str, *, min_words: int = 8, progress: Progr
             bar.advance(1)
         for number in ordered[:DOCUMENTS]:
             name = ids[number].as_py()
-            if name not in known:
-                known[name] = _known(tracer, number, held[number].place, min_words)
+            if name not in known and (one := _known(tracer, number, held[number].place, min_words)):
+                known[name] = one
             bar.advance(1)
     passages = tuple(
         Passage(
@@ -315,9 +315,21 @@ def _asked(tracer: Tracer, text: str, min_words: int) -> Trace:
     )
 
 
-def _known(tracer: Tracer, number: int, word: int, words: int) -> TracedDocument:
-    """What is known of a document, at a place of it."""
-    return tracer._document(number, tracer._texts.fetch([number])[number], word, words, 0.0)
+def _known(tracer: Tracer, number: int, word: int, min_words: int) -> TracedDocument | None:
+    """What is known of a document. It is asked about by as much of its own text, around a word, as few others
+    have; None where many hold all of it."""
+    index, texts = tracer.index, tracer._texts
+    name, length = index.documents["id"][number].as_py(), int(index.lengths[number])
+    text, around = texts.fetch([number])[number].text, 64
+    while True:
+        first, last = max(0, word - around), min(length, word + min_words + around)
+        starts, ends = texts.bounds(number, text, first, last)
+        for document in _matches(tracer, text[starts[0] : ends[-1]], min_words):
+            if document.id == name:
+                return document
+        if last - first == length:
+            return None
+        around *= 8
 
 
 def _matches(tracer: Tracer, passage: str, min_words: int) -> tuple[TracedDocument, ...]:
