@@ -8,8 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def is_digest(value: Any) -> bool:
+    """Whether a value that somebody else wrote has the form of a digest."""
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
 
 def sha256_bytes(data: bytes | memoryview) -> str:

@@ -8,12 +8,15 @@ Markdown; `yaml_line` the one where it becomes front matter.
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
+from pathlib import Path
 from typing import Any, Literal
 
 Language = Literal["en", "fr"]
@@ -35,6 +38,12 @@ _MONTHS: dict[Language, list[str]] = {
     "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split(),
 }
 _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+
+
+def read_words(table: Path, language: Language) -> Mapping[str, str]:
+    """The words of pages and sentences by their key: a CSV table with a column a language."""
+    with table.open(encoding="utf-8", newline="") as file:
+        return {row["key"]: row[language] for row in csv.DictReader(file)}
 
 
 def flatten(text: str, limit: int = LONGEST_TEXT) -> str:

@@ -106,6 +106,20 @@ def test_passages_taken_out_are_told_of(project, call):
     )
 
 
+def test_passages_that_are_cut_short_leave_the_file_of_before(project, tmp_path, call, monkeypatch):
+    out = tmp_path / "passages.parquet"
+    out.write_text("before")
+
+    def stopped(path, *_):
+        path.write_text("half")
+        raise KeyboardInterrupt
+
+    assert call("run", project)[0] == 0
+    monkeypatch.setattr("hemicycle.documents.write_parquet", stopped)
+    assert call("curate", "passages", "lettres", "--project", project, "--out", out)[0] == 130
+    assert out.read_text() == "before"
+
+
 def test_passages_are_written_where_asked_and_none_is_a_sentence(project, tmp_path, call):
     asked = ("curate", "passages", "lettres", "--project", project)
     code, _, err = call(*asked, "--out", tmp_path / "passages.csv")

@@ -1,6 +1,16 @@
-"""Calls about a work that are wrong are told before anything is opened."""
+"""Calls of `trace` that are wrong are told before anything is opened."""
+
+import io
+import json
+import os
+import sys
+from pathlib import Path
 
 import pytest
+
+from hemicycle.cli.trace import MOST, _common, print_trace
+from hemicycle.trace import Tracer, build_index, open_index
+from tests.conftest import write_corpus
 
 
 @pytest.fixture
@@ -44,3 +54,55 @@ def test_an_empty_work_is_the_same_wrong_call_to_every_verb(project, work, call)
         code, _, err = call(verb[0], "--project", project, verb[1], work)
         assert code == 2
         assert f"{work}: the file holds no word" in err
+
+
+@pytest.mark.parametrize("report", ["out.html", "caf\udce9.html"])
+def test_names_that_are_not_utf8_show_no_traceback(project, tmp_path, call, report):
+    work = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xe9t\xe9.txt"))
+    work.write_text("Un texte.", "utf-8")
+    code, _, err = call("trace", "--project", project, "--file", work, "--report", tmp_path / report)
+    assert code in (1, 2)
+    assert "Traceback" not in err
+    assert (r"caf\udce9.html: the name is not UTF-8" in err) == (report != "out.html")
+
+
+@pytest.mark.parametrize("words", [("-",), ("-", "--json")])
+def test_standard_input_that_is_not_utf8_is_refused_as_a_file_is(project, call, monkeypatch, words):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"un\n\xe9t\xe9")))
+    code, out, err = call("trace", "--project", project, *words)
+    told = err
+    if "--json" in words:
+        error = json.loads(out)["error"]
+        told = f"{error['place']}: {error['what']} {error['remedy']}"
+    assert code == 1
+    assert "standard input, line 2: byte 3 (0xe9) is not UTF-8" in told
+    assert "iconv" in told
+
+
+@pytest.mark.parametrize("words", [("\udce9t\udce9",), ("--answer", "\udce9t\udce9")])
+def test_a_text_of_the_call_that_is_not_utf8_is_refused(project, call, words):
+    code, out, err = call("trace", "--project", project, *words)
+    assert (code, out) == (2, "")
+    assert "the text is not UTF-8" in err
+
+
+def test_a_pipe_is_no_work(project, tmp_path, call):
+    os.mkfifo(tmp_path / "pipe")
+    code, _, err = call("trace", "--project", project, "--file", tmp_path / "pipe")
+    assert code == 2
+    assert "this is no ordinary file" in err
+
+
+def test_what_is_too_common_and_what_is_less_rare_are_counted_apart(tmp_path, capsys):
+    once = [f"d{n} " + " ".join(f"d{n}w{word}" for word in range(9)) for n in range(40)]
+    often = "la séance est ouverte sous la présidence de monsieur le doyen"
+    documents = [*once, *(f"{n} {often}" for n in range(MOST + 1))]
+    corpus = write_corpus(tmp_path / "c", {"s": documents})
+    build_index([corpus], tmp_path / "i")
+    index = open_index(tmp_path / "i")
+    text = " zzz ".join([*once, often])
+    result = Tracer(index, [corpus]).trace(text, max_count=MOST).to_json()
+    print_trace(result, "petit", "words", _common(index, text, 8))
+    shown = len(result["spans"])
+    counts = f"({shown} shown; 1 too common to show; {40 - shown} less rare than those)"
+    assert counts in capsys.readouterr().out

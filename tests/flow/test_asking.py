@@ -1,5 +1,7 @@
 """A built model asked from the command line: its files are checked; what cannot be done is said plainly."""
 
+import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -7,6 +9,8 @@ import sys
 
 import httpx
 import pytest
+
+from tests.flow.test_withdrawn import decide, indexed
 
 
 @pytest.mark.parametrize(
@@ -22,6 +26,24 @@ def test_weights_that_are_not_those_of_the_ledger_are_not_asked(copy, call, word
     assert out == ""
     assert err.startswith(f"error: {weights}: the content differs from what the ledger states: SHA-256 ")
     assert "\n  Restore it from a copy" in err
+
+
+def test_after_a_withdrawal_tokens_are_those_of_the_model_that_is_built(copy, call):
+    document = indexed(copy)[0]
+    decide(copy, {document: "0"})
+    code, out, err = call("trace", "La séance est ouverte", "--unit", "tokens", "--json", "--project", copy)
+    assert code == 0, err
+    told = json.loads(out)
+    assert told["words"] > 0
+    assert document not in {d["id"] for span in told["spans"] for d in span["documents"]}
+
+
+def test_no_index_of_tokens_is_built_for_a_model_that_is_not(copy, call):
+    shutil.rmtree(next((copy / "build" / "model").glob("petit-*")))
+    code, _, err = call("trace", "La séance est ouverte", "--unit", "tokens", "--project", copy)
+    assert code == 1
+    assert "is not built" in err
+    assert len(list((copy / "build" / "index").iterdir())) == 1
 
 
 @pytest.mark.parametrize("text", ["", " … ", "?!"])

@@ -6,6 +6,8 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 
+from hemicycle.cli import trace_work
+from hemicycle.store import write_aside
 from hemicycle.trace import split_words
 from tests.sources.test_epub import book, package
 
@@ -111,6 +113,41 @@ def test_a_report_of_fewer_documents_leaves_no_proof_of_the_one_before(built, si
         assert call(*asked, "--report", report)[0] == 0
         assert bool(list((tmp_path / "out.proofs").glob("*"))) == proofs
         assert call("verify", tmp_path / "out.signed.json")[0] == 0
+
+
+def test_a_report_that_is_stopped_is_never_taken_for_a_whole_one_and_is_made_again(
+    built, sitting, tmp_path, call, monkeypatch
+):
+    work, report = tmp_path / "work.txt", tmp_path / "out.html"
+    work.write_text(f"{sitting[1]} {ABSENT}", "utf-8")
+    asked = ("trace", "--project", built[0], "--file", work, "--report", report)
+    assert call(*asked)[0] == 0
+
+    def stopped(path, data):
+        if path.name == "out.signed.json":
+            raise KeyboardInterrupt
+        write_aside(path, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(trace_work, "write_aside", stopped)
+        assert call(*asked, "--min-words", 12)[0] == 130
+    assert call("verify", tmp_path / "out.signed.json")[0] == 1
+    assert call(*asked, "--min-words", 12)[0] == 0
+    assert call("verify", tmp_path / "out.signed.json")[0] == 0
+
+
+def test_neither_the_work_nor_a_strangers_page_is_written_over(built, sitting, tmp_path, call):
+    work, proofs = tmp_path / "work.html", tmp_path / "other.proofs"
+    work.write_text(f"<html><p>{sitting[1]}</html>", "utf-8")
+    proofs.mkdir()
+    (proofs / "alibi.proof").write_text("")
+    before = work.read_bytes()
+    for page, said in ((work, "over the work"), (tmp_path / "other.html", "no signed answer")):
+        code, _, err = call("trace", "--project", built[0], "--file", work, "--report", page)
+        assert code == 2
+        assert said in err
+    assert work.read_bytes() == before
+    assert [path.name for path in proofs.iterdir()] == ["alibi.proof"]
 
 
 def test_the_project_itself_stays_sound_after_a_report(built, sitting, tmp_path, call):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -48,7 +49,9 @@ def test_a_word_that_a_pdf_divides_at_a_line_end_is_one_word(tmp_path: Path) -> 
         ("a.txt", "Été".encode("utf-16-le"), "UTF-16|is not UTF-8", "iconv -f UTF-16LE -t UTF-8"),
         ("a.txt", "Été là".encode("utf-16-be"), "NUL", "iconv -f UTF-16BE -t UTF-8"),
         ("a.txt", "Été".encode("utf-32"), "UTF-32|NUL|is not UTF-8", "iconv -f UTF-32 -t UTF-8"),
-        ("a.docx", b"PK\x03\x04\x14\x00\x06\x00" + 90 * b"abc", "NUL", r"^[^`]*\.epub or \.pdf"),
+        ("a.docx", b"PK\x03\x04\x14\x00\x06\x00" + 90 * b"abc", r"from \.docx files", r"\.txt file .*plain"),
+        ("a.html", "<html><p>Été</p></html>".encode("latin-1"), "is not utf-8", "encoding that it states"),
+        ("a.html", b"<html><p>Le puits", "never closes", "whole page"),
         ("a.epub", b"PK", "damaged", "without a lock"),
         (
             "a.epub",
@@ -83,3 +86,87 @@ def test_what_cannot_be_read_is_refused_and_the_remedy_is_not_a_card(
 def test_a_file_without_a_word_is_a_wrong_call(tmp_path: Path, text: str) -> None:
     with pytest.raises(DeclarationError, match="the file holds no word"):
         read_work(write(tmp_path, "vide.txt", text.encode()))
+
+
+def test_of_a_page_what_its_reader_reads_is_the_text(tmp_path: Path) -> None:
+    page = "<html><nav>Menu</nav><p>L&rsquo;&eacute;t&eacute;, la&nbsp;s&#233;ance<p>est ouverte.</html>"
+    work = read_work(write(tmp_path, "été.HTM", page.encode()))
+    assert (work.kind, work.text) == ("html", "L’été, la\u00a0séance\n\nest ouverte.")
+
+
+CODED = {
+    "a.rtf": rb"{\rtf1\ansi La s\'e9ance est ouverte\par}",
+    "a.tex": b"% TeX\n\n  \\documentclass{book}\nLa s\\'eance",
+    "a.fb2": "<FictionBook><p>La séance</p></FictionBook>".encode(),
+    "a.odt": b"PK\x03\x04",
+    "a.ps": b"%!PS-Adobe\n(La s\\351ance) show",
+    "a.xml": b"<TEI/>",
+    "a.doc": b"\xd0\xcf\x11\xe0",
+}
+
+
+@pytest.mark.parametrize("name", CODED)
+@pytest.mark.parametrize("suffix", ["", ".txt", None])
+def test_codes_are_not_taken_for_words_whatever_the_file_is_called(
+    tmp_path: Path, name: str, suffix: str | None
+) -> None:
+    other = name if suffix is None else f"œuvre{suffix}"
+    with pytest.raises(InputError, match=r"codes in |is not UTF-8") as caught:
+        read_work(write(tmp_path, other, b"\xef\xbb\xbf" * (suffix == ".txt") + CODED[name]))
+    assert caught.value.remedy is not None
+    assert ".epub" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"%PDF-1.4 foo bar endobj",
+        b"PK\x03\x04mot",
+        b"\n <!DOCTYPE html><p>La s&eacute;ance",
+        b"<?xml version='1.0'?><p>La</p>",
+        b"<p class='a'>La s&eacute;ance</p>",
+        b"</div>La",
+    ],
+)
+def test_a_text_that_begins_as_another_kind_does_is_refused(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(InputError, match="begins as one of another kind"):
+        read_work(write(tmp_path, "a.txt", data))
+
+
+@pytest.mark.parametrize(
+    "data", [b"<< Qui vive ? >>", b"< 3 mots", b"1 < 2", b"{ Note } 100 % PS", b"PKP, roman"]
+)
+def test_a_sign_at_the_beginning_is_no_markup(tmp_path: Path, data: bytes) -> None:
+    assert read_work(write(tmp_path, "a.txt", data)).text == data.decode()
+
+
+def test_a_page_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="begins as one of another kind"):
+        read_work(write(tmp_path, "a.html", CODED["a.rtf"]))
+
+
+def test_what_can_be_read_only_once_is_no_work(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.txt")
+    with pytest.raises(DeclarationError, match="no ordinary file") as caught:
+        read_work(tmp_path / "a.txt")
+    assert "Save the work" in str(caught.value.remedy)
+
+
+def test_the_bytes_that_are_signed_for_are_those_that_were_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, "a.txt", b"un mot")
+
+    def read(path: Path, place: str) -> str:
+        path.write_bytes(b"un autre")
+        return "un autre"
+
+    monkeypatch.setattr("hemicycle.sources.text.read_utf8", read)
+    with pytest.raises(InputError, match="changed while it was read"):
+        read_work(path)
+
+
+def test_a_name_that_is_no_text_is_spelled_out(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xe9t\xe9.txt"))
+    path.write_bytes(b"un mot")
+    assert read_work(path).name == r"\udce9t\udce9.txt"

@@ -8,7 +8,7 @@ from hemicycle.ledger.prove import make_proof
 from hemicycle.ledger.roots import Keys, Root, make_root, open_root
 from hemicycle.trace import Tracer, build_index, open_index
 from hemicycle.trace.answer import Clearance
-from hemicycle.trace.claims import Asked, SearchedCorpus
+from hemicycle.trace.claims import Question, SearchedCorpus
 from hemicycle.trace.signed import ProvenDocument, beside, proof_name, sign_trace
 from hemicycle.trace.texts import Texts
 from hemicycle.trace.work_page import work_page
@@ -50,7 +50,7 @@ class Publisher:
         work = trace_work(self.tracer, text)
         index = self.tracer.index
         searched = SearchedCorpus("debats", CORPUS_DIGEST, len(index.lengths), int(index.lengths.sum()))
-        asked = Asked(
+        asked = Question(
             name=name,
             sha256=sha256,
             kind=kind,

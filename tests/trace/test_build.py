@@ -1,6 +1,7 @@
 """Building: shards follow from their files, so an index takes over what an earlier one has and goes on."""
 
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -105,21 +106,37 @@ def test_a_build_that_was_killed_goes_on(tmp_path, corpus, monkeypatch):
     assert digest_files(tmp_path / "index") == digest_files(tmp_path / "whole")
 
 
+#: Builds an index, and waits after two groups: whoever kills it is never too late.
+WAITS = """
+import sys, time
+from pathlib import Path
+from hemicycle.trace import build
+
+make, made = build.build_group, []
+
+def waits(**arguments):
+    if len(made) == 2:
+        time.sleep(600)
+    made.append(make(**arguments))
+    return made[-1]
+
+build.build_group = waits
+corpus, out, scratch, memory = sys.argv[1:]
+build.build_index([Path(corpus)], Path(out), memory=int(memory), scratch=Path(scratch))
+"""
+
+
 def test_a_build_whose_process_was_killed_goes_on(tmp_path, corpus):
     one, scratch = corpus("one"), tmp_path / "scratch"
     whole = build_index([one], tmp_path / "whole", memory=MEMORY)
-    script = (
-        "import sys; from pathlib import Path; from hemicycle.trace import build_index; "
-        "corpus, out, scratch, memory = sys.argv[1:]; "
-        "build_index([Path(corpus)], Path(out), memory=int(memory), scratch=Path(scratch))"
-    )
-    command = [sys.executable, "-c", script, str(one), str(tmp_path / "index"), str(scratch), str(MEMORY)]
+    command = [sys.executable, "-c", WAITS, str(one), str(tmp_path / "index"), str(scratch), str(MEMORY)]
     process = subprocess.Popen(command)
     while process.poll() is None and len(list(scratch.glob("done/*.json"))) < 2:
         time.sleep(0.001)
     process.kill()
     process.wait()
-    assert 2 <= len(list(scratch.glob("done/*.json"))) <= len(whole["groups"])
+    assert process.returncode == -signal.SIGKILL
+    assert 2 == len(list(scratch.glob("done/*.json"))) < len(whole["groups"])
     shutil.rmtree(tmp_path / "index", ignore_errors=True)
     build_index([one], tmp_path / "index", memory=MEMORY, scratch=scratch)
     assert digest_files(tmp_path / "index") == digest_files(tmp_path / "whole")

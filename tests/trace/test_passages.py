@@ -1,5 +1,7 @@
 """Passages: what stands more than once, as looking at every pair of places finds it."""
 
+import random
+import tracemalloc
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -73,3 +75,22 @@ def test_a_passage_of_one_word_is_refused(tmp_path, write_corpus):
     build_index([corpus], tmp_path / "index")
     with pytest.raises(DeclarationError, match="at least two words"):
         find_repeated(open_index(tmp_path / "index"), [corpus], 1)
+
+
+def test_what_it_takes_is_a_few_bytes_a_word(tmp_path, write_corpus, monkeypatch):
+    monkeypatch.setattr(passages, "_RANKS", 1 << 12)
+    rng = random.Random(1)
+    texts = [" ".join(f"m{rng.randrange(5000)}" for _ in range(20_000)) for _ in range(10)]
+    corpus = write_corpus(
+        tmp_path / "corpus", {"s": [Document(str(n), text) for n, text in enumerate(texts)]}
+    )
+    build_index([corpus], tmp_path / "index")
+    index = open_index(tmp_path / "index")
+    find_repeated(index, [corpus])
+    tracemalloc.start()
+    try:
+        find_repeated(index, [corpus])
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most / len(index.shards[0].words) < 8

@@ -14,7 +14,13 @@ from hemicycle.errors import DeclarationError
 from hemicycle.ledger.signatures import SigningKey
 from hemicycle.ledger.statements import PAYLOAD_TYPE
 from hemicycle.trace.claims import words
-from hemicycle.trace.signed import PREDICATE_TYPE, beside, check_signed_trace, refuse_other_work
+from hemicycle.trace.signed import (
+    PREDICATE_TYPE,
+    beside,
+    check_signed_trace,
+    refuse_to_write_over,
+    stale_proofs,
+)
 from tests.trace.signed import Publisher
 from tests.trace.test_works import BRIDGE, RIVER, WELL
 
@@ -164,6 +170,40 @@ CHANGES = {
     "no base": lambda p: p["predicate"]["searched"].update(upstream_unknown="a base"),
     "nothing": lambda p: p.update(predicate=None),
     "corpus": lambda p: p["predicate"]["searched"]["corpora"][0].update(name={}),
+    "no passages": lambda p: p["predicate"]["found"].update(passages=0),
+    "fewer passages than stretches": lambda p: p["predicate"]["found"].update(
+        stretches=[[0, 8], [9, 8]], words=16, share=16 / 33, passages=1
+    ),
+    "no documents": lambda p: p["predicate"]["found"].update(documents=0),
+    "fewer documents than listed": lambda p: p["predicate"]["found"].update(documents=1),
+    "none listed": lambda p: p["predicate"].update(documents=[]),
+    "negative shortest": lambda p: p["predicate"]["searched"].update(min_words=-3),
+    "no shortest": lambda p: p["predicate"]["searched"].pop("min_words"),
+    "shortest longer than stretches": lambda p: p["predicate"]["searched"].update(min_words=16),
+    "a document's words": lambda p: p["predicate"]["documents"][0].update(words=16),
+    "a document's words too few": lambda p: p["predicate"]["documents"][0].update(words=7),
+    "a document's words as text": lambda p: p["predicate"]["documents"][0].update(words="15"),
+    "a document without id": lambda p: p["predicate"]["documents"][0].pop("id"),
+    "a document's source": lambda p: p["predicate"]["documents"][0].update(source=1),
+    "fractions": lambda p: p["predicate"]["found"].update(stretches=[[18.0, 15.0]]),
+    "halves": lambda p: p["predicate"]["found"].update(stretches=[[17.5, 7.5], [26.0, 7.5]]),
+    "truth": lambda p: p["predicate"]["work"].update(running_heads=False),
+    "touching": lambda p: p["predicate"]["found"].update(
+        stretches=[[17, 8], [25, 8]], words=16, share=16 / 33
+    ),
+    "negative words": lambda p: p["predicate"]["searched"]["corpora"][0].update(words=-5),
+    "documents as text": lambda p: p["predicate"]["searched"]["corpora"][0].update(documents="all"),
+    "no corpora": lambda p: p["predicate"]["searched"].update(corpora=[]),
+    "corpora by name": lambda p: p["predicate"]["searched"].update(corpora={}),
+    "a corpus twice": lambda p: p["predicate"]["searched"]["corpora"].insert(
+        0, p["predicate"]["searched"]["corpora"][0] | {"digest": 32 * "00"}
+    ),
+    "split": lambda p: p["predicate"]["searched"].update(split="held-out"),
+    "no model": lambda p: p["predicate"]["searched"].pop("model"),
+    "model without digest": lambda p: p["predicate"]["searched"]["model"].pop("digest"),
+    "base": lambda p: p["predicate"]["searched"].update(upstream_unknown={"x": 1}),
+    "kind": lambda p: p["predicate"]["work"].update(kind="cause"),
+    "digest": lambda p: p["predicate"]["searched"].update(index=64 * "A"),
 }
 
 
@@ -209,16 +249,55 @@ def test_a_stray_file_among_the_proofs_is_named(found, tmp_path):
     ]
 
 
-def test_an_answer_about_another_work_is_not_written_over(found, tmp_path):
-    signed = found / "out.signed.json"
-    refuse_other_work(signed, sha256_file(found / "work.txt"))
-    refuse_other_work(tmp_path / "none.signed.json", "ab" * 32)
+def test_a_report_is_written_over_one_about_the_same_work_only(found, tmp_path):
+    work, page = tmp_path / "work.txt", tmp_path / "out.html"
+    shutil.copytree(found, tmp_path, dirs_exist_ok=True)
+    about = sha256_file(work)
+    refuse_to_write_over(page, work, about)
+    refuse_to_write_over(tmp_path / "none.html", work, about)
     with pytest.raises(DeclarationError, match=r"about another work, work\.txt") as caught:
-        refuse_other_work(signed, "ab" * 32)
+        refuse_to_write_over(page, work, "ab" * 32)
     assert "another name" in caught.value.remedy
     (tmp_path / "out.signed.json").write_text("{}")
+    with pytest.raises(DeclarationError, match=r"out\.signed\.json.*no signed answer"):
+        refuse_to_write_over(page, work, about)
+    # A page, or a folder of this name, may be anybody's.
+    for name in ("out.signed.json", "out.html"):
+        (tmp_path / name).unlink()
+        with pytest.raises(DeclarationError, match="no signed answer"):
+            refuse_to_write_over(page, work, about)
+    shutil.rmtree(tmp_path / "out.proofs")
+    refuse_to_write_over(page, work, about)
+
+
+@pytest.mark.parametrize("name", ["out.html", "out.signed.json", "out.proofs/0001.proof"])
+def test_a_report_is_not_written_over_the_work_by_any_name_of_it(tmp_path, name):
+    work = tmp_path / "work"
+    work.write_text("mot")
+    (tmp_path / "out.proofs").mkdir()
+    (tmp_path / name).hardlink_to(work)
+    with pytest.raises(DeclarationError, match="over the work"):
+        refuse_to_write_over(tmp_path / "out.html", work, sha256_file(work))
+
+
+def test_a_folder_of_proofs_that_is_a_link_is_neither_written_nor_read(found, tmp_path):
+    shutil.copytree(found, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "out.proofs").rename(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "secret").write_text("")
+    (tmp_path / "out.proofs").symlink_to(tmp_path / "elsewhere")
+    assert check(tmp_path)[0] == ["out.proofs: this is a link: the proofs must lie beside the statement"]
     with pytest.raises(DeclarationError, match="no signed answer"):
-        refuse_other_work(tmp_path / "out.signed.json", "ab" * 32)
+        refuse_to_write_over(tmp_path / "out.html", tmp_path / "work.txt", sha256_file(found / "work.txt"))
+
+
+def test_only_proofs_are_taken_away(tmp_path):
+    for name in ("0001.proof", "0002.proof", "12345.proof", "1.proof", "my.proof", "0003.proof.bak"):
+        (tmp_path / name).write_text("")
+    assert sorted(path.name for path in stale_proofs(tmp_path, {"0001.proof"})) == [
+        "0002.proof",
+        "12345.proof",
+    ]
+    assert stale_proofs(tmp_path / "none", ()) == []
 
 
 def test_names_say_what_stands_beside_what(tmp_path):
@@ -226,6 +305,8 @@ def test_names_say_what_stands_beside_what(tmp_path):
     assert [path.name for path in beside(page)] == ["a.b.signed.json", "a.b.proofs"]
     with pytest.raises(DeclarationError, match=r"must end in \.html"):
         beside(tmp_path / "report.pdf")
+    with pytest.raises(DeclarationError, match=r"r\\udce9\.html: the name is not UTF-8"):
+        beside(tmp_path / "r\udce9.html")
     (tmp_path / "a.json").write_text("{}")
     with pytest.raises(DeclarationError, match=r"ends in \.signed\.json"):
         check_signed_trace(tmp_path / "a.json")
@@ -237,7 +318,7 @@ def test_the_sentences_of_a_statement_belong_to_its_type():
         for key, english in words("en").items()
         if key.startswith(("found_", "rest", "limit_"))
     }
-    pinned = "4574dfdd3672a3257527199cc9b316c98aa724bdcf08a7e5731cc8c5d0fe2679"
+    pinned = "05f17b62f6ae6f98c61d13e6674dfd23236b3dabb930831ccce826b0851f4759"
     assert sha256_bytes(json.dumps(sentences, sort_keys=True).encode()) == pinned, (
         "statements signed until now would be refused: give another sentence a statement of another type"
     )

@@ -86,6 +86,85 @@ def test_a_document_that_holds_a_chapter_is_not_hidden_by_one_that_holds_the_who
     assert {d.id for d in traced.told} == {"s:roman", "s:retouché", "s:extrait", "s:bribe"}
 
 
+def held(document: list[str], work: list[str], shortest: int) -> list[bool]:
+    """Which words of a work are in a match, each stretch of it looked for in the document."""
+    inside = [False] * len(work)
+    stretches = {tuple(document[at : at + shortest]) for at in range(len(document) - shortest + 1)}
+    for at in range(len(work) - shortest + 1):
+        if tuple(work[at : at + shortest]) in stretches:
+            inside[at : at + shortest] = [True] * shortest
+    return inside
+
+
+def in_a_row(document: list[str], work: list[str]) -> int:
+    """The most words in a row that both have."""
+    most, before = 0, [0] * (len(work) + 1)
+    for word in document:
+        before = [0, *(before[at] + 1 if one == word else 0 for at, one in enumerate(work))]
+        most = max(most, *before)
+    return most
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([1, 2, 3, 5, 8, 13]))
+def test_what_a_document_holds_is_what_a_slow_comparison_finds(
+    tmp_path_factory, write_corpus, seed, shortest
+):
+    rng = random.Random(seed)
+    folder = tmp_path_factory.mktemp("held")
+    work = [f"m{n if rng.random() < 0.8 else rng.randrange(20)}" for n in range(90)]
+    documents = []
+    for _ in range(5):
+        words = []
+        for _ in range(rng.randrange(1, 7)):
+            at = rng.randrange(len(work))
+            words += [*work[at : at + rng.randrange(1, 40)], *([f"x{rng.randrange(9)}"] * rng.randrange(3))]
+        documents.append(words)
+    corpus = write_corpus(
+        folder / "c", {"s": [Document(str(n), " ".join(d)) for n, d in enumerate(documents)]}
+    )
+    build_index([corpus], folder / "i", memory=20 * rng.choice([120, 10_000]))
+    traced = trace_work(Tracer(open_index(folder / "i"), [corpus]), " ".join(work), min_words=shortest)
+    found = {d.id: d for d in traced.documents}
+    for number, words in enumerate(documents):
+        inside = held(words, work, shortest)
+        runs = [len(run) for run in "".join("x" if one else " " for one in inside).split()]
+        if (document := found.get(f"s:{number}")) is not None:
+            assert (document.words, document.stretches) == (sum(inside), len(runs))
+            assert document.longest[1] == max(runs)
+            assert all(inside[document.longest[0] : sum(document.longest)])
+            assert document.known is not None
+        else:
+            # It holds no whole window; or, of short ones, all of its windows stand in many places.
+            assert in_a_row(words, work) < 2 * shortest - 1 or shortest < 5
+
+
+def test_a_document_is_not_passed_over_for_what_it_holds_elsewhere(tmp_path, write_corpus):
+    work = [f"mot{n}" for n in range(20)]
+    document = " ".join([*work[:10], "autre", *work[5:]])
+    corpus = write_corpus(tmp_path / "c", {"s": [Document("deux", document)]})
+    build_index([corpus], tmp_path / "i")
+    (one,) = trace_work(Tracer(open_index(tmp_path / "i"), [corpus]), " ".join(work)).documents
+    assert (one.words, one.stretches, one.longest) == (20, 1, (0, 20))
+
+
+def test_the_documents_that_hold_most_are_told_however_many_hold_the_same(tmp_path, write_corpus):
+    work = [f"mot{n}" for n in range(64)]
+    pieces = [" ".join(work[at : at + 16]) for at in range(0, 64, 16)]
+    # Some differ only far from what they hold.
+    tails = ["" if n % 2 else f"suite {'x ' * 600} v{n}" for n in range(150)]
+    documents = [
+        Document(str(n), f" u{n % 2 * n} ".join(pieces) + f" {tail}") for n, tail in enumerate(tails)
+    ]
+    corpus = write_corpus(tmp_path / "c", {"s": documents})
+    build_index([corpus], tmp_path / "i")
+    traced = trace_work(Tracer(open_index(tmp_path / "i"), [corpus]), " ".join(work))
+    assert {d.words for d in traced.documents} == {64}
+    assert all(d in traced.told for d in traced.documents[:50])
+    # Whatever is shown beside a passage is told of.
+    assert {p.matches[0].id for p in traced.passages} <= {d.id for d in traced.told}
+
+
 def test_of_many_copies_each_is_known_whatever_was_looked_at(tmp_path, write_corpus):
     text = " ".join(f"mot{n}" for n in range(100))
     corpus = write_corpus(tmp_path / "c", {"s": [Document(str(n), f"{n} {text}") for n in range(25)]})
@@ -104,6 +183,17 @@ def test_what_was_withdrawn_is_neither_found_nor_counted_as_searched(small, tmp_
     assert searched(index, 1) == [(2, 38)]
     traced = trace_work(Tracer(index, [corpus]), RIVER)
     assert [d.id for d in traced.documents] == ["contes:puits"]
+
+
+def test_of_several_corpora_each_counts_what_none_before_it_has(tmp_path, write_corpus):
+    same = [Document(str(n), f"un texte de six mots {n}") for n in range(3)]
+    one = write_corpus(tmp_path / "a", {"s": [*same, Document("vide", "…")]})
+    other = write_corpus(tmp_path / "b", {"s": [*same, Document("autre", "deux mots")]})
+    build_index([one, other], tmp_path / "i")
+    index = open_index(tmp_path / "i")
+    assert searched(index, 2) == [(4, 18), (1, 2)]
+    # A document without a word is searched, and no more once it is withdrawn.
+    assert searched(index.without(["s:vide"]), 2) == [(3, 18), (1, 2)]
 
 
 def test_what_was_held_out_is_not_found(small):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -44,10 +45,11 @@ def passages(corpus: str, words: int, out: Path | None, folder: Path, as_json: b
       hemicycle curate passages debats --json
     """
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
+    from hemicycle.documents import write_parquet
+    from hemicycle.store import sync_file
     from hemicycle.trace import open_index
-    from hemicycle.trace.passages import find_repeated
+    from hemicycle.trace.passages import PASSAGES, find_repeated
 
     session = Session(folder)
     corpora = session.project.declaration.corpora
@@ -69,7 +71,10 @@ def passages(corpus: str, words: int, out: Path | None, folder: Path, as_json: b
     found = find_repeated(index, [folders["corpus"]], words, progress=progress())
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(found.passages, out)
+        aside = out.with_name(f".{out.name}.{os.getpid()}.aside")
+        write_parquet(aside, PASSAGES, [found.passages])
+        sync_file(aside)
+        aside.rename(out)
     longest = found.passages.take(pc.sort_indices(found.passages, [("words", "descending")])[:SHOWN])
     if as_json:
         print_json(

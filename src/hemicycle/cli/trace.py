@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hemicycle.cli.session import How, Session, build, finish, json_option, print_json, project_option
 from hemicycle.cli.tables import at_steps, cell, counted, lines
-from hemicycle.errors import DeclarationError
-from hemicycle.steps import in_order
+from hemicycle.errors import DeclarationError, InputError
+from hemicycle.steps import Step, in_order
+
+if TYPE_CHECKING:
+    from hemicycle.trace import Index
 
 
 @click.command()
@@ -20,7 +23,7 @@ from hemicycle.steps import in_order
     "--file",
     "file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Trace a work: a text in UTF-8, an .epub or a .pdf.",
+    help="Trace a work: a text in UTF-8, an .epub, .html or .pdf.",
 )
 @click.option(
     "--report",
@@ -81,18 +84,16 @@ def command(
         return
     if report is not None:
         raise DeclarationError("a report is made of a work", remedy="Give the work as --file.")
-    from hemicycle.cli.asking import declared_model, index_step, open_model
+    from hemicycle.cli.asking import open_model
 
+    given_text = _read_stdin() if text == "-" else _checked(str(given[0]))
     session = Session(folder)
     if unit == "tokens":
-        step = index_step(session.flow, declared_model(session, model), unit)
-        finish(build(session, in_order([step]), How(), as_json=as_json))
+        finish(build(session, in_order([_tokens_index(session, model)]), How(), as_json=as_json))
     asked = open_model(session, model, unit)
-    if prompt is not None:
-        asked_text = _continue(asked.folder, prompt)
-    else:
-        asked_text = sys.stdin.read() if text == "-" else str(text)
-    result = asked.tracer.trace(asked_text, min_words=min_words, prompt=prompt or "").to_json()
+    asked_text = given_text if prompt is None else _continue(asked.folder, given_text)
+    traced = asked.tracer.trace(asked_text, min_words=min_words, max_count=MOST, prompt=prompt or "")
+    result = traced.to_json()
     if prompt is None and not result["words"]:
         raise DeclarationError(
             "there is no word in the text to trace",
@@ -103,15 +104,69 @@ def command(
         return
     if prompt is not None:
         click.echo(f"{click.style(cell(prompt), dim=True)}{lines(asked_text)}\n")
-    print_trace(result, asked.name, unit)
+    hidden = result["spans_found"] > len(result["spans"])
+    common = _common(asked.tracer.index, asked_text, min_words) if hidden else 0
+    print_trace(result, asked.name, unit, common)
 
 
 #: Documents shown of each span; --json has them all.
 SHOWN = 3
 
+#: A match that stands more often is a formula, and not shown.
+MOST = 10
 
-def print_trace(result: dict[str, Any], model: str, unit: str) -> None:
-    """Spans and their documents, for people; `model` is the one asked about, `unit` what spans consist of."""
+
+def _read_stdin() -> str:
+    data = sys.stdin.buffer.read()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"byte {error.start} (0x{data[error.start]:02x}) is not UTF-8",
+            place=f"standard input, line {data.count(bytes([10]), 0, error.start) + 1}",
+            remedy="Convert it first: `iconv -f ISO-8859-1 -t UTF-8`, for example.",
+        ) from None
+
+
+def _checked(text: str) -> str:
+    """A text of the call itself. Raises DeclarationError where its bytes were not UTF-8."""
+    try:
+        text.encode("utf-8")
+        return text
+    except UnicodeEncodeError:
+        raise DeclarationError(
+            "the text is not UTF-8",
+            remedy="Convert it, `iconv -f ISO-8859-1 -t UTF-8` for example, and give it on standard input.",
+        ) from None
+
+
+def _tokens_index(session: Session, model: str | None) -> Step:
+    """The index of the tokens that a model read: after a withdrawal, the model as it was built before."""
+    from hemicycle.cli.asking import _last_built, declared_model, index_step, needed
+
+    name = declared_model(session, model)
+    flow, steps, standing = _last_built(session.flow, name, "words", session.pipeline())
+    # Nothing is built for a model that is not.
+    needed(standing[steps["model"]], standing.values())
+    return index_step(flow, name, "tokens")
+
+
+def _common(index: Index, text: str, min_words: int) -> int:
+    """How many matches of a text stand too often in the corpus to be shown."""
+    from hemicycle.trace.query import BLANK_LINE, read_query
+    from hemicycle.trace.spans import spans_of
+
+    return sum(span.count > MOST for span in spans_of(index, read_query(index, text, BLANK_LINE), min_words))
+
+
+def print_trace(result: dict[str, Any], model: str, unit: str, common: int = 0) -> None:
+    """Spans and their documents, for people.
+
+    Args:
+        model: the one asked about.
+        unit: what spans consist of.
+        common: of the spans that are not shown, those that stand too often; the others are less rare.
+    """
     one = unit.removesuffix("s")
     for span in result["spans"]:
         click.echo(click.style(f"“{cell(' '.join(span['text'].split()))}”", bold=True))
@@ -134,11 +189,14 @@ def print_trace(result: dict[str, Any], model: str, unit: str) -> None:
                 )
             )
     shown = len(result["spans"])
-    hidden = result["spans_found"] - shown
-    common = f"; {cell(hidden)} too common to show" if hidden else ""
+    counts = [f"{cell(shown)} shown"]
+    if common:
+        counts.append(f"{cell(common)} too common to show")
+    if less := result["spans_found"] - shown - common:
+        counts.append(f"{cell(less)} less rare than those")
     click.echo(
         f"{100 * result['coverage']:.0f} % of {counted(result['words'], one, unit)} stand in matches of "
-        f"{counted(result['min_words'], one, unit)} or more ({cell(shown)} shown{common}). "
+        f"{counted(result['min_words'], one, unit)} or more ({'; '.join(counts)}). "
         "Verbatim only; a match is not a cause."
     )
     if base := result["upstream_unknown"]:

@@ -21,7 +21,14 @@ from hemicycle.ledger.roots import Keys, Opened, Root, load_or_make_salt, open_r
 from hemicycle.sources.works import Work, read_work
 from hemicycle.store import locked_for_reading, write_aside
 from hemicycle.trace import claims
-from hemicycle.trace.signed import ProvenDocument, beside, proof_name, refuse_other_work, sign_trace
+from hemicycle.trace.signed import (
+    ProvenDocument,
+    beside,
+    proof_name,
+    refuse_to_write_over,
+    sign_trace,
+    stale_proofs,
+)
 from hemicycle.trace.texts import Texts
 from hemicycle.trace.work_page import work_page
 from hemicycle.trace.works import HoldingDocument, TracedWork, searched, trace_work
@@ -37,17 +44,17 @@ def trace_file(
 
     Raises:
         InputError: the work cannot be read.
-        DeclarationError: it is too short, the report's name does not end in ``.html``, or a report about
-            another work has it.
+        DeclarationError: it is too short, the report's name does not end in ``.html``, or it would be
+            written over what is no report about this work.
         IntegrityError: a report is asked for, and the ledger's private key is not here.
     """
     if report is not None:
         # Whatever would stop the report is told before the work is traced.
-        signed, _ = beside(report)
+        beside(report)
         session.ledger.signing_key  # noqa: B018
     work = read_work(file)
     if report is not None:
-        refuse_other_work(signed, work.sha256)
+        refuse_to_write_over(report, file, work.sha256)
     asked = open_model(session, model)
     if report is not None and asked.behind:
         raise HemicycleError(
@@ -77,7 +84,7 @@ def print_work(work: TracedWork, model: str) -> None:
     if work.documents:
         head = ["words", "stretches", "document", "source", "licence", "right", "read"]
         print_table(head, [_row(document, model) for document in work.documents[:SHOWN]])
-        _print_more(len(work.documents), "document", "documents")
+        _print_more(len(work.documents), "document found", "documents found")
         for passage in sorted(work.passages, key=lambda one: (-one.words, one.start))[:SHOWN]:
             beginning = work.beginning(passage)
             size = counted(passage.words, "word", "words")
@@ -125,9 +132,8 @@ def write_report(
         signed=signed.name,
         fingerprint=fingerprint,
     )
-    for old in proofs.glob("*.proof"):
-        if old.name not in names:
-            old.unlink()
+    for old in stale_proofs(proofs, names):
+        old.unlink()
     for name, proven in zip(names, documents, strict=True):
         write_aside(proofs / name, proven.proof)
     write_aside(page, html)
@@ -138,7 +144,7 @@ def write_report(
     return told | ({"proofs": relative(proofs)} if documents else {}) | {"fingerprint": fingerprint}
 
 
-def _about(asked: Asked, work: Work) -> claims.Asked:
+def _about(asked: Asked, work: Work) -> claims.Question:
     """What was asked, and what was searched for it."""
     index = asked.tracer.index
     counts = searched(index, len(asked.corpora))
@@ -146,7 +152,7 @@ def _about(asked: Asked, work: Work) -> claims.Asked:
         claims.SearchedCorpus(name, statement.digest, documents, words)
         for (name, (statement, _)), (documents, words) in zip(asked.corpora.items(), counts, strict=True)
     ]
-    return claims.Asked(
+    return claims.Question(
         name=work.name,
         sha256=work.sha256,
         kind=work.kind,

@@ -24,14 +24,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hemicycle.digests import canonical_json, sha256_bytes
+from hemicycle.digests import canonical_json, is_digest, sha256_bytes
 from hemicycle.errors import DeclarationError, IntegrityError, unparsed
 from hemicycle.ledger.journal import Line, parse_line, read_lines
 from hemicycle.ledger.ledger import HEAD_TYPE
@@ -49,7 +48,6 @@ LARGEST_PROOF, LARGEST_JOURNAL = 32_000_000, 1_000_000_000
 LARGEST_FILE = 64_000_000
 
 _PARTS = {"about", "answers", "head", "key", "lines", "public_key", "statement", "type"}
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 _HELD = {"text": "this very text", "words": "a text of the same words"}
 _FOR = {"train": "for training", "held-out": "held out for measuring"}
@@ -161,17 +159,13 @@ def _parse(data: bytes, place: str) -> dict[str, Any]:
         and isinstance(answers, dict)
         and about.keys() == answers.keys()
         and about.keys() & set(KINDS) == about.keys() != set()
-        and _is_digest(proof["key"])
-        and all(map(_is_digest, about.values()))
+        and is_digest(proof["key"])
+        and all(map(is_digest, about.values()))
         and all(isinstance(shown, list) and all(map(_is_leaf, shown)) for shown in answers.values())
     )
     if not sound:
         raise IntegrityError("the proof lacks a part, or a part is not what it should be", place=place)
     return proof
-
-
-def _is_digest(value: Any) -> bool:
-    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
 
 def _is_leaf(value: Any) -> bool:
@@ -181,10 +175,10 @@ def _is_leaf(value: Any) -> bool:
         and type(value["index"]) is int
         and type(value["split"]) is int
         and 1 <= value["split"] <= sum(SPLITS.values())
-        and _is_digest(value["tag"])
-        and _is_digest(value["blind"])
+        and is_digest(value["tag"])
+        and is_digest(value["blind"])
         and isinstance(value["path"], list)
-        and all(map(_is_digest, value["path"]))
+        and all(map(is_digest, value["path"]))
     )
 
 

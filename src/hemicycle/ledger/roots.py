@@ -25,14 +25,13 @@ from __future__ import annotations
 
 import dataclasses
 import hmac
-import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hemicycle.digests import canonical_json, sha256_bytes
+from hemicycle.digests import canonical_json, is_digest, sha256_bytes
 from hemicycle.documents import corpus_shards, read_batches
 from hemicycle.errors import IntegrityError
 from hemicycle.ledger.merkle import Tree
@@ -53,8 +52,6 @@ TAG_SIZE, LEAF_SIZE, SALT_SIZE = 32, 65, 32
 
 #: More leaves than any corpus has: a proof that claims more is refused before anything is computed.
 MOST_LEAVES = 2**48
-
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -108,7 +105,7 @@ class Root:
             all(isinstance(value[n], str) for n in names - {"leaves"})
             and type(value["leaves"]) is int
             and 0 <= value["leaves"] <= MOST_LEAVES
-            and all(_DIGEST.fullmatch(value[n]) for n in ("corpus_digest", "root", "salt_id"))
+            and all(is_digest(value[n]) for n in ("corpus_digest", "root", "salt_id"))
         )
         if not sound:
             raise IntegrityError("this is not the record of a corpus's root", place=place)

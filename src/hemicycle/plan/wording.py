@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from hemicycle.typeset import Language, format_date, format_number, format_percent
+from hemicycle.typeset import Language, format_date, format_number, format_percent, read_words
 from hemicycle.units import Range, number
 
 #: What stands for a power of a thousand, from a million on.
@@ -22,8 +21,7 @@ _LARGE: dict[Language, tuple[str, ...]] = {
 
 @functools.cache
 def words(language: Language) -> Mapping[str, str]:
-    with Path(__file__).with_name("wording.csv").open(encoding="utf-8", newline="") as file:
-        return {row["key"]: row[language] for row in csv.DictReader(file)}
+    return read_words(Path(__file__).with_name("wording.csv"), language)
 
 
 @runtime_checkable

@@ -6,7 +6,6 @@ nothing and runs nothing; its pictures are drawn inside it out of numbers alone.
 
 from __future__ import annotations
 
-import csv
 import functools
 import json
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ import jinja2
 
 from hemicycle.pages import load_page
 from hemicycle.review.verdict import VERDICTS
-from hemicycle.typeset import Language, format_number, format_percent
+from hemicycle.typeset import Language, format_number, format_percent, read_words
 
 PAGES: Mapping[Language, str] = {"en": "report.html", "fr": "report.fr.html"}
 COLOURS = dict(zip(VERDICTS, ("#2f7d4f", "#7a9a2f", "#c98a1b", "#a63a2b"), strict=True))
@@ -50,8 +49,7 @@ def page(report: Mapping[str, Any], language: Language) -> str:
 @functools.cache
 def words(language: Language) -> Mapping[str, str]:
     """`wording.csv`: the words of the page and of the four verdicts."""
-    with Path(__file__).with_name("wording.csv").open(encoding="utf-8", newline="") as file:
-        return {row["key"]: row[language] for row in csv.DictReader(file)}
+    return read_words(Path(__file__).with_name("wording.csv"), language)
 
 
 @functools.cache

@@ -1,7 +1,11 @@
-"""One work that somebody asks about: a text, an EPUB or a PDF, read as a source's files of that kind are.
+"""One work that somebody asks about: a text, a page, an EPUB or a PDF, read as a source's files of that kind.
 
 What a source's reader would have made of the file is what must be looked for, so the readers are the same.
 Only what they advise is not: whoever asks about a work has no source card.
+
+The trap is the file that can be read as text and is none: in RTF or TeX, codes part the words and count as
+words, so a work that is in the corpus from end to end would not be found, and “not found” be signed. Only
+files whose names say that they are text are taken for one, and not where they begin as another kind does.
 
 What a file holds as pictures (a scanned page, a plate) is not read. A PDF without any words is refused: a
 search for nothing finds nothing, and would pass for an answer.
@@ -17,17 +21,31 @@ from typing import Literal
 
 from hemicycle.digests import sha256_file
 from hemicycle.documents import Document
-from hemicycle.errors import DeclarationError, InputError
+from hemicycle.errors import DeclarationError, InputError, visible
 
-Kind = Literal["text", "epub", "pdf"]
+Kind = Literal["text", "html", "epub", "pdf"]
 
-_KINDS: dict[str, Kind] = {".epub": "epub", ".pdf": "pdf"}
+_KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("", ".txt", ".text", ".md", ".markdown"), "text"),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
+    ".epub": "epub",
+    ".pdf": "pdf",
+}
 
 _REMEDIES: dict[Kind, str] = {
-    "text": "Give a text in UTF-8 of at most 64 MiB{makes}, or an .epub or .pdf file under its own name.",
+    "text": "Give a text in UTF-8 of at most 64 MiB{makes}, or an .epub, .html or .pdf file by its own name.",
+    "html": "Give a whole page in the encoding that it states, or its text as a .txt file in UTF-8.",
     "epub": "Give a whole book without a lock, or its text as a .txt file in UTF-8.",
     "pdf": "Give a file with a text layer and without a password, or its text as a .txt file in UTF-8.",
 }
+
+#: How files begin that are neither text nor a page, and how pages and XML do.
+_CODED = re.compile(
+    rb"\s*(?:{\\rtf|%!PS|%PDF-|PK[\3\5]|(?:[ \t]*(?:%[^\n]*)?\n)*[ \t]*\\document(?:class|style)\b)"
+)
+_TAGGED = re.compile(rb"\s*<(?:[!?/]|[A-Za-z][\w:.-]*[\s/>])")
+#: Bytes among which that is looked for.
+_BEGINNING = 2**16
 
 
 @dataclass(frozen=True)
@@ -35,7 +53,7 @@ class Work:
     """A work as it was read.
 
     Attributes:
-        name: of its file.
+        name: of its file, what does not print in it spelled out.
         kind: how it was read.
         sha256: of the file's bytes.
         running_heads: lines of print that are no part of the text, and were left out (PDF).
@@ -50,14 +68,20 @@ class Work:
 
 
 def read_work(path: Path) -> Work:
-    """Read a work: by the end of its name an EPUB or a PDF, else a text in UTF-8.
+    """Read a work: by the end of its name an EPUB, a page or a PDF, or a text in UTF-8.
 
     Raises:
-        DeclarationError: the library that reads PDF files is not installed; or the file holds no word.
-        InputError: the file is not what its name says, is encrypted, damaged, hostile or a scan, or too big;
-            a text is not UTF-8.
+        DeclarationError: this is no ordinary file; the library that reads PDF files is not installed; or the
+            file holds no word.
+        InputError: works are not read from files of this kind; the file is not what its name says, is
+            encrypted, damaged, hostile or a scan, or too big; a text is not UTF-8; or it changes meanwhile.
     """
-    kind = _KINDS.get(path.suffix.lower(), "text")
+    place = str(path)
+    if not path.is_file():
+        raise DeclarationError(
+            "this is no ordinary file", place=place, remedy="Save the work as a file, and give that."
+        )
+    kind = _kind(path)
     sha256 = sha256_file(path)
     try:
         document = _read(path, kind)
@@ -66,12 +90,37 @@ def read_work(path: Path) -> Work:
         makes = f" (`iconv -f {encoding} -t UTF-8` makes one)" if encoding else ""
         remedy = _REMEDIES[kind].format(makes=makes)
         raise InputError(error.what, place=error.place, remedy=remedy) from None
+    # What is signed for is these bytes, and nothing else may have been read.
+    if sha256_file(path) != sha256:
+        raise InputError("the file changed while it was read", place=place, remedy="Ask once it is whole.")
     if not re.search(r"\w", document.text):
         raise DeclarationError(
-            "the file holds no word", place=str(path), remedy="A word is a run of letters or digits."
+            "the file holds no word", place=place, remedy="A word is a run of letters or digits."
         )
     heads = dict(document.counts).get("running_heads", 0)
-    return Work(path.name, kind, document.title, document.text, sha256, heads)
+    return Work(visible(path.name), kind, document.title, document.text, sha256, heads)
+
+
+def _kind(path: Path) -> Kind:
+    """How a file is to be read. Raises InputError where it is of no kind that is."""
+    kind = _KINDS.get(path.suffix.lower())
+    if kind is None:
+        raise InputError(
+            f"works are not read from {path.suffix} files: codes in them would count as words",
+            place=str(path),
+            remedy="Give the text alone as a .txt file in UTF-8 (word processors save one as “plain text”), "
+            "or an .epub, .html or .pdf file.",
+        )
+    if kind in ("text", "html"):
+        with path.open("rb") as file:
+            head = file.read(_BEGINNING).removeprefix(codecs.BOM_UTF8)
+        if _CODED.match(head) or (kind == "text" and _TAGGED.match(head)):
+            raise InputError(
+                "the file begins as one of another kind: codes in it would count as words",
+                place=str(path),
+                remedy="Give an .epub, .html or .pdf file by its own name, or the text alone as a .txt file.",
+            )
+    return kind
 
 
 def _encoding(path: Path) -> str | None:
@@ -101,6 +150,12 @@ def _read(path: Path, kind: Kind) -> Document:
         from hemicycle.sources.pdf import read_pdf
 
         return read_pdf(path, place)
+    if kind == "html":
+        from hemicycle.sources.html import document_of_page
+        from hemicycle.sources.trees import MAX_PAGE
+        from hemicycle.sources.xml import read_bytes
+
+        return document_of_page(read_bytes(path, place, MAX_PAGE), place)
     from hemicycle.sources.text import read_utf8
 
     return Document(origin=path.name, text=read_utf8(path, place))

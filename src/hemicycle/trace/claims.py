@@ -6,20 +6,20 @@ trap is the sentence that reads well: “your work is not in there” is more th
 
 from __future__ import annotations
 
-import csv
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hemicycle.typeset import Language, count, format_number, format_percent
+from hemicycle.typeset import Language, count, format_number, format_percent, read_words
 
 LANGUAGES: tuple[Language, ...] = ("fr", "en")
 
 
 @dataclass(frozen=True)
 class SearchedCorpus:
-    """A corpus of the index: its digest in the ledger, and what of it was searched."""
+    """A corpus of the index: its digest in the ledger, and what of it was searched that no corpus before it
+    has."""
 
     name: str
     digest: str
@@ -28,7 +28,7 @@ class SearchedCorpus:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Question:
     """What was asked: of which file, and of what was searched for it.
 
     Attributes:
@@ -53,8 +53,7 @@ class Asked:
 @functools.cache
 def words(language: Language) -> Mapping[str, str]:
     """`wording.csv`: the words of the page and the sentences of the statement."""
-    with Path(__file__).with_name("wording.csv").open(encoding="utf-8", newline="") as file:
-        return {row["key"]: row[language] for row in csv.DictReader(file)}
+    return read_words(Path(__file__).with_name("wording.csv"), language)
 
 
 def outcome(
@@ -86,12 +85,10 @@ def outcome(
 def limits(
     min_words: int, kind: str, running_heads: int, upstream: str | None, language: Language
 ) -> list[str]:
-    """What the outcome does not say, a sentence each; `Asked` explains the figures."""
-    keys = ["limit_verbatim", "limit_split", "limit_others", "limit_read", "limit_signed", "limit_cause"]
-    if upstream is not None:
-        keys.insert(3, "limit_base")
-    if kind != "text":
-        keys.insert(keys.index("limit_read") + 1, f"limit_{kind}")
+    """What the outcome does not say, a sentence each; `Question` explains the figures."""
+    base = ["limit_base"] if upstream is not None else []
+    keys = ["limit_verbatim", "limit_split", "limit_others", *base]
+    keys += ["limit_read", f"limit_{kind}", "limit_signed", "limit_cause"]
     heads = format_number(running_heads, language)
     return [
         words(language)[key].format(n=_counted(min_words, language), base=upstream, heads=heads)

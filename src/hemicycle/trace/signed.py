@@ -17,21 +17,23 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import os
 import re
-from collections.abc import Mapping, Sequence
+import stat
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from hemicycle import __version__
-from hemicycle.digests import sha256_bytes, sha256_file
+from hemicycle.digests import is_digest, sha256_bytes, sha256_file
 from hemicycle.errors import DeclarationError, IntegrityError, unparsed
 from hemicycle.ledger import Finding, Ledger
 from hemicycle.ledger.proofs import LARGEST_FILE, LARGEST_PROOF, check_proof, read_bounded
 from hemicycle.ledger.signatures import PublicKey
 from hemicycle.ledger.statements import PAYLOAD_TYPE, STATEMENT_TYPE
-from hemicycle.trace.claims import LANGUAGES, Asked, limits, outcome
+from hemicycle.trace.claims import LANGUAGES, Question, limits, outcome, words
 from hemicycle.trace.works import HoldingDocument, TracedWork
 from hemicycle.typeset import Language
 
@@ -41,7 +43,7 @@ PAGE, SIGNED, PROOFS = ".html", ".signed.json", ".proofs"
 COMPARE = (
     "the key is the file's own: compare its fingerprint with one that the publisher gave you by another way"
 )
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+_PROOF = re.compile(r"\d{4,}\.proof")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,16 @@ class ProvenDocument:
 
 
 def beside(page: Path) -> tuple[Path, Path]:
-    """Where the statement and the proofs of a page stand. Raises DeclarationError unless it ends in .html."""
+    """Where the statement and the proofs of a page stand. Raises DeclarationError unless its name ends in
+    .html, and is UTF-8."""
+    try:
+        str(page).encode("utf-8")
+    except UnicodeEncodeError:
+        raise DeclarationError(
+            "the name is not UTF-8, and the page and the statement name each other",
+            place=str(page),
+            remedy="Give the page a name in UTF-8.",
+        ) from None
     if page.suffix != PAGE or not page.stem:
         raise DeclarationError(
             f"the page's name must end in {PAGE}: the files beside it are named after it",
@@ -65,22 +76,43 @@ def beside(page: Path) -> tuple[Path, Path]:
     return page.with_name(page.stem + SIGNED), page.with_name(page.stem + PROOFS)
 
 
-def refuse_other_work(signed: Path, sha256: str) -> None:
-    """Raise DeclarationError where a file stands at the statement's place that is none about this work."""
-    if not signed.exists():
+def refuse_to_write_over(page: Path, work: Path, sha256: str) -> None:
+    """Raise DeclarationError where a report would be written over the work itself, or over what is no report
+    about a work of this digest.
+
+    What may be written over is a page and proofs beside a statement that holds and is about this work: a page
+    and a folder of these names alone may be anybody's.
+    """
+    signed, proofs = beside(page)
+    for path in (page, signed, *(proofs.iterdir() if proofs.is_dir() else ())):
+        if path.exists() and path.samefile(work):
+            raise DeclarationError(
+                "the report would be written over the work", place=str(path), remedy="Give it another name."
+            )
+    there = [path for path in (signed, page, proofs) if os.path.lexists(path)]
+    if not there:
         return
     try:
+        if proofs in there and not stat.S_ISDIR(proofs.lstat().st_mode):
+            raise _Unfit("it is no folder, or a link")
         about = _open(read_bounded(signed, LARGEST_FILE), str(signed))[0]["subject"][0]
         if about["digest"]["sha256"] == sha256:
             return
         what = f"a signed answer about another work, {about['name']}, has this name"
-    except IntegrityError:
-        what = "a file of this name is here, and is no signed answer that holds"
+    except (IntegrityError, _Unfit):
+        what = "this is here, and no signed answer that holds and is about this work stands beside it"
     raise DeclarationError(
         what,
-        place=str(signed),
-        remedy="Give the page another name, or move this one away with what is beside.",
+        place=str(there[0]),
+        remedy="Give the page another name, or move this one away with what is beside. (A report that was "
+        "stopped leaves pages and proofs without a statement; delete those.)",
     )
+
+
+def stale_proofs(folder: Path, names: Collection[str]) -> list[Path]:
+    """The proofs in a folder that are not of these names; whatever is called otherwise is somebody else's."""
+    found = folder.iterdir() if folder.is_dir() else ()
+    return [path for path in found if _PROOF.fullmatch(path.name) and path.name not in names]
 
 
 def proof_name(number: int) -> str:
@@ -89,7 +121,7 @@ def proof_name(number: int) -> str:
 
 
 def sign_trace(
-    ledger: Ledger, work: TracedWork, asked: Asked, documents: Sequence[ProvenDocument], page: bytes
+    ledger: Ledger, work: TracedWork, asked: Question, documents: Sequence[ProvenDocument], page: bytes
 ) -> bytes:
     """The envelope. Raises IntegrityError where the ledger's private key is not here."""
     key = ledger.signing_key
@@ -144,11 +176,11 @@ def sign_trace(
 
 
 def _sentences(
-    words: int, found: int, min_words: int, kind: str, running_heads: int, upstream: str | None
+    all_words: int, found: int, min_words: int, kind: str, running_heads: int, upstream: str | None
 ) -> tuple[dict[Language, str], dict[Language, list[str]]]:
     """What a statement of these figures says, and its limits, by language: a statement of this type says no
     other sentence, so one whose sentences are changed is of another type."""
-    says = {language: outcome(words, found, min_words, language) for language in LANGUAGES}
+    says = {language: outcome(all_words, found, min_words, language) for language in LANGUAGES}
     limit = {language: limits(min_words, kind, running_heads, upstream, language) for language in LANGUAGES}
     return says, limit
 
@@ -176,20 +208,24 @@ def check_signed_trace(file: Path, work: Path | None = None) -> tuple[list[Findi
     findings = _check_digest(file.with_name(stem + PAGE), predicate["page"])
     corpora = {corpus["name"]: corpus["digest"] for corpus in predicate["searched"]["corpora"]}
     folder = file.with_name(stem + PROOFS)
-    for number, document in enumerate(predicate["documents"], 1):
+    if folder.is_symlink():
+        findings.append(Finding(str(folder), "this is a link: the proofs must lie beside the statement"))
+    for number, document in enumerate([] if folder.is_symlink() else predicate["documents"], 1):
         path = folder / proof_name(number)
         try:
             _check_document(path, document, corpora, predicate, key)
         except IntegrityError as error:
             findings.append(Finding(error.place or str(path), error.what))
     named = {proof_name(number) for number in range(1, len(predicate["documents"]) + 1)}
-    strays = sorted(path for path in folder.iterdir() if path.name not in named) if folder.is_dir() else []
+    inside = [] if folder.is_symlink() or not folder.is_dir() else folder.iterdir()
+    strays = sorted(path for path in inside if path.name not in named)
     findings += [Finding(str(path), "the statement does not name this file") for path in strays]
     if work is not None and sha256_file(work) != subject["digest"]["sha256"]:
         findings.append(Finding(str(work), "this is not the file that was traced"))
     searched = "; ".join(
-        f"{corpus['name']}, {corpus['documents']} documents, {corpus['words']} words, {corpus['digest']}"
-        for corpus in predicate["searched"]["corpora"]
+        f"{corpus['name']}, {corpus['documents']} {'documents more' if number else 'documents'}, "
+        f"{corpus['words']} words, {corpus['digest']}"
+        for number, corpus in enumerate(predicate["searched"]["corpora"])
     )
     facts = {
         "work": f"{subject['name']} ({subject['digest']['sha256']})",
@@ -250,26 +286,74 @@ def _check_shape(statement: Any) -> None:
     if (statement["_type"], statement["predicateType"]) != (STATEMENT_TYPE, PREDICATE_TYPE):
         raise _Unfit("it is a statement of another type")
     (subject,) = statement["subject"]
-    searched, found, documents = predicate["searched"], predicate["found"], predicate["documents"]
-    digests = [subject["digest"]["sha256"], predicate["page"], searched["index"]]
-    digests += [corpus["digest"] for corpus in searched["corpora"]]
-    digests += [document["proof"] for document in documents]
+    searched, model, made = predicate["searched"], predicate["searched"]["model"], predicate["made"]
+    corpora, documents = _list(searched["corpora"]), _list(predicate["documents"])
+    digests = [subject["digest"]["sha256"], predicate["page"], searched["index"], model["digest"]]
+    digests += [corpus["digest"] for corpus in corpora] + [document["proof"] for document in documents]
     digests += [digest for document in documents for digest in document["fingerprints"].values()]
-    texts = [subject["name"], searched["normalisation"], predicate["made"]["signed"]]
-    texts += [*(document["corpus"] for document in documents), *(one["name"] for one in searched["corpora"])]
-    if not all(isinstance(text, str) for text in texts) or not all(map(_DIGEST.fullmatch, digests)):
+    texts = [subject["name"], searched["normalisation"], model["name"], made["hemicycle"], made["signed"]]
+    texts += [corpus["name"] for corpus in corpora]
+    texts += [document[part] for document in documents for part in ("id", "source", "corpus")]
+    base = searched["upstream_unknown"]
+    texts += [] if base is None else [base]
+    if not all(isinstance(text, str) for text in texts) or not all(map(is_digest, digests)):
         raise _Unfit("a part is not what it should be")
-    end = total = 0
-    for first, number in found["stretches"]:
-        if first < end or number < 1:
-            raise _Unfit("its stretches are not in order")
-        end, total = first + number, total + number
-    work, base = predicate["work"], searched["upstream_unknown"]
-    if end > work["words"] or total != found["words"] or found["share"] != total / work["words"]:
-        raise _Unfit("its figures contradict each other")
-    says = _sentences(work["words"], total, searched["min_words"], work["kind"], work["running_heads"], base)
+    names = [corpus["name"] for corpus in corpora]
+    if searched["split"] != "train" or not names or len(set(names)) < len(names):
+        raise _Unfit("what it says was searched is not what is")
+    for corpus in corpora:
+        _counts(corpus["documents"], corpus["words"])
+    _check_figures(predicate)
+    work, found = predicate["work"], predicate["found"]
+    if f"limit_{work['kind']}" not in words("en"):
+        raise _Unfit("it does not say how the work was read")
+    says = _sentences(
+        work["words"], found["words"], searched["min_words"], work["kind"], work["running_heads"], base
+    )
     if (predicate["says"], predicate["limits"]) != says:
         raise _Unfit("its sentences are not those of its figures")
+
+
+def _check_figures(predicate: Mapping[str, Any]) -> None:
+    """Raises `_Unfit` unless the figures can be those of one work in one index."""
+    work, found, shortest = predicate["work"], predicate["found"], predicate["searched"]["min_words"]
+    listed = predicate["documents"]
+    _counts(work["words"], work["running_heads"], found["passages"], found["documents"], shortest)
+    stretches, end, total = _list(found["stretches"]), -1, 0
+    for first, size in stretches:
+        _counts(first, size)
+        # Those that touch would be one.
+        if first <= end or size < shortest:
+            raise _Unfit("its stretches are not in order")
+        end, total = first + size, total + size
+    held = [document["words"] for document in listed]
+    _counts(found["words"], *held)
+    sound = (
+        1 <= shortest <= work["words"]
+        and end <= work["words"]
+        and total == found["words"]
+        and type(found["share"]) is float
+        and found["share"] == total / work["words"]
+        and found["passages"] >= len(stretches)
+        and found["documents"] >= len(listed)
+        # Whatever is found is found in a document, and of some everything is told.
+        and len({one == 0 for one in (total, found["passages"], found["documents"], len(listed))}) == 1
+        and all(shortest <= one <= total for one in held)
+    )
+    if not sound:
+        raise _Unfit("its figures contradict each other")
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise _Unfit("a part is not what it should be")
+    return value
+
+
+def _counts(*values: Any) -> None:
+    """Raises `_Unfit` unless these are whole numbers, none below zero."""
+    if not all(type(value) is int and value >= 0 for value in values):
+        raise _Unfit("a number of it is none that counts")
 
 
 def _check_digest(path: Path, digest: str) -> list[Finding]:

@@ -16,7 +16,7 @@ import jinja2
 
 from hemicycle.errors import visible
 from hemicycle.pages import load_page
-from hemicycle.trace.claims import LANGUAGES, Asked, limits, outcome, words
+from hemicycle.trace.claims import LANGUAGES, Question, limits, outcome, words
 from hemicycle.trace.typography import side_by_side
 from hemicycle.trace.works import PLACES, Passage, TracedWork, shares
 from hemicycle.typeset import format_number, format_percent
@@ -29,7 +29,7 @@ FOLDED, SHOWN = 60, 2_000
 
 def work_page(
     work: TracedWork,
-    asked: Asked,
+    asked: Question,
     *,
     proofs: Sequence[str],
     signed: str,

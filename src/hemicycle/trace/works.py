@@ -6,14 +6,15 @@ the documents that hold most, everything; of the others, where they are.
 
 Two traps. A passage is as long as any document makes it, so a document that holds one chapter of a novel
 would be hidden by one that holds all of it: documents are therefore looked for from window to window of the
-work, and each match is made as long as that document has it. And the documents behind a work of many short
-matches may be the whole corpus: their texts are fetched for what is told alone, and the rest is arithmetic.
+work, and each that was found is compared with all of it (`grams`). And the documents behind a work of many
+short matches may be the whole corpus: their texts are fetched for what is told alone, and the rest is
+arithmetic.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +23,9 @@ import numpy as np
 from hemicycle.errors import DeclarationError
 from hemicycle.progress import QUIET, Progress
 from hemicycle.trace.answer import Trace, TracedDocument, Tracer
+from hemicycle.trace.grams import Grams
 from hemicycle.trace.index import Index
 from hemicycle.trace.query import Query, read_query
-from hemicycle.trace.shards import Numbers
 from hemicycle.trace.spans import Span, occurrences, spans_of
 from hemicycle.typeset import count
 
@@ -71,10 +72,14 @@ class Passage:
 
 @dataclass(frozen=True)
 class HoldingDocument:
-    """A document that holds stretches of the work: how many, and how many of the work's words they are.
+    """A document that holds stretches of the work.
 
-    `number` is the index's; `longest` is the longest stretch, first word and words; `known` is what is known
-    of the document, where it is one of those told.
+    Attributes:
+        number: the index's.
+        words: of the work, those in some match with this document.
+        stretches: how many there are once matches that touch are one.
+        longest: the longest stretch, first word and words.
+        known: what is known of the document, where it is one of those told.
     """
 
     number: int
@@ -93,7 +98,7 @@ class TracedWork:
     Attributes:
         passages: all of them, in the order of the work.
         stretches: first word and number of words of what is in some passage; what lies between is not found.
-        documents: those that hold most words first.
+        documents: those that hold most words first; at least these do, since not all places are looked at.
     """
 
     text: str
@@ -185,23 +190,23 @@ def trace_work(tracer: Tracer, text: str, *, min_words: int = 8, progress: Progr
     with progress.start("searching", 2 * len(query), "words") as bar:
         spans = spans_of(index, query, min_words, bar)
         looked = spans_of(index, dataclasses.replace(query, stretches=windows), min_words, bar)
-    holders, held = _held(index, query, spans, looked, progress)
+    longest = sorted(range(len(spans)), key=lambda at: (-spans[at].words, at))[:PASSAGES]
+    holders, found = _found(index, spans, looked, set(longest), progress)
+    held = _held(query, min_words, found, progress)
     ids, sources = index.documents["id"], index.documents["source"]
     ordered = sorted(held, key=lambda number: (-held[number].words, number))
-    longest = sorted(range(len(spans)), key=lambda at: (-spans[at].words, at))[:PASSAGES]
     matches: dict[int, tuple[TracedDocument, ...]] = {}
     known: dict[str, TracedDocument] = {}
     with progress.start("reading documents", len(longest) + DOCUMENTS, "passages") as bar:
         for at in longest:
-            found = _matches(tracer, text[spans[at].start : spans[at].end], min_words)
-            matches[at] = found[:PLACES]
-            known = {document.id: document for document in found} | known
+            resembling = _matches(tracer, text[spans[at].start : spans[at].end], min_words)
+            matches[at] = resembling[:PLACES]
+            known = {document.id: document for document in resembling} | known
             bar.advance(1)
         for number in ordered[:DOCUMENTS]:
-            if ids[number].as_py() not in known:
-                first, words = held[number].longest
-                stretch = text[query.starts[first] : query.ends[first + words - 1]]
-                known |= {document.id: document for document in _matches(tracer, stretch, min_words)}
+            name = ids[number].as_py()
+            if name not in known and (one := _known(tracer, number, held[number].place, min_words)):
+                known[name] = one
             bar.advance(1)
     passages = tuple(
         Passage(
@@ -242,76 +247,89 @@ def trace_work(tracer: Tracer, text: str, *, min_words: int = 8, progress: Progr
     )
 
 
+@dataclass(frozen=True)
 class _Held:
-    """What one document holds of a work; stretches come in the order of their first words."""
+    """What one document holds of a work; `place` is where its longest stretch begins in the document."""
 
-    def __init__(self) -> None:
-        self.words = self.stretches = self.reached = 0
-        self.longest = (0, 0)
-
-    def add(self, first: int, words: int) -> None:
-        end = first + words
-        self.words += max(0, end - max(first, self.reached))
-        self.stretches += 1
-        self.reached = max(self.reached, end)
-        self.longest = max(self.longest, (first, words), key=lambda one: one[1])
+    words: int
+    stretches: int
+    longest: tuple[int, int]
+    place: int
 
 
-def _held(
-    index: Index, query: Query, spans: Sequence[Span], looked: Sequence[Span], progress: Progress
-) -> tuple[list[list[tuple[int, int]]], dict[int, _Held]]:
-    """The places of each passage; and by number, the documents that hold a passage, or a window, `looked`.
+def _found(
+    index: Index, spans: Sequence[Span], looked: Sequence[Span], longest: Collection[int], progress: Progress
+) -> tuple[list[list[tuple[int, int]]], list[int]]:
+    """The places of each passage; and the numbers of the documents that hold a passage, or a window,
+    `looked`.
 
     A window begins every so many words, so no document is missed that holds twice as many in a row, save
     where all of them stand in more than `PLACES`.
     """
-    hits = [(span, True) for span in spans] + [(window, False) for window in looked]
-    hits.sort(key=lambda hit: hit[0].first_word)
-    first_words = [shard.first_words for shard in index.shards]
     holders: list[list[tuple[int, int]]] = []
-    held: dict[int, _Held] = {}
-    with progress.start("finding documents", len(hits), "passages") as bar:
-        for done, (span, is_passage) in enumerate(hits, 1):
-            at, places = span.first_word, occurrences(index, span, PLACES)
-            if is_passage:
+    found: set[int] = set()
+    with progress.start("finding documents", len(spans) + len(looked), "passages") as bar:
+        for at, span in enumerate([*spans, *looked]):
+            places = occurrences(index, span, PLACES)
+            if at < len(spans):
                 holders.append(places)
-            for number, word in places:
-                document = held.setdefault(number, _Held())
-                if at < document.reached:
-                    continue  # inside what it is known to hold
-                shard, local = index.shard_of(number)
-                first = int(first_words[shard][local])
-                words = index.shards[shard].words[first : first + int(index.lengths[number])]
-                document.add(*_extended(query.ids[shard], at, words, word))
-            if done % _REPORTED == 0 or done == len(hits):
-                bar.advance((done - 1) % _REPORTED + 1)
-    return holders, held
+            # Of these any may be the one that is shown beside the passage.
+            more = occurrences(index, span, FETCHED) if at in longest else []
+            found.update(number for number, _ in [*places, *more])
+            if (at + 1) % _REPORTED == 0:
+                bar.advance(_REPORTED)
+        bar.advance((len(spans) + len(looked)) % _REPORTED)
+    return holders, sorted(found)
 
 
-def _extended(ids: Numbers, at: int, words: Numbers, word: int) -> tuple[int, int]:
-    """The match of word `at` of the work with word `word` of a document, as long as it is: first word of the
-    work, and words."""
-    after = _agree(ids[at:], words[word:])
-    before = _agree(ids[:at][::-1], words[:word][::-1])
-    return at - before, before + after
-
-
-def _agree(left: Numbers, right: Numbers) -> int:
-    """How many numbers two rows have in common at their beginnings."""
-    size, block, done = min(len(left), len(right)), 64, 0
-    while done < size:
-        stop = min(size, done + block)
-        differ = np.flatnonzero(left[done:stop] != right[done:stop])
-        if len(differ):
-            return done + int(differ[0])
-        done, block = stop, 2 * block
-    return size
+def _held(query: Query, min_words: int, documents: Sequence[int], progress: Progress) -> dict[int, _Held]:
+    """By number, what each of these documents holds."""
+    index = query.index
+    held: dict[int, _Held] = {}
+    grams: dict[int, Grams] = {}
+    with progress.start("comparing documents", len(documents), "documents") as bar:
+        for number in documents:
+            shard, local = index.shard_of(number)
+            if shard not in grams:
+                grams = {shard: Grams(query.ids[shard], min_words)}
+            first = int(index.shards[shard].first_words[local])
+            words = index.shards[shard].words[first : first + int(index.lengths[number])]
+            begins, places = grams[shard].shared(words)
+            edges = np.flatnonzero(np.diff(begins) > min_words) + 1
+            first_of, last_of = np.append(0, edges), np.append(edges, len(begins)) - 1
+            sizes = begins[last_of] + min_words - begins[first_of]
+            at = int(np.argmax(sizes))
+            held[number] = _Held(
+                words=int(sizes.sum()),
+                stretches=len(sizes),
+                longest=(int(begins[first_of[at]]), int(sizes[at])),
+                place=int(places[first_of[at]]),
+            )
+            bar.advance(1)
+    return held
 
 
 def _asked(tracer: Tracer, text: str, min_words: int) -> Trace:
     return tracer.trace(
         text, min_words=min_words, max_count=None, max_documents=FETCHED, density=1.0, delimiter=None
     )
+
+
+def _known(tracer: Tracer, number: int, word: int, min_words: int) -> TracedDocument | None:
+    """What is known of a document. It is asked about by as much of its own text, around a word, as few others
+    have; None where many hold all of it."""
+    index, texts = tracer.index, tracer._texts
+    name, length = index.documents["id"][number].as_py(), int(index.lengths[number])
+    text, around = texts.fetch([number])[number].text, 64
+    while True:
+        first, last = max(0, word - around), min(length, word + min_words + around)
+        starts, ends = texts.bounds(number, text, first, last)
+        for document in _matches(tracer, text[starts[0] : ends[-1]], min_words):
+            if document.id == name:
+                return document
+        if last - first == length:
+            return None
+        around *= 8
 
 
 def _matches(tracer: Tracer, passage: str, min_words: int) -> tuple[TracedDocument, ...]:
@@ -333,8 +351,9 @@ def _stretches(spans: list[Span]) -> list[tuple[int, int]]:
 
 def searched(index: Index, corpora: int) -> list[tuple[int, int]]:
     """For each of the corpora of an index, the documents that are searched and their words: without those
-    that are withdrawn."""
-    shown = np.concatenate([shard.shown(shard.first_words) for shard in index.shards])
+    that are withdrawn, and those that a corpus before it has."""
+    # Not by their words: a document may have none.
+    shown = np.concatenate([~np.isin(shard.first_words, shard.hidden[:, 0]) for shard in index.shards])
     of_corpus, lengths = np.asarray(index.documents["corpus"]), np.asarray(index.lengths)
     held = [shown & (of_corpus == number) for number in range(corpora)]
     return [(int(mine.sum()), int(lengths[mine].sum())) for mine in held]
