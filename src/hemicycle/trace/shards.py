@@ -20,13 +20,14 @@ import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pydivsufsort
 
 from hemicycle.errors import IntegrityError
+from hemicycle.kernels import kernel
 from hemicycle.trace.codes import beginning, count, encode, make_code, pointers
 from hemicycle.trace.vocabulary import Table
 
@@ -58,6 +59,21 @@ Integers = npt.NDArray[np.int64]
 NO_RANGES = np.zeros((0, 2), np.int64)
 
 
+class Ranks(NamedTuple):
+    """Which suffixes of a shard are shown, of which some are hidden; empty where all are.
+
+    Attributes:
+        bits: u64[n // 64 + 1], bit r % 64 of word r // 64 is set where the suffix of rank r is shown.
+        before: u32[n // 64 + 1], how many are set before each word.
+    """
+
+    bits: U64
+    before: U32
+
+
+ALL_SHOWN = Ranks(np.zeros(0, np.uint64), np.zeros(0, np.uint32))
+
+
 @dataclass(frozen=True)
 class Shard:
     """One shard, mapped and read-only.
@@ -68,12 +84,13 @@ class Shard:
         offsets: u64[documents], byte offset of each document's separator.
         top: u64[ceil(n / 256)], the keys of the first two words (four tokens of 16 bits) of every 256th
             suffix.
-        counts: u64, how often each number stands in the shard.
+        counts: u64, how often each number stands in the shard, hidden words left out.
         marks: u64[ceil(n / 128)], of words: where every 128th word begins in its document's text, in
             characters, and above `MARK_BITS` how many words before it begin there too; 0 of a separator.
         vocabulary: of words, their letters.
         hidden: i64[ranges, 2], ascending: words from the first to before the last are those of withdrawn
             documents, which nobody is told of.
+        ranks: the same by rank.
     """
 
     words: Numbers
@@ -85,6 +102,7 @@ class Shard:
     marks: U64 | None
     vocabulary: Table | None
     hidden: Integers
+    ranks: Ranks
 
     @property
     def separator(self) -> int:
@@ -117,10 +135,64 @@ class Shard:
         return places >= ends
 
     def without(self, documents: Integers) -> Shard:
-        """The shard with documents, by their number in it, withdrawn."""
+        """The shard with documents, by their number in it, withdrawn, beside those that already are.
+
+        Reads the whole ``table`` once, in its order; holds three bits of memory a word of the shard, and the
+        counts.
+        """
         first = self.first_words[documents]
         ranges = np.stack([first, first + self.lengths[documents]], 1)
-        return dataclasses.replace(self, hidden=ranges)
+        ranges = ranges[~np.isin(first, self.hidden[:, 0])]
+        if not len(ranges):
+            return self
+        hidden = np.unique(np.concatenate([self.hidden, ranges]), axis=0)
+        counts = self.counts.copy()
+        _discount(self.words, ranges, counts)
+        size = len(self.words) // 64 + 1
+        ranks = Ranks(np.zeros(size, np.uint64), np.zeros(size, np.uint32))
+        _advise(self.table, mmap.MADV_SEQUENTIAL)
+        _note_shown(self.table, self.width, self.words.itemsize, hidden, np.zeros(size, np.uint64), *ranks)
+        _advise(self.table, mmap.MADV_RANDOM)
+        return dataclasses.replace(self, hidden=hidden, counts=counts, ranks=ranks)
+
+
+def _advise(array: npt.NDArray[Any], how: int) -> None:
+    """Tell the system how a mapped array is about to be read."""
+    mapped = getattr(array.base, "obj", None)
+    if isinstance(mapped, mmap.mmap):
+        mapped.madvise(how)
+
+
+@kernel
+def _discount(words: Numbers, ranges: Integers, counts: U64) -> None:
+    for i in range(len(ranges)):
+        for place in range(ranges[i, 0], ranges[i, 1]):
+            counts[words[place]] -= np.uint64(1)
+
+
+@kernel
+def _note_shown(
+    table: U8, width: int, itemsize: int, hidden: Integers, places: U64, bits: U64, before: U32
+) -> None:
+    """Fill `bits` and `before` (`Ranks`); `places`, zeros, becomes which words are hidden, a bit a word."""
+    one, six, low = np.uint64(1), np.uint64(6), np.uint64(63)
+    for i in range(len(hidden)):
+        for place in range(hidden[i, 0], hidden[i, 1]):
+            places[place >> 6] |= one << np.uint64(place & 63)
+    suffixes = len(table) // width
+    shown = 0
+    for word in range(len(bits)):
+        before[word] = shown
+        found = np.uint64(0)
+        for rank in range(64 * word, min(64 * word + 64, suffixes)):
+            pointer = np.uint64(0)
+            for i in range(width - 1, -1, -1):
+                pointer = (pointer << np.uint64(8)) | np.uint64(table[rank * width + i])
+            place = pointer // np.uint64(itemsize)
+            is_shown = ~(places[place >> six] >> (place & low)) & one
+            found |= is_shown << np.uint64(rank & 63)
+            shown += np.int64(is_shown)
+        bits[word] = found
 
 
 def keys(ids: Numbers) -> U32:
@@ -219,6 +291,7 @@ def map_shard(folder: Path, number: int, words: int, documents: int, sizes: Mapp
         if of_words
         else None,
         hidden=NO_RANGES,
+        ranks=ALL_SHOWN,
     )
 
 
