@@ -134,7 +134,7 @@ def test_long_matches_in_several_shards_pass_over_what_is_hidden(write_corpus, s
     documents = [
         [*whole[: rng.randrange(1, 160)], *rng.choices("abc", k=rng.randrange(90))] for _ in range(10)
     ]
-    text = whole[rng.randrange(60) :] + ["x"] + documents[0][30:]
+    text = [*whole[rng.randrange(60) :], "x", *documents[0][30:]]
     with TemporaryDirectory() as folder:
         index = opened(Path(folder), write_corpus, documents, max_words=500)
         assert len(index.shards) > 2

@@ -175,7 +175,7 @@ def _note_shown(
     table: U8, width: int, itemsize: int, hidden: Integers, places: U64, bits: U64, before: U32
 ) -> None:
     """Fill `bits` and `before` (`Ranks`); `places`, zeros, becomes which words are hidden, a bit a word."""
-    one, six, low = np.uint64(1), np.uint64(6), np.uint64(63)
+    one = np.uint64(1)
     for i in range(len(hidden)):
         for place in range(hidden[i, 0], hidden[i, 1]):
             places[place >> 6] |= one << np.uint64(place & 63)
@@ -185,13 +185,13 @@ def _note_shown(
         before[word] = shown
         found = np.uint64(0)
         for rank in range(64 * word, min(64 * word + 64, suffixes)):
-            pointer = np.uint64(0)
+            pointer = 0
             for i in range(width - 1, -1, -1):
-                pointer = (pointer << np.uint64(8)) | np.uint64(table[rank * width + i])
-            place = pointer // np.uint64(itemsize)
-            is_shown = ~(places[place >> six] >> (place & low)) & one
-            found |= is_shown << np.uint64(rank & 63)
-            shown += np.int64(is_shown)
+                pointer = (pointer << 8) | table[rank * width + i]
+            place = pointer // itemsize
+            if not (places[place >> 6] >> np.uint64(place & 63)) & one:
+                found |= one << np.uint64(rank & 63)
+                shown += 1
         bits[word] = found
 
 

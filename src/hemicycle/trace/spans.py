@@ -11,14 +11,14 @@ Second, counting is dearer than finding, so only the spans that are kept are cou
 
 Withdrawn documents stay in the arrays until the shard is built anew, and their suffixes are passed over: what
 a text shares with a suffix grows no longer as one goes away from where the text would stand, so the first
-suffix on either side that is not hidden is the nearest that may be told of. A bit a suffix says which are, and
-counts of them beside it lead over as many as there may be in a row (`shards.Ranks`).
+suffix on either side that is not hidden is the nearest that may be told of. A bit a suffix says which are,
+and counts of them beside it lead over as many as there may be in a row (`shards.Ranks`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -212,7 +212,7 @@ def _place(table: U8, width: int, rank: int, itemsize: int) -> int:
 
 
 @scan
-def _set(bits: int) -> int:
+def _set(bits: Any) -> int:
     """How many of 64 bits are set."""
     bits -= (bits >> np.uint64(1)) & np.uint64(0x5555_5555_5555_5555)
     bits = (bits & np.uint64(0x3333_3333_3333_3333)) + (
@@ -234,7 +234,7 @@ def _before(bits: U64, before: U32, rank: int) -> int:
     if len(bits) == 0:
         return rank
     low = bits[rank >> 6] & ((np.uint64(1) << np.uint64(rank & 63)) - np.uint64(1))
-    return np.int64(before[rank >> 6]) + _set(low)  # type: ignore[return-value]
+    return np.int64(before[rank >> 6]) + _set(low)  # type: ignore[no-any-return]
 
 
 @scan
@@ -252,7 +252,7 @@ def _rank_of(bits: U64, before: U32, number: int) -> int:
     word = bits[low - 1]
     for _ in range(number - np.int64(before[low - 1])):
         word &= word - np.uint64(1)
-    return 64 * (low - 1) + _set(~word & (word - np.uint64(1)))
+    return 64 * (low - 1) + _set(~word & (word - np.uint64(1)))  # type: ignore[no-any-return]
 
 
 @scan
