@@ -144,6 +144,12 @@ class Texts:
         try:
             group = self._group(path, document["row_group"])
             cells = {name: group[name][row] for name in _COLUMNS}
+        except FileNotFoundError:
+            raise IntegrityError(
+                "the corpus that the index was built from is not here any more",
+                place=str(path),
+                remedy="Where it was deleted after a server was started, start the server again.",
+            ) from None
         except (OSError, pa.ArrowException, IndexError):
             raise _another(document["id"], path) from None
         text = cells["text"].as_py()
