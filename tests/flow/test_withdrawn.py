@@ -73,8 +73,8 @@ def test_trace_finds_nothing_of_it_any_more(copy, call):
 
 @pytest.fixture
 def served(copy):
-    """A function that opens a server's tracer, and one that says which documents that tells of, of the text of
-    the first in the index."""
+    """A function that opens a server's tracer, and one that says which documents it tells of, asked with the
+    text of the first in the index."""
     asked = asking.open_model(Session(copy), None)
     text = asked.tracer._texts.fetch([0])[0].text[1000:1400]
     tracer = asking.Watched(asked)

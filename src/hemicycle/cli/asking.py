@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hemicycle.pipeline import Pipeline
     from hemicycle.trace import Index, Trace, Tracer
 
-#: Seconds after which what is withdrawn is read again though nobody wrote: a decision may have a waiting time.
+#: Seconds after which what is withdrawn is read again though nobody wrote: decisions may have to wait.
 LOOKS_AGAIN = 60.0
 
 
@@ -201,7 +201,7 @@ class Watched:
                 raise HemicycleError(
                     f"what was withdrawn lately cannot be read, so nothing is answered: {why}",
                     place=getattr(error, "place", None),
-                    remedy="`hemicycle verify` says what is wrong with the project; then start the server again.",
+                    remedy="`hemicycle verify` says what is wrong; mend it, and start the server again.",
                 ) from None
             return self._tracer
 

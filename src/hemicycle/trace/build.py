@@ -40,6 +40,7 @@ from hemicycle.trace.shards import (
     BYTES_A_WORD,
     MARK_BITS,
     MARKED,
+    MOST_SHARING,
     NARROW,
     narrow_shard,
     sort_shard,
@@ -372,10 +373,10 @@ class _Words:
         at = np.arange(-(-(first - 1) // MARKED) * MARKED, first + len(starts), MARKED) - first
         inside = at[at >= 0]
         begin = starts[inside]
-        sharing = inside - np.searchsorted(starts, begin, "left")
+        sharing = np.minimum(inside - np.searchsorted(starts, begin, "left"), MOST_SHARING)
         marks = begin.astype(np.uint64) | sharing.astype(np.uint64) << np.uint64(MARK_BITS)
         self._marks += [np.zeros(len(at) - len(inside), np.uint64), marks]
-        return self._vocabulary.learn_letters(self._letters)
+        return self._vocabulary.learn(self._letters)
 
     def end(self, folder: Path, number: int) -> int:
         """Write what is of this shard alone; how many numbers it has."""

@@ -37,8 +37,10 @@ SAMPLED = 256
 #: Every how many words of a shard the place of one in its text is marked.
 MARKED = 128
 
-#: In a mark, words that stand at the same place before it are counted from this bit on.
+#: In a mark, words that stand at the same place before it are counted from this bit on, up to so many: such a
+#: mark is passed over for one before it.
 MARK_BITS = 48
+MOST_SHARING = 0xFFFF
 
 #: Numbers that are all below are written in 16 bits: the largest of these is the separator.
 NARROW = 0xFFFE
@@ -86,7 +88,8 @@ class Shard:
             suffix.
         counts: u64, how often each number stands in the shard, hidden words left out.
         marks: u64[ceil(n / 128)], of words: where every 128th word begins in its document's text, in
-            characters, and above `MARK_BITS` how many words before it begin there too; 0 of a separator.
+            characters, and above `MARK_BITS` how many words before it begin there too, `MOST_SHARING` where
+            they are as many or more; 0 of a separator.
         vocabulary: of words, their letters.
         hidden: i64[ranges, 2], ascending: words from the first to before the last are those of withdrawn
             documents, which nobody is told of.
