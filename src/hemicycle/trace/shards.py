@@ -45,8 +45,12 @@ MOST_SHARING = 0xFFFF
 #: Numbers that are all below are written in 16 bits: the largest of these is the separator.
 NARROW = 0xFFFE
 
-#: Bytes of memory that sorting a shard takes for each of its words.
+#: Bytes of memory that sorting a shard takes for each of its words, where they are a text's: many are frequent
+#: and have short codes. Lists of numbers or identifiers take more: for each word that is not among the first
+#: `COMMON` distinct ones and for each that is, and for each distinct one beyond them. Measured, rounded up.
 BYTES_A_WORD = 20
+COMMON = 1 << 14
+BYTES_A_RARE_WORD, BYTES_A_COMMON_WORD, BYTES_A_DISTINCT_WORD = 31, 16, 60
 
 #: Suffixes handled at once while a table is written: bounds the memory beside the sort's own.
 _CHUNK = 1 << 20
@@ -223,7 +227,7 @@ def narrow_shard(folder: Path, number: int) -> None:
 def sort_shard(folder: Path, number: int, dtype: str, numbers: int) -> None:
     """Make ``table``, ``top``, ``counts`` and ``unigram`` of a shard from its ``tokenized``.
 
-    Takes about `BYTES_A_WORD` of memory a word, and one core.
+    Takes about `BYTES_A_WORD` of memory a word, more where few are frequent, and one core.
 
     Args:
         dtype: of the numbers, ``<u4`` or ``<u2``.
