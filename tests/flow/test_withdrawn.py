@@ -1,10 +1,16 @@
 """A withdrawal that is decided and not made yet: answers hide it at once, and nothing it needs is deleted."""
 
+import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pyarrow.parquet as pq
 import pytest
 
 from hemicycle.cli import asking
 from hemicycle.cli.session import Session
+from hemicycle.errors import HemicycleError, IntegrityError
 from hemicycle.flow.corpora import _sound_indexes
 from hemicycle.governance import write_decision
 from hemicycle.trace import Index, open_index
@@ -65,19 +71,97 @@ def test_trace_finds_nothing_of_it_any_more(copy, call):
     assert "[sittings]" not in call("trace", text, "--project", copy)[1]
 
 
-def test_a_server_that_runs_hides_it_with_its_next_answer(copy):
-    ids = indexed(copy)
+@pytest.fixture
+def served(copy):
+    """A function that opens a server's tracer, and one that says which documents it tells of, asked with the
+    text of the first in the index."""
     asked = asking.open_model(Session(copy), None)
     text = asked.tracer._texts.fetch([0])[0].text[1000:1400]
-    served = asking.Watched(copy, asked)
+    tracer = asking.Watched(asked)
 
-    def told():
-        spans = served.trace(text, prompt="", min_words=8).spans
+    def told(tracer=tracer):
+        spans = tracer.trace(text, prompt="", min_words=8).spans
         return {document.id for span in spans for document in span.documents}
 
+    return lambda: asking.Watched(asked), told
+
+
+def test_a_server_that_runs_hides_it_with_its_next_answer(copy, served):
+    _, told = served
+    ids = indexed(copy)
     assert ids[0] in told()
     decide(copy, {ids[0]: "0"})
     assert ids[0] not in told()
+
+
+def test_a_decision_between_opening_and_the_first_answer_is_seen(copy, served):
+    opened, told = served
+    ids = indexed(copy)
+    decide(copy, {ids[0]: "0"})
+    assert ids[0] not in told(opened())
+
+
+def test_of_two_looks_at_once_the_earlier_undoes_nothing(copy, served, monkeypatch):
+    opened, told = served
+    ids, tracer = indexed(copy), opened()
+    assert ids[0] in told(tracer)
+    slow, go, found = threading.Event(), threading.Event(), asking._withdrawn_of
+
+    def slowly(index, withdrawn):
+        if not slow.is_set():
+            slow.set()
+            assert go.wait(60)
+        return found(index, withdrawn)
+
+    monkeypatch.setattr(asking, "_withdrawn_of", slowly)
+    decide(copy, {ids[1]: "0"})
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(told, tracer)
+        assert slow.wait(60)
+        decide(copy, {ids[0]: "0"})
+        second = pool.submit(told, tracer)
+        time.sleep(0.2)
+        go.set()
+        first.result()
+        assert ids[0] not in second.result()
+    assert ids[0] not in told(tracer)
+
+
+def test_a_declaration_that_somebody_edits_stops_no_answer(copy, served):
+    _, told = served
+    ids = indexed(copy)
+    (copy / "hemicycle.toml").write_text("half a li", "utf-8")
+    assert ids[0] in told()
+
+
+def test_nothing_is_answered_where_nobody_can_say_what_is_withdrawn(copy, served):
+    _, told = served
+    told()
+    journal = copy / "ledger" / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes() + b"no line of a journal\n")
+    with pytest.raises(HemicycleError, match="nothing is answered"):
+        told()
+    journal.unlink()
+    with pytest.raises(HemicycleError, match="nothing is answered"):
+        told()
+
+
+def test_what_is_withdrawn_is_read_again_after_a_while_though_nobody_wrote(copy, served, monkeypatch):
+    opened, told = served
+    ids, tracer = indexed(copy), opened()
+    assert ids[0] in told(tracer)
+    monkeypatch.setattr(asking.Flow, "withdrawn", {"sittings": None})
+    assert ids[0] in told(tracer)
+    tracer._until = 0
+    assert told(tracer) == set()
+
+
+def test_a_server_whose_corpus_was_deleted_says_to_start_it_again(copy, served):
+    _, told = served
+    asked = asking.open_model(Session(copy), None)
+    shutil.rmtree(copy / "build" / "corpus")
+    with pytest.raises(IntegrityError, match="not here any more"):
+        told(asking.Watched(asked))
 
 
 def test_nothing_is_signed_of_an_index_that_still_holds_what_is_withdrawn(copy, call):

@@ -186,7 +186,7 @@ def test_an_index_that_fails_is_told_as_such(serve: ServeFixture) -> None:
             raise IntegrityError("the corpus is not the one that was indexed", place="/srv/secret")
 
     got = HTTP.post(f"{serve(Scripted('a'), tracer=Broken()).url}/v1/trace", json={"text": "a"})
-    assert got.status_code == 500
+    assert got.status_code == 503
     assert got.json()["error"]["message"] == "the corpus is not the one that was indexed"
     assert "secret" not in got.text
 
@@ -222,6 +222,57 @@ def test_what_waiting_traces_hold_is_bounded_and_the_next_is_told_to_come_back(
         tracer.go.set()
         assert sorted(future.result().status_code for future in asked) == [200] * room + [503] * 3
     assert HTTP.post(url, json={"text": PARAGRAPH}).status_code == 200
+
+
+def test_long_traces_leave_turns_to_short_ones(serve: ServeFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace_api, "LONG", 10)
+    tracer = Waiting()
+    url = f"{serve(Scripted('a'), tracer=tracer).url}/v1/trace"
+    with ThreadPoolExecutor(2 * trace_api.AT_ONCE) as pool:
+        asked = [pool.submit(HTTP.post, url, json={"text": PARAGRAPH}) for _ in range(trace_api.AT_ONCE)]
+        assert all(tracer.running.acquire(timeout=10) for _ in range(trace_api.LONG_AT_ONCE))
+        assert not tracer.running.acquire(timeout=0.5), "more long ones run than may"
+        short = pool.submit(HTTP.post, url, json={"text": "a"})
+        assert tracer.running.acquire(timeout=10)
+        tracer.go.set()
+        assert [future.result().status_code for future in [*asked, short]] == [200] * (trace_api.AT_ONCE + 1)
+
+
+def test_a_trace_is_written_as_json_where_it_holds_nobody_up(serve: ServeFixture) -> None:
+    threads = set()
+
+    class Told(TextTracer):
+        def trace(self, text: str, *, prompt: str, min_words: int) -> Any:
+            threads.add(threading.get_ident())
+            found = super().trace(text, prompt=prompt, min_words=min_words)
+            write = found.to_json
+
+            class Result:
+                def to_json(self) -> Any:
+                    threads.add(threading.get_ident())
+                    return write()
+
+            return Result()
+
+    assert HTTP.post(f"{serve(Scripted('a'), tracer=Told()).url}/v1/trace", json={"text": "a"}).is_success
+    assert len(threads) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"text": "a" * 200_001}, "text: String should have at most 200000 characters"),
+        ({"text": "a", "prompt": "a" * 200_001}, "prompt: String should have at most 200000 characters"),
+        ({"text": ""}, "text: String should have at least 1 character"),
+        ({"text": "a", "min_words": True}, "min_words: Input should be a valid integer"),
+        ({"text": "a", "min_words": "8"}, "min_words: Input should be a valid integer"),
+        ({"text": "a", "min_words": 0}, "min_words: Input should be greater than or equal to 1"),
+    ],
+)
+def test_a_trace_that_may_not_be_is_told_why(serve: ServeFixture, body: dict[str, Any], told: str) -> None:
+    got = HTTP.post(f"{serve(Scripted('a'), tracer=TextTracer()).url}/v1/trace", json=body)
+    assert got.status_code == 400
+    assert got.json()["error"]["message"] == told
 
 
 def test_a_trace_whose_client_left_is_not_computed(

@@ -193,3 +193,20 @@ def test_a_source_is_one_range_of_each_shard(tmp_path, corpus):
     for first, last in zip(index.first_documents[:-1], index.first_documents[1:], strict=True):
         here = names[first:last]
         assert here == sorted(here)
+
+
+def test_words_that_seldom_come_twice_fill_a_shard_earlier(tmp_path, write_corpus):
+    """They take more memory to sort; those of a text, of which many are frequent, take what is counted on."""
+
+    def made(name: str, texts: list[str]) -> list[int]:
+        corpus = write_corpus(
+            tmp_path / name, {"s": [Document(str(n), text) for n, text in enumerate(texts)]}
+        )
+        manifest = build_index([corpus], tmp_path / f"{name}-index", memory=20 * 60_000)
+        return [shard["words"] for group in manifest["groups"] for shard in group["shards"]]
+
+    text = made("text", [" ".join(f"m{n * k % 9_973}" for n in range(1_000)) for k in range(1, 101)])
+    assert text[0] == 59 * 1_001
+    numbers = made("numbers", [" ".join(str(1_000 * k + n) for n in range(1_000)) for k in range(100)])
+    assert sum(numbers) == 100 * 1_001
+    assert max(numbers) < 40_000

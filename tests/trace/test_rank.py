@@ -1,4 +1,6 @@
 import math
+import random
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ from hemicycle.documents import Document
 from hemicycle.trace.build import build_index
 from hemicycle.trace.index import open_index
 from hemicycle.trace.query import read_query
-from hemicycle.trace.rank import K1, WINDOW, B, Window, bm25, rarest, weights, window
+from hemicycle.trace.rank import K1, MOST_SHOWN, WINDOW, B, Window, bm25, rarest, weights, window
 from hemicycle.trace.spans import Span
 
 
@@ -34,6 +36,66 @@ def test_bm25_by_hand(index, memory):
     rarity = math.log(1 + (2 - 1 + 0.5) / (1 + 0.5))
     norm = K1 * (1 - B + B * 3 / 2)
     assert scores.tolist() == pytest.approx([rarity * 2 * (K1 + 1) / (2 + norm), 0.0])
+
+
+def dense(windows, query):
+    """BM25 as the formula stands, all windows by all terms."""
+    held = np.array(
+        [
+            [
+                (query.index.shards[w.shard].words[w.first : w.last] == number).sum()
+                for number in terms_of(query, w.shard)
+            ]
+            for w in windows
+        ]
+    )
+    holders = (held > 0).sum(0)
+    rarity = np.log1p((len(windows) - holders + 0.5) / (holders + 0.5))
+    lengths = np.array([w.last - w.first for w in windows])
+    norms = K1 * (1 - B + B * lengths / lengths.mean())
+    return (held * (K1 + 1) / (held + norms[:, None])) @ rarity
+
+
+def terms_of(query, shard):
+    """The number of each term in a shard, -1 where it has none."""
+    known = np.full(query.terms.max() + 1, -1)
+    numbers, of = query.numbers_of_terms(shard)
+    known[of] = numbers
+    return known
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_bm25_is_the_formula(index, seed):
+    rng = random.Random(seed)
+    every = [f"m{n}" for n in range(60)]
+    texts = [" ".join(rng.choices(every, range(60), k=rng.randrange(1, 400))) for _ in range(20)]
+    opened = index(*texts, memory=20 * 1500)
+    assert len(opened.shards) > 1
+    query = read_query(opened, " ".join(rng.choices(every, k=30)) + " inconnu")
+    windows = [
+        window(opened, n, rng.randrange(int(opened.lengths[n])), 1) for n in range(20) for _ in range(3)
+    ]
+    assert bm25(windows, query) == pytest.approx(dense(windows, query))
+    assert bm25([windows[0], *windows], query)[0] == bm25([windows[0], *windows], query)[1]
+
+
+def test_memory_of_bm25_is_not_that_of_all_windows_by_all_terms(index):
+    opened = index(" ".join(f"m{n}" for n in range(20_000)))
+    query = read_query(opened, " ".join(f"m{n}" for n in range(20_000)))
+    windows = [window(opened, 0, n, 1) for n in range(0, 20_000, 10)]
+    bm25(windows[:1], query)
+    tracemalloc.start()
+    bm25(windows, query)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000  # all by all, 8 bytes each: 320 MB
+
+
+def test_of_a_long_text_no_more_spans_are_shown_than_may_be(index):
+    opened = index("un deux")
+    query = read_query(opened, "un deux " * 5_000)
+    spans = [Span(i, i + 2, i, 2, 1, ()) for i in range(0, 10_000, 2)]
+    assert len(rarest(spans, query, density=1.0)) == MOST_SHOWN
 
 
 def test_separators_and_other_words_of_a_window_match_nothing(index):

@@ -12,6 +12,7 @@ from hemicycle.documents import Document
 from hemicycle.errors import DeclarationError
 from hemicycle.trace.build import build_index
 from hemicycle.trace.index import open_index
+from hemicycle.trace.query import read_query
 from hemicycle.trace.shards import pointer_width
 from hemicycle.trace.spans import find_spans, occurrences
 
@@ -122,6 +123,54 @@ def test_long_matches_left_by_bisection_hide_no_span(tmp_path: Path, write_corpu
     spans = find_spans(index.without([f"source:d{number}" for number in gone]), " ".join(text), 5)
     left = [[] if number in gone else document for number, document in enumerate(documents)]
     assert [(s.first_word, s.words, s.count) for s in spans] == spans_by_looking(left, text, 5)
+
+
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 10**6), gone=st.lists(st.sets(st.integers(0, 9)), min_size=1, max_size=3))
+def test_long_matches_in_several_shards_pass_over_what_is_hidden(write_corpus, seed, gone):
+    """Withdrawn one after the other; copies stand in long rows of equal suffixes, hidden and shown."""
+    rng = random.Random(seed)
+    whole = rng.choices("abc", k=160)
+    documents = [
+        [*whole[: rng.randrange(1, 160)], *rng.choices("abc", k=rng.randrange(90))] for _ in range(10)
+    ]
+    text = [*whole[rng.randrange(60) :], "x", *documents[0][30:]]
+    with TemporaryDirectory() as folder:
+        index = opened(Path(folder), write_corpus, documents, max_words=300)
+        assert len(index.shards) > 1
+        for several in gone:
+            index = index.without([f"source:d{number}" for number in several])
+        hidden = set().union(*gone)
+        left = [[] if number in hidden else document for number, document in enumerate(documents)]
+        spans = find_spans(index, " ".join(text), 5)
+        assert [(s.first_word, s.words, s.count) for s in spans] == spans_by_looking(left, text, 5)
+        for span in spans:
+            places = occurrences_by_looking(left, text[span.first_word :][: span.words])
+            first = {d: min(i for e, i in places if e == d) for d, _ in places}
+            assert occurrences(index, span, maximum=1000) == sorted(first.items())
+        assert index.words == sum(map(len, left))
+        counts = read_query(index, "a b c").counts.tolist()
+        assert counts == [sum(document.count(word) for document in left) for word in "abc"]
+
+
+def test_what_was_withdrawn_before_stays_hidden(tmp_path: Path, write_corpus):
+    index = opened(tmp_path, write_corpus, [["un", "deux", "trois"], ["quatre"], ["un", "deux", "trois"]])
+    first = index.without(["source:d0"])
+    both = first.without(["source:d2"])
+    assert [s.count for s in find_spans(first, "un deux trois", 3)] == [1]
+    assert find_spans(both, "un deux trois", 3) == []
+    again = both.without(["source:d0", "source:d2"])
+    assert again.words == both.words == 1
+    assert [s.count for s in find_spans(index, "un deux trois", 3)] == [2]
+
+
+def test_spans_are_as_rare_as_if_what_is_withdrawn_had_never_been_there(tmp_path: Path, write_corpus):
+    documents = [["la", "rose", "est", "rouge"], ["la", "nuit", "tombe"], ["rose", "rose", "rose", "rouge"]]
+    hidden = opened(tmp_path / "all", write_corpus, documents).without(["source:d2"])
+    built = opened(tmp_path / "left", write_corpus, documents[:2])
+    assert read_query(hidden, "la rose est rouge").log_p.tolist() == (
+        read_query(built, "la rose est rouge").log_p.tolist()
+    )
 
 
 def test_a_match_never_crosses_from_one_document_into_the_next(tmp_path: Path, write_corpus):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from hemicycle.cli.session import Session
 from hemicycle.errors import DeclarationError, HemicycleError, did_you_mean
+from hemicycle.flow import Flow
 from hemicycle.flow.corpora import index_name
 from hemicycle.governance import Withdrawn
 from hemicycle.ledger import Statement
 from hemicycle.steps import Outcome, Step
 
 if TYPE_CHECKING:
-    from hemicycle.flow import Flow
     from hemicycle.pipeline import Pipeline
     from hemicycle.trace import Index, Trace, Tracer
+
+#: Seconds after which what is withdrawn is read again though nobody wrote: decisions may have to wait.
+LOOKS_AGAIN = 60.0
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,8 @@ class Asked:
     """A model of a project: its folder, its tracer, and what the page says about both.
 
     `corpora` are those of the index, in its order: the statement on each, and its folder. `behind`: it was
-    built with documents that are withdrawn since, and hidden in it.
+    built with documents that are withdrawn since, and hidden in it. `withdrawn`: what was, of all of `flow`,
+    when the index was opened.
     """
 
     name: str
@@ -33,6 +39,8 @@ class Asked:
     tracer: Tracer
     about: dict[str, Any]
     corpora: dict[str, tuple[Statement, Path]]
+    flow: Flow
+    withdrawn: Withdrawn
     behind: bool = False
 
 
@@ -88,7 +96,8 @@ def open_model(session: Session, name: str | None, unit: str = "words") -> Asked
     texts = [folders[f"corpus {c}"] for c in corpora]
     exposure = {m: folders[f"model {m}"] for m in declaration.models_behind(name)}
     base = declaration.base_of(name)
-    index = open_without(folders["index"], session.flow.withdrawn)
+    withdrawn = session.flow.withdrawn
+    index = open_without(folders["index"], withdrawn)
     tracer = Tracer(index, texts, rights, exposure, clearance, upstream=base)
     project = declaration.project
     about = {
@@ -110,7 +119,7 @@ def open_model(session: Session, name: str | None, unit: str = "words") -> Asked
     }
     behind = flow is not session.flow
     read = {c: outcomes[f"corpus {c}"] for c in corpora}
-    return Asked(name, folders["model"], tracer, about, read, behind)
+    return Asked(name, folders["model"], tracer, about, read, session.flow, withdrawn, behind)
 
 
 def index_step(flow: Flow, model: str, unit: str) -> Step:
@@ -163,28 +172,46 @@ def _withdrawn_of(index: Index, withdrawn: Withdrawn) -> list[str]:
 
 class Watched:
     """A tracer that hides what is withdrawn while it is asked, as a server's: no answer after the decision
-    tells of it. The journal is looked at before each answer, and read only where it has grown."""
+    tells of it. The journal is looked at before each answer, and read only where it has grown, or after
+    `LOOKS_AGAIN`. Where it cannot be read, nothing is answered.
 
-    def __init__(self, folder: Path, asked: Asked) -> None:
-        self._folder, self._opened, self._tracer = folder, asked.tracer, asked.tracer
-        session = Session(folder)
-        self._journal, self._withdrawn = session.ledger.journal.path, session.flow.withdrawn
-        self._seen = self._size()
+    The declaration is the one it was opened with: somebody who edits it stops no answer.
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        self._flow, self._opened, self._tracer = asked.flow, asked.tracer, asked.tracer
+        self._withdrawn = asked.withdrawn
+        self._seen, self._until = -1, 0.0
+        self._lock = threading.Lock()
 
     def trace(self, text: str, *, prompt: str, min_words: int) -> Trace:
-        if self._size() != self._seen:
-            self._look()
-        return self._tracer.trace(text, prompt=prompt, min_words=min_words)
+        """Raises HemicycleError where nobody can say what is withdrawn."""
+        return self._current().trace(text, prompt=prompt, min_words=min_words)
+
+    def _current(self) -> Tracer:
+        # Looks come one after the other, so that an earlier one never undoes what a later one hid.
+        with self._lock:
+            try:
+                size = self._flow.ledger.journal.path.stat().st_size
+                if size != self._seen or time.monotonic() >= self._until:
+                    self._look()
+                    self._seen, self._until = size, time.monotonic() + LOOKS_AGAIN
+            except (OSError, HemicycleError) as error:
+                why = error.what if isinstance(error, HemicycleError) else error.strerror
+                raise HemicycleError(
+                    f"what was withdrawn lately cannot be read, so nothing is answered: {why}",
+                    place=getattr(error, "place", None),
+                    remedy="`hemicycle verify` says what is wrong; mend it, and start the server again.",
+                ) from None
+            return self._tracer
 
     def _look(self) -> None:
-        seen, withdrawn = self._size(), Session(self._folder).flow.withdrawn
+        one = self._flow
+        # Of its own: who governs may have changed.
+        withdrawn = Flow(one.project, one.store, one.ledger, one.lock).withdrawn
         if withdrawn != self._withdrawn:
             self._tracer = self._opened.without(_withdrawn_of(self._opened.index, withdrawn))
             self._withdrawn = withdrawn
-        self._seen = seen
-
-    def _size(self) -> int:
-        return self._journal.stat().st_size
 
 
 def needed(outcome: Outcome, standing: Iterable[Outcome]) -> tuple[Statement, Path]:

@@ -51,7 +51,7 @@ def command(model: str | None, host: str, port: int, names: tuple[str, ...], fol
         asked = open_model(Session(folder), model)
         app = create_app(
             load_engine(asked.folder, name=asked.name),
-            tracer=Watched(folder, asked),
+            tracer=Watched(asked),
             about=asked.about,
             token=token,
             allowed_hosts=names,

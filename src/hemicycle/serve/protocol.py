@@ -68,8 +68,9 @@ def _encodable(text: str) -> str:
     return text
 
 
+# A bound of the length stands before the check: behind it, it would speak of items, not of characters.
 Text = Annotated[str, AfterValidator(_encodable)]
-Stop = Annotated[Text, Field(min_length=1, max_length=256)]
+Stop = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_encodable)]
 TokenId = Annotated[int, Field(ge=0, strict=True)]
 
 
@@ -186,6 +187,6 @@ class TraceRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    text: Annotated[Text, Field(min_length=1, max_length=200_000)]
-    prompt: Annotated[Text, Field(max_length=200_000)] = ""
-    min_words: Annotated[int, Field(ge=1, le=1000)] = 8
+    text: Annotated[str, Field(min_length=1, max_length=200_000), AfterValidator(_encodable)]
+    prompt: Annotated[str, Field(max_length=200_000), AfterValidator(_encodable)] = ""
+    min_words: Annotated[int, Field(ge=1, le=1000, strict=True)] = 8

@@ -9,6 +9,7 @@ back. For whoever left meanwhile nothing is computed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -16,11 +17,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from hemicycle.errors import HemicycleError
 from hemicycle.serve.answers import RETRY_AFTER
 from hemicycle.serve.protocol import ApiError, TraceRequest
 
-#: Traces that may run at once.
+#: Traces that may run at once; how many of them may be long, and from how many characters on one is.
 AT_ONCE = 4
+LONG_AT_ONCE = 2
+LONG = 20_000
 #: Characters of text and prompt that all traces may hold that run or wait.
 MAX_HELD = 100_000_000
 
@@ -40,7 +44,7 @@ class Tracer(Protocol):
 
 def router(tracer: Tracer | None) -> APIRouter:
     routes = APIRouter()
-    turns = asyncio.Semaphore(AT_ONCE)
+    turns, long_turns = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(LONG_AT_ONCE)
     held = 0
 
     @routes.post("/v1/trace")
@@ -59,14 +63,23 @@ def router(tracer: Tracer | None) -> APIRouter:
             )
         held += size
         try:
-            async with turns:
+            # Long ones leave turns to the others, which come and go quickly.
+            async with long_turns if size > LONG else contextlib.nullcontext(), turns:
                 if await request.is_disconnected():
                     raise ConnectionResetError
-                result = await run_in_threadpool(
-                    tracer.trace, body.text, prompt=body.prompt, min_words=body.min_words
-                )
+                return await run_in_threadpool(_answer, tracer, body)
         finally:
             held -= size
-        return JSONResponse(result.to_json())
 
     return routes
+
+
+def _answer(tracer: Tracer, asked: TraceRequest) -> JSONResponse:
+    """The answer, written as JSON: in a thread too, since a large one takes a while."""
+    try:
+        result = tracer.trace(asked.text, prompt=asked.prompt, min_words=asked.min_words)
+    except HemicycleError as error:
+        # Nothing is wrong with what was asked: whoever runs the server has to mend something.
+        told = ". ".join(filter(None, (error.what, error.remedy)))
+        raise ApiError(503, told, code="index_unavailable", kind="server_error") from None
+    return JSONResponse(result.to_json())

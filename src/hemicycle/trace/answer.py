@@ -102,7 +102,7 @@ class Trace:
     """What was found for a text.
 
     Attributes:
-        spans: those worth showing: not too frequent, the rarest first where there are many.
+        spans: those worth showing: not too frequent, the rarest where there are many (`rank.rarest`).
         coverage: share of the text's words inside any span found, shown or not.
         spans_found: how many were found, shown or not.
         index: digest of the index.
@@ -195,11 +195,20 @@ class Tracer:
         shown = rarest(shown, query, density)
         hits = [occurrences(self.index, span, max_documents) for span in shown]
         scores = self._scores(f"{prompt}\n\n{text}", shown, hits)
-        texts = self._texts.fetch(number for places in hits for number, _ in places)
+        numbers = {number for places in hits for number, _ in places}
+        texts = self._texts.fetch(numbers)
+        rights = self._rights.of(numbers) if self._rights else {}
         traced = []
         for span, places, weight in zip(shown, hits, weights(shown, query), strict=True):
             documents = [
-                self._document(number, texts[number], word, span.words, scores[number, word, span.words])
+                self._document(
+                    number,
+                    texts[number],
+                    rights.get(number),
+                    word,
+                    span.words,
+                    scores[number, word, span.words],
+                )
                 for number, word in places
             ]
             documents.sort(key=lambda d: (-d.score, d.id))
@@ -233,7 +242,9 @@ class Tracer:
         scores = bm25([window(self.index, *place) for place in places], read_query(self.index, asked))
         return dict(zip(places, scores.tolist(), strict=True))
 
-    def _document(self, number: int, text: Text, word: int, words: int, score: float) -> TracedDocument:
+    def _document(
+        self, number: int, text: Text, right: Right | None, word: int, words: int, score: float
+    ) -> TracedDocument:
         source = self._sources[number].as_py()
         first = max(0, word - EXCERPT_WORDS)
         last = min(int(self.index.lengths[number]), word + words + EXCERPT_WORDS)
@@ -242,7 +253,6 @@ class Tracer:
         begin, stop = int(starts[0]), int(ends[-1])
         part = text.part_at(start, end) or {}
         clearance = self._clearance.get(source)
-        right = self._rights.of(number) if self._rights else None
         steps = next((found for one in self._exposure if (found := one.of(number))), None)
         return TracedDocument(
             id=self._ids[number].as_py(),

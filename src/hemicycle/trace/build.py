@@ -37,9 +37,14 @@ from hemicycle.trace.cut import TOKENIZER, Cut
 from hemicycle.trace.folds import NORMALISATION
 from hemicycle.trace.index import LAYOUT, MANIFEST, ROWS, read_manifest
 from hemicycle.trace.shards import (
+    BYTES_A_COMMON_WORD,
+    BYTES_A_DISTINCT_WORD,
+    BYTES_A_RARE_WORD,
     BYTES_A_WORD,
+    COMMON,
     MARK_BITS,
     MARKED,
+    MOST_SHARING,
     NARROW,
     narrow_shard,
     sort_shard,
@@ -305,7 +310,7 @@ def build_group(
         before: of each, the files whose documents are not to be indexed again.
         out: folder to make, under this name once it is whole.
 
-    Memory: the shard's vocabulary, and `BYTES_A_WORD` for each word of it.
+    Memory: the shard's vocabulary, and for each of `max_words` `BYTES_A_WORD`.
     """
     final = Path(out)
     aside = final.with_name(f".{final.name}.aside")
@@ -357,6 +362,7 @@ class _Words:
 
     def begin(self) -> None:
         self._vocabulary = Vocabulary()
+        self._rare = 0
         self._marks: list[npt.NDArray[np.uint64]] = []
 
     def read(self, text: str) -> int:
@@ -372,10 +378,18 @@ class _Words:
         at = np.arange(-(-(first - 1) // MARKED) * MARKED, first + len(starts), MARKED) - first
         inside = at[at >= 0]
         begin = starts[inside]
-        sharing = inside - np.searchsorted(starts, begin, "left")
+        sharing = np.minimum(inside - np.searchsorted(starts, begin, "left"), MOST_SHARING)
         marks = begin.astype(np.uint64) | sharing.astype(np.uint64) << np.uint64(MARK_BITS)
         self._marks += [np.zeros(len(at) - len(inside), np.uint64), marks]
-        return self._vocabulary.learn_letters(self._letters)
+        numbers = self._vocabulary.learn(self._letters)
+        self._rare += int(np.count_nonzero(numbers >= COMMON))
+        return numbers
+
+    def memory(self, words: int) -> int:
+        """Bytes that sorting so many words takes, those of the shard so far."""
+        common = BYTES_A_COMMON_WORD * (words - self._rare) + BYTES_A_RARE_WORD * self._rare
+        distinct = BYTES_A_DISTINCT_WORD * max(0, len(self._vocabulary) - COMMON)
+        return max(BYTES_A_WORD * words, common + distinct)
 
     def end(self, folder: Path, number: int) -> int:
         """Write what is of this shard alone; how many numbers it has."""
@@ -400,12 +414,16 @@ class _Tokens:
     def numbers(self, first: int) -> Ids:
         return self._numbers
 
+    def memory(self, words: int) -> int:
+        return BYTES_A_WORD * words
+
     def end(self, folder: Path, number: int) -> int:
         return self._cut.vocabulary
 
 
 class _Writer:
-    """Writes documents one after the other; a new shard begins where the bound would be passed.
+    """Writes documents one after the other; a new shard begins where what sorting `max_words` of a text takes
+    would be passed.
 
     Nothing of a document stays in memory but its row, until `DOCUMENTS_A_GROUP` of them are written.
     """
@@ -425,7 +443,7 @@ class _Writer:
 
     def add(self, row: dict[str, Any], place: dict[str, Any]) -> None:
         words = self._reader.read(row["text"])
-        if not self.shards or self.shards[-1]["words"] + 1 + words > self._max_words:
+        if not self.shards or self._taken() + BYTES_A_WORD * (1 + words) > BYTES_A_WORD * self._max_words:
             self._begin_shard()
         shard = self.shards[-1]
         line = canonical_json(place | {"metadata": {"id": row["id"]}})
@@ -440,6 +458,9 @@ class _Writer:
             self._write_rows()
         shard["words"] += 1 + words
         shard["documents"] += 1
+
+    def _taken(self) -> int:
+        return self._reader.memory(self.shards[-1]["words"])
 
     def _write_rows(self) -> None:
         if self._rows:

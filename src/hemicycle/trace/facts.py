@@ -6,10 +6,11 @@ document id once, when a tracer is opened, as arrays over the index's document n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -79,12 +80,23 @@ class Rights:
         if self._rows is not None:
             self._order, self._numbers = _by_document(index, self._rows["id"])
 
-    def of(self, document: int) -> Right:
-        """The right to train on a document, and the obligations of every use and jurisdiction."""
+    def of(self, documents: Collection[int]) -> dict[int, Right]:
+        """By document, the right to train on it, and the obligations of every use and jurisdiction."""
         if self._rows is None:
-            return NO_RIGHT
-        first, last = np.searchsorted(self._numbers, [document, document + 1])
-        rows = self._rows.take(self._order[first:last]).to_pylist()
+            return dict.fromkeys(documents, NO_RIGHT)
+        asked = np.array(sorted(set(documents)), np.int64)
+        first, last = (np.searchsorted(self._numbers, asked, side) for side in ("left", "right"))
+        # At once: taking rows one by one costs more than all else of an answer.
+        places = [self._order[a:b] for a, b in zip(first, last, strict=True)]
+        rows = self._rows.take(np.concatenate([*places, self._order[:0]])).to_pylist()
+        each = iter(rows)
+        return {
+            document: self._right(list(itertools.islice(each, len(at))))
+            for document, at in zip(asked.tolist(), places, strict=True)
+        }
+
+    @staticmethod
+    def _right(rows: list[dict[str, Any]]) -> Right:
         train = [row for row in rows if row["use"] == "train"]
         if not train:
             return NO_RIGHT

@@ -20,13 +20,14 @@ import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pydivsufsort
 
 from hemicycle.errors import IntegrityError
+from hemicycle.kernels import kernel
 from hemicycle.trace.codes import beginning, count, encode, make_code, pointers
 from hemicycle.trace.vocabulary import Table
 
@@ -36,14 +37,20 @@ SAMPLED = 256
 #: Every how many words of a shard the place of one in its text is marked.
 MARKED = 128
 
-#: In a mark, words that stand at the same place before it are counted from this bit on.
+#: In a mark, words that stand at the same place before it are counted from this bit on, up to so many: such a
+#: mark is passed over for one before it.
 MARK_BITS = 48
+MOST_SHARING = 0xFFFF
 
 #: Numbers that are all below are written in 16 bits: the largest of these is the separator.
 NARROW = 0xFFFE
 
-#: Bytes of memory that sorting a shard takes for each of its words.
+#: Bytes of memory that sorting a shard takes for each of its words, where they are a text's: many are frequent
+#: and have short codes. Lists of numbers or identifiers take more: for each word that is not among the first
+#: `COMMON` distinct ones and for each that is, and for each distinct one beyond them. Measured, rounded up.
 BYTES_A_WORD = 20
+COMMON = 1 << 14
+BYTES_A_RARE_WORD, BYTES_A_COMMON_WORD, BYTES_A_DISTINCT_WORD = 31, 16, 60
 
 #: Suffixes handled at once while a table is written: bounds the memory beside the sort's own.
 _CHUNK = 1 << 20
@@ -58,6 +65,21 @@ Integers = npt.NDArray[np.int64]
 NO_RANGES = np.zeros((0, 2), np.int64)
 
 
+class Ranks(NamedTuple):
+    """Which suffixes of a shard are shown, of which some are hidden; empty where all are.
+
+    Attributes:
+        bits: u64[n // 64 + 1], bit r % 64 of word r // 64 is set where the suffix of rank r is shown.
+        before: u32[n // 64 + 1], how many are set before each word.
+    """
+
+    bits: U64
+    before: U32
+
+
+ALL_SHOWN = Ranks(np.zeros(0, np.uint64), np.zeros(0, np.uint32))
+
+
 @dataclass(frozen=True)
 class Shard:
     """One shard, mapped and read-only.
@@ -68,12 +90,14 @@ class Shard:
         offsets: u64[documents], byte offset of each document's separator.
         top: u64[ceil(n / 256)], the keys of the first two words (four tokens of 16 bits) of every 256th
             suffix.
-        counts: u64, how often each number stands in the shard.
+        counts: u64, how often each number stands in the shard, hidden words left out.
         marks: u64[ceil(n / 128)], of words: where every 128th word begins in its document's text, in
-            characters, and above `MARK_BITS` how many words before it begin there too; 0 of a separator.
+            characters, and above `MARK_BITS` how many words before it begin there too, `MOST_SHARING` where
+            they are as many or more; 0 of a separator.
         vocabulary: of words, their letters.
         hidden: i64[ranges, 2], ascending: words from the first to before the last are those of withdrawn
             documents, which nobody is told of.
+        ranks: the same by rank.
     """
 
     words: Numbers
@@ -85,6 +109,7 @@ class Shard:
     marks: U64 | None
     vocabulary: Table | None
     hidden: Integers
+    ranks: Ranks
 
     @property
     def separator(self) -> int:
@@ -117,10 +142,64 @@ class Shard:
         return places >= ends
 
     def without(self, documents: Integers) -> Shard:
-        """The shard with documents, by their number in it, withdrawn."""
+        """The shard with documents, by their number in it, withdrawn, beside those that already are.
+
+        Reads the whole ``table`` once, in its order; holds three bits of memory a word of the shard, and the
+        counts.
+        """
         first = self.first_words[documents]
         ranges = np.stack([first, first + self.lengths[documents]], 1)
-        return dataclasses.replace(self, hidden=ranges)
+        ranges = ranges[~np.isin(first, self.hidden[:, 0])]
+        if not len(ranges):
+            return self
+        hidden = np.unique(np.concatenate([self.hidden, ranges]), axis=0)
+        counts = self.counts.copy()
+        _discount(self.words, ranges, counts)
+        size = len(self.words) // 64 + 1
+        ranks = Ranks(np.zeros(size, np.uint64), np.zeros(size, np.uint32))
+        _advise(self.table, mmap.MADV_SEQUENTIAL)
+        _note_shown(self.table, self.width, self.words.itemsize, hidden, np.zeros(size, np.uint64), *ranks)
+        _advise(self.table, mmap.MADV_RANDOM)
+        return dataclasses.replace(self, hidden=hidden, counts=counts, ranks=ranks)
+
+
+def _advise(array: npt.NDArray[Any], how: int) -> None:
+    """Tell the system how a mapped array is about to be read."""
+    mapped = getattr(array.base, "obj", None)
+    if isinstance(mapped, mmap.mmap):
+        mapped.madvise(how)
+
+
+@kernel
+def _discount(words: Numbers, ranges: Integers, counts: U64) -> None:
+    for i in range(len(ranges)):
+        for place in range(ranges[i, 0], ranges[i, 1]):
+            counts[words[place]] -= np.uint64(1)
+
+
+@kernel
+def _note_shown(
+    table: U8, width: int, itemsize: int, hidden: Integers, places: U64, bits: U64, before: U32
+) -> None:
+    """Fill `bits` and `before` (`Ranks`); `places`, zeros, becomes which words are hidden, a bit a word."""
+    one = np.uint64(1)
+    for i in range(len(hidden)):
+        for place in range(hidden[i, 0], hidden[i, 1]):
+            places[place >> 6] |= one << np.uint64(place & 63)
+    suffixes = len(table) // width
+    shown = 0
+    for word in range(len(bits)):
+        before[word] = shown
+        found = np.uint64(0)
+        for rank in range(64 * word, min(64 * word + 64, suffixes)):
+            pointer = 0
+            for i in range(width - 1, -1, -1):
+                pointer = (pointer << 8) | table[rank * width + i]
+            place = pointer // itemsize
+            if not (places[place >> 6] >> np.uint64(place & 63)) & one:
+                found |= one << np.uint64(rank & 63)
+                shown += 1
+        bits[word] = found
 
 
 def keys(ids: Numbers) -> U32:
@@ -148,7 +227,7 @@ def narrow_shard(folder: Path, number: int) -> None:
 def sort_shard(folder: Path, number: int, dtype: str, numbers: int) -> None:
     """Make ``table``, ``top``, ``counts`` and ``unigram`` of a shard from its ``tokenized``.
 
-    Takes about `BYTES_A_WORD` of memory a word, and one core.
+    Takes about `BYTES_A_WORD` of memory a word, more where few are frequent, and one core.
 
     Args:
         dtype: of the numbers, ``<u4`` or ``<u2``.
@@ -219,6 +298,7 @@ def map_shard(folder: Path, number: int, words: int, documents: int, sizes: Mapp
         if of_words
         else None,
         hidden=NO_RANGES,
+        ranks=ALL_SHOWN,
     )
 
 

@@ -11,14 +11,14 @@ Second, counting is dearer than finding, so only the spans that are kept are cou
 
 Withdrawn documents stay in the arrays until the shard is built anew, and their suffixes are passed over: what
 a text shares with a suffix grows no longer as one goes away from where the text would stand, so the first
-suffix on either side that is not hidden is the nearest that may be told of. What shares too little to be a
-span is not walked over: else a source that is withdrawn and fills its shards would be, at every word.
+suffix on either side that is not hidden is the nearest that may be told of. A bit a suffix says which are,
+and counts of them beside it lead over as many as there may be in a row (`shards.Ranks`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -150,16 +150,11 @@ def places_of(index: Index, span: Span, maximum: int) -> list[tuple[int, int]]:
     passed = 0
     for number, first, last in span.places:
         shard = index.shards[number]
-        if len(shard.hidden):
-            places = shard.places(first, last)
-            places = places[shard.shown(places)]
-            here = chosen[(chosen >= passed) & (chosen < passed + len(places))] - passed
-            at, passed = places[here], passed + len(places)
-        else:
-            here = chosen[(chosen >= passed) & (chosen < passed + last - first)] - passed
-            ranks = (first + here).tolist()
-            at = np.array([shard.places(rank, rank + 1)[0] for rank in ranks], np.int64)
-            passed += last - first
+        begin, end = _before(*shard.ranks, first), _before(*shard.ranks, last)
+        here = chosen[(chosen >= passed) & (chosen < passed + end - begin)] - passed
+        ranks = [int(_rank_of(*shard.ranks, begin + one)) for one in here.tolist()]
+        at = np.array([shard.places(rank, rank + 1)[0] for rank in ranks], np.int64)
+        passed += end - begin
         documents = np.searchsorted(shard.offsets, (at * shard.words.itemsize).astype(np.uint64), "right") - 1
         before = (shard.offsets[documents] // np.uint64(shard.words.itemsize)).astype(np.int64) + 1
         documents = documents.astype(np.int64) + index.first_documents[number]
@@ -188,7 +183,7 @@ def _shard_spans(
             shard.table,
             shard.width,
             shard.top,
-            shard.hidden,
+            *shard.ranks,
             stop,
             state,
             found,
@@ -200,7 +195,7 @@ def _shard_spans(
 def _count(shard: Shard, number: int, wanted: U32, start: int, length: int, rank: int) -> tuple[Place, int]:
     """All occurrences of a span in a shard, and how many of them are shown."""
     first, last = _extent(wanted, start, length, rank, shard.words, shard.table, shard.width)
-    shown = int(shard.shown(shard.places(first, last)).sum()) if len(shard.hidden) else last - first
+    shown = _before(*shard.ranks, last) - _before(*shard.ranks, first)
     return Place(number, int(first), int(last)), int(shown)
 
 
@@ -224,15 +219,47 @@ def _place(table: U8, width: int, rank: int, itemsize: int) -> int:
 
 
 @scan
-def _is_hidden(hidden: Integers, place: int) -> bool:
-    low, high = 0, len(hidden)
+def _set(bits: Any) -> int:
+    """How many of 64 bits are set."""
+    bits -= (bits >> np.uint64(1)) & np.uint64(0x5555_5555_5555_5555)
+    bits = (bits & np.uint64(0x3333_3333_3333_3333)) + (
+        (bits >> np.uint64(2)) & np.uint64(0x3333_3333_3333_3333)
+    )
+    bits = (bits + (bits >> np.uint64(4))) & np.uint64(0x0F0F_0F0F_0F0F_0F0F)
+    return np.int64((bits * np.uint64(0x0101_0101_0101_0101)) >> np.uint64(56))  # type: ignore[return-value]
+
+
+@scan
+def _is_shown(bits: U64, rank: int) -> bool:
+    """Whether the suffix of a rank is; all are where there are no bits."""
+    return len(bits) == 0 or (bits[rank >> 6] >> np.uint64(rank & 63)) & np.uint64(1) != 0
+
+
+@scan
+def _before(bits: U64, before: U32, rank: int) -> int:
+    """How many suffixes of lower rank are shown."""
+    if len(bits) == 0:
+        return rank
+    low = bits[rank >> 6] & ((np.uint64(1) << np.uint64(rank & 63)) - np.uint64(1))
+    return np.int64(before[rank >> 6]) + _set(low)  # type: ignore[no-any-return]
+
+
+@scan
+def _rank_of(bits: U64, before: U32, number: int) -> int:
+    """The rank of a suffix that is shown, by how many are before it."""
+    if len(bits) == 0:
+        return number
+    low, high = 0, len(before)
     while low < high:
         middle = (low + high) // 2
-        if hidden[middle, 0] <= place:
+        if before[middle] <= number:
             low = middle + 1
         else:
             high = middle
-    return low > 0 and place < hidden[low - 1, 1]
+    word = bits[low - 1]
+    for _ in range(number - np.int64(before[low - 1])):
+        word &= word - np.uint64(1)
+    return 64 * (low - 1) + _set(~word & (word - np.uint64(1)))  # type: ignore[no-any-return]
 
 
 @scan
@@ -286,16 +313,14 @@ def _longest(
     wanted: U32,
     start: int,
     stop: int,
-    least: int,
     words: Numbers,
     table: U8,
     width: int,
     top: U64,
-    hidden: Integers,
+    bits: U64,
+    before: U32,
 ) -> tuple[int, int]:
     """Length of the longest prefix of `wanted[start:stop]` in the corpus, and the rank of one suffix with it.
-
-    Where documents are hidden and it is shorter than `least` words, another shorter one may be returned.
 
     Binary search for where the text would stand in the suffix array: the longest match is beside that place.
     The words that both borders share with the text are never compared again (Manber and Myers 1993).
@@ -309,7 +334,7 @@ def _longest(
         at = min(shared_low, shared_high)
         place = _place(table, width, middle, words.itemsize)
         reached, order = _compare(wanted, at, stop, words, place + at - start)
-        if (reached > best or order == 0) and not _is_hidden(hidden, place):
+        if (reached > best or order == 0) and _is_shown(bits, middle):
             best, best_rank = reached, middle
             if order == 0:
                 return stop - start, middle
@@ -319,25 +344,16 @@ def _longest(
             high, shared_high = middle, reached
     # A border that came from the top level was never compared, and one that is hidden does not count: the
     # nearest suffix on each side that is shown is the one that shares most.
-    for side in range(2):
-        beside, step = (low - 1, -1) if side == 0 else (low, 1)
-        walked, looked = 0, 1
-        while 0 <= beside < len(words):
-            place = _place(table, width, beside, words.itemsize)
-            if not _is_hidden(hidden, place):
-                if beside < first or beside >= last or len(hidden):
-                    reached, _ = _compare(wanted, start, stop, words, place)
-                    if reached > best:
-                        best, best_rank = reached, beside
-                break
-            walked += 1
-            # Looked at ever less often: it walks at most twice as far as it must.
-            if walked == looked:
-                looked *= 2
-                reached, _ = _compare(wanted, start, stop, words, place)
-                if reached <= best or reached - start < least:
-                    break
-            beside += step
+    following = _before(bits, before, low)
+    for number in range(following - 1, following + 1):
+        if 0 <= number < _before(bits, before, len(words)):
+            beside = _rank_of(bits, before, number)
+            if beside < first or beside >= last or len(bits):
+                reached, _ = _compare(
+                    wanted, start, stop, words, _place(table, width, beside, words.itemsize)
+                )
+                if reached > best:
+                    best, best_rank = reached, beside
     return best - start, best_rank
 
 
@@ -351,7 +367,8 @@ def _maximal(
     table: U8,
     width: int,
     top: U64,
-    hidden: Integers,
+    bits: U64,
+    before: U32,
     stop: int,
     state: Integers,
     found: Integers,
@@ -369,7 +386,7 @@ def _maximal(
         if wanted[start] == unknown or not begins[start]:
             start += 1
             continue
-        length, rank = _longest(wanted, start, size, min_words, words, table, width, top, hidden)
+        length, rank = _longest(wanted, start, size, words, table, width, top, bits, before)
         while length and not closes[start + length - 1]:
             length -= 1
         if length and start + length > end:
@@ -384,9 +401,7 @@ def _maximal(
                 low, high = start + 1, end + 1
                 while low < high:
                     middle = (low + high) // 2
-                    reach, _ = _longest(
-                        wanted, middle, end + 1, end + 1 - middle, words, table, width, top, hidden
-                    )
+                    reach, _ = _longest(wanted, middle, end + 1, words, table, width, top, bits, before)
                     if middle + reach > end:
                         high = middle
                     else:

@@ -21,15 +21,16 @@ import pyarrow.parquet as pq
 from hemicycle.digests import sha256_text
 from hemicycle.errors import IntegrityError
 from hemicycle.trace.index import Index
-from hemicycle.trace.shards import MARK_BITS, MARKED
+from hemicycle.trace.shards import MARK_BITS, MARKED, MOST_SHARING
 from hemicycle.trace.words import Offsets, word_bounds
 
 _COLUMNS = ["id", "text", "digest", "origin", "parts", "title", "date", "licences"]
 
-#: Bounds of what is remembered: open files, bytes of decoded row groups, characters of documents.
+#: Bounds of what is remembered: open files, bytes of decoded row groups, characters of documents with the
+#: bytes of their parts.
 _OPEN_FILES = 64
 _GROUP_BYTES = 256_000_000
-_CHARACTERS = 32_000_000
+_TEXTS = 32_000_000
 
 #: Whose statement of a licence is shown, nearest to the text first.
 _STATED_BY = ("file", "origin", "edition", "distributor")
@@ -78,7 +79,7 @@ class Texts:
         self._documents = index.documents
         self._files: _Recent[Path, pq.ParquetFile] = _Recent(_OPEN_FILES)
         self._groups: _Recent[tuple[Path, int], pa.Table] = _Recent(_GROUP_BYTES)
-        self._texts: _Recent[int, Text] = _Recent(_CHARACTERS)
+        self._texts: _Recent[int, Text] = _Recent(_TEXTS)
         self._lock = threading.Lock()
 
     def fetch(self, numbers: Iterable[int]) -> dict[int, Text]:
@@ -88,14 +89,16 @@ class Texts:
             IntegrityError: the corpus is not the one that the index was built from.
         """
         found = {}
-        with self._lock:
-            # Numbers in order visit each row group once, whatever the bound of the memory.
-            for number in sorted(set(numbers)):
+        # Numbers in order visit each row group once, whatever the bound of the memory.
+        for number in sorted(set(numbers)):
+            # One by one: who wants a few does not wait for who wants thousands.
+            with self._lock:
                 text = self._texts.get(number)
                 if text is None:
                     text = self._read(number)
-                    self._texts.put(number, text, len(text.text))
-                found[number] = text
+                    parts = 0 if text.parts is None else text.parts.nbytes
+                    self._texts.put(number, text, len(text.text) + parts)
+            found[number] = text
         return found
 
     def each(self, numbers: Iterable[int]) -> Iterator[tuple[int, Text]]:
@@ -114,6 +117,8 @@ class Texts:
         assert shard.marks is not None
         begin = int(shard.offsets[local]) // shard.words.itemsize + 1
         marked = (begin + first) // MARKED
+        while marked * MARKED > begin and int(shard.marks[marked]) >> MARK_BITS == MOST_SHARING:
+            marked -= 1
         word = character = 0
         if marked * MARKED > begin:
             mark = int(shard.marks[marked])
@@ -144,6 +149,12 @@ class Texts:
         try:
             group = self._group(path, document["row_group"])
             cells = {name: group[name][row] for name in _COLUMNS}
+        except FileNotFoundError:
+            raise IntegrityError(
+                "the corpus that the index was built from is not here any more",
+                place=str(path),
+                remedy="Where it was deleted after a server was started, start the server again.",
+            ) from None
         except (OSError, pa.ArrowException, IndexError):
             raise _another(document["id"], path) from None
         text = cells["text"].as_py()
@@ -156,7 +167,7 @@ class Texts:
             title=cells["title"].as_py(),
             date=cells["date"].as_py(),
             licence=_licence(cells["licences"].as_py() or []),
-            parts=cells["parts"].values,
+            parts=_copied(cells["parts"].values),
         )
 
     def _group(self, path: Path, number: int) -> pa.Table:
@@ -172,6 +183,11 @@ class Texts:
             group = file.read_row_group(number, columns=_COLUMNS, use_threads=False)
             self._groups.put((path, number), group, group.nbytes)
         return group
+
+
+def _copied(parts: pa.StructArray | None) -> pa.StructArray | None:
+    """The same by itself: what a cell gives is a view, which keeps its whole row group in memory."""
+    return None if parts is None else parts.take(pa.array(range(len(parts)), pa.int64()))
 
 
 def _another(identity: str, path: Path) -> IntegrityError:

@@ -11,7 +11,6 @@ maps them and reads a few pages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +19,7 @@ import numpy.typing as npt
 
 from hemicycle.errors import InputError
 from hemicycle.kernels import kernel, scan
-from hemicycle.trace.words import Ids, Letters, Offsets, read_letters, spell
+from hemicycle.trace.words import Ids, Letters, Offsets
 
 #: Stands for a word that the vocabulary does not hold; never stored.
 UNKNOWN = 0xFFFF_FFFE
@@ -52,12 +51,11 @@ class Table(NamedTuple):
 class Vocabulary:
     """Words and their numbers, as they are learnt. For one thread."""
 
-    def __init__(self, words: Iterable[str] = ()) -> None:
+    def __init__(self) -> None:
         self._count = 0
         self._letters: npt.NDArray[np.uint8] = np.empty(_LETTERS, np.uint8)
         self._stops: npt.NDArray[np.uint64] = np.empty(_SLOTS // 2, np.uint64)
         self._slots: npt.NDArray[np.uint32] = np.full(_SLOTS, EMPTY, np.uint32)
-        self._number(_joined(list(words)))
 
     def __len__(self) -> int:
         return self._count
@@ -68,21 +66,9 @@ class Vocabulary:
         used = int(self._stops[self._count - 1]) if self._count else 0
         return Table(self._letters[:used], self._stops[: self._count], self._slots)
 
-    @property
-    def words(self) -> list[str]:
-        """All of them, in the order of their numbers."""
-        table = self.table
-        return [line[:-1] for line in spell(table.letters, table.stops.astype(np.int64))]
-
-    def learn(self, text: str) -> Ids:
-        """The numbers of the words of a text; new words are added."""
-        return self.learn_letters(read_letters(text))
-
-    def learn_letters(self, found: Letters) -> Ids:
-        """`learn` of a text already cut. Raises InputError where numbers would need more than 32 bits."""
-        return self._number(found)
-
-    def _number(self, found: Letters) -> Ids:
+    def learn(self, found: Letters) -> Ids:
+        """The numbers of the words of a text; new words are added. Raises InputError where numbers would need
+        more than 32 bits."""
         ids = np.empty(len(found.stops), np.uint32)
         done = 0
         while True:
@@ -117,12 +103,6 @@ def find(found: Letters, table: Table) -> Ids:
     ids = np.empty(len(found.stops), np.uint32)
     _look(found.letters, found.stops, table.letters, table.stops, table.slots, ids)
     return ids
-
-
-def _joined(words: list[str]) -> Letters:
-    encoded = [word.encode("utf-8") for word in words]
-    stops = np.cumsum([len(word) for word in encoded], dtype=np.int64)
-    return Letters(np.frombuffer(b"".join(encoded), np.uint8), stops, *(np.zeros(0, np.int64),) * 2)
 
 
 @scan
