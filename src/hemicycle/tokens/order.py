@@ -36,6 +36,9 @@ from hemicycle.tokens.rows import Integers, Rows, Spans, read_array
 #: Shards that are open at once: each takes a file handle, of which a process has about a thousand.
 OPEN_SHARDS = 256
 
+#: Rows that are looked at together, to find one that is learnt.
+ROWS_AT_ONCE = 10_000
+
 #: Batches that are read ahead.
 AHEAD = 3
 
@@ -240,7 +243,15 @@ class Order:
 
     def learnt(self, step: int) -> int:
         """How many targets the whole batch of a step has; no token is read to know it."""
-        stretches, _ = self.table.stretches(self.table.spans(self.rows(step)))
+        return self._learnt_in(self.rows(step))
+
+    def learns(self) -> bool:
+        """Whether any step has a target."""
+        pieces = range(0, len(self.sequence), ROWS_AT_ONCE)
+        return any(self._learnt_in(self.sequence[at : at + ROWS_AT_ONCE]) for at in pieces)
+
+    def _learnt_in(self, rows: npt.NDArray[np.uint32]) -> int:
+        stretches, _ = self.table.stretches(self.table.spans(rows))
         begin, end = stretches.address + 1, stretches.address + stretches.tokens
         return int(self._answers.count(begin, end).sum())
 
