@@ -129,7 +129,7 @@ def require_text(name: str, plan: Path, tokens: Mapping[str, Path]) -> None:
     from hemicycle.tokens.holes import WITHDRAWN
 
     holed = any((folder / WITHDRAWN).is_file() for folder in tokens.values())
-    if holed and not Order(plan, tokens).learns():
+    if holed and Order(plan, tokens).first_learnt() is None:
         raise RightsError(
             f"everything that model “{name}” read is withdrawn: it has nothing to learn",
             place=f"hemicycle.toml, [models.{name}]",

@@ -243,17 +243,22 @@ class Order:
 
     def learnt(self, step: int) -> int:
         """How many targets the whole batch of a step has; no token is read to know it."""
-        return self._learnt_in(self.rows(step))
+        return int(self._learnt_of(self.rows(step))[1].sum())
 
-    def learns(self) -> bool:
-        """Whether any step has a target."""
-        pieces = range(0, len(self.sequence), ROWS_AT_ONCE)
-        return any(self._learnt_in(self.sequence[at : at + ROWS_AT_ONCE]) for at in pieces)
+    def first_learnt(self) -> int | None:
+        """The first step that has a target; None where none has."""
+        for at in range(0, len(self.sequence), ROWS_AT_ONCE):
+            row, learnt = self._learnt_of(self.sequence[at : at + ROWS_AT_ONCE])
+            if learnt.any():
+                step, _ = self.read_at(at + row[learnt > 0][:1])
+                return int(step[0])
+        return None
 
-    def _learnt_in(self, rows: npt.NDArray[np.uint32]) -> int:
+    def _learnt_of(self, rows: npt.NDArray[np.uint32]) -> tuple[Integers, Integers]:
+        """Of each stretch in some rows the place of its row among them, ascending, and its targets."""
         stretches, _ = self.table.stretches(self.table.spans(rows))
         begin, end = stretches.address + 1, stretches.address + stretches.tokens
-        return int(self._answers.count(begin, end).sum())
+        return stretches.row, self._answers.count(begin, end)
 
     def documents_at(self, step: int) -> pa.Table:
         """What the whole batch of a step reads of each document, as `DOCUMENTS_AT`, row by row.

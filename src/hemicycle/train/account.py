@@ -156,6 +156,7 @@ class Account:
             "parameters": job.shape.parameters,
             "shape": asdict(job.shape),
             "steps": order.steps,
+            "learning_steps": self._many,
             "tokens": seen,
             "places": int(tokens[-1]),
             "learnt": int(self.learnt.sum()),
