@@ -36,6 +36,14 @@ def test_skipped_steps_are_marked_and_not_part_of_the_curve(tmp_path):
     assert marked != draw(tmp_path / "plain.png")
 
 
+def test_steps_without_a_loss_are_no_part_of_the_curve(tmp_path):
+    falling = 2 + 6 * np.exp(-np.arange(500) / 50)
+    some = falling.copy()
+    some[:100] = some[-30:] = math.nan
+    with np.errstate(all="raise"):
+        assert draw(tmp_path / "some.png", loss=some) != draw(tmp_path / "all.png", loss=falling)
+
+
 @pytest.mark.parametrize("steps", [1, 2, 5_000])
 def test_short_and_long_runs_have_a_picture(tmp_path, steps):
     assert draw(tmp_path / "loss.png", steps=steps)

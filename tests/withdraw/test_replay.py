@@ -14,7 +14,7 @@ from hemicycle.store import digest_files
 from hemicycle.tokens.holes import withdrawn_in
 from hemicycle.trace import open_index
 from tests.flow.conftest import hemicycle
-from tests.withdraw.toy import DECLARATION, letter, make_toy
+from tests.withdraw.toy import ALONE, BESIDE, DECLARATION, RELEASED, STAGES, letter, make_toy
 
 REASON = ("--do", "--reason", "Lettre des ayants droit")
 
@@ -236,4 +236,54 @@ packing = "whole"
     made = steps(said)
     assert made["model suite"]["state"] == "built"
     assert made["tokenizer fr"]["state"] == "fresh"
+    assert hemicycle("verify", folder).returncode == 0
+
+
+@pytest.mark.slow
+def test_a_model_of_which_everything_is_withdrawn_is_refused_and_all_else_is_made(tmp_path):
+    folder = make_toy(tmp_path / "lettres", ALONE + RELEASED)
+    hemicycle("run", folder)
+    done = hemicycle("withdraw", "--project", folder, "autres", *REASON, check=False)
+    assert done.returncode == 3
+    assert "[models.petit]: everything that model “petit” read is withdrawn" in done.stderr
+    again = hemicycle("run", folder, "--keep-going", "--json", check=False)
+    assert again.returncode == 3
+    assert "Traceback" not in done.stderr + again.stderr
+    made = steps(json.loads(again.stdout))
+    assert {name: step["state"] for name, step in made.items() if step["state"] != "fresh"} == {
+        "model petit": "failed",
+        "evaluation base": "blocked",
+        "index lettres": "failed",
+        "contamination base": "blocked",
+        "release v0": "blocked",
+    }
+    assert "was withdrawn, so there is nothing to index" in made["index lettres"]["reason"]
+    looked = json.loads(hemicycle("status", folder, "--json").stdout)
+    assert "everything that model “petit” read is withdrawn" in json.dumps(looked, ensure_ascii=False)
+
+    declared = folder / "hemicycle.toml"
+    declared.write_text(ALONE[: ALONE.index("[models.petit]")], "utf-8")
+    assert {step["state"] for step in json.loads(hemicycle("run", folder, "--json").stdout)["steps"]} == {
+        "fresh"
+    }
+    hemicycle("gc", folder)
+    assert not standing(folder, "model")
+    assert hemicycle("verify", folder).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("declaration", "idle"), [(BESIDE, False), (STAGES, True)])
+def test_a_model_that_reads_another_corpus_trains_on_with_the_holes(tmp_path, declaration, idle):
+    folder = make_toy(tmp_path / "lettres", declaration + RELEASED)
+    hemicycle("run", folder)
+    said = withdraw(folder, "autres", *REASON)
+    made = {name for name, step in steps(said).items() if step["state"] == "built"}
+    assert {"model petit", "index lettres+premiers", "evaluation base", "release v0"} <= made
+    model = standing(folder, "model")[-1]
+    figures = pq.read_table(model / "figures.parquet")
+    assert (figures["loss"].null_count > 0) == idle
+    assert not any(figures["skipped"].to_pylist())
+    card = (folder / "releases" / "v0" / "README.md").read_text("utf-8")
+    assert ("had nothing to learn" in card) == idle
+    assert "was 0.00 bits per token" not in card
     assert hemicycle("verify", folder).returncode == 0
