@@ -272,8 +272,8 @@ def test_a_model_of_which_everything_is_withdrawn_is_refused_and_all_else_is_mad
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("declaration", "idle"), [(BESIDE, False), (STAGES, True)])
-def test_a_model_that_reads_another_corpus_trains_on_with_the_holes(tmp_path, declaration, idle):
+@pytest.mark.parametrize("declaration", [BESIDE, STAGES])
+def test_a_model_that_reads_another_corpus_trains_on_with_the_holes(tmp_path, declaration):
     folder = make_toy(tmp_path / "lettres", declaration + RELEASED)
     hemicycle("run", folder)
     said = withdraw(folder, "autres", *REASON)
@@ -281,9 +281,8 @@ def test_a_model_that_reads_another_corpus_trains_on_with_the_holes(tmp_path, de
     assert {"model petit", "index lettres+premiers", "evaluation base", "release v0"} <= made
     model = standing(folder, "model")[-1]
     figures = pq.read_table(model / "figures.parquet")
-    assert (figures["loss"].null_count > 0) == idle
-    assert not any(figures["skipped"].to_pylist())
+    assert 0 < figures["loss"].null_count < figures.num_rows
     card = (folder / "releases" / "v0" / "README.md").read_text("utf-8")
-    assert ("had nothing to learn" in card) == idle
+    assert f"{figures['loss'].null_count} had nothing to learn" in card
     assert "was 0.00 bits per token" not in card
     assert hemicycle("verify", folder).returncode == 0
