@@ -84,6 +84,16 @@ def test_a_corpus_that_holds_nothing_out_says_what_to_change(corpus):
     assert "[corpora.debats]" in str(caught.value)
 
 
+def test_a_corpus_of_which_all_that_was_held_out_is_withdrawn_leaves_the_others_to_be_measured(corpus):
+    gone, other = corpus("gone", []), corpus("other", [("a:1", "a", "held-out", "un")])
+    (gone / "kept").mkdir(exist_ok=True)
+    (gone / "withdrawn.parquet").touch()
+    assert [one.id for one in read_held_out({"gone": gone, "other": other}).documents] == ["a:1"]
+    with pytest.raises(InputError, match="was withdrawn, so there is nothing to measure on") as caught:
+        read_held_out({"gone": gone})
+    assert caught.value.place == "gone"
+
+
 def test_nothing_left_to_measure_is_said(corpus):
     one = corpus("one", [("a:1", "a", "held-out", "un"), ("a:2", "a", "train", "deux")])
     two = corpus("two", [("a:1", "a", "train", "un"), ("a:2", "a", "held-out", "deux")])

@@ -4,6 +4,8 @@ import dataclasses
 import json
 from datetime import UTC, date, datetime
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from hemicycle.arithmetic.chips import find_chip
@@ -47,6 +49,18 @@ def test_a_log_is_read_as_it_was_written(tmp_path):
     assert trained.lost == pytest.approx(0.5, abs=0.01)
     assert trained.tokens_per_second == pytest.approx(A_THIRD, rel=1e-6)
     assert trained.share == 1.0
+
+
+def test_the_loss_of_a_log_is_of_the_steps_that_have_one(tmp_path):
+    log = tmp_path / "base"
+    write_log(log, tokens=10)
+    (path,) = log.glob("steps-*.parquet")
+    table = pq.read_table(path)
+    losses = [float(step) for step in range(table.num_rows - 7)] + [None] * 7
+    at = table.schema.get_field_index("loss")
+    pq.write_table(table.set_column(at, "loss", pa.array(losses)), path)
+    many = max(1, (table.num_rows - 7) // 20)
+    assert read_training(log).loss == pytest.approx(sum(losses[-7 - many : -7]) / many)
 
 
 def test_a_training_at_its_plan_is_inside_and_one_at_a_quarter_is_not(tmp_path):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -86,6 +87,19 @@ def test_the_model_card_shows_what_the_ledger_states(released: Path, language: s
     # 2.7726 nats a token are 4.00 bits.
     assert 4.0 in shown
     assert numbers(" ".join(row(page, "**petit**")), language) == [2.35, 2.30, 2.39]
+
+
+def test_the_model_card_says_how_many_steps_had_nothing_to_learn(tmp_path: Path) -> None:
+    mini = build_miniature(tmp_path)
+    model = mini.statements["model/petit"]
+    figures = {**model.figures, "learning_steps": model.figures["steps"] - 2}
+    mini.statements["model/petit"] = replace(model, figures=figures)
+    released = mini.release(tmp_path / "v0")
+    english, french = ((released / name).read_text("utf-8") for name in ("README.md", "README.fr.md"))
+    assert f"Of the {model.figures['steps']} steps, 2 had nothing to learn, as where" in english
+    assert "The loss over the last twentieth of the others was 4.00 bits per token." in english
+    assert f"Sur {model.figures['steps']} étapes, 2 n’avaient rien à apprendre" in french
+    assert "Sur le dernier vingtième des autres, la perte a été de 4,00 bits" in french.replace("\u202f", " ")
 
 
 @pytest.mark.parametrize(

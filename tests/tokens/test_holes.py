@@ -125,3 +125,25 @@ def test_what_is_not_there_cannot_be_withdrawn(tokens, tmp_path):
     with pytest.raises(InputError, match="none of the documents"):
         punch(tokens, tmp_path / "holed", ["nobody:nothing"])
     assert not (tmp_path / "holed" / WITHDRAWN).exists()
+
+
+def test_tokens_of_which_nothing_is_left_are_read_and_learn_nothing(plan, tokens, tmp_path):
+    every = documents(tokens)
+    punch(tokens, tmp_path / "holed", [each["id"] for each in every])
+    assert withdrawn_in(tmp_path / "holed").tolist() == list(range(len(every)))
+    assert pq.read_table(tmp_path / "holed" / "answers.parquet").num_rows == 0
+    order = Order(plan, {"c": tmp_path / "holed"})
+    assert {order.batch(step).learnt for step in range(order.steps)} == {0}
+    assert order.first_learnt() is None
+    assert Order(plan, {"c": tokens}).first_learnt() == 0
+    assert exposure(plan, {"c": tmp_path / "holed"}).num_rows == 0
+
+
+def test_the_first_step_that_learns_comes_after_those_of_holes_alone(plan, tokens, tmp_path, monkeypatch):
+    monkeypatch.setattr("hemicycle.tokens.order.ROWS_AT_ONCE", 3)
+    read = Order(plan, {"c": tokens})
+    early = {one for step in range(2) for one in read.documents_at(step)["document"].to_pylist()}
+    punch(tokens, tmp_path / "holed", sorted(early))
+    order = Order(plan, {"c": tmp_path / "holed"})
+    learns = [step for step in range(order.steps) if order.batch(step).learnt]
+    assert order.first_learnt() == min(learns) >= 2

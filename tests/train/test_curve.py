@@ -7,7 +7,9 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
+from hemicycle.train import curve
 from hemicycle.train.curve import draw_loss
+from hemicycle.train.watch.chart import thin
 
 
 def draw(path, steps=500, skipped=(), loss=None):
@@ -34,6 +36,17 @@ def test_skipped_steps_are_marked_and_not_part_of_the_curve(tmp_path):
     marked = draw(tmp_path / "marked.png", skipped=[100], loss=wild)
     assert marked == draw(tmp_path / "other.png", skipped=[100], loss=other)
     assert marked != draw(tmp_path / "plain.png")
+
+
+def test_steps_without_a_loss_are_no_part_of_the_curve(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(curve, "thin", lambda x, y: drawn.append(y) or thin(x, y))
+    some = 2 + 6 * np.exp(-np.arange(500) / 50)
+    some[:100] = some[-30:] = math.nan
+    draw(tmp_path / "some.png", loss=some)
+    mean, single = drawn
+    assert len(mean) == len(single) == 370
+    assert np.isfinite(mean).all()
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5_000])

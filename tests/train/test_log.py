@@ -1,5 +1,6 @@
 """The log of a training: whole wherever the writer is killed, exact after any resumption, few files."""
 
+import math
 import signal
 import subprocess
 import sys
@@ -55,6 +56,18 @@ def test_what_was_noted_is_read_back(tmp_path):
     assert read_samples(tmp_path).to_pylist() == [{"step": 99, "prompt": "La séance", "text": " est ouverte"}]
     told = RunState.read(tmp_path)
     assert (told.state, told.step, told.name) == ("finished", 100, "petit")
+
+
+def test_a_step_that_learnt_nothing_has_no_loss_in_the_log(tmp_path):
+    written = Log(tmp_path, state())
+    for step, loss in enumerate((2.0, math.nan)):
+        written.step(**(row(step, loss) | {"gradient_norm": loss}))
+    written.close("interrupted")
+    table = read_steps(tmp_path)
+    assert table["loss"].to_pylist() == table["gradient_norm"].to_pylist() == [2.0, None]
+    again = Log(tmp_path, state(), resume_step=2)
+    again.close("finished")
+    assert read_steps(tmp_path).equals(table)
 
 
 def test_nats_are_summed_by_source_and_language_over_windows(tmp_path):

@@ -29,11 +29,11 @@ def course(parameters, tokens, steps):
     return NATS * bits(parameters, tokens * (np.arange(steps) + 0.5) / steps)
 
 
-def write_rung(folder, parameters, tokens, *, steps=400, noise=0.0, seed=0, skipped=()):
+def write_rung(folder, parameters, tokens, *, steps=400, noise=0.0, seed=0, skipped=(), idle=()):
     folder.mkdir()
     luck = np.random.default_rng(seed).standard_normal(steps + 1) * noise
     loss = course(parameters, tokens, steps) * np.exp(luck[:-1])
-    loss[list(skipped)] = 99.0
+    loss[list(skipped)], loss[list(idle)] = 99.0, math.nan
     told = {
         "parameters": parameters,
         "tokens": tokens,
@@ -46,11 +46,11 @@ def write_rung(folder, parameters, tokens, *, steps=400, noise=0.0, seed=0, skip
         "gradient_norm": np.ones(steps),
         "rate_factor": np.ones(steps),
         "tokens": np.arange(steps),
-        "learnt": np.full(steps, 1_000),
+        "learnt": np.where(np.isin(np.arange(steps), idle), 0, 1_000),
         "skipped": np.isin(np.arange(steps), skipped),
     }
-    pq.write_table(pa.table([pa.array(columns[f.name], f.type) for f in FIGURES], schema=FIGURES),
-                   folder / "figures.parquet")  # fmt: skip
+    arrays = [pa.array(columns[f.name], f.type, from_pandas=True) for f in FIGURES]
+    pq.write_table(pa.table(arrays, schema=FIGURES), folder / "figures.parquet")
     return folder
 
 
@@ -86,6 +86,11 @@ def test_the_course_of_a_larger_model_is_found_within_two_percent(ladder, tmp_pa
     # The mean of the relative curves of the rungs, not followed to the model's compute, is far off at first.
     relative = np.mean([course(*s, 400).reshape(SHARES, -1).mean(1) / bits(*s) for s in SIZES], 0)
     assert relative[0] * bits(*TARGET) > 1.15 * own_course()[0]
+
+
+def test_a_step_that_learnt_nothing_is_left_out_of_the_course(ladder, tmp_path):
+    band = curve_of_rungs(ladder(idle=range(3, 400, 7)), write_forecast(tmp_path / "scaling"))
+    assert np.abs(np.array(band.expected) / own_course() - 1).max() < 0.02
 
 
 def test_the_band_of_noisy_rungs_holds_the_course(ladder, tmp_path):

@@ -1,5 +1,7 @@
 """What stands beside the bar of a training."""
 
+import math
+
 import pytest
 
 from hemicycle.train.show import WINDOW_SECONDS, Speedometer
@@ -25,6 +27,15 @@ def test_skipped_steps_are_said():
     speedometer.step(100, 1.0, 2.5)
     speedometer.step(100, 1.0, 2.5, skipped=True)
     assert speedometer.note() == "loss 2.500, 1 step skipped"
+
+
+def test_a_step_that_learnt_nothing_is_in_no_mean():
+    speedometer = Speedometer(1e9, None)
+    speedometer.step(100, 1.0, math.nan)
+    assert speedometer.note() == "loss –"
+    speedometer.step(100, 1.0, 2.5)
+    assert speedometer.note() == "loss 2.500"
+    assert speedometer.tokens_per_second == 100
 
 
 def test_before_the_first_step_there_is_nothing_to_say():

@@ -14,7 +14,7 @@ from hemicycle.store import digest_files
 from hemicycle.tokens.holes import withdrawn_in
 from hemicycle.trace import open_index
 from tests.flow.conftest import hemicycle
-from tests.withdraw.toy import DECLARATION, letter, make_toy
+from tests.withdraw.toy import ALONE, BESIDE, DECLARATION, RELEASED, STAGES, letter, make_toy
 
 REASON = ("--do", "--reason", "Lettre des ayants droit")
 
@@ -277,3 +277,51 @@ def test_copies_that_stay_are_named_before_and_after_and_in_public(tmp_path):
     (folder / "work.txt").write_text(letter(3), "utf-8")
     again = hemicycle("withdraw", "--matching", folder / "work.txt", "--project", folder, check=False)
     assert "autres:extrait.txt" in again.stdout + again.stderr
+
+
+def test_a_model_of_which_everything_is_withdrawn_is_refused_and_all_else_is_made(tmp_path):
+    folder = make_toy(tmp_path / "lettres", ALONE + RELEASED)
+    hemicycle("run", folder)
+    done = hemicycle("withdraw", "--project", folder, "autres", *REASON, check=False)
+    assert done.returncode == 3
+    assert "[models.petit]: everything that model “petit” read is withdrawn" in done.stderr
+    again = hemicycle("run", folder, "--keep-going", "--json", check=False)
+    assert again.returncode == 3
+    assert "Traceback" not in done.stderr + again.stderr
+    made = steps(json.loads(again.stdout))
+    assert {name: step["state"] for name, step in made.items() if step["state"] != "fresh"} == {
+        "model petit": "failed",
+        "evaluation base": "blocked",
+        "index lettres": "failed",
+        "contamination base": "blocked",
+        "release v0": "blocked",
+    }
+    assert "was withdrawn, so there is nothing to index" in made["index lettres"]["reason"]
+    looked = json.loads(hemicycle("status", folder, "--json").stdout)
+    assert "everything that model “petit” read is withdrawn" in json.dumps(looked, ensure_ascii=False)
+
+    declared = folder / "hemicycle.toml"
+    declared.write_text(ALONE[: ALONE.index("[models.petit]")], "utf-8")
+    assert {step["state"] for step in json.loads(hemicycle("run", folder, "--json").stdout)["steps"]} == {
+        "fresh"
+    }
+    hemicycle("gc", folder)
+    assert not standing(folder, "model")
+    assert hemicycle("verify", folder).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("declaration", [BESIDE, STAGES])
+def test_a_model_that_reads_another_corpus_trains_on_with_the_holes(tmp_path, declaration):
+    folder = make_toy(tmp_path / "lettres", declaration + RELEASED)
+    hemicycle("run", folder)
+    said = withdraw(folder, "autres", *REASON)
+    made = {name for name, step in steps(said).items() if step["state"] == "built"}
+    assert {"model petit", "index lettres+premiers", "evaluation base", "release v0"} <= made
+    model = standing(folder, "model")[-1]
+    figures = pq.read_table(model / "figures.parquet")
+    assert 0 < figures["loss"].null_count < figures.num_rows
+    card = (folder / "releases" / "v0" / "README.md").read_text("utf-8")
+    assert f"{figures['loss'].null_count} had nothing to learn" in card
+    assert "was 0.00 bits per token" not in card
+    assert hemicycle("verify", folder).returncode == 0

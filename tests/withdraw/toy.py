@@ -46,6 +46,27 @@ licence = "CC0-1.0"
 attested_by = "Jeanne Essai"
 evidence = ["ce test"]
 """
+#: Of the same letters: one corpus of a source alone, and beside it another, read in one stage or in two.
+ALONE = DECLARATION.replace('["autres", "textes"]', '["autres"]')
+PREMIERS = """[corpora.premiers]
+sources = ["autres"]
+held_out = 0.1
+rules = ["conversation"]
+
+[tokenizers.fr]"""
+BESIDE = (
+    DECLARATION.replace('["autres", "textes"]', '["textes"]')
+    .replace("[tokenizers.fr]", PREMIERS)
+    .replace("{ lettres = 1.0 }", "{ lettres = 0.7, premiers = 0.3 }")
+)
+STAGES = (
+    BESIDE.replace('"4k"', '"40k"')
+    + """stages = [
+  { name = "un", share = 0.1, corpora = { premiers = 1.0 } },
+  { name = "deux", share = 0.9, corpora = { lettres = 1.0 } },
+]
+"""
+)
 SYLLABLES = "ba ci do fu ga le mi no pa ré su ta vo lin mer tour chan cha rou bel dan gri".split()
 
 

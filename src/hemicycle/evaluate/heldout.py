@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hemicycle.curate.withdrawn import NAME as WITHDRAWN
 from hemicycle.documents import corpus_shards, read_batches
 from hemicycle.errors import InputError
 from hemicycle.tune.turns import Turn, turns_of
@@ -107,7 +108,8 @@ def read_held_out(
         dialogues: whether conversations are held apart; else they are text like any other.
 
     Raises:
-        InputError: a corpus holds nothing out, or nothing that the others do not train on.
+        InputError: a corpus holds nothing out, or nothing that the others do not train on. One of which all
+            that it held out was withdrawn may be among others.
     """
     learnt_from = sorted({*corpora.values(), *tokenizer_corpora.values()})
     trained = _trained(learnt_from)
@@ -127,13 +129,19 @@ def read_held_out(
                     else:
                         found.setdefault(row["id"], row)
                         held_by.setdefault(row["id"], set()).add(name)
-        if not held_out:
+        if not held_out and not (folder / WITHDRAWN).is_file():
             raise InputError(
                 f"the corpus “{name}” holds no document out, so there is nothing to measure on",
                 place=str(folder),
                 remedy=f"Set a larger share in [corpora.{name}] of hemicycle.toml, such as `held_out = 0.1`: "
                 "with few documents a small share may fall on none.",
             )
+    if not found and not elsewhere:
+        raise InputError(
+            "all that was held out of these corpora was withdrawn, so there is nothing to measure on",
+            place=", ".join(sorted({*corpora, *unread})),
+            remedy="Take the evaluation out of hemicycle.toml, or name other `corpora` to measure on in it.",
+        )
     rows = sorted(found.values(), key=lambda row: str(row["source"]))
     documents, conversations = [], []
     for row in rows:

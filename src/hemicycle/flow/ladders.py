@@ -24,6 +24,7 @@ from hemicycle.flow.models import (
 )
 from hemicycle.flow.reading import reads
 from hemicycle.flow.stages import VERSIONS, once, with_role
+from hemicycle.flow.withdrawn import require_text
 from hemicycle.ledger import Statement
 from hemicycle.steps import Resolving, Step, Work
 
@@ -138,6 +139,7 @@ def _train(flow: Flow, above: str, name: str, told: Rung, work: Work) -> Mapping
         aside = _emptied(work.scratch / "plan.aside")
         plan_run(flow, above, work, aside, context, told.tokens, recipe)
         aside.rename(plan)
+    require_text(above, plan, tokens_of(flow, above, work))
     training_scratch = work.scratch / "training"
     training_scratch.mkdir(exist_ok=True)
     job = Job(

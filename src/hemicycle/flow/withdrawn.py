@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hemicycle.errors import HemicycleError, IntegrityError
+from hemicycle.errors import HemicycleError, IntegrityError, RightsError
 from hemicycle.governance.decisions import WHOLE
 from hemicycle.ledger import Statement
 from hemicycle.ledger.verify import check_files
@@ -75,7 +75,7 @@ def tokens_before(flow: Flow, step: Step, work: Work) -> tuple[Path, Statement] 
     keys = [key_of(step, {}, {**others, "corpus": digest}) for digest in sorted(corpora - {corpus.digest})]
     made = [current[key] for key in keys if key in current]
     for statement in reversed(sorted(made, key=lambda s: s.made["ended"])):
-        folder = _folder(flow, statement)
+        folder = folder_of(flow, statement)
         if folder.is_dir():
             for finding in check_files(folder, statement):
                 raise IntegrityError(finding.what, place=finding.file, remedy="Restore it from a copy.")
@@ -84,7 +84,7 @@ def tokens_before(flow: Flow, step: Step, work: Work) -> tuple[Path, Statement] 
         raise HemicycleError(
             f"a text was withdrawn, and {step} as they were before are gone: nobody can say any more where "
             "their holes are",
-            place=str(_folder(flow, made[-1])),
+            place=str(folder_of(flow, made[-1])),
             remedy="Restore that folder from a copy; or declare the corpus under another name: all is then "
             "made of what is left, from the beginning.",
         )
@@ -122,6 +122,20 @@ def tokens_without(work: Work, before: Path, statement: Statement) -> dict[str, 
     figures["bytes_per_token"] = round(figures["bytes"] / max(figures["tokens"], 1), 4)
     left = {source: counts for source, counts in sources.items() if counts["documents"]}
     return {**figures, "sources": left, "before": before_withdrawals(statement)}
+
+
+def require_text(name: str, plan: Path, tokens: Mapping[str, Path]) -> None:
+    """Raise RightsError where holes leave a model, by its plan, nothing to learn."""
+    from hemicycle.tokens import Order
+    from hemicycle.tokens.holes import WITHDRAWN
+
+    holed = any((folder / WITHDRAWN).is_file() for folder in tokens.values())
+    if holed and Order(plan, tokens).first_learnt() is None:
+        raise RightsError(
+            f"everything that model “{name}” read is withdrawn: it has nothing to learn",
+            place=f"hemicycle.toml, [models.{name}]",
+            remedy="Take the model and what is made of it out of the declaration, or give it other corpora.",
+        )
 
 
 @dataclass(frozen=True)
@@ -193,7 +207,7 @@ def find_replay(flow: Flow, name: str, work: Work) -> Replay | None:
     for statement in flow.ledger.current().values():
         if (statement.subject.stage, statement.subject.name) != ("model", name):
             continue
-        folder = _folder(flow, statement)
+        folder = folder_of(flow, statement)
         if not _alike(flow, name, statement, work) or not folder.is_dir():
             continue
         for finding in check_files(folder, statement):
@@ -245,6 +259,7 @@ def _holes(work: Work) -> Any:
     return pa.array(sorted(ids), pa.string())
 
 
-def _folder(flow: Flow, statement: Statement) -> Path:
+def folder_of(flow: Flow, statement: Statement) -> Path:
+    """Where the artefact of a statement stands, or stood."""
     made = statement.subject
     return flow.store.artefact(made.stage, made.name, made.key)

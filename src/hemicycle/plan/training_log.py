@@ -28,7 +28,8 @@ class Trained:
             and steps made twice are the difference.
         joules: None where nothing measured it; `meter` says what did.
         one_size: all its steps were made on so many cards.
-        loss: mean of the last twentieth of the steps, nats a token; None before the first.
+        loss: mean of the last twentieth of the steps that learnt something, nats a token; None before the
+            first.
     """
 
     name: str
@@ -65,7 +66,7 @@ def read_training(log: Path) -> Trained:
         parts = [pq.read_table(pa.BufferReader(p.read_bytes())) for p in sorted(log.glob("steps-*.parquet"))]
         columns = pa.concat_tables(parts).to_pydict() if parts else {}
         tokens, seconds = sum(columns.get("tokens", [])), sum(columns.get("seconds", []))
-        losses = columns.get("loss", [])
+        losses = [loss for loss in columns.get("loss", []) if loss is not None]
         last = losses[-max(1, len(losses) // 20) :] if losses else []
         on_card = run["device"] != "processor"
         return Trained(

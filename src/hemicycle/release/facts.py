@@ -21,7 +21,8 @@ class ModelFacts:
     """The model as its statement and `training.json` describe it.
 
     Attributes:
-        bits_per_token: training loss over the last twentieth of the steps, in bits.
+        learning_steps: those of the steps that had anything to learn.
+        bits_per_token: training loss over the last twentieth of those, in bits.
         flop: forward and backward, as the train stage counts them.
         digest: of the model artefact as a whole.
     """
@@ -36,6 +37,7 @@ class ModelFacts:
     context: int
     vocabulary: int
     steps: int
+    learning_steps: int
     tokens: int
     bits_per_token: float
     flop: int

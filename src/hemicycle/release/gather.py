@@ -233,6 +233,7 @@ def _model_facts(name: str, statement: Statement, folder: Path) -> ModelFacts:
             context=shape["context"],
             vocabulary=shape["vocabulary"],
             steps=_figure(statement, "steps"),
+            learning_steps=statement.figures.get("learning_steps", _figure(statement, "steps")),
             tokens=_figure(statement, "tokens"),
             bits_per_token=_figure(statement, "training_loss") / math.log(2),
             flop=_figure(statement, "flop"),

@@ -103,6 +103,6 @@ def _as_answers(begin: Integers, end: Integers, sizes: list[int]) -> pa.Table:
     goes_on = np.zeros(len(begin), bool)
     goes_on[1:] = (begin[1:] == end[:-1]) & (shard[1:] == shard[:-1])
     heads = np.flatnonzero(~goes_on)
-    tails = np.append(heads[1:], len(begin)) - 1
+    tails = np.append(heads, len(begin))[1:] - 1
     begin, end, shard = begin[heads], end[tails], shard[heads]
     return pa.table({"shard": shard, "first": begin - bounds[shard], "tokens": end - begin}).cast(ANSWERS)

@@ -36,6 +36,9 @@ from hemicycle.tokens.rows import Integers, Rows, Spans, read_array
 #: Shards that are open at once: each takes a file handle, of which a process has about a thousand.
 OPEN_SHARDS = 256
 
+#: Rows that are looked at together, to find one that is learnt.
+ROWS_AT_ONCE = 10_000
+
 #: Batches that are read ahead.
 AHEAD = 3
 
@@ -240,9 +243,22 @@ class Order:
 
     def learnt(self, step: int) -> int:
         """How many targets the whole batch of a step has; no token is read to know it."""
-        stretches, _ = self.table.stretches(self.table.spans(self.rows(step)))
+        return int(self._learnt_of(self.rows(step))[1].sum())
+
+    def first_learnt(self) -> int | None:
+        """The first step that has a target; None where none has."""
+        for at in range(0, len(self.sequence), ROWS_AT_ONCE):
+            row, learnt = self._learnt_of(self.sequence[at : at + ROWS_AT_ONCE])
+            if learnt.any():
+                step, _ = self.read_at(at + row[learnt > 0][:1])
+                return int(step[0])
+        return None
+
+    def _learnt_of(self, rows: npt.NDArray[np.uint32]) -> tuple[Integers, Integers]:
+        """Of each stretch in some rows the place of its row among them, ascending, and its targets."""
+        stretches, _ = self.table.stretches(self.table.spans(rows))
         begin, end = stretches.address + 1, stretches.address + stretches.tokens
-        return int(self._answers.count(begin, end).sum())
+        return stretches.row, self._answers.count(begin, end)
 
     def documents_at(self, step: int) -> pa.Table:
         """What the whole batch of a step reads of each document, as `DOCUMENTS_AT`, row by row.

@@ -36,14 +36,14 @@ FIGURES = pa.schema(
     ]
 )
 
-#: Steps before the one under way that are looked at, to tell whether it is out of line.
-LOOKED_BACK = 1_024
-
 Arrays = dict[str, npt.NDArray[Any]]
 
 
 class Account:
     """What was done, step by step.
+
+    A step without a target, as one of nothing but holes, has no loss and no gradient: both are NaN here, null
+    in files, and in no mean.
 
     Attributes:
         loss, gradient_norm, learnt, skipped: (S,) of the steps done so far, zero behind them.
@@ -58,6 +58,8 @@ class Account:
         self.learnt, self.skipped = np.zeros(steps, np.int64), np.zeros(steps, bool)
         self.group_nats = np.zeros((windows, groups))
         self.group_tokens = np.zeros((windows, groups), np.int64)
+        #: Loss, norm and skip of each step that learnt something, one after another.
+        self._course, self._many = np.zeros((3, steps)), 0
 
     _KEPT = ("loss", "gradient_norm", "learnt", "skipped", "group_nats", "group_tokens")
 
@@ -65,10 +67,17 @@ class Account:
         """For a checkpoint."""
         return {name: getattr(self, name).copy() for name in self._KEPT}
 
-    def take(self, arrays: Arrays) -> None:
-        """Go on from a checkpoint."""
+    def take(self, done: int, arrays: Arrays) -> None:
+        """Go on from the checkpoint of a step."""
         for name in self._KEPT:
             getattr(self, name)[...] = arrays[name]
+        learning = self.learnt[:done] > 0
+        # Checkpoints of earlier versions have zeros there.
+        for values in (self.loss, self.gradient_norm):
+            values[:done][~learning] = math.nan
+        self._many = int(learning.sum())
+        for row, values in enumerate((self.loss, self.gradient_norm, self.skipped)):
+            self._course[row, : self._many] = values[:done][learning]
 
     def add(
         self,
@@ -82,14 +91,16 @@ class Account:
     ) -> None:
         self.loss[step], self.gradient_norm[step] = loss, norm
         self.learnt[step], self.skipped[step] = learnt, skipped
+        if learnt:
+            self._course[:, self._many] = loss, norm, skipped
+            self._many += 1
         window = step // window_steps(self._order.steps)
         self.group_nats[window] += np.rint(nats_G / NATS_QUANTUM) * NATS_QUANTUM
         self.group_tokens[window] += tokens_G.astype(np.int64)
 
-    def before(self, step: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Losses and gradient norms of the steps before one."""
-        last = slice(max(0, step - LOOKED_BACK), step)
-        return self.loss[last], self.gradient_norm[last]
+    def course(self) -> npt.NDArray[np.float64]:
+        """Losses, gradient norms and skips (0 or 1) of the steps so far that learnt something, three rows."""
+        return self._course[:, : self._many]
 
     def tokens(self, step: int) -> int:
         """Places of the rows of a step."""
@@ -117,7 +128,7 @@ class Account:
             "rate_factor": [self.rate_factor(step) for step in range(order.steps)],
             "tokens": tokens,
         }
-        columns = [pa.array(table[each.name], each.type) for each in FIGURES]
+        columns = [pa.array(table[each.name], each.type, from_pandas=True) for each in FIGURES]
         write_parquet(out / "figures.parquet", FIGURES, [pa.table(columns, schema=FIGURES)])
         write_parquet(out / "groups.parquet", GROUPS, [self._groups()])
         read = exposure(job.plan, job.tokens)
@@ -139,11 +150,13 @@ class Account:
         if job.base is not None:
             facts["began"] = begin(job.base, job.shape, job.tokenizer).to_json()
         (out / "training.json").write_text(json.dumps(facts, indent=1, sort_keys=True), "utf-8")
-        last = self.loss[-max(1, order.steps // 20) :]
+        losses = self.course()[0]
+        last = losses[-max(1, len(losses) // 20) :]
         return {
             "parameters": job.shape.parameters,
             "shape": asdict(job.shape),
             "steps": order.steps,
+            "learning_steps": self._many,
             "tokens": seen,
             "places": int(tokens[-1]),
             "learnt": int(self.learnt.sum()),

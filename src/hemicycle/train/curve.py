@@ -28,10 +28,11 @@ def draw_loss(
 ) -> None:
     """Draw the loss in bits per token over the tokens read so far, with the rate behind it.
 
-    The line is a running mean, the band behind it holds every step; steps that were skipped are marked below
-    and are in neither. Equal figures give equal bytes with one version of matplotlib.
+    The line is a running mean, the band behind it holds every step. Steps that were skipped are marked below
+    and are in neither, like those that have no loss. Equal figures give equal bytes with one version of
+    matplotlib.
     """
-    applied = ~skipped
+    applied = ~skipped & np.isfinite(loss)
     bits, read = np.asarray(loss)[applied] / math.log(2), np.asarray(tokens) / 1e6
     mean = thin(read[applied], running_mean(bits, max(1, round(SMOOTH * len(bits)))))
     steps = thin(read[applied], bits)

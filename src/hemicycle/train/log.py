@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -37,9 +38,9 @@ from hemicycle.store import write_aside
 from hemicycle.train.alarms import Alarm
 from hemicycle.train.parts import Parts, read_parts
 
-#: loss: mean nats per learnt token of the global batch. tokens: read by the step; of which learnt have a
-#: target. seconds: wall clock of the step; of which data_seconds waiting for its batch. memory: peak bytes of
-#: the process, or of the accelerator.
+#: loss: mean nats per learnt token of the global batch; null, like gradient_norm, where there was none.
+#: tokens: read by the step; of which learnt have a target. seconds: wall clock of the step; of which
+#: data_seconds waiting for its batch. memory: peak bytes of the process, or of the accelerator.
 STEPS = pa.schema(
     [
         ("step", pa.int64()),
@@ -221,8 +222,9 @@ class Log:
         data_seconds: float,
         memory: int,
     ) -> None:
-        """Note a step; see `STEPS`. Comes after what `groups` and `sample` say of it."""
-        row = (step, loss, gradient_norm, rate_factor, tokens, learnt, skipped, seconds, data_seconds, memory)
+        """Note a step; see `STEPS`: NaN stands for null. Comes after what `groups` and `sample` say of it."""
+        told = (None if math.isnan(value) else value for value in (loss, gradient_norm))
+        row = (step, *told, rate_factor, tokens, learnt, skipped, seconds, data_seconds, memory)
         self._steps.append(row)
         self._judged.append(step, loss, tokens, skipped, seconds, data_seconds)
         self.state.step = step + 1

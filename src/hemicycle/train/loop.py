@@ -97,7 +97,7 @@ class Training:
         found = self.checkpoints.load_latest(self.learner.model, self.optimiser)
         if found is not None:
             self.first, arrays = found
-            self.account.take(arrays)
+            self.account.take(self.first, arrays)
             if ranks.leads:
                 progress.say(f"resuming model {job.name} at step {self.first} of {steps}")
         # Each machine measures its own.
@@ -214,6 +214,9 @@ class Training:
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Follow the gradient of the mean loss over the learnt tokens of all ranks.
 
+        Where there are none, as in a batch of nothing but holes, the model stays as it is: momentum would go
+        on moving the weights, and Muon by as much as ever, where no text says so.
+
         Returns the sums of nats and learnt tokens by group (G), of all ranks.
         """
         recipe, account, ranks = self.job.recipe, self.account, self.ranks
@@ -227,18 +230,23 @@ class Training:
             sums[0] += np.bincount(ids, nats_BT.detach().double().cpu().numpy().ravel(), groups)
             sums[1] += np.bincount(ids, part.targets_BT.ravel() >= 0, groups)
         nats_G, tokens_G = np.array(ranks.sum(sums.ravel().tolist())).reshape(2, groups)
-        loss = math.fsum(nats_G) / max(learnt, 1)
+        if not learnt:
+            self.optimiser.clear()
+            account.add(step, math.nan, math.nan, 0, False, nats_G, tokens_G)
+            return nats_G, tokens_G
+        loss = math.fsum(nats_G) / learnt
         check_finite(loss, None, step)
         norm = self.optimiser.clip()
         check_finite(loss, norm, step)
-        skipped = recipe.skip_spikes and is_spike(loss, norm, *account.before(step))
+        losses, norms, _ = account.course()
+        skipped = recipe.skip_spikes and is_spike(loss, norm, losses, norms)
         if skipped:
             self.optimiser.clear()
         else:
             self.optimiser.step(account.rate_factor(step))
         account.add(step, loss, norm, learnt, skipped, nats_G, tokens_G)
-        done = slice(0, step + 1)
-        check_course(account.loss[done], account.skipped[done], step, self.job.shape.vocabulary)
+        losses, _, out = account.course()
+        check_course(losses, out, step, self.job.shape.vocabulary)
         return nats_G, tokens_G
 
     def _tell(

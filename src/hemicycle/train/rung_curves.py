@@ -92,7 +92,8 @@ def _rung(folder: Path) -> tuple[float, Floats]:
         bits = math.log(float(told["bits_per_byte"]))
     with _reading(figures):
         table = pq.read_table(figures, columns=["loss", "learnt", "skipped"])
-        loss = table["loss"].to_numpy()
+        # A step that learnt nothing has none, and weighs nothing.
+        loss = np.nan_to_num(table["loss"].to_numpy())
         weight = table["learnt"].to_numpy() * ~table["skipped"].to_numpy()
         edges = np.rint(np.linspace(0, len(loss), SHARES + 1)).astype(np.int64)
         means = [np.average(loss[a:b], weights=weight[a:b]) for a, b in itertools.pairwise(edges)]

@@ -24,18 +24,21 @@ TEMPERATURE = 0.8
 
 
 class Sampler:
-    """Lets the learner go on from the beginnings of the first rows of the plan, now and then."""
+    """Lets the learner go on from the beginnings of the first rows that are learnt, now and then."""
 
     def __init__(self, learner: Learner, tokenizer: Path, order: Order) -> None:
         self._learner, self._tokenizer = learner, load_tokenizer(tokenizer)
         self._every = max(LEAST_STEPS, -(-order.steps // SAMPLES))
-        self._prompts = order.batch(0).tokens_BT[:TEXTS, :PROMPT].tolist()
+        first = order.first_learnt() or 0
+        begin = order.batch(first).tokens_BT[:, :PROMPT]
+        # A hole is the beginning of nothing.
+        self._prompts = begin[begin.any(axis=1)][:TEXTS].tolist()
         # Positions that are learnt one by one end with the context.
-        self._written = min(WRITTEN, max(0, order.phase(0).context - PROMPT))
+        self._written = min(WRITTEN, max(0, order.phase(first).context - PROMPT))
 
     def sample(self, step: int, log: Log | None) -> None:
         """Note in the log what is written after so many steps. All ranks must call it alike."""
-        if (step + 1) % self._every:
+        if (step + 1) % self._every or not self._prompts:
             return
         texts = continue_texts(self._learner, self._prompts, self._written, step)
         if log is not None:

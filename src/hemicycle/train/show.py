@@ -5,6 +5,7 @@ Speed and time left are the bar's own (`hemicycle.progress`), in a terminal and 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 from hemicycle.arithmetic.chips import mfu
@@ -30,7 +31,7 @@ class Speedometer:
         self._tokens, self._seconds = 0, 0.0
 
     def step(self, tokens: int, seconds: float, loss: float, *, skipped: bool = False) -> None:
-        """Take in a step: tokens read by all ranks, wall seconds, mean nats."""
+        """Take in a step: tokens read by all ranks, wall seconds, mean nats (NaN: it learnt nothing)."""
         self._steps.append((tokens, seconds, loss))
         self._tokens += tokens
         self._seconds += seconds
@@ -52,8 +53,9 @@ class Speedometer:
 
     @property
     def loss(self) -> float | None:
-        """Mean nats over the window."""
-        return sum(loss for _, _, loss in self._steps) / len(self._steps) if self._steps else None
+        """Mean nats over the window; None where nothing was learnt in it."""
+        losses = [loss for _, _, loss in self._steps if not math.isnan(loss)]
+        return sum(losses) / len(losses) if losses else None
 
     def note(self) -> str:
         """For `Bar.note`: ``loss 2.346, MFU 43.1%, 2 steps skipped``."""

@@ -2,12 +2,14 @@
 
 A bad batch (damaged text, a freak of repetition) can throw a model off; left out, it does no harm. The rule
 is a function of the figures so far, so a resumed run decides as one that was never stopped. The bounds are
-those OLMo-core skips by: six standard deviations over the last 128 steps.
+those OLMo-core skips by: six standard deviations over the last 128 steps. Steps are those that learnt
+something: one that did not has no loss.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -52,8 +54,8 @@ def check_finite(loss: float, norm: float | None, step: int) -> None:
             )
 
 
-def check_course(losses: Floats, skipped: npt.NDArray[np.bool_], step: int, vocabulary: int) -> None:
-    """Raise HemicycleError where the run diverges.
+def check_course(losses: Floats, skipped: npt.NDArray[Any], step: int, vocabulary: int) -> None:
+    """Raise HemicycleError where the run diverges, given which steps so far were skipped.
 
     It does where half of the last steps were left out, or where the mean loss of the last `WINDOW` steps is
     above a blind guess among the vocabulary, or twice what it was in the beginning.

@@ -83,6 +83,15 @@ def test_steps_that_a_resumption_makes_again_are_not_handed_over_twice(training)
     assert sink.steps() == list(range(80))
 
 
+def test_a_step_that_learnt_nothing_has_no_loss_to_hand_over(training):
+    made = training().run(10, skipped=(3, 9))
+    made.log.close("interrupted")
+    sink = Kept()
+    assert follow(made.folder, sink) == 10
+    told = [figures for _, _, figures in sink.rows if "skipped" in figures]
+    assert ["loss" in figures for figures in told] == [step not in (3, 9) for step in range(10)]
+
+
 def test_another_training_of_the_same_name_is_not_taken_for_a_continuation(training):
     made = training().run(60)
     sink = Kept()

@@ -67,8 +67,8 @@ def follow(
         rows = [*_step_rows(log, state, steps), *_group_rows(log, state, windows, ended)]
         if rows:
             sink.take(rows)
-            steps = max([steps, *(step + 1 for step, _, told in rows if "loss" in told)])
-            windows = max([windows, *(step + 1 for step, _, told in rows if "loss" not in told)])
+            steps = max([steps, *(step + 1 for step, _, told in rows if "skipped" in told)])
+            windows = max([windows, *(step + 1 for step, _, told in rows if "skipped" not in told)])
         if ended:
             sink.end(state)
             break
@@ -92,8 +92,8 @@ def _step_rows(log: Path, state: RunState, first: int) -> Iterator[Row]:
     for i, row in enumerate(table.slice(begin).to_pylist(), begin):
         seconds = max(row["seconds"], 1e-9)
         figures = {
-            "loss": row["loss"],
-            "gradient_norm": row["gradient_norm"],
+            # A step that learnt nothing has neither.
+            **{name: row[name] for name in ("loss", "gradient_norm") if row[name] is not None},
             "rate_factor": row["rate_factor"],
             "tokens": float(read[i]),
             "tokens_per_second": row["tokens"] / seconds,
