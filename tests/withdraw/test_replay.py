@@ -279,6 +279,7 @@ def test_copies_that_stay_are_named_before_and_after_and_in_public(tmp_path):
     assert "autres:extrait.txt" in again.stdout + again.stderr
 
 
+@pytest.mark.slow
 def test_a_model_of_which_everything_is_withdrawn_is_refused_and_all_else_is_made(tmp_path):
     folder = make_toy(tmp_path / "lettres", ALONE + RELEASED)
     hemicycle("run", folder)
