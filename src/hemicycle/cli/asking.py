@@ -75,7 +75,7 @@ def open_model(session: Session, name: str | None, unit: str = "words") -> Asked
     name = declared_model(session, name)
     declaration, pipeline = session.project.declaration, session.pipeline()
     corpora, sources = declaration.corpora_behind(name), declaration.sources_behind(name)
-    flow, steps, standing = _last_built(session.flow, name, unit, pipeline)
+    flow, steps, standing = last_built(session.flow, name, unit, pipeline)
     outcomes = {role: needed(standing[step], standing.values()) for role, step in steps.items()}
     # A look believes stamps; what is shown of the model is the digest in the ledger.
     statement, folder = outcomes["model"]
@@ -128,7 +128,7 @@ def index_step(flow: Flow, model: str, unit: str) -> Step:
     return flow.index(index_name(flow, model, tokenizer))
 
 
-def _last_built(
+def last_built(
     flow: Flow, name: str, unit: str, pipeline: Pipeline
 ) -> tuple[Flow, dict[str, Step], dict[Step, Outcome]]:
     """The project as it is, or as it was before its last withdrawals if only so a model and its index stand;

@@ -142,10 +142,10 @@ def _checked(text: str) -> str:
 
 def _tokens_index(session: Session, model: str | None) -> Step:
     """The index of the tokens that a model read: after a withdrawal, the model as it was built before."""
-    from hemicycle.cli.asking import _last_built, declared_model, index_step, needed
+    from hemicycle.cli.asking import declared_model, index_step, last_built, needed
 
     name = declared_model(session, model)
-    flow, steps, standing = _last_built(session.flow, name, "words", session.pipeline())
+    flow, steps, standing = last_built(session.flow, name, "words", session.pipeline())
     # Nothing is built for a model that is not.
     needed(standing[steps["model"]], standing.values())
     return index_step(flow, name, "tokens")
@@ -168,8 +168,13 @@ def print_trace(result: dict[str, Any], model: str, unit: str, common: int = 0) 
         common: of the spans that are not shown, those that stand too often; the others are less rare.
     """
     one = unit.removesuffix("s")
+    spans: dict[str, list[dict[str, Any]]] = {}
     for span in result["spans"]:
-        click.echo(click.style(f"“{cell(' '.join(span['text'].split()))}”", bold=True))
+        spans.setdefault(" ".join(span["text"].split()), []).append(span)
+    # What a text says again and again is told once.
+    for text, (span, *again) in spans.items():
+        times = f"  ({len(again) + 1} times in this text)" if again else ""
+        click.echo(click.style(f"“{cell(text)}”", bold=True) + times)
         more = f", {SHOWN} of them shown" if len(span["documents"]) > SHOWN else ""
         size, times = counted(span["words"], one, unit), counted(span["count"], "time", "times")
         click.echo(f"  {size}, {times} in the training text{more}")
@@ -183,7 +188,7 @@ def print_trace(result: dict[str, Any], model: str, unit: str, common: int = 0) 
                 steps = f" · read{by} {at_steps(document['first_step'], document['last_step'])}"
             click.echo(
                 click.style(
-                    f"    {cell(document['licence'] or 'no licence')} · {right.get('verdict', 'unknown')}"
+                    f"    {cell(document['id'])} · {cell(document['licence'] or 'no licence')} · {right.get('verdict', 'unknown')}"
                     f" ({cell(right.get('basis', ''))}){steps}",
                     dim=True,
                 )

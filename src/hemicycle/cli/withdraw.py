@@ -53,7 +53,7 @@ WAITS = 3
     "work",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The documents, trained on or held out, of which most is of this work, word for word. A text in "
-    "UTF-8, an .epub or a .pdf.",
+    "UTF-8, an .epub, .html or .pdf.",
 )
 @click.option("--do", "execute", is_flag=True, help="Withdraw it: decide, and make all without it.")
 @click.option("--reason", help="Why; kept in the decision, and public.")
