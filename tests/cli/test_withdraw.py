@@ -48,7 +48,14 @@ def test_what_cannot_be_withdrawn_is_said_and_changes_nothing(copied, call, word
 
 
 def test_where_nothing_was_made_there_is_nothing_to_withdraw(project, call):
-    code, _, err = call("withdraw", "--project", project, "textes", "--do", "--reason", "x")
+    words = ("withdraw", "--project", project, "textes", "--do", "--reason", "x")
+    code, _, err = call(*words)
+    assert code == 2
+    assert "nothing was made here yet" in err
+    # A run that failed at its first source began a ledger, and made nothing.
+    (project / "textes").rename(project / "ailleurs")
+    assert call("curate", "--project", project)[0] == 1
+    code, _, err = call(*words)
     assert code == 2
     assert "nothing was made here yet" in err
 

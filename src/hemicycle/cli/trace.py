@@ -182,13 +182,14 @@ def print_trace(result: dict[str, Any], model: str, unit: str, common: int = 0) 
             place = f" · {document['section']}" if document["section"] else ""
             click.echo(f"  {cell(document['title'] or document['id'])}{cell(place)}  [{document['source']}]")
             right = document["right"] or {}
+            licence = cell(document["licence"] or "no licence")
             by = f" by {document['read_by']}" if document["read_by"] != model else ""
             steps = ""
             if document["first_step"] is not None:
                 steps = f" · read{by} {at_steps(document['first_step'], document['last_step'])}"
             click.echo(
                 click.style(
-                    f"    {cell(document['id'])} · {cell(document['licence'] or 'no licence')} · {right.get('verdict', 'unknown')}"
+                    f"    {cell(document['id'])} · {licence} · {right.get('verdict', 'unknown')}"
                     f" ({cell(right.get('basis', ''))}){steps}",
                     dim=True,
                 )

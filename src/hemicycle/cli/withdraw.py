@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -191,7 +191,7 @@ def _execute(
 ) -> None:
     """Decide, where it is not decided yet, and bring up to date what was made before."""
     session = Session(folder)
-    if not session.ledger.begun:
+    if not session.ledger.current():
         raise DeclarationError("nothing was made here yet", remedy="Take the source out of the declaration.")
     with session.pipeline(how).exclusive():
         # Looked for only now: while another call was waited for, more may have been made of the text.
@@ -213,6 +213,8 @@ def _execute(
             place=str(session.flow.gate.approvals),
             remedy="What was refused, and why, is said above.",
         )
+    # What cannot be made without it stops nothing else from being.
+    how = replace(how, keep_going=True)
     outcomes = [] if decided.left else build(session, _made_before(session), how, as_json=as_json)
     if as_json:
         done = {
@@ -345,7 +347,7 @@ def _print(session: Session, found: Found) -> None:
         what = f"{cell(one.decision.subject)}, {withdrawn_documents(one.decision)}"
         click.echo(f"{what}: {state} (approvals/{cell(one.entry.file)})")
     if decided.left and not decided.complete:
-        if session.ledger.begun:
+        if session.ledger.current():
             click.echo("Nothing was changed; --do withdraws it, --notice en prints what would be published.")
         else:
             click.echo("Nothing was made here yet: take it out of the declaration, or of the source.")
