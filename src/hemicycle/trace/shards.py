@@ -49,8 +49,8 @@ NARROW = 0xFFFE
 #: frequent and have short codes.
 BYTES_A_WORD = 20
 
-#: Lists of numbers or identifiers take more: for each word that is not among the first `COMMON` distinct ones and
-#: for each that is, and for each distinct one beyond them. Measured, rounded up.
+#: Lists of numbers or identifiers take more: for each word that is not among the first `COMMON` distinct ones
+#: and for each that is, and for each distinct one beyond them. Measured, rounded up.
 COMMON = 1 << 14
 BYTES_A_RARE_WORD, BYTES_A_COMMON_WORD, BYTES_A_DISTINCT_WORD = 31, 16, 60
 
