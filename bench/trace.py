@@ -30,7 +30,6 @@ import pyarrow.parquet as pq
 from hemicycle.trace import Clearance, Index, Tracer, build_index, find_spans, open_index, split_words
 from hemicycle.trace.spans import occurrences
 from hemicycle.trace.vocabulary import Vocabulary
-from hemicycle.trace.words import read_letters
 from trace_corpus import answers_of, texts_of, write_corpus
 
 ANSWERS, WORDS, SOURCES = 200, 190, 500
@@ -55,7 +54,7 @@ def measure(folder: Path, megabytes: int) -> None:
     texts = texts_of(megabytes * 1_000_000)
     begin, vocabulary = time.process_time(), Vocabulary()
     for text in texts[:600]:
-        vocabulary.learn(read_letters(text))
+        vocabulary.learn(text)
     seconds = time.process_time() - begin
     size = sum(len(text.encode("utf-8")) for text in texts[:600])
     print(f"normalisation, each word numbered: {size / seconds / 1e6:.1f} MB a second of CPU")

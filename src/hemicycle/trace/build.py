@@ -388,7 +388,7 @@ class _Words:
         sharing = np.minimum(inside - np.searchsorted(starts, begin, "left"), MOST_SHARING)
         marks = begin.astype(np.uint64) | sharing.astype(np.uint64) << np.uint64(MARK_BITS)
         self._marks += [np.zeros(len(at) - len(inside), np.uint64), marks]
-        numbers = self._vocabulary.learn(self._letters)
+        numbers = self._vocabulary.learn_letters(self._letters)
         self._rare += int(np.count_nonzero(numbers >= COMMON))
         return numbers
 

@@ -82,7 +82,7 @@ def read_query(index: Index, text: str, delimiter: re.Pattern[str] | None = None
     letters = read_letters(text)
     ids = [find(letters, shard.vocabulary) for shard in index.shards if shard.vocabulary is not None]
     every = np.ones(len(letters.starts), bool)
-    terms = Vocabulary().learn(letters).astype(np.int64)
+    terms = Vocabulary().learn_letters(letters).astype(np.int64)
     return _query(index, text, ids, (letters.starts, letters.ends), every, every, terms, delimiter)
 
 

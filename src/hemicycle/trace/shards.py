@@ -45,10 +45,12 @@ MOST_SHARING = 0xFFFF
 #: Numbers that are all below are written in 16 bits: the largest of these is the separator.
 NARROW = 0xFFFE
 
-#: Bytes of memory that sorting a shard takes for each of its words, where they are a text's: many are frequent
-#: and have short codes. Lists of numbers or identifiers take more: for each word that is not among the first
-#: `COMMON` distinct ones and for each that is, and for each distinct one beyond them. Measured, rounded up.
+#: Bytes of memory that sorting a shard takes for each of its words, where they are those of a text: many are
+#: frequent and have short codes.
 BYTES_A_WORD = 20
+
+#: Lists of numbers or identifiers take more: for each word that is not among the first `COMMON` distinct ones
+#: and for each that is, and for each distinct one beyond them. Measured, rounded up.
 COMMON = 1 << 14
 BYTES_A_RARE_WORD, BYTES_A_COMMON_WORD, BYTES_A_DISTINCT_WORD = 31, 16, 60
 

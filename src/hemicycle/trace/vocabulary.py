@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from hemicycle.errors import InputError
 from hemicycle.kernels import kernel, scan
-from hemicycle.trace.words import Ids, Letters, Offsets
+from hemicycle.trace.words import Ids, Letters, Offsets, read_letters
 
 #: Stands for a word that the vocabulary does not hold; never stored.
 UNKNOWN = 0xFFFF_FFFE
@@ -66,9 +66,12 @@ class Vocabulary:
         used = int(self._stops[self._count - 1]) if self._count else 0
         return Table(self._letters[:used], self._stops[: self._count], self._slots)
 
-    def learn(self, found: Letters) -> Ids:
-        """The numbers of the words of a text; new words are added. Raises InputError where numbers would need
-        more than 32 bits."""
+    def learn(self, text: str) -> Ids:
+        """The numbers of the words of a text; new words are added."""
+        return self.learn_letters(read_letters(text))
+
+    def learn_letters(self, found: Letters) -> Ids:
+        """`learn` of a text already cut. Raises InputError where numbers would need more than 32 bits."""
         ids = np.empty(len(found.stops), np.uint32)
         done = 0
         while True:

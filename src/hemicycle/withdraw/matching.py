@@ -130,7 +130,7 @@ def find_held_out(
     """`find_matches` among the documents that corpora (their folders) hold out."""
     stride = _stride(words)
     vocabulary = Vocabulary()
-    asked = [_runs(vocabulary.learn(read_letters(text)), stride)[1] for text in texts]
+    asked = [_runs(vocabulary.learn(text), stride)[1] for text in texts]
     wanted = np.concatenate([np.zeros(0, np.uint64), *asked])
     runs, times = np.unique(wanted, return_counts=True)
     hidden, found = pa.array(sorted(without), pa.string()), dict[str, Match]()
