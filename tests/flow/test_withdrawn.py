@@ -68,7 +68,12 @@ def test_trace_finds_nothing_of_it_any_more(copy, call):
     text = " ".join(next(row["text"] for row in rows if row["id"] == ids[0]).split()[100:140])
     assert "[sittings]" in call("trace", text, "--project", copy)[1]
     decide(copy, {ids[0]: "0"})
-    assert "[sittings]" not in call("trace", text, "--project", copy)[1]
+    said = call("trace", text, "--project", copy)[1]
+    assert "[sittings]" not in said
+    assert "1 document was withdrawn since the index was made: nothing of it is shown, and petit may" in said
+    work = copy / "work.txt"
+    work.write_text(text, "utf-8")
+    assert "1 document was withdrawn since" in call("trace", "--file", work, "--project", copy)[1]
 
 
 @pytest.fixture

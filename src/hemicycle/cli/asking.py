@@ -214,6 +214,15 @@ class Watched:
             self._withdrawn = withdrawn
 
 
+def hidden(withdrawn: int, model: str) -> str:
+    """What is said of answers from an index that holds documents which were withdrawn."""
+    documents, it = (f"{withdrawn} documents were", "them") if withdrawn != 1 else ("1 document was", "it")
+    return (
+        f"{documents} withdrawn since the index was made: nothing of {it} is shown, "
+        f"and {model} may have read {it}."
+    )
+
+
 def needed(outcome: Outcome, standing: Iterable[Outcome]) -> tuple[Statement, Path]:
     """The statement and the folder of what a look found built; else raises what stands in the way."""
     if outcome.statement is not None and outcome.folder is not None:

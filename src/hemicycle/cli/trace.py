@@ -104,8 +104,8 @@ def command(
         return
     if prompt is not None:
         click.echo(f"{click.style(cell(prompt), dim=True)}{lines(asked_text)}\n")
-    hidden = result["spans_found"] > len(result["spans"])
-    common = _common(asked.tracer.index, asked_text, min_words) if hidden else 0
+    more = result["spans_found"] > len(result["spans"])
+    common = _common(asked.tracer.index, asked_text, min_words) if more else 0
     print_trace(result, asked.name, unit, common)
 
 
@@ -205,6 +205,10 @@ def print_trace(result: dict[str, Any], model: str, unit: str, common: int = 0) 
         f"{counted(result['min_words'], one, unit)} or more ({'; '.join(counts)}). "
         "Verbatim only; a match is not a cause."
     )
+    if result["withdrawn"]:
+        from hemicycle.cli.asking import hidden
+
+        click.echo(hidden(result["withdrawn"], model))
     if base := result["upstream_unknown"]:
         click.echo(
             f"{model} began as {cell(base)}, whose training text is not known: nothing of it is found."

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import click
 
-from hemicycle.cli.asking import Asked, open_model
+from hemicycle.cli.asking import Asked, hidden, open_model
 from hemicycle.cli.session import How, Session, print_json, progress, say_waiting
 from hemicycle.cli.tables import at_steps, cell, counted, print_table, relative
 from hemicycle.curate.clean import clean
@@ -65,13 +65,16 @@ def trace_file(
     # As the corpus was: what cleaning takes away would part words, and is in no document.
     text = clean(work.text).text
     traced = trace_work(asked.tracer, text, min_words=min_words, progress=progress())
+    withdrawn = asked.tracer.index.withdrawn
     written = write_report(session, asked, work, traced, report) if report is not None else None
     if as_json:
         about = {"file": work.name, "sha256": work.sha256, "kind": work.kind, "title": work.title}
-        told = {"model": asked.name, "work": about, "text": text, **traced.to_json()}
+        told = {"model": asked.name, "work": about, "text": text, "withdrawn": withdrawn, **traced.to_json()}
         print_json(told | ({"report": written} if written else {}))
         return
     print_work(traced, asked.name)
+    if withdrawn:
+        click.echo(hidden(withdrawn, asked.name))
     for what, name in (written or {}).items():
         click.echo(f"{what}: {cell(name)}")
 

@@ -106,6 +106,8 @@ class Trace:
         coverage: share of the text's words inside any span found, shown or not.
         spans_found: how many were found, shown or not.
         index: digest of the index.
+        withdrawn: documents that it still holds and that were withdrawn: nothing of them is found, and the
+            model may have read them.
         upstream_unknown: the base that the model began as, of whose training text nothing is known: a match
             in that is not found.
     """
@@ -117,6 +119,7 @@ class Trace:
     min_words: int
     index: str
     normalisation: int
+    withdrawn: int = 0
     upstream_unknown: str | None = None
     note: str = NOTE
 
@@ -231,6 +234,7 @@ class Tracer:
             min_words=min_words,
             index=self.index.digest,
             normalisation=self.index.normalisation,
+            withdrawn=self.index.withdrawn,
             upstream_unknown=self._upstream,
         )
 

@@ -121,6 +121,11 @@ class Index:
         """For each document, its number of words."""
         return np.concatenate([shard.lengths for shard in self.shards])
 
+    @property
+    def withdrawn(self) -> int:
+        """Documents that are withdrawn and hidden."""
+        return sum(len(shard.hidden) for shard in self.shards)
+
     def shard_of(self, document: int) -> tuple[int, int]:
         """The shard that holds a document, and its number there."""
         shard = int(np.searchsorted(self.first_documents, document, "right")) - 1

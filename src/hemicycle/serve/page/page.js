@@ -384,7 +384,9 @@ function drawSources() {
   const { trace } = turn;
   const nothing = [say("sources_none", { n: MIN_WORDS })];
   if (trace.coverage > 0) nothing.splice(0, 1, say("sources_frequent"));
-  $("sources-status").textContent = trace.spans.length ? count("passages", trace.spans.length) : nothing.join(" ");
+  const found = [trace.spans.length ? count("passages", trace.spans.length) : nothing.join(" ")];
+  if (trace.withdrawn) found.push(count("withdrawn", trace.withdrawn));
+  $("sources-status").textContent = found.join(" · ");
   body.append(shareOf(turn));
   const list = el("ol", {});
   for (const span of [...trace.spans].sort((a, b) => a.start - b.start)) list.append(passage(turn, span));
