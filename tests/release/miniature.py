@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from hemicycle.curate.corpus import CORPUS, DROPPED
 from hemicycle.curate.rules import load_sets
-from hemicycle.curate.withdrawn import NAME, WITHDRAWN
+from hemicycle.curate.withdrawn import LISTED, WITHDRAWN
 from hemicycle.digests import sha256_text
 from hemicycle.ledger import Ledger, Statement, Subject
 from hemicycle.project import Card, Declaration
@@ -301,7 +301,7 @@ def _make_corpus(mini: Miniature, withdrawn: Sequence[str]) -> None:
     rules = {r.name: {"en": r.why_en, "fr": r.why_fr} for s in load_sets(["french"]) for r in s.rules}
     if withdrawn:
         rows = [{"id": one, "source": one.split(":")[0], "split": "train"} for one in withdrawn]
-        write(folder / NAME, WITHDRAWN, rows)
+        write(folder / WITHDRAWN, LISTED, rows)
     left = dict(Counter(one.split(":")[0] for one in withdrawn))
     mini.record("corpus", "debats", inputs, {"sources": figures, "rules": rules, "withdrawn": left})
 

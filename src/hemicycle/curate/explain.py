@@ -11,7 +11,7 @@ import polars as pl
 
 from hemicycle.curate.personal import KINDS
 from hemicycle.curate.rules import Rule, broken, held_to
-from hemicycle.curate.withdrawn import NAME
+from hemicycle.curate.withdrawn import WITHDRAWN
 from hemicycle.documents import corpus_shards
 
 
@@ -64,9 +64,9 @@ class Left:
 
 def left(document: str, corpus: str, folder: Path) -> Left | None:
     """What a corpus' list of what was withdrawn says of the document; None where it did not leave it."""
-    if not (folder / NAME).is_file():
+    if not (folder / WITHDRAWN).is_file():
         return None
-    rows = pl.scan_parquet(folder / NAME).filter(pl.col("id") == document).select("source", "split")
+    rows = pl.scan_parquet(folder / WITHDRAWN).filter(pl.col("id") == document).select("source", "split")
     for row in rows.head(1).collect().to_dicts():
         return Left(corpus, **row)
     return None

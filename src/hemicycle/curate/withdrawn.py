@@ -22,9 +22,9 @@ from hemicycle.curate.corpus import CORPUS, DROPPED, totals
 from hemicycle.documents import corpus_shards, parquet_writer, read_batches, write_parquet
 from hemicycle.store import link
 
-NAME = "withdrawn.parquet"
+WITHDRAWN = "withdrawn.parquet"
 #: digest: of the text as it was cleaned. split: `train`, `held-out`, or `dropped`.
-WITHDRAWN = pa.schema(
+LISTED = pa.schema(
     [
         ("id", pa.string()),
         ("source", pa.string()),
@@ -61,7 +61,7 @@ def leave_out(
     corpus and withdrawals give the same bytes. Memory is that of a row group, and the list of what leaves.
     """
     counts = {source: {**told, "why": dict(told["why"])} for source, told in figures["sources"].items()}
-    gone = [WITHDRAWN.empty_table()]
+    gone = [LISTED.empty_table()]
     for part in _SCHEMAS:
         (out / part).mkdir(parents=True)
         for path in corpus_shards(corpus, part):
@@ -78,7 +78,7 @@ def leave_out(
             else:
                 link(path, to)
     table = pa.concat_tables(gone).sort_by([("source", "ascending"), ("id", "ascending")])
-    write_parquet(out / NAME, WITHDRAWN, [table])
+    write_parquet(out / WITHDRAWN, LISTED, [table])
     left = Counter(table["source"].to_pylist())
     return {**figures, "sources": counts, "totals": totals(counts), "withdrawn": dict(sorted(left.items()))}
 
@@ -142,7 +142,7 @@ def _listed(rows: pa.Table, part: Part) -> pa.Table:
         "words": _whole(rows, "words"),
         "characters": _whole(rows, "characters"),
     }
-    return pa.table(columns).cast(WITHDRAWN)
+    return pa.table(columns).cast(LISTED)
 
 
 def _whole(rows: pa.Table, measure: str) -> pa.ChunkedArray:

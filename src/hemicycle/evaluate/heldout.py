@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hemicycle.curate.withdrawn import NAME as WITHDRAWN
+from hemicycle.curate.withdrawn import WITHDRAWN
 from hemicycle.documents import corpus_shards, read_batches
 from hemicycle.errors import InputError
 from hemicycle.tune.turns import Turn, turns_of

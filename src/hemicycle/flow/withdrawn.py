@@ -22,12 +22,10 @@ from hemicycle.ledger.verify import check_files
 from hemicycle.progress import Progress
 from hemicycle.steps import Step, Work, before_withdrawals, digests_for, key_of
 from hemicycle.store import artefact_digest, digest_files, link, list_files
+from hemicycle.train.kept import kept_checkpoint, kept_steps
 
 if TYPE_CHECKING:
     from hemicycle.flow.flow import Flow
-
-#: Folder of a model's kept checkpoints, in its artefact.
-CHECKPOINTS = "checkpoints"
 
 
 def corpus_without(
@@ -95,11 +93,11 @@ def tokens_without(work: Work, before: Path, statement: Statement) -> dict[str, 
     """Write tokens again with a hole for each document that is withdrawn."""
     import pyarrow.parquet as pq
 
-    from hemicycle.curate.withdrawn import NAME
+    from hemicycle.curate.withdrawn import WITHDRAWN
     from hemicycle.tokens.answers import NAME as ANSWERS
     from hemicycle.tokens.holes import punch, withdrawn_in
 
-    gone = set(pq.read_table(work.inputs["corpus"] / NAME, columns=["id"])["id"].to_pylist())
+    gone = set(pq.read_table(work.inputs["corpus"] / WITHDRAWN, columns=["id"])["id"].to_pylist())
     documents = pq.read_table(before / "documents.parquet", columns=["id", "source", "tokens", "bytes"])
     holed = set(withdrawn_in(before).tolist())
     new = [row for n, row in enumerate(documents.to_pylist()) if row["id"] in gone and n not in holed]
@@ -178,7 +176,7 @@ class Replay:
         from hemicycle.train.restore import restore_checkpoint
 
         step = self.clean[-1]
-        if restore_checkpoint(self._checkpoint(step), scratch, step):
+        if restore_checkpoint(kept_checkpoint(self.model, step), scratch, step):
             progress.say(
                 f"model {name}: replayed from the checkpoint of step {step}, the last one kept before step "
                 f"{self.first} read what was withdrawn; {self.steps - step} of {self.steps} steps are redone"
@@ -187,14 +185,11 @@ class Replay:
     def finish(self, out: Path) -> dict[str, Any]:
         """Keep the checkpoints before the one that was gone on from, and say where the replay began."""
         for step in self.clean[:-1]:
-            to = out / CHECKPOINTS / f"step-{step}"
+            to = kept_checkpoint(out, step)
             to.mkdir(parents=True, exist_ok=True)
-            for path in self._checkpoint(step).iterdir():
+            for path in kept_checkpoint(self.model, step).iterdir():
                 link(path, to / path.name)
         return {"replayed_from_step": self.clean[-1] if self.clean else 0}
-
-    def _checkpoint(self, step: int) -> Path:
-        return self.model / CHECKPOINTS / f"step-{step}"
 
 
 def find_replay(flow: Flow, name: str, work: Work) -> Replay | None:
@@ -235,8 +230,6 @@ def _alike(flow: Flow, name: str, earlier: Statement, work: Work) -> bool:
 def _replay(model: Path, statement: Statement, work: Work) -> Replay:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
-
-    from hemicycle.withdraw.impact import kept_steps
 
     steps = json.loads((model / "training.json").read_text("utf-8"))["plan"]["steps"]
     read = pq.read_table(model / "exposure.parquet", columns=["document", "first_step"])

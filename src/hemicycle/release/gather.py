@@ -17,8 +17,7 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
-from hemicycle.curate.withdrawn import NAME as WITHDRAWN
-from hemicycle.curate.withdrawn import WITHDRAWN as LEFT
+from hemicycle.curate.withdrawn import LISTED, WITHDRAWN
 from hemicycle.documents import corpus_shards
 from hemicycle.errors import IntegrityError
 from hemicycle.ledger import Ledger, Statement
@@ -311,7 +310,7 @@ def _corpus_facts(
 def _left(corpus: Path) -> pl.DataFrame:
     """The documents that were withdrawn from a corpus."""
     path = corpus / WITHDRAWN
-    return pl.read_parquet(path) if path.is_file() else pl.DataFrame(schema=LEFT.names)
+    return pl.read_parquet(path) if path.is_file() else pl.DataFrame(schema=LISTED.names)
 
 
 def _counts(frame: pl.DataFrame, column: str) -> dict[str, int]:

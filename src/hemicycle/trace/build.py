@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from hemicycle.curate.withdrawn import NAME as WITHDRAWN
+from hemicycle.curate.withdrawn import WITHDRAWN
 from hemicycle.digests import canonical_json, sha256_file, sha256_json
 from hemicycle.documents import corpus_shards, parquet_writer, read_batches
 from hemicycle.engines import Engine, Local, Task

@@ -33,6 +33,7 @@ from hemicycle.train.checkpoint import Checkpoints
 from hemicycle.train.energy import Meter, visible_gpus
 from hemicycle.train.export import copy_tokenizer, whole_state, write_checkpoint, write_model
 from hemicycle.train.job import Job
+from hemicycle.train.kept import kept_checkpoint
 from hemicycle.train.launch.watchdog import Heartbeat
 from hemicycle.train.learner import Learner
 from hemicycle.train.log import Log, RunState
@@ -291,7 +292,7 @@ class Training:
         else:
             copy_tokenizer(job.tokenizer, job.out)
         for step, folder in self.checkpoints.kept():
-            write_checkpoint(job.out / "checkpoints" / f"step-{step}", model, folder)
+            write_checkpoint(kept_checkpoint(job.out, step), model, folder)
         figures = self.account.write()
         done = order.tokens_before(order.steps) - order.tokens_before(self.first)
         speed = done / seconds if seconds else 0.0

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from hemicycle.curate.withdrawn import NAME as LEFT
+from hemicycle.curate.withdrawn import WITHDRAWN
 from hemicycle.documents import corpus_shards, read_batches
 from hemicycle.errors import IntegrityError
 from hemicycle.governance import Withdrawn
@@ -28,6 +28,7 @@ from hemicycle.ledger.lineage import descendants
 from hemicycle.steps import before_withdrawals
 from hemicycle.tokens.holes import withdrawn_in
 from hemicycle.trace import open_index
+from hemicycle.train.kept import kept_steps
 
 #: Stages whose artefacts measure models, on held-out text or by the text they were trained on.
 MEASURES = ("evaluation", "before-after", "contamination", "regurgitation")
@@ -329,7 +330,7 @@ class _Look:
                 continue
             if self.corpus(corpus).train:
                 return True
-            listed = self.folder_of(corpus) / LEFT
+            listed = self.folder_of(corpus) / WITHDRAWN
             left = pq.read_table(listed, columns=["id", "source", "split"]) if listed.is_file() else None
             if left is None or "train" not in left.filter(self.among(left))["split"].to_pylist():
                 return False
@@ -424,13 +425,6 @@ class _Look:
             if pc.any(self.among(read, "document")).as_py():
                 return True
         return False
-
-
-def kept_steps(model: Path) -> tuple[int, ...]:
-    """Steps of the checkpoints that a model's folder keeps, ascending."""
-    folder = model / "checkpoints"
-    names: Iterable[str] = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
-    return tuple(sorted(int(name.removeprefix("step-")) for name in names))
 
 
 def clean_step(kept: Iterable[int], first: int | None, steps: int) -> int:
