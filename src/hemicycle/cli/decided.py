@@ -17,6 +17,9 @@ from hemicycle.governance.decisions import WHOLE, Decision
 from hemicycle.governance.overrides import Override
 from hemicycle.steps import Outcome, in_order
 
+#: Stages that a withdrawal leaves as they are.
+STAYS = ("tokenizer", "order")
+
 #: Documents of a withdrawal that are named; --json has them all.
 SHOWN = 5
 
@@ -47,9 +50,13 @@ def withdrawal_json(standing: Standing) -> dict[str, Any]:
 
 def withdrawals_and_behind(session: Session, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """The withdrawals in force. `behind`: the steps that were made of the source before and are not up to
-    date; until they are, something may stand with the text."""
+    date; until they are, something may stand with the text. What holds none and stays is not among them."""
     made = {(s.subject.stage, s.subject.name) for s in session.ledger.current().values()}
-    stale = [o.step for o in outcomes if o.state != "fresh" and (o.step.stage, o.step.name) in made]
+    stale = [
+        o.step
+        for o in outcomes
+        if o.state != "fresh" and (o.step.stage, o.step.name) in made and o.step.stage not in STAYS
+    ]
     of = {str(step): {s.name for s in in_order([step]) if s.stage == "raw"} for step in stale}
     return [
         withdrawal_json(one) | {"behind": [name for name, raw in of.items() if one.decision.subject in raw]}

@@ -335,7 +335,7 @@ def _print(session: Session, found: Found) -> None:
         click.echo(f"index {i.name}{_old(i)}")
     _print_models(impact)
     for made in (*impact.evaluations, *impact.releases):
-        click.echo(f"{made.stage} {made.name}{_old(made)} ({made.digest[:12]})")
+        click.echo(f"{made.stage} {made.name}{_old(made) or f' ({made.digest[:12]})'}")
     if impact.releases:
         click.echo("  who serves a release is not in the ledger: whoever does must be told")
     for gone in impact.gone:
@@ -354,7 +354,7 @@ def _print(session: Session, found: Found) -> None:
 
 
 def _old(made: Made) -> str:
-    return "" if made.latest else " (an earlier one)"
+    return "" if made.latest else f" (an earlier one, {made.digest[:12]})"
 
 
 def _more(values: Sequence[Any]) -> str:
