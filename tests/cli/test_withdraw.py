@@ -335,6 +335,19 @@ def test_a_text_that_comes_again_under_another_name_stays_out(copied, call):
     assert "textes:autrement.txt" not in ids_in(copied)
     said = json.loads(call("withdraw", "--project", copied, "textes:autrement.txt", "--json")[1])
     assert said["withdrawn"]
+    assert "withdrawn (approvals/" in call("withdraw", "--project", copied, "textes:autrement.txt")[1]
+    assert (
+        "it left corpus lettres" in call("curate", "explain", "textes:autrement.txt", "--project", copied)[1]
+    )
+
+
+def test_what_had_the_text_under_another_name_goes_with_it(copied, call):
+    (copied / "textes" / "1.txt").rename(copied / "textes" / "autrement.txt")
+    for verb in (("collect", "--update", "textes"), ("clear",)):
+        assert call(*verb, "--project", copied)[0] == 0
+    told = json.loads(call("withdraw", "--project", copied, "textes:autrement.txt", "--json")[1])
+    assert list(told["target"]["documents"]["textes"]) == ["textes:1.txt", "textes:autrement.txt"]
+    assert told["impact"]["corpora"][0]["train"] == 1
 
 
 def test_a_document_of_the_same_text_goes_with_it(copied, call):

@@ -93,6 +93,11 @@ def test_a_step_that_learnt_nothing_is_left_out_of_the_course(ladder, tmp_path):
     assert np.abs(np.array(band.expected) / own_course() - 1).max() < 0.02
 
 
+def test_what_was_read_last_may_all_be_withdrawn(ladder, tmp_path):
+    band = curve_of_rungs(ladder(idle=range(360, 400)), write_forecast(tmp_path / "scaling"))
+    assert np.abs(np.array(band.expected) / own_course() - 1).max() < 0.05
+
+
 def test_the_band_of_noisy_rungs_holds_the_course(ladder, tmp_path):
     band = curve_of_rungs(ladder(noise=0.03), write_forecast(tmp_path / "scaling"))
     true = own_course()

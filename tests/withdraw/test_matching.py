@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from hemicycle.trace import build_index, open_index
-from hemicycle.withdraw.matching import FORMULA, Matches, find_held_out, find_matches
+from hemicycle.withdraw.matching import FORMULA, Matches, find_among, find_matches, held_out
 from tests.conftest import write_corpus
 from tests.withdraw.toy import letter
 
@@ -65,9 +65,9 @@ def test_what_is_held_out_is_found_as_an_index_finds_it(tmp_path, index):
         "b": [WORK.upper(), " ".join(words[: len(words) // 2]) + " " + letter(60), letter(61)],
         "c": ["deux mots", ""],
     }
-    held_out = {"b:0", "b:1", "b:2", "c:0", "c:1"}
-    corpus = write_corpus(tmp_path / "apart", texts, held_out=held_out)
-    found = {match.id: match for match in find_held_out([corpus], [WORK], 200).found}
+    apart = {"b:0", "b:1", "b:2", "c:0", "c:1"}
+    corpus = write_corpus(tmp_path / "apart", texts, held_out=apart)
+    found = {match.id: match for match in find_among(held_out([corpus]), [WORK], 200).found}
     assert set(found) == {"b:0", "b:1"}
     assert found["b:0"].to_json() == {
         "id": "b:0",
@@ -77,11 +77,15 @@ def test_what_is_held_out_is_found_as_an_index_finds_it(tmp_path, index):
         "of_text": 1.0,
         "split": "held-out",
     }
-    assert find_held_out([corpus], [WORK], 200, without=["b:0"]).found == (found["b:1"],)
-    assert find_held_out([corpus], [], 0) == find_held_out([corpus], ["deux mots"], 2) == Matches((), 0)
+    assert find_among(held_out([corpus]), [WORK], 200, without=["b:0"]).found == (found["b:1"],)
+    assert (
+        find_among(held_out([corpus]), [], 0)
+        == find_among(held_out([corpus]), ["deux mots"], 2)
+        == Matches((), 0)
+    )
 
     trained = write_corpus(tmp_path / "trained", texts)
-    assert find_held_out([trained], [WORK], 200).found == ()
+    assert find_among(held_out([trained]), [WORK], 200).found == ()
     build_index([trained], tmp_path / "index")
     by_index = find_matches(open_index(tmp_path / "index"), [WORK], 200).found
     assert [dataclasses.replace(one, split="held-out") for one in by_index] == list(found.values())
@@ -105,3 +109,13 @@ def test_what_stands_in_more_places_than_are_looked_at_is_said(tmp_path):
     common = find_matches(index, [letter(2)], 26)
     assert common.found == ()
     assert common.formulas == len(range(0, 18, 4)) + 1
+
+
+def test_one_run_in_common_makes_no_copy_of_a_long_text(tmp_path):
+    run = " ".join(letter(5).split()[:8])
+    corpus = write_corpus(tmp_path / "corpus", {"a": [f"{letter(6)} {run} {letter(7)} {letter(8)}"]})
+    build_index([corpus], tmp_path / "index")
+    index = open_index(tmp_path / "index")
+    (match,) = find_matches(index, [run], 20_000_000).found
+    assert match.share == pytest.approx(8 / 86)
+    assert not match.copies

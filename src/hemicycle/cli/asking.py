@@ -159,14 +159,10 @@ def open_without(folder: Path, withdrawn: Withdrawn) -> Index:
 
 def _withdrawn_of(index: Index, withdrawn: Withdrawn) -> list[str]:
     """The ids of an index's documents that are withdrawn."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    from hemicycle.curate.withdrawn import rows_withdrawn
 
-    whole = pa.array([source for source, ids in withdrawn.items() if ids is None], pa.string())
-    single = pa.array([one for ids in withdrawn.values() for one in ids or ()], pa.string())
     documents = index.documents if withdrawn else index.documents.slice(0, 0)
-    gone = pc.or_(pc.is_in(documents["source"], value_set=whole), pc.is_in(documents["id"], value_set=single))
-    found: list[str] = documents["id"].filter(gone).to_pylist()
+    found: list[str] = documents["id"].filter(rows_withdrawn(documents, withdrawn)).to_pylist()
     return found
 
 

@@ -114,7 +114,7 @@ def explain(document: str, folder: Path, as_json: bool) -> None:
             refused.append(held)
     sources = {*(t.source for t in told), *(g.source for g in gone), *(r.source for r in refused)}
     withdrawn = _withdrawn(session, document, sources)
-    if not told and not refused and not withdrawn:
+    if not told and not refused and not withdrawn and not gone:
         unmade = [name for name in session.project.declaration.corpora if name not in made]
         if unmade and not made:
             raise _not_made(unmade[0])

@@ -71,7 +71,8 @@ def print_withdrawals(told: Iterable[Mapping[str, Any]]) -> None:
         click.echo(f"{cell(one['source'])}, on {one['on']}: {what} ({cell(one['reason'])})")
         if behind := one["behind"]:
             which = (
-                f"not up to date yet: {', '.join(map(cell, behind))}; `hemicycle run` makes them without it"
+                f"not up to date yet: {', '.join(map(cell, behind))}; `hemicycle run` makes them without it, "
+                "or says what stands in the way"
             )
             click.echo(click.style(f"  {which}", fg="yellow"))
         else:

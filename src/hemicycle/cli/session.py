@@ -318,8 +318,9 @@ def work_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def building_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same for a verb that builds only where it is told to: it needs no dry run."""
-    return _gathered(function, _WORK[1:])
+    """The same for a verb that builds only where it is told to, and then all it can: it needs no dry run, and
+    always goes on."""
+    return _gathered(function, _WORK[2:])
 
 
 def _gathered(function: Callable[..., Any], options: Sequence[Callable[..., Any]]) -> Callable[..., Any]:

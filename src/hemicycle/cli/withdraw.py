@@ -123,6 +123,7 @@ def _look(session: Session, names: Sequence[str], work: Path | None) -> Found:
         sources=session.project.cards,
         declared={(step.stage, step.name) for step in [*flow.all_steps(), *flow.indexes_begun()]},
         sites=load_sites(session.project.folder),
+        withdrawn=flow.withdrawn,
     )
     return look(project, names, work, progress())
 
@@ -242,7 +243,9 @@ def _drafts(session: Session, found: Found, decided: Decided, reason: str | None
         )
     if missing:
         _require_tokenizers(session, found.impact)
-    summary = found.impact.summary() | {"copies_that_stay": [m.id for m in _copies(found)]}
+    stay = [match.id for match in _copies(found)]
+    # A decision has a bound, and a source may share words with very many documents.
+    summary = found.impact.summary() | {"copies_that_stay": {"documents": len(stay), "first": stay[:SHOWN]}}
     drafts = []
     for source in missing:
         card = session.project.cards.get(source)
@@ -406,7 +409,7 @@ def _print_models(impact: Impact) -> None:
             read = f"read {at_steps(m.first, m.last)} of {cell(m.steps)}, {tokens}"
         click.echo(f"model {m.name}{_old(m)}: {read}")
         redo = f"steps to redo: {cell(m.redone)} ({m.redo:.0%})"
-        redo = redo if m.latest and m.declared else "not made again: delete it"
+        redo = redo if m.again else f"not made again{', as it read nothing else' * m.emptied}: delete it"
         click.echo(f"  {_checkpoints(m)}; {redo}")
 
 
@@ -469,17 +472,21 @@ def _print_done(
     if releases := dict.fromkeys(release.name for release in found.impact.releases):
         click.echo(f"tell whoever serves or passes on a release: {', '.join(map(cell, releases))}")
     for model in found.impact.models:
-        if not model.declared:
-            click.echo(f"{model.artefact} read it, and is not declared, so not made again: delete it")
+        if model.latest and not model.again:
+            why = "read nothing else" if model.declared else "is not declared"
+            click.echo(f"{model.artefact} read it, {why}, and is not made again: delete it")
     if copies := [match.id for match in _copies(found)]:
         click.echo(
             f"words of it stay in {', '.join(map(cell, copies[:SHOWN]))}{_more(copies)}: "
             f"`hemicycle withdraw` shows how many"
         )
-    click.echo("a server of yours hides it from its next answer on, and has the new model once started again")
+    new = ", and has the new model once started again" if any(o.step.stage == "model" for o in built) else ""
+    click.echo(f"a server of yours hides it from its next answer on{new}")
+    whole = all(o.state in ("built", "fresh") for o in outcomes)
     if held := _holding(session, found.target):
-        click.echo(f"still holds the text, deleted by `hemicycle gc`: {', '.join(held)}")
-    if session.store.staged():
+        once = "" if whole else " once all that is declared stands without it"
+        click.echo(f"still holds the text, deleted by `hemicycle gc`{once}: {', '.join(held)}")
+    if whole and session.store.staged():
         click.echo("work that was interrupted may hold it too, and is deleted by `hemicycle gc`")
     archive = sorted({f"{h.stage}/{h.name}" for h in found.impact.holding})
     if archive:

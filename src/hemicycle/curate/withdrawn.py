@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from hemicycle.curate.corpus import CORPUS, DROPPED, totals
 from hemicycle.documents import corpus_shards, parquet_writer, read_batches, write_parquet
+from hemicycle.governance import Withdrawn
 from hemicycle.store import link
 
 WITHDRAWN = "withdrawn.parquet"
@@ -46,6 +47,18 @@ class Leaving(NamedTuple):
 
 Part = Literal["kept", "dropped"]
 _SCHEMAS: dict[Part, pa.Schema] = {"kept": CORPUS, "dropped": DROPPED}
+
+
+def rows_withdrawn(table: pa.Table, withdrawn: Withdrawn, column: str = "id") -> pa.Array:
+    """Which rows of a table, with a column `source`, are of documents that are withdrawn, by their ids: those
+    of another source may have the same."""
+    among = pa.repeat(False, table.num_rows)
+    for source, ids in withdrawn.items():
+        own = pc.equal(table["source"], source)
+        if ids is not None:
+            own = pc.and_(own, pc.is_in(table[column], value_set=pa.array(sorted(ids), pa.string())))
+        among = pc.or_(among, own)
+    return among
 
 
 def leave_out(

@@ -144,6 +144,16 @@ def index(flow: Flow, name: str) -> Step:
     corpora = joined.split("+")
     memory = flow.declaration.project.index_memory
 
+    def resolve(at: Resolving) -> dict[str, Any]:
+        # Here too, so that a look knows it: no run would make it.
+        figures = [at.statements[c].figures for c in corpora]
+        if not any(one["totals"]["train"] for one in figures) and any("withdrawn" in one for one in figures):
+            raise RightsError(
+                f"all that {' and '.join(corpora)} had to train on is withdrawn: there is nothing to index",
+                remedy="Take the models that read it out of the declaration, or give them other corpora.",
+            )
+        return {}
+
     def build(work: Work) -> dict[str, Any]:
         from hemicycle.trace import build_index
 
@@ -162,7 +172,7 @@ def index(flow: Flow, name: str) -> Step:
     inputs = {corpus: flow.corpus(corpus) for corpus in corpora}
     if tokenizer:
         inputs["tokenizer"] = flow.tokenizer(tokenizer)
-    return Step("index", name, VERSIONS["index"], {"memory": memory}, build, inputs)
+    return Step("index", name, VERSIONS["index"], {"memory": memory}, build, inputs, resolve=resolve)
 
 
 @once

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hemicycle.errors import InputError
@@ -92,9 +93,10 @@ def _rung(folder: Path) -> tuple[float, Floats]:
         bits = math.log(float(told["bits_per_byte"]))
     with _reading(figures):
         table = pq.read_table(figures, columns=["loss", "learnt", "skipped"])
-        # A step that learnt nothing has none, and weighs nothing.
-        loss = np.nan_to_num(table["loss"].to_numpy())
-        weight = table["learnt"].to_numpy() * ~table["skipped"].to_numpy()
+        # Steps that learnt nothing have none, and a course goes on where they end: so does the shares' count.
+        learnt = table.filter(pc.greater(table["learnt"], 0))
+        loss = learnt["loss"].to_numpy()
+        weight = learnt["learnt"].to_numpy() * ~learnt["skipped"].to_numpy()
         edges = np.rint(np.linspace(0, len(loss), SHARES + 1)).astype(np.int64)
         means = [np.average(loss[a:b], weights=weight[a:b]) for a, b in itertools.pairwise(edges)]
         logs = np.log(np.array(means))

@@ -52,13 +52,20 @@ def waiting(left: dict[str, Any], told: Iterable[Standing]) -> dict[str, Standin
     return found
 
 
+def _any(some: Mapping[str, str], others: Mapping[str, str]) -> bool:
+    """Whether two have a document in common, by its id or by its text."""
+    texts = set(filter(None, some.values())) & set(others.values())
+    return bool(texts or some.keys() & others.keys())
+
+
 def in_force(target: Target, told: Sequence[Standing]) -> list[Standing]:
     """The decisions in force by which any of it is withdrawn."""
     asked = covers(target)
     found = []
     for one in told:
         documents, own = one.decision.covers["documents"], asked.get(one.decision.subject)
-        either = WHOLE in (documents, own) if own is not None else False
-        if own is not None and one.state == "standing" and (either or set(own) & set(documents)):
+        if own is None or one.state != "standing":
+            continue
+        if WHOLE in (documents, own) or _any(own, documents):
             found.append(one)
     return found

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from hemicycle.curate.withdrawn import WITHDRAWN
+from hemicycle.curate.withdrawn import WITHDRAWN, rows_withdrawn
 from hemicycle.documents import corpus_shards, read_batches
 from hemicycle.errors import IntegrityError
 from hemicycle.governance import Withdrawn
@@ -101,6 +101,7 @@ class ModelImpact(Made):
         checkpoints: steps of all that were kept; touched: of those that know of the text.
         clean: steps of the last that does not; 0: none, from the beginning.
         redo: share of its places, padding included, that are read again from there.
+        emptied: nothing else was read, so there is nothing to train it on without the text.
         seconds: that this takes at the speed it was made at, on so many `cards` of `device`.
     """
 
@@ -115,10 +116,16 @@ class ModelImpact(Made):
     touched: tuple[int, ...]
     clean: int
     redo: float
+    emptied: bool
     seconds: float
     cards: int
     device: str
     joules: float | None
+
+    @property
+    def again(self) -> bool:
+        """Whether it is made again without the text."""
+        return self.latest and self.declared and not self.emptied
 
     @property
     def redone(self) -> int:
@@ -133,7 +140,7 @@ class Impact:
     Attributes:
         releases: of such models, by the ledger or by their own account, or with what was measured of it.
         gone: models made of the source and deleted since, of which nobody can say any more what they read,
-            and releases of theirs of which none of that name is here.
+            and releases of theirs that are not here as they were.
         holding: what holds the text as the publisher gave it, before any corpus.
     """
 
@@ -244,10 +251,7 @@ class _Look:
 
     def among(self, table: pa.Table, column: str = "id") -> pa.Array:
         """Which rows, with a column `source`, are of the documents in question."""
-        ids = pa.array(sorted(one for own in self.withdrawn.values() if own for one in own), pa.string())
-        whole = pa.array([source for source, own in self.withdrawn.items() if own is None], pa.string())
-        by_id = pc.is_in(table[column], value_set=ids)
-        return pc.or_(by_id, pc.is_in(table["source"], value_set=whole))
+        return rows_withdrawn(table, self.withdrawn, column)
 
     def _rows(self, folder: Path, part: Literal["kept", "dropped"], columns: list[str]) -> Iterator[pa.Table]:
         for path in corpus_shards(folder, part):
@@ -389,6 +393,7 @@ class _Look:
             touched=tuple(step for step in kept if base or (first is not None and step > first)),
             clean=clean,
             redo=again / places[-1],
+            emptied=0 < rows.num_rows == read.num_rows,
             seconds=again / speed if speed else 0.0,
             cards=int(figures.get("ranks", 1)) if device != "processor" else 1,
             device=device,

@@ -6,9 +6,12 @@ What is named, where else its words stand, what was made of it, what it costs to
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
+
+from hemicycle.curate.withdrawn import rows_withdrawn
 from hemicycle.documents import corpus_shards, read_batches
 from hemicycle.errors import HemicycleError, InputError
 from hemicycle.governance import Withdrawn, withdraws
@@ -19,7 +22,14 @@ from hemicycle.sources.works import read_work
 from hemicycle.trace import open_index
 from hemicycle.withdraw.cost import Cost, redo_cost
 from hemicycle.withdraw.impact import Impact, find_impact
-from hemicycle.withdraw.matching import FORMULA, Matches, find_held_out, find_matches, join_matches
+from hemicycle.withdraw.matching import (
+    FORMULA,
+    Matches,
+    find_among,
+    find_matches,
+    held_out,
+    join_matches,
+)
 from hemicycle.withdraw.target import Target, resolve_target
 
 
@@ -31,6 +41,7 @@ class Project:
         statements: those of the ledger, oldest first; folder_of: where the artefact of one stands, or stood.
         sources: that are declared; declared: stage and name of all that is.
         sites: of which the costs are known.
+        withdrawn: what is already.
     """
 
     statements: Sequence[Statement]
@@ -38,6 +49,7 @@ class Project:
     sources: Collection[str]
     declared: Collection[tuple[str, str]]
     sites: Mapping[str, Site]
+    withdrawn: Withdrawn = field(default_factory=dict)
 
     def latest(self, stage: str) -> list[Path]:
         """The folders of what is in use of a stage, of those that are here."""
@@ -73,6 +85,9 @@ def look(
                 "there is no index to look the work up in", remedy="Run `hemicycle run` first."
             )
         names = [match.id for match in matches.found if match.copies]
+        # What is withdrawn is in no index any more: the call that withdrew it may be made again.
+        left = find_among(_withdrawn(project), [text], len(text.split()))
+        names += [match.id for match in left.found if match.copies and match.id not in names]
         if not names:
             raise _no_match(work, matches)
     target = resolve_target(names, project.sources, project.statements, project.folder_of)
@@ -88,12 +103,7 @@ def look(
         tuple(m for m in matches.found if m.id not in target.names and m.source not in target.sources),
         matches.formulas,
     )
-    costs = [
-        cost
-        for model in impact.models
-        if model.latest and model.declared
-        for cost in redo_cost(model, project.sites)
-    ]
+    costs = [cost for model in impact.models if model.again for cost in redo_cost(model, project.sites)]
     return Found(target, copies, impact, costs)
 
 
@@ -107,6 +117,15 @@ def _no_match(work: Path, matches: Matches) -> InputError:
         remedy="Name what is to go by its id; `hemicycle trace --file` shows what parts of it stand where in "
         "what was trained on. Verbatim only." + (f" {common}" if matches.formulas else ""),
     )
+
+
+def _withdrawn(project: Project) -> Iterator[pa.Table]:
+    """Documents that are withdrawn, as the publishers have them today."""
+    made = {s.subject.name: s for s in project.statements if s.subject.stage == "documents"}
+    for source in project.withdrawn.keys() & made.keys():
+        path = project.folder_of(made[source]) / "documents.parquet"
+        for table in read_batches(path, ["id", "source", "text"]) if path.is_file() else ():
+            yield table.filter(rows_withdrawn(table, project.withdrawn))
 
 
 class _Texts:
@@ -154,5 +173,5 @@ def _matches(
     if not indexes:
         return None
     found = [find_matches(index, texts(), words, without=without, progress=progress) for index in indexes]
-    found.append(find_held_out(project.latest("corpus"), texts(), words, without=without))
+    found.append(find_among(held_out(project.latest("corpus")), texts(), words, without=without))
     return join_matches(found)

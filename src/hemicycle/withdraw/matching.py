@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -33,7 +33,9 @@ Integers = npt.NDArray[np.int64]
 #: Words of a run, and words from the beginning of one to that of the next.
 RUN, STRIDE = 8, 4
 #: Runs asked for, at most: of longer texts they stand farther apart.
-MOST_RUNS = 200_000
+MOST_RUNS = 1_000_000
+#: Runs that a document must hold for more to be concluded from them than that they are there.
+TELLING = 3
 #: A run that stands in more places is a formula, and is not followed to them.
 FORMULA = 1000
 #: Share from which most of a document is of the text, and from which it is worth being told.
@@ -124,28 +126,33 @@ def find_matches(
     return Matches(_sorted(matches), formulas)
 
 
-def find_held_out(
-    corpora: Iterable[Path], texts: Iterable[str], words: int, *, without: Collection[str] = ()
+def held_out(corpora: Iterable[Path]) -> Iterator[pa.Table]:
+    """Id, source and text of the documents that corpora (their folders) hold out."""
+    for path in (path for corpus in corpora for path in corpus_shards(corpus)):
+        for table in read_batches(path, ["id", "source", "split", "text"]):
+            yield table.filter(pc.equal(table["split"], "held-out"))
+
+
+def find_among(
+    documents: Iterable[pa.Table], texts: Iterable[str], words: int, *, without: Collection[str] = ()
 ) -> Matches:
-    """`find_matches` among the documents that corpora (their folders) hold out."""
+    """`find_matches` among documents that are in no index (tables of id, source and text), as `held_out`."""
     stride = _stride(words)
     vocabulary = Vocabulary()
     asked = [_runs(vocabulary.learn(text), stride)[1] for text in texts]
     wanted = np.concatenate([np.zeros(0, np.uint64), *asked])
     runs, times = np.unique(wanted, return_counts=True)
     hidden, found = pa.array(sorted(without), pa.string()), dict[str, Match]()
-    for path in (path for corpus in corpora if len(wanted) for path in corpus_shards(corpus)):
-        for table in read_batches(path, ["id", "source", "split", "text"]):
-            rows = table.filter(pc.equal(table["split"], "held-out"))
-            rows = rows.filter(pc.invert(pc.is_in(rows["id"], value_set=hidden)))
-            for row in rows.to_pylist():
-                own = find(read_letters(row["text"]), vocabulary.table)
-                places, here = _runs(own)
-                same = np.isin(here, runs)
-                share = _share(places[same], len(own), stride)
-                of_text = float(times[np.isin(runs, here)].sum() / len(wanted))
-                if max(share, of_text) >= SOME:
-                    found[row["id"]] = Match(row["id"], row["source"], len(own), share, of_text, "held-out")
+    for table in documents if len(runs) else ():
+        for row in table.filter(pc.invert(pc.is_in(table["id"], value_set=hidden))).to_pylist():
+            own = find(read_letters(row["text"]), vocabulary.table)
+            places, here = _runs(own)
+            at = np.minimum(np.searchsorted(runs, here), len(runs) - 1)
+            same = runs[at] == here
+            share = _share(places[same], len(own), stride)
+            of_text = float(times[np.unique(at[same])].sum() / len(wanted))
+            if max(share, of_text) >= SOME:
+                found[row["id"]] = Match(row["id"], row["source"], len(own), share, of_text, "held-out")
     return Matches(_sorted(found.values()), 0)
 
 
@@ -169,12 +176,13 @@ def _stride(words: int) -> int:
 
 def _share(places: Integers, length: int, stride: int) -> float:
     """Share of a document's words that are in runs which begin at `places`. Of runs farther apart than they
-    are long only so many words could be met."""
+    are long only so many words could be met; of one or two that says nothing, they may be there by chance."""
     covered = np.zeros(length + 1, np.int64)
     np.add.at(covered, places, 1)
     np.add.at(covered, np.minimum(places + RUN, length), -1)
     met = int((np.cumsum(covered[:-1]) > 0).sum())
-    return min(1.0, met / max(1, length) / min(1.0, RUN / stride))
+    could = min(1.0, RUN / stride) if len(np.unique(places)) >= TELLING else 1.0
+    return min(1.0, met / max(1, length) / could)
 
 
 def _begins(words: int, stride: int) -> Integers:

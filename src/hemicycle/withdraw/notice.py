@@ -54,7 +54,7 @@ def notice(
     environment.filters["num"] = partial(format_number, language=language)
     environment.filters["n"] = lambda value, one, many: count(value, one, many, language)
     latest = [corpus for corpus in impact.corpora if corpus.latest]
-    again = [m for m in impact.models if m.latest and m.declared]
+    again = [m for m in impact.models if m.again]
     return environment.get_template(f"notice.{language}.md.jinja").render(
         project=project,
         date=format_date(today.isoformat(), language),

@@ -67,13 +67,16 @@ def resolve_target(
     whole = known & wanted.keys()
     missing = wanted.keys() - known
     found: dict[str, dict[str, str]] = {}
-    for table in _tables(statements, folder_of) if missing else ():
-        rows = table.filter(pc.is_in(table["id"], value_set=pa.array(sorted(missing), pa.string())))
-        for row in rows.to_pylist():
-            found.setdefault(row["source"], {})[row["id"]] = row["digest"]
-        missing -= set(rows["id"].to_pylist())
-        if not missing:
-            break
+    for tables in _places(statements, folder_of):
+        met = set()
+        ids = pa.array(sorted(missing), pa.string())
+        for table in tables if missing else ():
+            rows = table.filter(pc.is_in(table["id"], value_set=ids)).to_pylist()
+            for row in rows:
+                found.setdefault(row["source"], {}).setdefault(row["id"], row["digest"])
+                met.add(row["id"])
+        # Whoever has an id in two sources means both; an older place is asked only for what is in no newer.
+        missing -= met
     for name in wanted:
         if name in missing:
             raise _unknown(name, known, statements, folder_of)
@@ -87,31 +90,45 @@ def resolve_target(
 def _add_same(
     found: dict[str, dict[str, str]], statements: Sequence[Statement], folder_of: Callable[[Statement], Path]
 ) -> None:
-    """Add the documents of a source that have the very text of one that was found, as they are today."""
-    made = {s.subject.name: folder_of(s) for s in statements if s.subject.stage == "documents"}
-    for source, ids in found.items():
-        path = made.get(source, Path()) / "documents.parquet"
-        if path.is_file():
-            table = pq.read_table(path, columns=["id", "digest"])
-            same = pc.is_in(table["digest"], value_set=pa.array(sorted(ids.values()), pa.string()))
-            ids |= {row["id"]: row["digest"] for row in table.filter(same).to_pylist()}
+    """Add the documents of a source that have, or had, the very text of one that was found: a file may have
+    been named anew since a model read it."""
+    digests = {one for ids in found.values() for one in ids.values() if one}
+    for tables in _places(statements, folder_of) if digests else ():
+        for table in tables:
+            same = pc.is_in(table["digest"], value_set=pa.array(sorted(digests), pa.string()))
+            for row in table.filter(same).to_pylist():
+                own = found.get(row["source"], {})
+                if row["digest"] in own.values():
+                    own.setdefault(row["id"], row["digest"])
 
 
-def _tables(statements: Sequence[Statement], folder_of: Callable[[Statement], Path]) -> Iterator[pa.Table]:
-    """Id, source and digest of the documents of all that is here: as the publishers have them today first."""
+def _places(
+    statements: Sequence[Statement], folder_of: Callable[[Statement], Path]
+) -> Iterator[Iterator[pa.Table]]:
+    """Tables of id, source and digest, place by place: documents as the publishers have them today, as they
+    had them, corpora, and what models read."""
     here = [(s, folder_of(s)) for s in reversed(statements) if folder_of(s).is_dir()]
-    for s, folder in here:
-        if s.subject.stage == "documents":
-            yield _with(pq.read_table(folder / "documents.parquet", columns=["id", "digest"]), s.subject.name)
-    for s, folder in here:
-        if s.subject.stage == "corpus":
-            for path in [*corpus_shards(folder), *corpus_shards(folder, "dropped")]:
-                yield from read_batches(path, ["id", "source", "digest"])
-    for s, folder in here:
-        if s.subject.stage in ("model", "release"):
-            for path in sorted(folder.glob("**/exposure.parquet")):
-                read = pq.read_table(path, columns=["document", "source"])
-                yield _with(read.rename_columns(["id", "source"]))
+    made = {s.subject.name: s for s in statements if s.subject.stage == "documents"}
+    today = {id(s) for s in made.values()}
+    yield (_documents(s, folder) for s, folder in here if id(s) in today)
+    yield (_documents(s, f) for s, f in here if s.subject.stage == "documents" and id(s) not in today)
+    yield (
+        table
+        for s, folder in here
+        if s.subject.stage == "corpus"
+        for path in (*corpus_shards(folder), *corpus_shards(folder, "dropped"))
+        for table in read_batches(path, ["id", "source", "digest"])
+    )
+    yield (
+        _with(pq.read_table(path, columns=["document", "source"]).rename_columns(["id", "source"]))
+        for s, folder in here
+        if s.subject.stage in ("model", "release")
+        for path in sorted(folder.glob("**/exposure.parquet"))
+    )
+
+
+def _documents(s: Statement, folder: Path) -> pa.Table:
+    return _with(pq.read_table(folder / "documents.parquet", columns=["id", "digest"]), s.subject.name)
 
 
 def _with(table: pa.Table, source: str | None = None) -> pa.Table:
