@@ -162,8 +162,8 @@ def model(**changed):
     about = dict(
         stage="model", name="petit", artefact="model/petit-0", digest="0", latest=True, declared=True,
         base=None, supposed=False, steps=100,
-        first=50, last=60, documents=1, tokens=10, checkpoints=(40, 80), touched=(80,), clean=40, redo=0.6, emptied=False,
-        seconds=7200.0, cards=4, device="NVIDIA H100 80GB HBM3", joules=None,
+        first=50, last=60, documents=1, tokens=10, checkpoints=(40, 80), touched=(80,), clean=40, redo=0.6,
+        emptied=False, seconds=7200.0, cards=4, device="NVIDIA H100 80GB HBM3", joules=None,
     )  # fmt: skip
     return ModelImpact(**{**about, **changed})
 

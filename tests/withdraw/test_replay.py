@@ -252,7 +252,7 @@ packing = "whole"
 @pytest.mark.slow
 def test_copies_that_stay_are_named_before_and_after_and_in_public(tmp_path):
     folder = make_toy(tmp_path / "lettres")
-    excerpt = f"{letter(3)} {letter(200)}"
+    excerpt = f"{letter(3)} {letter(200)} {letter(201)}"
     (folder / "autres" / "extrait.txt").write_text(excerpt, "utf-8")
     for number in range(100, 112):
         (folder / "autres" / f"{number}.txt").unlink()
@@ -300,11 +300,11 @@ def test_a_model_of_which_everything_is_withdrawn_is_refused_and_all_else_is_mad
     assert {name: step["state"] for name, step in made.items() if step["state"] != "fresh"} == {
         "model petit": "failed",
         "evaluation base": "blocked",
-        "index lettres": "blocked",
+        "index lettres": "failed",
         "contamination base": "blocked",
         "release v0": "blocked",
     }
-    assert "was withdrawn, so there is nothing to index" in made["index lettres"]["reason"]
+    assert "is withdrawn: there is nothing to index" in made["index lettres"]["reason"]
     looked = json.loads(hemicycle("status", folder, "--json").stdout)
     assert "everything that model “petit” read is withdrawn" in json.dumps(looked, ensure_ascii=False)
 
