@@ -2,9 +2,11 @@ import json
 import struct
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from hemicycle.curate.withdrawn import LISTED, WITHDRAWN
 from hemicycle.documents import Document
 from hemicycle.errors import InputError, IntegrityError
 from hemicycle.store import artefact_digest, digest_files
@@ -155,6 +157,8 @@ def test_a_corpus_without_training_documents_is_refused(tmp_path: Path, write_co
     corpus = write_corpus(tmp_path / "c", {"s": [Document("1", "un")]}, held_out=["s:1"])
     with pytest.raises(InputError, match="no document in their training split"):
         build_index([corpus], tmp_path / "i")
-    (corpus / "withdrawn.parquet").touch()
-    with pytest.raises(InputError, match="was withdrawn, so there is nothing to index"):
-        build_index([corpus], tmp_path / "i")
+    for split, said in (("held-out", "no document in their training split"), ("train", "was withdrawn, so")):
+        row = {"id": "s:2", "source": "s", "split": split}
+        pq.write_table(pa.Table.from_pylist([row], LISTED), corpus / WITHDRAWN)
+        with pytest.raises(InputError, match=said):
+            build_index([corpus], tmp_path / "i")

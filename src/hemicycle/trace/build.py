@@ -153,7 +153,7 @@ def build_index(
     for key in keys:
         number += _number_shards(scratch / key[:16], out, number)
     shards = [shard for key in keys for shard in counts[key]]
-    if not shards and any((corpus / WITHDRAWN).is_file() for corpus in corpora):
+    if not shards and any(map(_lost, corpora)):
         raise InputError(
             "all that these corpora trained on was withdrawn, so there is nothing to index",
             place=", ".join(map(str, corpora)),
@@ -187,6 +187,12 @@ def build_index(
     for made in (scratch / "done", *(scratch / key[:16] for key in keys)):
         shutil.rmtree(made, ignore_errors=True)
     return manifest
+
+
+def _lost(corpus: Path) -> bool:
+    """Whether training documents of a corpus were withdrawn from it."""
+    path = corpus / WITHDRAWN
+    return path.is_file() and "train" in pq.read_table(path, columns=["split"])["split"].to_pylist()
 
 
 def _files(corpora: Sequence[Path]) -> list[_File]:
