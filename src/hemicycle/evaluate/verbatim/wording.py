@@ -37,9 +37,9 @@ def contamination_notes(text: Mapping[str, Any], results: Mapping[str, Any], lan
         hit = sum(one["question"]["short_contaminated"] for one in sets)
         bounds = {"fewest": method["fewest_words"], "most": method["min_words"] - 1}
         said.append(_say("short", language, n=hit, short=short, **bounds))
-    if any(one["with_answer"] is not None for one in sets):
+    if any(one["offered"] for one in sets):
         said.append(_say("answer", language, within=method["answer_within_words"]))
-    if mute := sum(one["items"] - one["answered"] for one in sets if one["with_answer"] is not None):
+    if mute := sum(one["items"] - one["answered"] for one in sets if one["offered"]):
         said.append(_say("no_answer", language, n=mute))
     if not sets:
         said.append(_say("no_set", language))
