@@ -122,15 +122,32 @@ def test_a_wrong_option_beside_a_question_is_no_answer(index, trained, tmp_path)
     told, items = check(index, trained, tmp_path, rows)
     assert [item["answer_beside"] for item in items] == [False, True, None]
     assert (told["with_answer"]["contaminated"], told["answered"]) == (1, 2)
-    results = {
-        "not_read": [],
-        "trained_elsewhere": 0,
-        "upstream": {},
-        "method": {"min_words": 8, "partly": 0.2, "contaminated": 0.8, "fewest_words": 4},
-    }
-    results["method"]["answer_within_words"] = 50
-    notes = contamination_notes({"sets": [told], "models": []}, results, "en")
-    assert any("whose right option is not said: 1." in note for note in notes)
+    assert "options: 1. Whether" in noted(told)
+
+
+def noted(told):
+    """The notes on one set."""
+    bounds = {"min_words": 8, "partly": 0.2, "contaminated": 0.8, "fewest_words": 4}
+    method = {**bounds, "answer_within_words": 50}
+    results = {"not_read": [], "trained_elsewhere": 0, "upstream": {}, "method": method}
+    return "\n".join(contamination_notes({"sets": [told], "models": []}, results, "en"))
+
+
+@pytest.mark.parametrize(
+    ("offered", "mute"),
+    [
+        ({"option1": ANSWER, "option2": "Nîmes", "answer": "1"}, 2),
+        ({"sol1": ANSWER, "sol2": "Nîmes", "label": 0}, 2),
+        ({"answer": 18}, 2),
+        ({"label": 1}, 0),
+        ({}, 0),
+    ],
+)
+def test_a_set_of_which_no_right_option_is_said_has_a_note(index, trained, tmp_path, offered, mute):
+    told, _ = check(index, trained, tmp_path, [{"question": QUESTION, **offered}] * 2)
+    assert (told["with_answer"], told["answered"], told["offered"]) == (None, 0, mute)
+    said = noted(told)
+    assert ("options: 2. Whether" in said) == ("With answer: " in said) == bool(mute)
 
 
 def test_the_passage_that_is_asked_about_is_told_apart(index, trained, tmp_path):

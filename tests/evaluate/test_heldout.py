@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hemicycle.curate.withdrawn import LISTED, WITHDRAWN
 from hemicycle.errors import InputError
 from hemicycle.evaluate import heldout
 from hemicycle.evaluate.heldout import cut, read_held_out, training_texts
@@ -84,14 +87,29 @@ def test_a_corpus_that_holds_nothing_out_says_what_to_change(corpus):
     assert "[corpora.debats]" in str(caught.value)
 
 
+def list_withdrawn(folder, *splits):
+    rows = [{"id": f"w:{n}", "source": "w", "split": split} for n, split in enumerate(splits)]
+    pq.write_table(pa.Table.from_pylist(rows, LISTED), folder / WITHDRAWN)
+
+
 def test_a_corpus_of_which_all_that_was_held_out_is_withdrawn_leaves_the_others_to_be_measured(corpus):
     gone, other = corpus("gone", []), corpus("other", [("a:1", "a", "held-out", "un")])
     (gone / "kept").mkdir(exist_ok=True)
-    (gone / "withdrawn.parquet").touch()
+    list_withdrawn(gone, "train", "held-out")
     assert [one.id for one in read_held_out({"gone": gone, "other": other}).documents] == ["a:1"]
     with pytest.raises(InputError, match="was withdrawn, so there is nothing to measure on") as caught:
         read_held_out({"gone": gone})
     assert caught.value.place == "gone"
+
+
+@pytest.mark.parametrize("split", ["train", "dropped"])
+def test_a_corpus_that_held_nothing_out_is_refused_whatever_else_was_withdrawn_from_it(corpus, split):
+    none = corpus("none", [("a:1", "a", "train", "un")])
+    other = corpus("other", [("b:1", "b", "held-out", "deux")])
+    list_withdrawn(none, split)
+    for corpora in ({"none": none}, {"none": none, "other": other}):
+        with pytest.raises(InputError, match="the corpus “none” holds no document out"):
+            read_held_out(corpora)
 
 
 def test_nothing_left_to_measure_is_said(corpus):

@@ -118,6 +118,17 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, name, text):
 
 TEXTS = ["Lyon", "Nîmes", "Une ville du Gard"]
 CALLED = ["A", "B", "C"]
+# TruthfulQA has two lists of options, of which each has labels of its own.
+MC1 = {"choices": ["Nîmes", "Lyon", "Arles", "Alès"], "labels": [1, 0, 0, 0]}
+MC2 = {
+    "choices": ["Uzès", "Nîmes", "Lyon", "Arles", "Alès", "Sète"],
+    "labels": [1, 1, 0, 0, 0, 0],
+}
+ONE_EACH = ["Lyon", "Arles"]
+
+
+def belebele(*texts):
+    return {f"mc_answer{n}": text for n, text in enumerate(texts, 1)}
 
 
 @pytest.mark.parametrize(
@@ -141,6 +152,23 @@ CALLED = ["A", "B", "C"]
             TEXTS[2:],
         ),
         ({"mc1_targets": {"choices": TEXTS, "labels": [0, 1, 1]}}, TEXTS[1:]),
+        ({"mc1_targets": MC1, "mc2_targets": MC2}, ["Nîmes", "Uzès", "Nîmes"]),
+        ({"mc1_targets": MC1, "mc2_targets": {"choices": MC2["choices"]}}, ["Nîmes"]),
+        (
+            {"one": {"choices": TEXTS, "label": 0}, "two": {"choices": ["Uzès", "Arles"], "label": 1}},
+            ONE_EACH,
+        ),
+        ({"choices": TEXTS, "labels": [False, True, False]}, ["Nîmes"]),
+        ({"choices": TEXTS, "labels": ["0", "1", "0"]}, ["Nîmes"]),
+        ({"choices": TEXTS, "labels": ["A", "C"]}, ["Lyon", "Une ville du Gard"]),
+        ({"choices": TEXTS, "answers": {"text": ["Lyon", "à Lyon"]}}, ["Lyon", "à Lyon"]),
+        ({"choices": ["Paris", "Paris", "Lyon"], "answer": "Paris"}, ["Paris"]),
+        ({"choices": ["Paris", "Lyon", "paris."], "labels": [1, 0, 1]}, ["Paris"]),
+        ({**belebele("un", "deux", "trois"), "correct_answer_num": "1"}, ["un"]),
+        ({**belebele("2", "1", "trois"), "correct_answer_num": "1"}, ["2"]),
+        ({**belebele("2", "1", "trois"), "correct_answer_num": 3}, ["trois"]),
+        ({**belebele("en 1945", "1946"), "label": "1946"}, ["1946"]),
+        ({**belebele("un", "deux"), "label": "deux"}, ["deux"]),
         ({"option_a": "Lyon", "option_b": "Nîmes", "answer": "B"}, ["Nîmes"]),
         (
             {"answers": {"a": "Lyon", "b": "Nîmes", "c": "Uzès"}, "correct_answers": ["a", "c"]},
@@ -157,6 +185,14 @@ CALLED = ["A", "B", "C"]
         ({"choices": ["1", "2"], "answer": "1"}, []),
         ({"option1": "Lyon", "option2": "Nîmes", "answer": "1"}, []),
         ({"sol1": "Lyon", "sol2": "Nîmes", "label": 1}, []),
+        ({**belebele("2", "1", "trois"), "label": "1"}, []),
+        ({**belebele("0", "1", "trois"), "label": "0"}, []),
+        ({**belebele("un", "deux"), "correct_answer_num": "0"}, []),
+        ({"choices": TEXTS, "labels": [0, 1]}, []),
+        ({"choices": TEXTS, "labels": [1, 0, 0, 0]}, []),
+        ({"choices": TEXTS, "labels": ["1", "0", "0", "0"]}, []),
+        ({"choices": TEXTS, "told": {"labels": [0, 2]}}, []),
+        ({"choices": ["+", "-"], "answer": "*"}, []),
         ({"answer": "A"}, []),
         # And what is no option.
         ({"answer": "18"}, ["18"]),

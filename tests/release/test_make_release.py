@@ -89,16 +89,33 @@ def test_the_model_card_shows_what_the_ledger_states(released: Path, language: s
     assert numbers(" ".join(row(page, "**petit**")), language) == [2.35, 2.30, 2.39]
 
 
-def test_the_model_card_says_how_many_steps_had_nothing_to_learn(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("steps", "en", "fr"),
+    [
+        (
+            1,
+            "1 had nothing to learn, for example because its texts were withdrawn, and left the model",
+            "1 n’avait rien à apprendre, par exemple parce que ses textes ont été retirés, et a laissé",
+        ),
+        (
+            2,
+            "2 had nothing to learn, for example because their texts were withdrawn, and left the model",
+            "2 n’avaient rien à apprendre, par exemple parce que leurs textes ont été retirés, et ont laissé",
+        ),
+    ],
+)
+def test_the_model_card_says_how_many_steps_had_nothing_to_learn(
+    steps: int, en: str, fr: str, tmp_path: Path
+) -> None:
     mini = build_miniature(tmp_path)
     model = mini.statements["model/petit"]
-    figures = {**model.figures, "learning_steps": model.figures["steps"] - 2}
+    figures = {**model.figures, "learning_steps": model.figures["steps"] - steps}
     mini.statements["model/petit"] = replace(model, figures=figures)
     released = mini.release(tmp_path / "v0")
     english, french = ((released / name).read_text("utf-8") for name in ("README.md", "README.fr.md"))
-    assert f"Of the {model.figures['steps']} steps, 2 had nothing to learn, as where" in english
+    assert f"Of the {model.figures['steps']} steps, {en}" in english
     assert "The loss over the last twentieth of the others was 4.00 bits per token." in english
-    assert f"Sur {model.figures['steps']} étapes, 2 n’avaient rien à apprendre" in french
+    assert f"Sur {model.figures['steps']} étapes, {fr}" in french
     assert "Sur le dernier vingtième des autres, la perte a été de 4,00 bits" in french.replace("\u202f", " ")
 
 
@@ -364,6 +381,7 @@ def test_the_cards_say_how_many_documents_of_a_source_were_withdrawn(
     page = (mini.release(tmp_path / "v0") / file).read_text("utf-8")
     assert said in page
     assert "\n| `manuals` | 1 |\n" in page
+    assert not any("\n\n\n" in (tmp_path / "v0" / name).read_text("utf-8") for name in (file, card))
     assert said not in (plain / file).read_text("utf-8")
     assert short in (tmp_path / "v0" / card).read_text("utf-8").replace("\u202f", " ").replace("\xa0", " ")
 

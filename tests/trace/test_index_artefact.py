@@ -155,6 +155,3 @@ def test_a_corpus_without_training_documents_is_refused(tmp_path: Path, write_co
     corpus = write_corpus(tmp_path / "c", {"s": [Document("1", "un")]}, held_out=["s:1"])
     with pytest.raises(InputError, match="no document in their training split"):
         build_index([corpus], tmp_path / "i")
-    (corpus / "withdrawn.parquet").touch()
-    with pytest.raises(InputError, match="was withdrawn, so there is nothing to index"):
-        build_index([corpus], tmp_path / "i")

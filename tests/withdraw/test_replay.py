@@ -304,7 +304,7 @@ def test_a_model_of_which_everything_is_withdrawn_is_refused_and_all_else_is_mad
         "contamination base": "blocked",
         "release v0": "blocked",
     }
-    assert "is withdrawn: there is nothing to index" in made["index lettres"]["reason"]
+    assert "no document to train on: there is nothing to index" in made["index lettres"]["reason"]
     looked = json.loads(hemicycle("status", folder, "--json").stdout)
     assert "everything that model “petit” read is withdrawn" in json.dumps(looked, ensure_ascii=False)
 

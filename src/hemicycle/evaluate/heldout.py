@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.parquet as pq
 
 from hemicycle.curate.withdrawn import WITHDRAWN
 from hemicycle.documents import corpus_shards, read_batches
@@ -129,7 +130,7 @@ def read_held_out(
                     else:
                         found.setdefault(row["id"], row)
                         held_by.setdefault(row["id"], set()).add(name)
-        if not held_out and not (folder / WITHDRAWN).is_file():
+        if not held_out and not _lost(folder):
             raise InputError(
                 f"the corpus “{name}” holds no document out, so there is nothing to measure on",
                 place=str(folder),
@@ -156,6 +157,12 @@ def read_held_out(
             remedy="Give the corpora that share sources the same `held_out` in hemicycle.toml.",
         )
     return HeldOut(tuple(documents), tuple(conversations), len(elsewhere - found.keys()))
+
+
+def _lost(corpus: Path) -> bool:
+    """Whether documents that a corpus held out were withdrawn from it."""
+    path = corpus / WITHDRAWN
+    return path.is_file() and "held-out" in pq.read_table(path, columns=["split"])["split"].to_pylist()
 
 
 def _conversation(row: Mapping[str, Any]) -> list[HeldOutConversation]:

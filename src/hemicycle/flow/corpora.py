@@ -149,7 +149,8 @@ def index(flow: Flow, name: str) -> Step:
         figures = [at.statements[c].figures for c in corpora]
         if not any(one["totals"]["train"] for one in figures) and any("withdrawn" in one for one in figures):
             raise RightsError(
-                f"all that {' and '.join(corpora)} had to train on is withdrawn: there is nothing to index",
+                f"after what was withdrawn, {' and '.join(corpora)} has no document to train on: "
+                "there is nothing to index",
                 remedy="Take the models that read it out of the declaration, or give them other corpora.",
             )
         return {}

@@ -85,7 +85,7 @@ VERSIONS = {
     "index": 3,
     "roots": 1,
     "evaluation": 3,
-    "contamination": 1,
+    "contamination": 2,
     "regurgitation": 1,
     "release": 7,
 }

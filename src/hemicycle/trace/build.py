@@ -27,7 +27,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from hemicycle.curate.withdrawn import WITHDRAWN
 from hemicycle.digests import canonical_json, sha256_file, sha256_json
 from hemicycle.documents import corpus_shards, parquet_writer, read_batches
 from hemicycle.engines import Engine, Local, Task
@@ -153,12 +152,6 @@ def build_index(
     for key in keys:
         number += _number_shards(scratch / key[:16], out, number)
     shards = [shard for key in keys for shard in counts[key]]
-    if not shards and any((corpus / WITHDRAWN).is_file() for corpus in corpora):
-        raise InputError(
-            "all that these corpora trained on was withdrawn, so there is nothing to index",
-            place=", ".join(map(str, corpora)),
-            remedy="Take what reads them alone out of hemicycle.toml.",
-        )
     if not shards:
         raise InputError(
             "the corpora have no document in their training split",

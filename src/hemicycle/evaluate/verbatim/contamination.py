@@ -184,7 +184,9 @@ def _check_file(
         if fields.question or fields.answer:
             met |= {field: False for field, _ in item.numbers if field not in met}
             met |= dict.fromkeys((field for field, _ in item.texts), True)
-        asked = Finding(str(item.number), "question", judge(index, roles["question"]))
+        asked = Finding(
+            str(item.number), "question", judge(index, roles["question"]), offered=fields.offered(item)
+        )
         if asked.judged.span is not None:
             place(index, asked)
         if roles["answer"] and asked.judged.verdict in ("partly", "contaminated"):
@@ -218,6 +220,7 @@ def summed(name: str, findings: Sequence[Finding]) -> dict[str, Any]:
         "items": len(asked),
         "question": _counted(asked),
         "with_answer": _counted([one for one in answered if one.answer_beside]) if answered else None,
+        "offered": sum(one.offered for one in asked),
         "answered": len(answered),
         "context": _counted(about) if about else None,
     }

@@ -55,7 +55,7 @@ class Judged:
 @dataclass
 class Finding:
     """One item, or one part of it, with the first place of its longest span. `start` and `end` are characters
-    of the field; `word` is the place in the document."""
+    of the field; `word` is the place in the document. `offered`: whether the item has answers or options."""
 
     item: str
     part: str
@@ -64,6 +64,7 @@ class Finding:
     source: str | None = None
     word: int | None = None
     answer_beside: bool | None = None
+    offered: bool = False
     places: list[tuple[int, int]] = field(default_factory=list)
 
     def row(self) -> dict[str, Any]:

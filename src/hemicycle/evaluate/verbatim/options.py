@@ -8,10 +8,12 @@ text, or true and false in a list beside them.
     {"question": …, "choices": {"text": ["Lyon", "Nîmes"], "label": ["A", "B"]}, "answerKey": "B"}
     {"question": …, "option_a": "Lyon", "option_b": "Nîmes", "answer": "B"}
     {"question": …, "options": [{"text": "Lyon", "correct": false}, {"text": "Nîmes", "correct": true}]}
+    {"question": …, "mc_answer1": "Lyon", "mc_answer2": "Nîmes", "correct_answer_num": "2"}
 
 The trap is a label with two readings: `1` of `option1` and `option2` is the first of them in some sets and
 the second in others, and `"1"` of the options 1 and 2 may be either. Then none is right, and none is looked
-for.
+for. And an item may offer options twice, each time with labels of their own (`mc1_targets`, `mc2_targets`),
+which say nothing of the others.
 """
 
 from __future__ import annotations
@@ -29,6 +31,10 @@ Text = tuple[str, str]
 
 #: What ends the name of a field that is one option of several: `option_a`, `sol1`.
 _SUFFIX = re.compile(r"_([a-z])$|(\d+)$")
+#: What ends the name of a label that is the number of such a field.
+_NUMBER = "_num"
+#: A list of such values says of each option whether it is right, and never several positions.
+_TRUE_OR_FALSE = {"0": False, "1": True, "false": False, "true": True}
 #: A label that says a position is no longer than this.
 _LONGEST = 3
 
@@ -47,30 +53,51 @@ class _Offer:
     marks: dict[str, str | int] = field(default_factory=dict)
     numbered: bool = False
 
-    def right(self, labels: Iterable[Leaf], beside: str) -> list[Text]:
-        """The options that any of the labels calls right. `beside`: the path of the field they stand in."""
+    def right(self, labels: Iterable[Leaf], inside: str) -> list[Text]:
+        """The options that any of the labels calls right. `inside`: the path of what holds their field."""
         slots = list(self.texts)
         if len(slots) < 2:
             return []
         found = {slot for slot in slots if self.marks.get(slot) is True}
         listed: dict[str, list[str | int]] = defaultdict(list)
         for name, value in labels:
-            listed[re.sub(r"\.\d+$", "", name)].append(value)
+            listed[_list_of(name)].append(value)
         for name, values in listed.items():
-            if len(values) == len(slots) and all(value in (0, 1) for value in values):
-                # True and false, one an option, are of the options they stand beside.
-                if name.rpartition(".")[0] == beside.rpartition(".")[0]:
-                    found |= {slot for slot, value in zip(slots, values, strict=True) if value}
+            if len(values) > 1 and all(_bare(value) in _TRUE_OR_FALSE for value in values):
+                if len(values) == len(slots) and _parent(name) == inside:
+                    told = zip(slots, values, strict=True)
+                    found |= {slot for slot, value in told if _TRUE_OR_FALSE[_bare(value)]}
                 continue
-            found |= {slot for value in values if (slot := self._called(value)) is not None}
-        # Of an option with an id, the longest of its texts is the option.
-        return [max(self.texts[slot], key=lambda one: len(one[1])) for slot in slots if slot in found]
+            if len(values) > 1 and _parent(name) != inside:
+                # Several positions are of the options they stand beside; words are whosever they are.
+                values = [value for value in values if _position(_bare(value)) is None]
+            found |= {slot for value in values if (slot := self._called(value, name)) is not None}
+        # Options of the same words are one.
+        right: dict[tuple[str, ...], Text] = {}
+        for slot in slots:
+            if slot in found:
+                right.setdefault(self._words(slot), self._text(slot))
+        return list(right.values())
 
-    def _called(self, value: str | int) -> str | None:
-        """The option that a label means; None where it means none, or may mean two."""
+    def _text(self, slot: str) -> Text:
+        """An option: where it has an id beside it, the longest of its texts."""
+        return max(self.texts[slot], key=lambda one: len(one[1]))
+
+    def _words(self, slot: str) -> tuple[str, ...]:
+        _, text = self._text(slot)
+        return tuple(split_words(text).words) or (text,)
+
+    def _called(self, value: str | int, name: str) -> str | None:
+        """The option that a label of this name means; None where it means none, or may mean two."""
         if isinstance(value, bool):
             return None
         slots, shown = list(self.texts), _bare(value)
+        if self.numbered and shown.isdecimal():
+            # A name, a position or a text.
+            if name.casefold().endswith(_NUMBER):
+                return shown if shown in slots else None
+            if shown in slots or _position(shown) in range(len(slots)):
+                return None
         said = split_words(value).words if isinstance(value, str) else []
         means = {
             s for s in slots if said and any(split_words(text).words == said for _, text in self.texts[s])
@@ -84,7 +111,8 @@ class _Offer:
             means |= named
         elif at is not None and at < len(slots):
             means.add(slots[at])
-        return means.pop() if len(means) == 1 else None
+        one = len({self._words(slot) for slot in means}) == 1
+        return min(means, key=slots.index) if one else None
 
 
 def right_answers(
@@ -105,7 +133,13 @@ def right_answers(
     texts = [(name, value) for name, value in answers if isinstance(value, str)]
     if options:
         offers = _offers(options, lambda path: role(path) == "option", is_label)
-        told = [one for at, offer in offers.items() for one in offer.right([*labels, *answers], at)]
+        holders = {_parent(at) for at in offers}
+        told: list[Text] = []
+        for at, offer in offers.items():
+            # What stands beside options is about those.
+            elsewhere = holders - {_parent(at)}
+            about = [one for one in (*labels, *answers) if _parent(_list_of(one[0])) not in elsewhere]
+            told += offer.right(about, _parent(at))
         offered = {tuple(split_words(str(value)).words) for _, value in options}
         # An answer that is no option and points to none stands for itself.
         free = [(n, t) for n, t in texts if _position(_bare(t)) is None]
@@ -116,7 +150,7 @@ def right_answers(
         mine = {name for name, _ in answers if name.startswith(f"{at}.")}
         others = [*labels, *(one for one in answers if one[0] not in mine)]
         # Answers of which a label names one are options.
-        if found := offer.right(others, at):
+        if found := offer.right(others, _parent(at)):
             right, gone = right + found, gone | mine
     # The letter of an option that is nowhere stands beside every question.
     return right + [(n, t) for n, t in texts if n not in gone and not _is_letter(_bare(t))]
@@ -143,6 +177,15 @@ def _offers(
         elif isinstance(value, str):
             offer.texts[slot].append((name, value))
     return offers
+
+
+def _list_of(name: str) -> str:
+    """The path of the list that a value stands in; of any other value its own."""
+    return re.sub(r"\.\d+$", "", name)
+
+
+def _parent(path: str) -> str:
+    return path.rpartition(".")[0]
 
 
 def _bare(value: str | int) -> str:

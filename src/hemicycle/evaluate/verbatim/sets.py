@@ -94,6 +94,10 @@ class Fields:
         )
         return found
 
+    def offered(self, item: Item) -> bool:
+        """Whether an item has answers or options, be it said or not which of these is right."""
+        return any(self._role(name) in ("answer", "option") for name, _ in (*item.texts, *item.numbers))
+
     def _role(self, name: str) -> _Known | None:
         for role, declared in (("question", self.question), ("answer", self.answer)):
             if declared and any(name == one or name.startswith(f"{one}.") for one in declared):

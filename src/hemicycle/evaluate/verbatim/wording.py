@@ -6,21 +6,19 @@ computed here, so no sentence can contradict the files.
 
 from __future__ import annotations
 
-import csv
 import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from hemicycle.evaluate.verbatim.sets import source_of
-from hemicycle.typeset import Language, format_number, format_percent
+from hemicycle.typeset import Language, format_number, format_percent, read_words
 
 
 @functools.cache
-def _words() -> Mapping[str, Mapping[Language, str]]:
-    """`wording.csv`: key → language → words, with places for figures."""
-    with Path(__file__).with_name("wording.csv").open(encoding="utf-8", newline="") as file:
-        return {row["key"]: {"en": row["en"], "fr": row["fr"]} for row in csv.DictReader(file)}
+def _words(language: Language) -> Mapping[str, str]:
+    """`wording.csv`, with places for figures."""
+    return read_words(Path(__file__).with_name("wording.csv"), language)
 
 
 def contamination_notes(text: Mapping[str, Any], results: Mapping[str, Any], language: Language) -> list[str]:
@@ -39,9 +37,9 @@ def contamination_notes(text: Mapping[str, Any], results: Mapping[str, Any], lan
         hit = sum(one["question"]["short_contaminated"] for one in sets)
         bounds = {"fewest": method["fewest_words"], "most": method["min_words"] - 1}
         said.append(_say("short", language, n=hit, short=short, **bounds))
-    if any(one["with_answer"] is not None for one in sets):
+    if any(one["offered"] for one in sets):
         said.append(_say("answer", language, within=method["answer_within_words"]))
-    if mute := sum(one["items"] - one["answered"] for one in sets if one["with_answer"] is not None):
+    if mute := sum(one["items"] - one["answered"] for one in sets if one["offered"]):
         said.append(_say("no_answer", language, n=mute))
     if not sets:
         said.append(_say("no_set", language))
@@ -182,12 +180,12 @@ def rate(figure: Mapping[str, Any] | None, language: Language) -> str:
 
 
 def _word(key: str, language: Language, **values: str) -> str:
-    return _words()[key][language].format(**values)
+    return _words(language)[key].format(**values)
 
 
 def _say(key: str, language: Language, **values: int | str) -> str:
     shown = {k: format_number(v, language) if isinstance(v, int) else v for k, v in values.items()}
-    said = _words()[key][language].format(**shown)
+    said = _words(language)[key].format(**shown)
     if language == "en":
         return said
     # French typography: a sign that stands after a space never begins a line.
