@@ -13,7 +13,7 @@ from hemicycle.documents import Document
 from hemicycle.errors import DeclarationError
 from hemicycle.ledger.signatures import SigningKey
 from hemicycle.ledger.statements import PAYLOAD_TYPE
-from hemicycle.trace.claims import words
+from hemicycle.trace.claims import limits, outcome, words
 from hemicycle.trace.signed import (
     PREDICATE_TYPE,
     beside,
@@ -202,7 +202,6 @@ CHANGES = {
     "no model": lambda p: p["predicate"]["searched"].pop("model"),
     "model without digest": lambda p: p["predicate"]["searched"]["model"].pop("digest"),
     "base": lambda p: p["predicate"]["searched"].update(upstream_unknown={"x": 1}),
-    "kind": lambda p: p["predicate"]["work"].update(kind="cause"),
     "digest": lambda p: p["predicate"]["searched"].update(index=64 * "A"),
 }
 
@@ -217,6 +216,76 @@ def test_a_hostile_statement_with_a_good_signature_is_refused_and_reads_nothing(
     (tmp_path / "out.signed.json").write_bytes(publisher.ledger.signing_key.seal(statement, PAYLOAD_TYPE))
     (finding,) = check(tmp_path)[0]
     assert finding.startswith("out.signed.json: this is not a signed trace of Hemicycle")
+
+
+CONTRADICTIONS = {
+    "a kind that is none": lambda p: p["work"].update(kind="cause"),
+    "another kind that is none": lambda p: p["work"].update(kind="base"),
+    "a kind without a limit": lambda p: p["work"].update(kind="signed"),
+    "no kind": lambda p: p["work"].update(kind=""),
+    "running heads of a text": lambda p: p["work"].update(running_heads=7),
+    "empty corpora": lambda p: p["searched"]["corpora"][0].update(documents=0, words=0),
+    "words in no documents": lambda p: p["searched"]["corpora"][0].update(documents=0),
+    "documents without words": lambda p: p["searched"]["corpora"][0].update(words=0),
+    "a corpus too short": lambda p: p["searched"]["corpora"][0].update(words=15),
+    "more documents than searched": lambda p: p["found"].update(documents=3),
+    "more documents listed of a corpus than it has": lambda p: p["searched"].update(
+        corpora=[
+            p["searched"]["corpora"][0] | {"documents": 1},
+            p["searched"]["corpora"][0] | {"name": "b"},
+        ]
+    ),
+    "more passages than may be": lambda p: p["found"].update(passages=9),
+    "documents that hold too little": lambda p: [one.update(words=7) for one in p["documents"]],
+    "documents that together hold too little": lambda p: (
+        p["found"].update(stretches=[[0, 20]], words=20, share=20 / 33),
+        [one.update(words=9) for one in p["documents"]],
+    ),
+    "a document twice": lambda p: p["documents"][1].update(id=p["documents"][0]["id"]),
+    "no head": lambda p: p["ledger"].update(head=None),
+    "a head that is none": lambda p: p["ledger"].update(head="the last line"),
+    "governance": lambda p: p["ledger"].update(governance="royal"),
+    "governance of another type": lambda p: p["ledger"].update(governance={"x": 1}),
+    "tomorrow": lambda p: p["made"].update(signed="tomorrow"),
+    "a time of nowhere": lambda p: p["made"].update(signed="2026-01-01T00:00:00"),
+    "a day": lambda p: p["made"].update(signed="2026-01-01"),
+}
+
+
+@pytest.mark.parametrize("change", CONTRADICTIONS.values(), ids=CONTRADICTIONS.keys())
+def test_a_signer_who_contradicts_himself_is_refused_though_his_sentences_fit(
+    found, tmp_path, change, publisher
+):
+    shutil.copytree(found, tmp_path, dirs_exist_ok=True)
+    statement = payload(found)
+    predicate = statement["predicate"]
+    change(predicate)
+    work, shortest = predicate["work"], predicate["searched"]["min_words"]
+    if f"limit_{work['kind']}" in words("en"):
+        for language in ("fr", "en"):
+            predicate["says"][language] = outcome(
+                work["words"], predicate["found"]["words"], shortest, language
+            )
+            predicate["limits"][language] = limits(
+                shortest, work["kind"], work["running_heads"], None, language
+            )
+    (tmp_path / "out.signed.json").write_bytes(publisher.ledger.signing_key.seal(statement, PAYLOAD_TYPE))
+    (finding,) = check(tmp_path)[0]
+    assert finding.startswith("out.signed.json: this is not a signed trace of Hemicycle")
+
+
+def test_of_nothing_found_corpora_that_are_empty_are_no_contradiction(absent, tmp_path, publisher):
+    shutil.copytree(absent, tmp_path, dirs_exist_ok=True)
+    statement = payload(absent)
+    statement["predicate"]["searched"]["corpora"][0].update(documents=0, words=0)
+    (tmp_path / "out.signed.json").write_bytes(publisher.ledger.signing_key.seal(statement, PAYLOAD_TYPE))
+    assert check(tmp_path)[0] == []
+
+
+def test_a_work_that_says_the_same_again_and_again_may_be_longer_than_what_holds_it(tmp_path, publisher):
+    work = publisher.report(tmp_path / "out.html", 20 * f"{RIVER} ")
+    assert work.documents[0].words > sum(publisher.tracer.index.lengths)
+    assert check(tmp_path)[0] == []
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[" * 100_000, b'{"payload": "e30="}', b"\xff\xfe", b"null"])

@@ -24,7 +24,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from hemicycle import __version__
 from hemicycle.digests import is_digest, sha256_bytes, sha256_file
@@ -33,7 +33,8 @@ from hemicycle.ledger import Finding, Ledger
 from hemicycle.ledger.proofs import LARGEST_FILE, LARGEST_PROOF, check_proof, read_bounded
 from hemicycle.ledger.signatures import PublicKey
 from hemicycle.ledger.statements import PAYLOAD_TYPE, STATEMENT_TYPE
-from hemicycle.trace.claims import LANGUAGES, Question, limits, outcome, words
+from hemicycle.sources.works import Kind
+from hemicycle.trace.claims import LANGUAGES, Question, limits, outcome
 from hemicycle.trace.works import HoldingDocument, TracedWork
 from hemicycle.typeset import Language
 
@@ -43,6 +44,8 @@ PAGE, SIGNED, PROOFS = ".html", ".signed.json", ".proofs"
 COMPARE = (
     "the key is the file's own: compare its fingerprint with one that the publisher gave you by another way"
 )
+#: Who may stand behind a ledger, as a project declares it.
+_GOVERNANCE = ("solo", "declared")
 _PROOF = re.compile(r"\d{4,}\.proof")
 
 
@@ -288,7 +291,9 @@ def _check_shape(statement: Any) -> None:
     (subject,) = statement["subject"]
     searched, model, made = predicate["searched"], predicate["searched"]["model"], predicate["made"]
     corpora, documents = _list(searched["corpora"]), _list(predicate["documents"])
+    ledger = predicate["ledger"]
     digests = [subject["digest"]["sha256"], predicate["page"], searched["index"], model["digest"]]
+    digests += [ledger["head"]]
     digests += [corpus["digest"] for corpus in corpora] + [document["proof"] for document in documents]
     digests += [digest for document in documents for digest in document["fingerprints"].values()]
     texts = [subject["name"], searched["normalisation"], model["name"], made["hemicycle"], made["signed"]]
@@ -298,6 +303,11 @@ def _check_shape(statement: Any) -> None:
     texts += [] if base is None else [base]
     if not all(isinstance(text, str) for text in texts) or not all(map(is_digest, digests)):
         raise _Unfit("a part is not what it should be")
+    signed = datetime.fromisoformat(made["signed"])
+    if signed.tzinfo is None or signed.isoformat(timespec="seconds") != made["signed"]:
+        raise _Unfit("it does not say when it was signed")
+    if ledger["governance"] not in _GOVERNANCE:
+        raise _Unfit("it does not say who stands behind the ledger")
     names = [corpus["name"] for corpus in corpora]
     if searched["split"] != "train" or not names or len(set(names)) < len(names):
         raise _Unfit("what it says was searched is not what is")
@@ -305,7 +315,7 @@ def _check_shape(statement: Any) -> None:
         _counts(corpus["documents"], corpus["words"])
     _check_figures(predicate)
     work, found = predicate["work"], predicate["found"]
-    if f"limit_{work['kind']}" not in words("en"):
+    if work["kind"] not in get_args(Kind) or (work["running_heads"] and work["kind"] != "pdf"):
         raise _Unfit("it does not say how the work was read")
     says = _sentences(
         work["words"], found["words"], searched["min_words"], work["kind"], work["running_heads"], base
@@ -317,7 +327,7 @@ def _check_shape(statement: Any) -> None:
 def _check_figures(predicate: Mapping[str, Any]) -> None:
     """Raises `_Unfit` unless the figures can be those of one work in one index."""
     work, found, shortest = predicate["work"], predicate["found"], predicate["searched"]["min_words"]
-    listed = predicate["documents"]
+    listed, corpora = predicate["documents"], predicate["searched"]["corpora"]
     _counts(work["words"], work["running_heads"], found["passages"], found["documents"], shortest)
     stretches, end, total = _list(found["stretches"]), -1, 0
     for first, size in stretches:
@@ -334,14 +344,30 @@ def _check_figures(predicate: Mapping[str, Any]) -> None:
         and total == found["words"]
         and type(found["share"]) is float
         and found["share"] == total / work["words"]
-        and found["passages"] >= len(stretches)
+        # No two passages begin with the same word, and each is inside one stretch.
+        and len(stretches) <= found["passages"] <= sum(size - shortest + 1 for _, size in stretches)
         and found["documents"] >= len(listed)
+        and len({(document["corpus"], document["id"]) for document in listed}) == len(listed)
+        and _may_hold(corpora, found["documents"], shortest)
+        and all(
+            _may_hold([corpus], sum(one["corpus"] == corpus["name"] for one in listed), shortest)
+            for corpus in corpora
+        )
+        # Every passage stands in one of the documents found.
+        and (found["documents"] > len(listed) or sum(held) >= total)
         # Whatever is found is found in a document, and of some everything is told.
         and len({one == 0 for one in (total, found["passages"], found["documents"], len(listed))}) == 1
         and all(shortest <= one <= total for one in held)
     )
     if not sound:
         raise _Unfit("its figures contradict each other")
+
+
+def _may_hold(corpora: Sequence[Mapping[str, Any]], documents: int, shortest: int) -> bool:
+    """Whether so many documents of corpora may hold a passage of `shortest` words. How much of a work they
+    hold says nothing of how long they are: it may say the same again and again."""
+    searched, long = (sum(corpus[part] for corpus in corpora) for part in ("documents", "words"))
+    return bool(documents <= searched and documents * shortest <= long and (searched or not long))
 
 
 def _list(value: Any) -> list[Any]:
