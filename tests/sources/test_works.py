@@ -6,10 +6,12 @@ import hashlib
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from hemicycle.errors import DeclarationError, InputError
+from hemicycle.sources import text as text_source
 from hemicycle.sources.works import read_work
 
 from .made_pdf import made_pdf
@@ -131,6 +133,31 @@ def test_codes_are_not_taken_for_words_whatever_the_file_is_called(
 def test_a_text_that_begins_as_another_kind_does_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(InputError, match="begins as one of another kind"):
         read_work(write(tmp_path, "a.txt", data))
+
+
+@pytest.mark.parametrize("name", ["puits.md", "puits.Markdown"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\ntitle: Le puits\nauthor: Ada Martin\nlicense: CC0-1.0\n---\n\n# Un\n\nAu fond du puits.\n",
+        "---\n\nUn trait, puis le texte.\n",
+        "# Le puits\n\n---\nfin: non\n---\n",
+    ],
+)
+def test_a_markdown_work_is_what_its_source_makes_of_it(tmp_path: Path, name: str, text: str) -> None:
+    path = write(tmp_path, name, text.encode())
+    card = SimpleNamespace(include=("**/*",), exclude=())
+    (document,) = text_source.read(tmp_path, card)  # type: ignore[arg-type]
+    work = read_work(path)
+    assert work.text == document.text
+    assert "Ada Martin" not in work.text
+    assert work.title in (None, "Le puits")
+
+
+def test_a_markdown_work_whose_header_states_a_licence_strangely_is_read(tmp_path: Path) -> None:
+    text = "---\ntitle: Le puits\nmeta:\n  license: CC0-1.0\n---\nAu fond.\n"
+    work = read_work(write(tmp_path, "puits.md", text.encode()))
+    assert (work.title, work.text) == ("Le puits", "Au fond.\n")
 
 
 @pytest.mark.parametrize(

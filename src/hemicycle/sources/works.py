@@ -103,7 +103,7 @@ def read_work(path: Path) -> Work:
 
 def _kind(path: Path) -> Kind:
     """How a file is to be read. Raises InputError where it is of no kind that is."""
-    kind = _KINDS.get(path.suffix.lower())
+    kind = _KINDS.get(_tail(path))
     if kind is None:
         raise InputError(
             f"works are not read from {path.suffix} files: codes in them would count as words",
@@ -121,6 +121,11 @@ def _kind(path: Path) -> Kind:
                 remedy="Give an .epub, .html or .pdf file by its own name, or the text alone as a .txt file.",
             )
     return kind
+
+
+def _tail(path: Path) -> str:
+    """How a file's name ends, in small letters."""
+    return path.suffix.lower()
 
 
 def _encoding(path: Path) -> str | None:
@@ -156,6 +161,11 @@ def _read(path: Path, kind: Kind) -> Document:
         from hemicycle.sources.xml import read_bytes
 
         return document_of_page(read_bytes(path, place, MAX_PAGE), place)
-    from hemicycle.sources.text import read_utf8
+    from hemicycle.sources.text import MARKDOWN, front_matter, read_utf8
 
-    return Document(origin=path.name, text=read_utf8(path, place))
+    text = read_utf8(path, place)
+    # A source takes the header for what is said of the text, and so it is in no corpus.
+    header = front_matter(text) if _tail(path) in MARKDOWN else None
+    if header is None:
+        return Document(origin=path.name, text=text)
+    return Document(origin=path.name, text=header.body, title=header.one("title", "titre"))
