@@ -360,12 +360,10 @@ def test_a_folder_of_proofs_that_is_a_link_is_neither_written_nor_read(found, tm
 
 
 def test_only_proofs_are_taken_away(tmp_path):
-    for name in ("0001.proof", "0002.proof", "12345.proof", "1.proof", "my.proof", "0003.proof.bak"):
+    stale = (".0001.proof.4242.aside", "0002.proof", "12345.proof")
+    for name in (*stale, "0001.proof", "1.proof", "my.proof", "0003.proof.bak", ".my.proof.1.aside"):
         (tmp_path / name).write_text("")
-    assert sorted(path.name for path in stale_proofs(tmp_path, {"0001.proof"})) == [
-        "0002.proof",
-        "12345.proof",
-    ]
+    assert sorted(path.name for path in stale_proofs(tmp_path, {"0001.proof"})) == list(stale)
     assert stale_proofs(tmp_path / "none", ()) == []
 
 

@@ -47,6 +47,8 @@ COMPARE = (
 #: Who may stand behind a ledger, as a project declares it.
 _GOVERNANCE = ("solo", "declared")
 _PROOF = re.compile(r"\d{4,}\.proof")
+#: A proof that was being written when its process was killed.
+_CUT = re.compile(r"\.\d{4,}\.proof\.\d+\.aside")
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,10 @@ def refuse_to_write_over(page: Path, work: Path, sha256: str) -> None:
 
 
 def stale_proofs(folder: Path, names: Collection[str]) -> list[Path]:
-    """The proofs in a folder that are not of these names; whatever is called otherwise is somebody else's."""
-    found = folder.iterdir() if folder.is_dir() else ()
-    return [path for path in found if _PROOF.fullmatch(path.name) and path.name not in names]
+    """The proofs in a folder that are not of these names, and parts of proofs that a killed process left;
+    whatever is called otherwise is somebody else's."""
+    found = [path for path in (folder.iterdir() if folder.is_dir() else ()) if path.name not in names]
+    return [path for path in found if _PROOF.fullmatch(path.name) or _CUT.fullmatch(path.name)]
 
 
 def proof_name(number: int) -> str:
