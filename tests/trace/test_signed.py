@@ -13,12 +13,14 @@ from hemicycle.documents import Document
 from hemicycle.errors import DeclarationError
 from hemicycle.ledger.signatures import SigningKey
 from hemicycle.ledger.statements import PAYLOAD_TYPE
+from hemicycle.store import write_aside
 from hemicycle.trace.claims import limits, outcome, words
 from hemicycle.trace.signed import (
     PREDICATE_TYPE,
     beside,
     check_signed_trace,
     refuse_to_write_over,
+    require_room,
     stale_proofs,
 )
 from tests.trace.signed import Publisher
@@ -277,9 +279,14 @@ def test_a_signer_who_contradicts_himself_is_refused_though_his_sentences_fit(
 def test_of_nothing_found_corpora_that_are_empty_are_no_contradiction(absent, tmp_path, publisher):
     shutil.copytree(absent, tmp_path, dirs_exist_ok=True)
     statement = payload(absent)
-    statement["predicate"]["searched"]["corpora"][0].update(documents=0, words=0)
+    corpora = statement["predicate"]["searched"]["corpora"]
+    corpora[0].update(documents=0, words=0)
+    corpora += [corpora[0] | {"name": "b", "documents": 1, "words": 1}]
     (tmp_path / "out.signed.json").write_bytes(publisher.ledger.signing_key.seal(statement, PAYLOAD_TYPE))
-    assert check(tmp_path)[0] == []
+    findings, facts = check(tmp_path)
+    assert findings == []
+    assert facts["searched"].startswith("the training split of debats, 0 documents, 0 words, c0c0")
+    assert "; b, 1 document more, 1 word, c0c0" in facts["searched"]
 
 
 def test_a_work_that_says_the_same_again_and_again_may_be_longer_than_what_holds_it(tmp_path, publisher):
@@ -365,6 +372,40 @@ def test_only_proofs_are_taken_away(tmp_path):
         (tmp_path / name).write_text("")
     assert sorted(path.name for path in stale_proofs(tmp_path, {"0001.proof"})) == list(stale)
     assert stale_proofs(tmp_path / "none", ()) == []
+
+
+def test_where_no_report_can_be_written_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    for name in ("a.html", f"{200 * 'a'}.html", "new/folder/a.html"):
+        require_room(tmp_path / name)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link", "nowhere"]
+    for name in (
+        "file/a.html",
+        "file/b/a.html",
+        "link/a.html",
+        "nowhere/a.html",
+        f"{244 * 'a'}.html",
+        f"{122 * 'é'}.html",
+        f"new/{244 * 'a'}.html",
+        f"{256 * 'a'}/b/a.html",
+        30 * f"{200 * 'a'}/" + "a.html",
+    ):
+        with pytest.raises(DeclarationError, match="no report can be written there: ") as caught:
+            require_room(tmp_path / name)
+        assert "another folder" in caught.value.remedy
+
+
+def test_the_longest_name_that_is_let_pass_can_be_written(tmp_path):
+    for length in range(200, 250):
+        page = tmp_path / f"{length * 'a'}.html"
+        try:
+            require_room(page)
+        except DeclarationError:
+            break
+        write_aside(beside(page)[0], b"")
+    assert 210 < length < 249
 
 
 def test_names_say_what_stands_beside_what(tmp_path):

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
+import errno
 import json
 import os
 import re
@@ -36,7 +38,7 @@ from hemicycle.ledger.statements import PAYLOAD_TYPE, STATEMENT_TYPE
 from hemicycle.sources.works import Kind
 from hemicycle.trace.claims import LANGUAGES, Question, limits, outcome
 from hemicycle.trace.works import HoldingDocument, TracedWork
-from hemicycle.typeset import Language
+from hemicycle.typeset import Language, count
 
 PREDICATE_TYPE = "urn:hemicycle:trace-of-a-work:v1"
 PAGE, SIGNED, PROOFS = ".html", ".signed.json", ".proofs"
@@ -79,6 +81,36 @@ def beside(page: Path) -> tuple[Path, Path]:
             remedy=f"For example --report {page.with_suffix(PAGE).name or 'report.html'}.",
         )
     return page.with_name(page.stem + SIGNED), page.with_name(page.stem + PROOFS)
+
+
+def require_room(page: Path) -> None:
+    """Raise DeclarationError where the files of a report cannot be written: below what is no folder, in one
+    that may not be written to, or by names longer than the file system has."""
+    signed, _ = beside(page)
+    # The longest name that is written, as `write_aside` makes it.
+    longest = signed.with_name(f".{signed.name}.{os.getpid()}.aside")
+    here = longest.absolute()
+    missing: list[str] = []
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            here.lstat()
+        while not os.path.lexists(here):
+            missing.append(here.name)
+            here = here.parent
+        # By the file system: no name in a folder that is missing was looked at.
+        for name in missing:
+            with contextlib.suppress(FileNotFoundError):
+                (here / name).lstat()
+        if not here.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(here, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise DeclarationError(
+            f"no report can be written there: {error.strerror}",
+            place=str(page),
+            remedy="Give the page a shorter name, or one in another folder.",
+        ) from None
 
 
 def refuse_to_write_over(page: Path, work: Path, sha256: str) -> None:
@@ -229,8 +261,8 @@ def check_signed_trace(file: Path, work: Path | None = None) -> tuple[list[Findi
     if work is not None and sha256_file(work) != subject["digest"]["sha256"]:
         findings.append(Finding(str(work), "this is not the file that was traced"))
     searched = "; ".join(
-        f"{corpus['name']}, {corpus['documents']} {'documents more' if number else 'documents'}, "
-        f"{corpus['words']} words, {corpus['digest']}"
+        f"{corpus['name']}, {count(corpus['documents'], 'document', 'documents', 'en')}"
+        f"{' more' if number else ''}, {count(corpus['words'], 'word', 'words', 'en')}, {corpus['digest']}"
         for number, corpus in enumerate(predicate["searched"]["corpora"])
     )
     facts = {
