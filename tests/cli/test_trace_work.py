@@ -25,6 +25,10 @@ def work(tmp_path):
         (("un texte", "--report", "out.html"), "a report is made of a work"),
         (("un texte", "--file", "{work}"), "exactly one of"),
         (("--file", "{work}", "--report", "out.pdf"), "must end in .html"),
+        (
+            ("--file", "{work}", "--report", "{work}/out.html"),
+            "no report can be written there: Not a directory",
+        ),
     ],
 )
 def test_a_wrong_call_about_a_work_is_refused(project, work, call, words, said):
@@ -106,3 +110,16 @@ def test_what_is_too_common_and_what_is_less_rare_are_counted_apart(tmp_path, ca
     shown = len(result["spans"])
     counts = f"({shown} shown; 1 too common to show; {40 - shown} less rare than those)"
     assert counts in capsys.readouterr().out
+
+
+def test_what_a_text_says_again_is_shown_once_and_counted_once(tmp_path, capsys):
+    once = "un passage que le corpus ne tient qu'une seule fois"
+    corpus = write_corpus(tmp_path / "c", {"s": [once]})
+    build_index([corpus], tmp_path / "i")
+    text = f"{once} zzz {once} zzz {once}. {200 * 'yyy '}"
+    result = Tracer(open_index(tmp_path / "i"), [corpus]).trace(text).to_json()
+    assert len(result["spans"]) == 3
+    print_trace(result, "petit", "words")
+    out = capsys.readouterr().out
+    assert "(3 times in this text)" in out
+    assert "(1 shown)" in out

@@ -4,6 +4,8 @@ import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,7 +14,8 @@ from hemicycle.cli import asking
 from hemicycle.cli.session import Session
 from hemicycle.errors import HemicycleError, IntegrityError
 from hemicycle.flow.corpora import _sound_indexes
-from hemicycle.governance import write_decision
+from hemicycle.gate import Gate
+from hemicycle.governance import decisions, write_decision
 from hemicycle.trace import Index, open_index
 
 
@@ -146,9 +149,13 @@ def test_nothing_is_answered_where_nobody_can_say_what_is_withdrawn(copy, served
     journal.write_bytes(journal.read_bytes() + b"no line of a journal\n")
     with pytest.raises(HemicycleError, match="nothing is answered"):
         told()
-    journal.unlink()
-    with pytest.raises(HemicycleError, match="nothing is answered"):
+    journal.rename(copy / "away")
+    with pytest.raises(HemicycleError, match="nothing is answered") as caught:
         told()
+    assert "once it is mended, answers come again" in caught.value.remedy
+    whole = (copy / "away").read_bytes().removesuffix(b"no line of a journal\n")
+    journal.write_bytes(whole)
+    assert told()
 
 
 def test_what_is_withdrawn_is_read_again_after_a_while_though_nobody_wrote(copy, served, monkeypatch):
@@ -159,6 +166,31 @@ def test_what_is_withdrawn_is_read_again_after_a_while_though_nobody_wrote(copy,
     assert ids[0] in told(tracer)
     tracer._until = 0
     assert told(tracer) == set()
+
+
+def test_a_decision_that_has_to_wait_hides_from_the_moment_it_is_in_force(copy, served, monkeypatch):
+    opened, told = served
+    ids, tracer = indexed(copy), opened()
+    begin, clock = decisions.now_utc(), [0.0]
+    monkeypatch.setattr(asking.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(decisions, "now_utc", lambda: begin + timedelta(seconds=clock[0]))
+    effective = begin + timedelta(seconds=20)
+
+    def decided(self):
+        state = "standing" if self.now() >= effective else "cooling"
+        decision = SimpleNamespace(subject="sittings", params={"documents": "all"}, kind="withdraw")
+        entry = SimpleNamespace(entered=begin)
+        return [SimpleNamespace(state=state, effective=effective, decision=decision, entry=entry)]
+
+    monkeypatch.setattr(Gate, "decided_withdrawals", decided)
+    monkeypatch.setattr(
+        asking.Flow,
+        "withdrawn",
+        property(lambda self: dict.fromkeys(["sittings"] * len(self.gate.withdrawals()))),
+    )
+    for second, hides in ((0, False), (19.9, False), (20, True), (21, True)):
+        clock[0] = second
+        assert (ids[0] not in told(tracer)) == hides, second
 
 
 def test_a_server_whose_corpus_was_deleted_says_to_start_it_again(copy, served):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from hemicycle.errors import DeclarationError, InputError
+from hemicycle.sources import text as text_source
 from hemicycle.sources.works import read_work
 
 from .made_pdf import made_pdf
@@ -111,7 +114,7 @@ def test_codes_are_not_taken_for_words_whatever_the_file_is_called(
     tmp_path: Path, name: str, suffix: str | None
 ) -> None:
     other = name if suffix is None else f"œuvre{suffix}"
-    with pytest.raises(InputError, match=r"codes in |is not UTF-8") as caught:
+    with pytest.raises(InputError, match=r"codes in |is not UTF-8|is NUL") as caught:
         read_work(write(tmp_path, other, b"\xef\xbb\xbf" * (suffix == ".txt") + CODED[name]))
     assert caught.value.remedy is not None
     assert ".epub" in caught.value.remedy
@@ -124,13 +127,111 @@ def test_codes_are_not_taken_for_words_whatever_the_file_is_called(
         b"PK\x03\x04mot",
         b"\n <!DOCTYPE html><p>La s&eacute;ance",
         b"<?xml version='1.0'?><p>La</p>",
-        b"<p class='a'>La s&eacute;ance</p>",
-        b"</div>La",
+        b"<html><p>La",
+        b"<!doctype html>La",
+        b"% a\n \n% b\n\\documentstyle{book}",
     ],
 )
 def test_a_text_that_begins_as_another_kind_does_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(InputError, match="begins as one of another kind"):
         read_work(write(tmp_path, "a.txt", data))
+
+
+@pytest.mark.parametrize("name", ["puits.md", "puits.Markdown"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\ntitle: Le puits\nauthor: Ada Martin\nlicense: CC0-1.0\n---\n\n# Un\n\nAu fond du puits.\n",
+        "---\n\nUn trait, puis le texte.\n",
+        "# Le puits\n\n---\nfin: non\n---\n",
+    ],
+)
+def test_a_markdown_work_is_what_its_source_makes_of_it(tmp_path: Path, name: str, text: str) -> None:
+    path = write(tmp_path, name, text.encode())
+    card = SimpleNamespace(include=("**/*",), exclude=())
+    (document,) = text_source.read(tmp_path, card)  # type: ignore[arg-type]
+    work = read_work(path)
+    assert work.text == document.text
+    assert "Ada Martin" not in work.text
+    assert work.title in (None, "Le puits")
+
+
+def test_a_markdown_work_whose_header_states_a_licence_strangely_is_read(tmp_path: Path) -> None:
+    text = "---\ntitle: Le puits\nmeta:\n  license: CC0-1.0\n---\nAu fond.\n"
+    work = read_work(write(tmp_path, "puits.md", text.encode()))
+    assert (work.title, work.text) == ("Le puits", "Au fond.\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<p class='a'>La s&eacute;ance</p>",
+        "</div>La",
+        "Un mot <br/> un autre",
+        "<lg><l>Un vers</l></lg>",
+        "<p>" + 60 * "mot " + "</p>\n" + "<p>" + 30 * "mot " + "</p>",
+    ],
+)
+def test_a_text_with_tags_among_its_words_is_refused_unless_it_is_markdown(tmp_path: Path, text: str) -> None:
+    for name in ("a.txt", "a", "a.v2"):
+        with pytest.raises(InputError, match="tags among the words"):
+            read_work(write(tmp_path, name, text.encode()))
+    assert read_work(write(tmp_path, "a.md", text.encode())).text == text
+
+
+def test_a_tag_here_and_there_makes_no_page_of_a_text(tmp_path: Path) -> None:
+    text = 200 * "mot " + "<i>le vase</i>" + 200 * " mot"
+    assert read_work(write(tmp_path, "a.txt", text.encode())).text == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("chat.txt", "<jean> bonjour\n<anne> bonjour jean"),
+        ("piece.txt", "<Entre HAMLET>\nÊtre ou ne pas être."),
+        ("lien.txt", "<https://example.org/a/>\nUne page. <ada@example.org>"),
+        ("README.md", '<p align="center">\n  Projet\n</p>'),
+        ("notes.markdown", "<!-- toc -->\n# Notes"),
+        ("pg1342.txt.utf-8", "It is a truth"),
+        ("pg1342.txt.utf8", "It is a truth"),
+        ("pg1342.UTF_8", "It is a truth"),
+        ("M. Dupont", "Un discours"),
+        ("memoire v1.2", "Un mémoire"),
+        ("journal.1789", "Un jour"),
+        ("example.org", "Une page"),
+    ],
+)
+def test_a_text_is_not_refused_for_its_name_or_one_sign(tmp_path: Path, name: str, text: str) -> None:
+    work = read_work(write(tmp_path, name, text.encode()))
+    assert (work.kind, work.text) == ("text", text)
+
+
+def test_the_encoding_in_a_name_hides_no_other_kind(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"from \.tex files"):
+        read_work(write(tmp_path, "a.tex.utf-8", b"La"))
+    with pytest.raises(InputError, match="NUL"):
+        read_work(write(tmp_path, "a.bin", b"La\0"))
+    header = b"---\ntitle: Le puits\n---\nAu fond."
+    assert read_work(write(tmp_path, "a.md.utf-8", header)).text == "Au fond."
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        2**16 * b"\n",
+        20_000 * b"%\n",
+        b"%" + 2**16 * b"\n",
+        2**15 * b"<a",
+        2**14 * b"<a =",
+        b"<a " + 900 * b"= ",
+    ],
+    ids=["lines", "comments", "a comment", "open", "attributes", "equals"],
+)
+def test_no_beginning_takes_long_to_be_judged(tmp_path: Path, data: bytes) -> None:
+    path = write(tmp_path, "a.txt", data + b"> mot")
+    began = time.process_time()
+    assert read_work(path).text.endswith("mot")
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,14 @@ from hemicycle.documents import Document
 from hemicycle.errors import DeclarationError
 from hemicycle.ledger.signatures import SigningKey
 from hemicycle.ledger.statements import PAYLOAD_TYPE
-from hemicycle.trace.claims import words
+from hemicycle.store import write_aside
+from hemicycle.trace.claims import limits, outcome, words
 from hemicycle.trace.signed import (
     PREDICATE_TYPE,
     beside,
     check_signed_trace,
     refuse_to_write_over,
+    require_room,
     stale_proofs,
 )
 from tests.trace.signed import Publisher
@@ -202,7 +204,6 @@ CHANGES = {
     "no model": lambda p: p["predicate"]["searched"].pop("model"),
     "model without digest": lambda p: p["predicate"]["searched"]["model"].pop("digest"),
     "base": lambda p: p["predicate"]["searched"].update(upstream_unknown={"x": 1}),
-    "kind": lambda p: p["predicate"]["work"].update(kind="cause"),
     "digest": lambda p: p["predicate"]["searched"].update(index=64 * "A"),
 }
 
@@ -217,6 +218,81 @@ def test_a_hostile_statement_with_a_good_signature_is_refused_and_reads_nothing(
     (tmp_path / "out.signed.json").write_bytes(publisher.ledger.signing_key.seal(statement, PAYLOAD_TYPE))
     (finding,) = check(tmp_path)[0]
     assert finding.startswith("out.signed.json: this is not a signed trace of Hemicycle")
+
+
+CONTRADICTIONS = {
+    "a kind that is none": lambda p: p["work"].update(kind="cause"),
+    "another kind that is none": lambda p: p["work"].update(kind="base"),
+    "a kind without a limit": lambda p: p["work"].update(kind="signed"),
+    "no kind": lambda p: p["work"].update(kind=""),
+    "running heads of a text": lambda p: p["work"].update(running_heads=7),
+    "empty corpora": lambda p: p["searched"]["corpora"][0].update(documents=0, words=0),
+    "words in no documents": lambda p: p["searched"]["corpora"][0].update(documents=0),
+    "documents without words": lambda p: p["searched"]["corpora"][0].update(words=0),
+    "a corpus too short": lambda p: p["searched"]["corpora"][0].update(words=15),
+    "more documents than searched": lambda p: p["found"].update(documents=3),
+    "more documents listed of a corpus than it has": lambda p: p["searched"].update(
+        corpora=[
+            p["searched"]["corpora"][0] | {"documents": 1},
+            p["searched"]["corpora"][0] | {"name": "b"},
+        ]
+    ),
+    "more passages than may be": lambda p: p["found"].update(passages=9),
+    "documents that hold too little": lambda p: [one.update(words=7) for one in p["documents"]],
+    "documents that together hold too little": lambda p: (
+        p["found"].update(stretches=[[0, 20]], words=20, share=20 / 33),
+        [one.update(words=9) for one in p["documents"]],
+    ),
+    "a document twice": lambda p: p["documents"][1].update(id=p["documents"][0]["id"]),
+    "no head": lambda p: p["ledger"].update(head=None),
+    "a head that is none": lambda p: p["ledger"].update(head="the last line"),
+    "governance": lambda p: p["ledger"].update(governance="royal"),
+    "governance of another type": lambda p: p["ledger"].update(governance={"x": 1}),
+    "tomorrow": lambda p: p["made"].update(signed="tomorrow"),
+    "a time of nowhere": lambda p: p["made"].update(signed="2026-01-01T00:00:00"),
+    "a day": lambda p: p["made"].update(signed="2026-01-01"),
+}
+
+
+@pytest.mark.parametrize("change", CONTRADICTIONS.values(), ids=CONTRADICTIONS.keys())
+def test_a_signer_who_contradicts_himself_is_refused_though_his_sentences_fit(
+    found, tmp_path, change, publisher
+):
+    shutil.copytree(found, tmp_path, dirs_exist_ok=True)
+    statement = payload(found)
+    predicate = statement["predicate"]
+    change(predicate)
+    work, shortest = predicate["work"], predicate["searched"]["min_words"]
+    if f"limit_{work['kind']}" in words("en"):
+        for language in ("fr", "en"):
+            predicate["says"][language] = outcome(
+                work["words"], predicate["found"]["words"], shortest, language
+            )
+            predicate["limits"][language] = limits(
+                shortest, work["kind"], work["running_heads"], None, language
+            )
+    (tmp_path / "out.signed.json").write_bytes(publisher.ledger.signing_key.seal(statement, PAYLOAD_TYPE))
+    (finding,) = check(tmp_path)[0]
+    assert finding.startswith("out.signed.json: this is not a signed trace of Hemicycle")
+
+
+def test_of_nothing_found_corpora_that_are_empty_are_no_contradiction(absent, tmp_path, publisher):
+    shutil.copytree(absent, tmp_path, dirs_exist_ok=True)
+    statement = payload(absent)
+    corpora = statement["predicate"]["searched"]["corpora"]
+    corpora[0].update(documents=0, words=0)
+    corpora += [corpora[0] | {"name": "b", "documents": 1, "words": 1}]
+    (tmp_path / "out.signed.json").write_bytes(publisher.ledger.signing_key.seal(statement, PAYLOAD_TYPE))
+    findings, facts = check(tmp_path)
+    assert findings == []
+    assert facts["searched"].startswith("the training split of debats, 0 documents, 0 words, c0c0")
+    assert "; b, 1 document more, 1 word, c0c0" in facts["searched"]
+
+
+def test_a_work_that_says_the_same_again_and_again_may_be_longer_than_what_holds_it(tmp_path, publisher):
+    work = publisher.report(tmp_path / "out.html", 20 * f"{RIVER} ")
+    assert work.documents[0].words > sum(publisher.tracer.index.lengths)
+    assert check(tmp_path)[0] == []
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[" * 100_000, b'{"payload": "e30="}', b"\xff\xfe", b"null"])
@@ -291,13 +367,45 @@ def test_a_folder_of_proofs_that_is_a_link_is_neither_written_nor_read(found, tm
 
 
 def test_only_proofs_are_taken_away(tmp_path):
-    for name in ("0001.proof", "0002.proof", "12345.proof", "1.proof", "my.proof", "0003.proof.bak"):
+    stale = (".0001.proof.4242.aside", "0002.proof", "12345.proof")
+    for name in (*stale, "0001.proof", "1.proof", "my.proof", "0003.proof.bak", ".my.proof.1.aside"):
         (tmp_path / name).write_text("")
-    assert sorted(path.name for path in stale_proofs(tmp_path, {"0001.proof"})) == [
-        "0002.proof",
-        "12345.proof",
-    ]
+    assert sorted(path.name for path in stale_proofs(tmp_path, {"0001.proof"})) == list(stale)
     assert stale_proofs(tmp_path / "none", ()) == []
+
+
+def test_where_no_report_can_be_written_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    for name in ("a.html", f"{200 * 'a'}.html", "new/folder/a.html"):
+        require_room(tmp_path / name)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link", "nowhere"]
+    for name in (
+        "file/a.html",
+        "file/b/a.html",
+        "link/a.html",
+        "nowhere/a.html",
+        f"{244 * 'a'}.html",
+        f"{122 * 'é'}.html",
+        f"new/{244 * 'a'}.html",
+        f"{256 * 'a'}/b/a.html",
+        30 * f"{200 * 'a'}/" + "a.html",
+    ):
+        with pytest.raises(DeclarationError, match="no report can be written there: ") as caught:
+            require_room(tmp_path / name)
+        assert "another folder" in caught.value.remedy
+
+
+def test_the_longest_name_that_is_let_pass_can_be_written(tmp_path):
+    for length in range(200, 250):
+        page = tmp_path / f"{length * 'a'}.html"
+        try:
+            require_room(page)
+        except DeclarationError:
+            break
+        write_aside(beside(page)[0], b"")
+    assert 210 < length < 249
 
 
 def test_names_say_what_stands_beside_what(tmp_path):

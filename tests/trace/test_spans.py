@@ -1,7 +1,9 @@
+import dataclasses
 import itertools
 import random
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,11 +12,12 @@ from hypothesis import strategies as st
 
 from hemicycle.documents import Document
 from hemicycle.errors import DeclarationError
+from hemicycle.trace import spans as spans_module
 from hemicycle.trace.build import build_index
 from hemicycle.trace.index import open_index
-from hemicycle.trace.query import read_query
+from hemicycle.trace.query import BLANK_LINE, read_query
 from hemicycle.trace.shards import pointer_width
-from hemicycle.trace.spans import find_spans, occurrences
+from hemicycle.trace.spans import find_spans, occurrences, spans_of
 
 words = st.lists(st.sampled_from("abc"), max_size=12)
 
@@ -244,3 +247,55 @@ def test_short_matches_beside_unknown_words_are_found_in_large_shards(tmp_path, 
         text = [*document[at : at + length], "inconnu", *document[at : at + length]]
         found = [(span.first_word, span.words) for span in find_spans(index, " ".join(text), 1)]
         assert found == [(0, length), (length + 1, length)]
+
+
+def spans_of_one(index, query, stretch, min_words):
+    return spans_of(index, dataclasses.replace(query, stretches=(stretch,)), min_words)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    documents=st.lists(words, min_size=1, max_size=5),
+    text=st.lists(st.sampled_from("abcx"), max_size=16),
+    stretches=st.lists(st.tuples(st.integers(0, 16), st.integers(0, 16)), max_size=12),
+    min_words=st.integers(1, 4),
+    reported=st.sampled_from([1, 2, 5, 2**16]),
+)
+def test_stretches_are_each_by_itself_though_all_are_searched_at_once(
+    write_corpus, documents, text, stretches, min_words, reported
+):
+    """Overlapping, touching, too short or the same twice."""
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(spans_module, "_REPORTED", reported)
+        index = opened(Path(folder), write_corpus, documents, 7)
+        query = read_query(index, " ".join(text))
+        size = len(query)
+        chosen = tuple((a, b) for a, b in ((min(s), min(max(s), size)) for s in stretches) if a < b)
+        query = dataclasses.replace(query, stretches=chosen)
+        told = [0.0]
+        bar = SimpleNamespace(advance=lambda words: told.append(told[-1] + words))
+        found = spans_of(index, query, min_words, bar)
+        assert found == [span for one in chosen for span in spans_of_one(index, query, one, min_words)]
+        assert told[-1] == pytest.approx(sum(b - a for a, b in chosen))
+        for a, b in chosen:
+            spans = spans_of_one(index, query, (a, b), min_words)
+            assert [(s.first_word - a, s.words, s.count) for s in spans] == spans_by_looking(
+                documents, text[a:b], min_words
+            )
+
+
+@pytest.mark.parametrize("min_words", [1, 8])
+def test_a_text_of_many_short_paragraphs_costs_few_calls(tmp_path, write_corpus, monkeypatch, min_words):
+    index = opened(tmp_path, write_corpus, [["a", "b"], ["a"], ["c", "a"]], 2)
+    assert len(index.shards) > 1
+    query = read_query(index, 300 * "a\n\n", BLANK_LINE)
+    assert len(query.stretches) == 300
+    calls = []
+    for name in ("_maximal", "_extents"):
+        compiled = getattr(spans_module, name)
+        monkeypatch.setattr(spans_module, name, lambda *a, _of=compiled: calls.append(1) or _of(*a))
+    spans = spans_of(index, query, min_words)
+    assert len(calls) <= 3 * len(index.shards)
+    assert [(s.first_word, s.count) for s in spans] == (
+        [(i, 3) for i in range(300)] if min_words == 1 else []
+    )

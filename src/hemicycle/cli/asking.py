@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hemicycle.pipeline import Pipeline
     from hemicycle.trace import Index, Trace, Tracer
 
-#: Seconds after which what is withdrawn is read again though nobody wrote: decisions may have to wait.
+#: Seconds after which what is withdrawn is read again at the latest, though nobody wrote.
 LOOKS_AGAIN = 60.0
 
 
@@ -167,9 +167,10 @@ def _withdrawn_of(index: Index, withdrawn: Withdrawn) -> list[str]:
 
 
 class Watched:
-    """A tracer that hides what is withdrawn while it is asked, as a server's: no answer after the decision
-    tells of it. The journal is looked at before each answer, and read only where it has grown, or after
-    `LOOKS_AGAIN`. Where it cannot be read, nothing is answered.
+    """A tracer that hides what is withdrawn while it is asked, as a server's: no answer tells of it once the
+    decision is in force. The journal is looked at before each answer, and read only where it has grown, where
+    a decision that had to wait comes into force, or after `LOOKS_AGAIN`. Where it cannot be read, nothing is
+    answered.
 
     The declaration is the one it was opened with: somebody who edits it stops no answer.
     """
@@ -190,24 +191,30 @@ class Watched:
             try:
                 size = self._flow.ledger.journal.path.stat().st_size
                 if size != self._seen or time.monotonic() >= self._until:
-                    self._look()
-                    self._seen, self._until = size, time.monotonic() + LOOKS_AGAIN
+                    began = time.monotonic()
+                    self._seen, self._until = size, began + self._look()
             except (OSError, HemicycleError) as error:
                 why = error.what if isinstance(error, HemicycleError) else error.strerror
                 raise HemicycleError(
                     f"what was withdrawn lately cannot be read, so nothing is answered: {why}",
                     place=getattr(error, "place", None),
-                    remedy="`hemicycle verify` says what is wrong; mend it, and start the server again.",
+                    remedy="`hemicycle verify` says what is wrong; once it is mended, answers come again.",
                 ) from None
             return self._tracer
 
-    def _look(self) -> None:
+    def _look(self) -> float:
+        """Hide what is withdrawn; return the seconds until that may be more, though nobody writes."""
         one = self._flow
         # Of its own: who governs may have changed.
-        withdrawn = Flow(one.project, one.store, one.ledger, one.lock).withdrawn
+        flow = Flow(one.project, one.store, one.ledger, one.lock)
+        now = flow.gate.now()
+        cooling = [told.effective for told in flow.gate.decided_withdrawals() if told.state == "cooling"]
+        waits = [(effective - now).total_seconds() for effective in cooling if effective is not None]
+        withdrawn = flow.withdrawn
         if withdrawn != self._withdrawn:
             self._tracer = self._opened.without(_withdrawn_of(self._opened.index, withdrawn))
             self._withdrawn = withdrawn
+        return min([LOOKS_AGAIN, *waits])
 
 
 def hidden(withdrawn: int, model: str) -> str:

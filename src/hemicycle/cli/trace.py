@@ -195,7 +195,7 @@ def print_trace(result: dict[str, Any], model: str, unit: str, common: int = 0) 
                 )
             )
     shown = len(result["spans"])
-    counts = [f"{cell(shown)} shown"]
+    counts = [f"{cell(len(spans))} shown"]
     if common:
         counts.append(f"{cell(common)} too common to show")
     if less := result["spans_found"] - shown - common:

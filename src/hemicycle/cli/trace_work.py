@@ -26,6 +26,7 @@ from hemicycle.trace.signed import (
     beside,
     proof_name,
     refuse_to_write_over,
+    require_room,
     sign_trace,
     stale_proofs,
 )
@@ -44,13 +45,13 @@ def trace_file(
 
     Raises:
         InputError: the work cannot be read.
-        DeclarationError: it is too short, the report's name does not end in ``.html``, or it would be
-            written over what is no report about this work.
+        DeclarationError: it is too short, the report's name does not end in ``.html``, its files cannot be
+            written there, or would be written over what is no report about this work.
         IntegrityError: a report is asked for, and the ledger's private key is not here.
     """
     if report is not None:
         # Whatever would stop the report is told before the work is traced.
-        beside(report)
+        require_room(report)
         session.ledger.signing_key  # noqa: B018
     work = read_work(file)
     if report is not None:

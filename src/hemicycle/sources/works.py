@@ -4,8 +4,9 @@ What a source's reader would have made of the file is what must be looked for, s
 Only what they advise is not: whoever asks about a work has no source card.
 
 The trap is the file that can be read as text and is none: in RTF or TeX, codes part the words and count as
-words, so a work that is in the corpus from end to end would not be found, and “not found” be signed. Only
-files whose names say that they are text are taken for one, and not where they begin as another kind does.
+words, so a work that is in the corpus from end to end would not be found, and “not found” be signed. Files
+are refused whose names say that they hold codes, that begin as such files do, or among whose words there are
+many tags. A single sign of `<…>` says nothing: names, addresses and stage directions are written so.
 
 What a file holds as pictures (a scanned page, a plate) is not read. A PDF without any words is refused: a
 search for nothing finds nothing, and would pass for an answer.
@@ -22,11 +23,11 @@ from typing import Literal
 from hemicycle.digests import sha256_file
 from hemicycle.documents import Document
 from hemicycle.errors import DeclarationError, InputError, visible
+from hemicycle.sources.text import MARKDOWN
 
 Kind = Literal["text", "html", "epub", "pdf"]
 
 _KINDS: dict[str, Kind] = {
-    **dict.fromkeys(("", ".txt", ".text", ".md", ".markdown"), "text"),
     **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
     ".epub": "epub",
     ".pdf": "pdf",
@@ -39,13 +40,27 @@ _REMEDIES: dict[Kind, str] = {
     "pdf": "Give a file with a text layer and without a password, or its text as a .txt file in UTF-8.",
 }
 
-#: How files begin that are neither text nor a page, and how pages and XML do.
-_CODED = re.compile(
-    rb"\s*(?:{\\rtf|%!PS|%PDF-|PK[\3\5]|(?:[ \t]*(?:%[^\n]*)?\n)*[ \t]*\\document(?:class|style)\b)"
+#: Names of files that hold codes, or a text in a container. Any other is a text if its bytes are one.
+_NO_TEXT = frozenset(
+    ".azw .azw3 .bib .csv .djvu .doc .docx .eps .fb2 .fodt .gz .ipynb .json .jsonl .latex .mobi .odt .ps "
+    ".rar .rtf .sgm .sgml .srt .svg .tar .tei .tex .tsv .vtt .wpd .xls .xlsx .xml .zip .zst .7z".split()
 )
-_TAGGED = re.compile(rb"\s*<(?:[!?/]|[A-Za-z][\w:.-]*[\s/>])")
-#: Bytes among which that is looked for.
+#: What may stand behind the name of a text in UTF-8.
+_ENCODED = (".utf-8", ".utf8", ".utf_8")
+
+#: How files begin that are neither text nor a page, and how pages and XML do; both without what is blank.
+_CODED = re.compile(rb"{\\rtf|%!PS|%PDF-|PK[\3\5]|(?:%[^\n]*+\n\s*+)*+\\document(?:class|style)\b")
+_PAGE = re.compile(rb"<(?:\?xml|!doctype|html)\b", re.IGNORECASE)
+#: Bytes among which that is looked for, and tags.
 _BEGINNING = 2**16
+_IN_ANGLES = re.compile(r"<([^<>]{1,1000})>")
+#: Between < and >, what is a tag without doubt: one that closes, has attributes, or is one of a page's.
+_TAG = re.compile(
+    r"/[A-Za-z][\w:.-]*\s*|!--.*|[A-Za-z][\w:.-]*(?:\s[^=]*=.*|\s*/|\s.*/)|(?:p|br|hr|li|td|tr|div|span)",
+    re.DOTALL | re.IGNORECASE,
+)
+#: Words a tag, of a text: there is one for every other paragraph of a page.
+_WORDS_A_TAG = 50
 
 
 @dataclass(frozen=True)
@@ -68,7 +83,7 @@ class Work:
 
 
 def read_work(path: Path) -> Work:
-    """Read a work: by the end of its name an EPUB, a page or a PDF, or a text in UTF-8.
+    """Read a work: by the end of its name an EPUB, a page or a PDF, else a text in UTF-8.
 
     Raises:
         DeclarationError: this is no ordinary file; the library that reads PDF files is not installed; or the
@@ -103,24 +118,42 @@ def read_work(path: Path) -> Work:
 
 def _kind(path: Path) -> Kind:
     """How a file is to be read. Raises InputError where it is of no kind that is."""
-    kind = _KINDS.get(path.suffix.lower())
-    if kind is None:
+    tail = _tail(path)
+    if tail in _NO_TEXT:
         raise InputError(
-            f"works are not read from {path.suffix} files: codes in them would count as words",
+            f"works are not read from {tail} files: codes in them would count as words",
             place=str(path),
             remedy="Give the text alone as a .txt file in UTF-8 (word processors save one as “plain text”), "
             "or an .epub, .html or .pdf file.",
         )
+    kind = _KINDS.get(tail, "text")
     if kind in ("text", "html"):
         with path.open("rb") as file:
-            head = file.read(_BEGINNING).removeprefix(codecs.BOM_UTF8)
-        if _CODED.match(head) or (kind == "text" and _TAGGED.match(head)):
+            head = file.read(_BEGINNING).removeprefix(codecs.BOM_UTF8).lstrip()
+        what = None
+        if _CODED.match(head) or (kind == "text" and _PAGE.match(head)):
+            what = "the file begins as one of another kind"
+        # In Markdown they are, and sources keep them.
+        elif kind == "text" and tail not in MARKDOWN and _is_tagged(head.decode("utf-8", "ignore")):
+            what = "there are tags among the words, as in a page"
+        if what:
             raise InputError(
-                "the file begins as one of another kind: codes in it would count as words",
+                f"{what}: codes in it would count as words",
                 place=str(path),
                 remedy="Give an .epub, .html or .pdf file by its own name, or the text alone as a .txt file.",
             )
     return kind
+
+
+def _tail(path: Path) -> str:
+    """How a file's name ends, in small letters, the encoding of a text apart."""
+    return (path.with_suffix("") if path.suffix.lower() in _ENCODED else path).suffix.lower()
+
+
+def _is_tagged(text: str) -> bool:
+    """Whether tags stand among the words of a text, as in a page."""
+    tags = sum(_TAG.fullmatch(found[1]) is not None for found in _IN_ANGLES.finditer(text))
+    return tags > 0 and len(re.findall(r"\w+", _IN_ANGLES.sub(" ", text))) < tags * _WORDS_A_TAG
 
 
 def _encoding(path: Path) -> str | None:
@@ -156,6 +189,11 @@ def _read(path: Path, kind: Kind) -> Document:
         from hemicycle.sources.xml import read_bytes
 
         return document_of_page(read_bytes(path, place, MAX_PAGE), place)
-    from hemicycle.sources.text import read_utf8
+    from hemicycle.sources.text import front_matter, read_utf8
 
-    return Document(origin=path.name, text=read_utf8(path, place))
+    text = read_utf8(path, place)
+    # A source takes the header for what is said of the text, and so it is in no corpus.
+    header = front_matter(text) if _tail(path) in MARKDOWN else None
+    if header is None:
+        return Document(origin=path.name, text=text)
+    return Document(origin=path.name, text=header.body, title=header.one("title", "titre"))

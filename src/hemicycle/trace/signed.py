@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
+import errno
 import json
 import os
 import re
@@ -24,7 +26,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from hemicycle import __version__
 from hemicycle.digests import is_digest, sha256_bytes, sha256_file
@@ -33,9 +35,10 @@ from hemicycle.ledger import Finding, Ledger
 from hemicycle.ledger.proofs import LARGEST_FILE, LARGEST_PROOF, check_proof, read_bounded
 from hemicycle.ledger.signatures import PublicKey
 from hemicycle.ledger.statements import PAYLOAD_TYPE, STATEMENT_TYPE
-from hemicycle.trace.claims import LANGUAGES, Question, limits, outcome, words
+from hemicycle.sources.works import Kind
+from hemicycle.trace.claims import LANGUAGES, Question, limits, outcome
 from hemicycle.trace.works import HoldingDocument, TracedWork
-from hemicycle.typeset import Language
+from hemicycle.typeset import Language, count
 
 PREDICATE_TYPE = "urn:hemicycle:trace-of-a-work:v1"
 PAGE, SIGNED, PROOFS = ".html", ".signed.json", ".proofs"
@@ -43,7 +46,11 @@ PAGE, SIGNED, PROOFS = ".html", ".signed.json", ".proofs"
 COMPARE = (
     "the key is the file's own: compare its fingerprint with one that the publisher gave you by another way"
 )
+#: Who may stand behind a ledger, as a project declares it.
+_GOVERNANCE = ("solo", "declared")
 _PROOF = re.compile(r"\d{4,}\.proof")
+#: A proof that was being written when its process was killed.
+_CUT = re.compile(r"\.\d{4,}\.proof\.\d+\.aside")
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,36 @@ def beside(page: Path) -> tuple[Path, Path]:
             remedy=f"For example --report {page.with_suffix(PAGE).name or 'report.html'}.",
         )
     return page.with_name(page.stem + SIGNED), page.with_name(page.stem + PROOFS)
+
+
+def require_room(page: Path) -> None:
+    """Raise DeclarationError where the files of a report cannot be written: below what is no folder, in one
+    that may not be written to, or by names longer than the file system has."""
+    signed, _ = beside(page)
+    # The longest name that is written, as `write_aside` makes it.
+    longest = signed.with_name(f".{signed.name}.{os.getpid()}.aside")
+    here = longest.absolute()
+    missing: list[str] = []
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            here.lstat()
+        while not os.path.lexists(here):
+            missing.append(here.name)
+            here = here.parent
+        # By the file system: no name in a folder that is missing was looked at.
+        for name in missing:
+            with contextlib.suppress(FileNotFoundError):
+                (here / name).lstat()
+        if not here.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(here, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise DeclarationError(
+            f"no report can be written there: {error.strerror}",
+            place=str(page),
+            remedy="Give the page a shorter name, or one in another folder.",
+        ) from None
 
 
 def refuse_to_write_over(page: Path, work: Path, sha256: str) -> None:
@@ -110,9 +147,10 @@ def refuse_to_write_over(page: Path, work: Path, sha256: str) -> None:
 
 
 def stale_proofs(folder: Path, names: Collection[str]) -> list[Path]:
-    """The proofs in a folder that are not of these names; whatever is called otherwise is somebody else's."""
-    found = folder.iterdir() if folder.is_dir() else ()
-    return [path for path in found if _PROOF.fullmatch(path.name) and path.name not in names]
+    """The proofs in a folder that are not of these names, and parts of proofs that a killed process left;
+    whatever is called otherwise is somebody else's."""
+    found = [path for path in (folder.iterdir() if folder.is_dir() else ()) if path.name not in names]
+    return [path for path in found if _PROOF.fullmatch(path.name) or _CUT.fullmatch(path.name)]
 
 
 def proof_name(number: int) -> str:
@@ -223,8 +261,8 @@ def check_signed_trace(file: Path, work: Path | None = None) -> tuple[list[Findi
     if work is not None and sha256_file(work) != subject["digest"]["sha256"]:
         findings.append(Finding(str(work), "this is not the file that was traced"))
     searched = "; ".join(
-        f"{corpus['name']}, {corpus['documents']} {'documents more' if number else 'documents'}, "
-        f"{corpus['words']} words, {corpus['digest']}"
+        f"{corpus['name']}, {count(corpus['documents'], 'document', 'documents', 'en')}"
+        f"{' more' if number else ''}, {count(corpus['words'], 'word', 'words', 'en')}, {corpus['digest']}"
         for number, corpus in enumerate(predicate["searched"]["corpora"])
     )
     facts = {
@@ -288,7 +326,9 @@ def _check_shape(statement: Any) -> None:
     (subject,) = statement["subject"]
     searched, model, made = predicate["searched"], predicate["searched"]["model"], predicate["made"]
     corpora, documents = _list(searched["corpora"]), _list(predicate["documents"])
+    ledger = predicate["ledger"]
     digests = [subject["digest"]["sha256"], predicate["page"], searched["index"], model["digest"]]
+    digests += [ledger["head"]]
     digests += [corpus["digest"] for corpus in corpora] + [document["proof"] for document in documents]
     digests += [digest for document in documents for digest in document["fingerprints"].values()]
     texts = [subject["name"], searched["normalisation"], model["name"], made["hemicycle"], made["signed"]]
@@ -298,6 +338,11 @@ def _check_shape(statement: Any) -> None:
     texts += [] if base is None else [base]
     if not all(isinstance(text, str) for text in texts) or not all(map(is_digest, digests)):
         raise _Unfit("a part is not what it should be")
+    signed = datetime.fromisoformat(made["signed"])
+    if signed.tzinfo is None or signed.isoformat(timespec="seconds") != made["signed"]:
+        raise _Unfit("it does not say when it was signed")
+    if ledger["governance"] not in _GOVERNANCE:
+        raise _Unfit("it does not say who stands behind the ledger")
     names = [corpus["name"] for corpus in corpora]
     if searched["split"] != "train" or not names or len(set(names)) < len(names):
         raise _Unfit("what it says was searched is not what is")
@@ -305,7 +350,7 @@ def _check_shape(statement: Any) -> None:
         _counts(corpus["documents"], corpus["words"])
     _check_figures(predicate)
     work, found = predicate["work"], predicate["found"]
-    if f"limit_{work['kind']}" not in words("en"):
+    if work["kind"] not in get_args(Kind) or (work["running_heads"] and work["kind"] != "pdf"):
         raise _Unfit("it does not say how the work was read")
     says = _sentences(
         work["words"], found["words"], searched["min_words"], work["kind"], work["running_heads"], base
@@ -317,7 +362,7 @@ def _check_shape(statement: Any) -> None:
 def _check_figures(predicate: Mapping[str, Any]) -> None:
     """Raises `_Unfit` unless the figures can be those of one work in one index."""
     work, found, shortest = predicate["work"], predicate["found"], predicate["searched"]["min_words"]
-    listed = predicate["documents"]
+    listed, corpora = predicate["documents"], predicate["searched"]["corpora"]
     _counts(work["words"], work["running_heads"], found["passages"], found["documents"], shortest)
     stretches, end, total = _list(found["stretches"]), -1, 0
     for first, size in stretches:
@@ -334,14 +379,30 @@ def _check_figures(predicate: Mapping[str, Any]) -> None:
         and total == found["words"]
         and type(found["share"]) is float
         and found["share"] == total / work["words"]
-        and found["passages"] >= len(stretches)
+        # No two passages begin with the same word, and each is inside one stretch.
+        and len(stretches) <= found["passages"] <= sum(size - shortest + 1 for _, size in stretches)
         and found["documents"] >= len(listed)
+        and len({(document["corpus"], document["id"]) for document in listed}) == len(listed)
+        and _may_hold(corpora, found["documents"], shortest)
+        and all(
+            _may_hold([corpus], sum(one["corpus"] == corpus["name"] for one in listed), shortest)
+            for corpus in corpora
+        )
+        # Every passage stands in one of the documents found.
+        and (found["documents"] > len(listed) or sum(held) >= total)
         # Whatever is found is found in a document, and of some everything is told.
         and len({one == 0 for one in (total, found["passages"], found["documents"], len(listed))}) == 1
         and all(shortest <= one <= total for one in held)
     )
     if not sound:
         raise _Unfit("its figures contradict each other")
+
+
+def _may_hold(corpora: Sequence[Mapping[str, Any]], documents: int, shortest: int) -> bool:
+    """Whether so many documents of corpora may hold a passage of `shortest` words. How much of a work they
+    hold says nothing of how long they are: it may say the same again and again."""
+    searched, long = (sum(corpus[part] for corpus in corpora) for part in ("documents", "words"))
+    return bool(documents <= searched and documents * shortest <= long and (searched or not long))
 
 
 def _list(value: Any) -> list[Any]:

@@ -4,10 +4,12 @@ A span is maximal: it cannot be made longer on either side and still be found. F
 match is found by binary search in the suffix array; a start whose match ends no further than an earlier one
 lies inside it and is dropped.
 
-Two traps. First, many spans begin inside a long match; stepping through it word by word compares the same
+Three traps. First, many spans begin inside a long match; stepping through it word by word compares the same
 words again and again, which is quadratic when somebody asks for a whole novel. Whether a start reaches
 beyond a given end is monotone in the start, so past a long match the next start is found by bisection.
-Second, counting is dearer than finding, so only the spans that are kept are counted.
+Second, counting is dearer than finding, so only the spans that are kept are counted. Third, a text of
+many short paragraphs has as many stretches as words, and a call of compiled code costs more than the search
+of one, and holds up every other thread: all stretches are handed over at once.
 
 Withdrawn documents stay in the arrays until the shard is built anew, and their suffixes are passed over: what
 a text shares with a suffix grows no longer as one goes away from where the text would stand, so the first
@@ -17,8 +19,9 @@ and counts of them beside it lead over as many as there may be in a row (`shards
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -78,39 +81,35 @@ def spans_of(index: Index, query: Query, min_words: int, bar: Bar | None = None)
     """`find_spans` of a text already read; `bar` is told of its words."""
     if min_words < 1:
         raise DeclarationError(f"a span has at least one word, min_words is {min_words}")
+    stretches = np.array(query.stretches, np.int64).reshape(-1, 2)
+    stretches = stretches[stretches[:, 1] - stretches[:, 0] >= min_words]
     wanted = [_keys(ids, shard) for ids, shard in zip(query.ids, index.shards, strict=True)]
-    spans: list[Span] = []
     done = _Done(bar, len(index.shards))
-    for first, last in query.stretches:
-        found: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        for number, shard in enumerate(index.shards):
-            for start, length, rank in _shard_spans(
-                shard, wanted[number], query, first, last, min_words, done
-            ):
-                found.setdefault((start, -length), []).append((number, rank))
-        reached = first
-        for (start, negative), ranks in sorted(found.items()):
-            length = -negative
-            if start + length <= reached:
-                continue  # inside a span of another shard
-            reached = start + length
-            places, count = [], 0
-            for number, rank in ranks:
-                place, shown = _count(index.shards[number], number, wanted[number], start, length, rank)
-                places.append(place)
-                count += shown
-            spans.append(
-                Span(
-                    start=int(query.starts[start]),
-                    end=int(query.ends[start + length - 1]),
-                    first_word=start,
-                    words=length,
-                    count=count,
-                    places=tuple(places),
-                )
-            )
+    found = [
+        np.column_stack([rows, np.full(len(rows), number)])
+        for number, shard in enumerate(index.shards)
+        for rows in _shard_spans(shard, wanted[number], query, stretches, min_words, done)
+    ]
+    # What stretches are too short for was not searched.
+    short = sum(last - first for first, last in query.stretches if last - first < min_words)
+    done.add(short * len(index.shards))
     done.tell()
-    return spans
+    rows = _outermost(np.concatenate([np.empty((0, 5), np.int64), *found]))
+    places, shown = _places(index, wanted, rows)
+    begins = np.flatnonzero(np.diff(rows[:, :2], axis=0, prepend=-1).any(axis=1))
+    counts = np.add.reduceat(shown, begins).tolist() if len(begins) else []
+    bounds = [*begins.tolist(), len(rows)]
+    return [
+        Span(
+            start=int(query.starts[start]),
+            end=int(query.ends[start + length - 1]),
+            first_word=start,
+            words=length,
+            count=count,
+            places=tuple(places[bounds[at] : bounds[at + 1]]),
+        )
+        for at, ((start, length), count) in enumerate(zip(rows[begins, 1:3].tolist(), counts, strict=True))
+    ]
 
 
 class _Done:
@@ -168,35 +167,75 @@ def _keys(ids: Numbers, shard: Shard) -> U32:
 
 
 def _shard_spans(
-    shard: Shard, wanted: U32, query: Query, first: int, last: int, min_words: int, done: _Done
-) -> list[tuple[int, int, int]]:
-    found = np.empty((last - first, 3), np.int64)
-    state = np.zeros(3, np.int64)
-    for begin in range(0, last - first, _REPORTED):
-        stop = min(begin + _REPORTED, last - first)
-        _maximal(
-            wanted[first:last],
-            query.begins[first:last],
-            query.closes[first:last],
+    shard: Shard, wanted: U32, query: Query, stretches: Integers, min_words: int, done: _Done
+) -> Iterator[Integers]:
+    """Rows (stretch, start, length, rank) of the maximal spans of a shard, some at a time."""
+    if not len(stretches):
+        return
+    state = np.array([0, stretches[0, 0], stretches[0, 0]])
+    found = np.empty((min(_REPORTED, int((stretches[:, 1] - stretches[:, 0]).sum())), 4), np.int64)
+    while state[0] < len(stretches):
+        count, passed = _maximal(
+            wanted,
+            query.begins,
+            query.closes,
+            stretches,
             min_words,
             shard.words,
             shard.table,
             shard.width,
             shard.top,
             *shard.ranks,
-            stop,
             state,
             found,
         )
-        done.add(stop - begin)
-    return [(first + start, length, rank) for start, length, rank in found[: state[2]].tolist()]
+        done.add(passed)
+        yield found[:count].copy()
 
 
-def _count(shard: Shard, number: int, wanted: U32, start: int, length: int, rank: int) -> tuple[Place, int]:
-    """All occurrences of a span in a shard, and how many of them are shown."""
-    first, last = _extent(wanted, start, length, rank, shard.words, shard.table, shard.width)
-    shown = _before(*shard.ranks, last) - _before(*shard.ranks, first)
-    return Place(number, int(first), int(last)), int(shown)
+def _outermost(rows: Integers) -> Integers:
+    """Of rows (stretch, start, length, rank, shard), in order, those inside no other of their stretch."""
+    rows = rows[np.lexsort((rows[:, 4], -rows[:, 2], rows[:, 1], rows[:, 0]))]
+    ends = rows[:, 1] + rows[:, 2]
+    # Stretches may overlap, and each is by itself.
+    keys = rows[:, 0] * (ends.max(initial=0) + 1) + ends
+    reached = np.maximum.accumulate(np.append(-1, keys))[:-1]
+    longer = keys > reached
+    # The same span of another shard reaches no further, and counts.
+    group = np.cumsum(np.diff(rows[:, :3], axis=0, prepend=-1).any(axis=1)) - 1
+    kept = np.zeros(len(rows), bool)
+    kept[group[longer]] = True
+    outermost: Integers = rows[kept[group]]
+    return outermost
+
+
+def _places(index: Index, wanted: Sequence[U32], rows: Integers) -> tuple[list[Place], Integers]:
+    """Of each row all occurrences in its shard, and how many of them are shown.
+
+    What a text says again and again is counted once: a suffix and a length say which span it is.
+    """
+    places: list[Place | None] = [None] * len(rows)
+    shown = np.empty(len(rows), np.int64)
+    for number, shard in enumerate(index.shards):
+        mine = np.flatnonzero(rows[:, 4] == number)
+        mine = mine[np.lexsort((rows[mine, 2], rows[mine, 3]))]
+        new = np.diff(rows[mine][:, 2:4], axis=0, prepend=-1).any(axis=1)
+        told = np.empty((int(new.sum()), 3), np.int64)
+        _extents(
+            wanted[number],
+            rows[mine[new]],
+            shard.words,
+            shard.table,
+            shard.width,
+            *shard.ranks,
+            told,
+        )
+        of_row = np.cumsum(new) - 1
+        shown[mine] = told[of_row, 2]
+        found = [Place(number, first, last) for first, last, _ in told.tolist()]
+        for row, at in zip(mine.tolist(), of_row.tolist(), strict=True):
+            places[row] = found[at]
+    return cast("list[Place]", places), shown
 
 
 @scan
@@ -362,6 +401,7 @@ def _maximal(
     wanted: U32,
     begins: npt.NDArray[np.bool_],
     closes: npt.NDArray[np.bool_],
+    stretches: Integers,
     min_words: int,
     words: Numbers,
     table: U8,
@@ -369,47 +409,75 @@ def _maximal(
     top: U64,
     bits: U64,
     before: U32,
-    stop: int,
     state: Integers,
     found: Integers,
-) -> None:
-    """Write (start, length, rank) of the maximal spans of one shard into `found`, of those that begin before
-    `stop`.
+) -> tuple[int, int]:
+    """Write (stretch, start, length, rank) of the maximal spans of one shard into `found`; return how many
+    were written, and how many words were passed: about as many as `found` has rows, or those left.
 
-    `begins` and `closes` say with which words a span may begin and end. `state`, zeros at first, is how far
-    it is: the next start, the end of the last match, and how many spans were written.
+    `begins` and `closes` say with which words a span may begin and end. `state` is how far it is: the
+    stretch, its next start, and the end of its last match; at first those of the first stretch.
     """
-    size = len(wanted)
     unknown = _UNKNOWN_NARROW if words.itemsize == 2 else _UNKNOWN_KEY
-    start, end, count = state[0], state[1], state[2]
-    while start < stop and start + min_words <= size:
-        if wanted[start] == unknown or not begins[start]:
-            start += 1
+    number, start, end = state[0], state[1], state[2]
+    count = passed = 0
+    # No word that is passed gives more than one row.
+    while number < len(stretches) and passed < len(found):
+        size, at = stretches[number, 1], start
+        if start + min_words > size:
+            passed += size - start
+            number += 1
+            if number < len(stretches):
+                start = end = stretches[number, 0]
             continue
-        length, rank = _longest(wanted, start, size, words, table, width, top, bits, before)
-        while length and not closes[start + length - 1]:
-            length -= 1
-        if length and start + length > end:
-            end = start + length
-            if length >= min_words:
-                found[count, 0], found[count, 1], found[count, 2] = start, length, rank
-                count += 1
-            if end == size:
-                start = size
-                break
-            if length > _LONG:
-                low, high = start + 1, end + 1
-                while low < high:
-                    middle = (low + high) // 2
-                    reach, _ = _longest(wanted, middle, end + 1, words, table, width, top, bits, before)
-                    if middle + reach > end:
-                        high = middle
-                    else:
-                        low = middle + 1
-                start = low
-                continue
         start += 1
-    state[0], state[1], state[2] = start, end, count
+        if wanted[at] != unknown and begins[at]:
+            length, rank = _longest(wanted, at, size, words, table, width, top, bits, before)
+            while length and not closes[at + length - 1]:
+                length -= 1
+            if length and at + length > end:
+                end = at + length
+                if length >= min_words:
+                    found[count, 0], found[count, 1], found[count, 2], found[count, 3] = (
+                        number,
+                        at,
+                        length,
+                        rank,
+                    )
+                    count += 1
+                if end == size:
+                    start = size
+                elif length > _LONG:
+                    high = end + 1
+                    while start < high:
+                        middle = (start + high) // 2
+                        reach, _ = _longest(wanted, middle, end + 1, words, table, width, top, bits, before)
+                        if middle + reach > end:
+                            high = middle
+                        else:
+                            start = middle + 1
+        passed += start - at
+    state[0], state[1], state[2] = number, start, end
+    return count, passed
+
+
+@kernel
+def _extents(
+    wanted: U32,
+    rows: Integers,
+    words: Numbers,
+    table: U8,
+    width: int,
+    bits: U64,
+    before: U32,
+    told: Integers,
+) -> None:
+    """Write the ranks (first, last + 1) of the suffixes of rows (stretch, start, length, rank, shard), and
+    how many of them are shown, into `told`."""
+    for i in range(len(rows)):
+        first, last = _extent(wanted, rows[i, 1], rows[i, 2], rows[i, 3], words, table, width)
+        told[i, 0], told[i, 1] = first, last
+        told[i, 2] = _before(bits, before, last) - _before(bits, before, first)
 
 
 @kernel
