@@ -243,6 +243,7 @@ CONTRADICTIONS = {
         p["found"].update(stretches=[[0, 20]], words=20, share=20 / 33),
         [one.update(words=9) for one in p["documents"]],
     ),
+    "no document that holds the passage": lambda p: [one.update(words=8) for one in p["documents"]],
     "a document twice": lambda p: p["documents"][1].update(id=p["documents"][0]["id"]),
     "no head": lambda p: p["ledger"].update(head=None),
     "a head that is none": lambda p: p["ledger"].update(head="the last line"),

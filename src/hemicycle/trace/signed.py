@@ -388,8 +388,7 @@ def _check_figures(predicate: Mapping[str, Any]) -> None:
             _may_hold([corpus], sum(one["corpus"] == corpus["name"] for one in listed), shortest)
             for corpus in corpora
         )
-        # Every passage stands in one of the documents found.
-        and (found["documents"] > len(listed) or sum(held) >= total)
+        and (found["documents"] > len(listed) or _hold_all(held, stretches, found["passages"]))
         # Whatever is found is found in a document, and of some everything is told.
         and len({one == 0 for one in (total, found["passages"], found["documents"], len(listed))}) == 1
         and all(shortest <= one <= total for one in held)
@@ -403,6 +402,14 @@ def _may_hold(corpora: Sequence[Mapping[str, Any]], documents: int, shortest: in
     hold says nothing of how long they are: it may say the same again and again."""
     searched, long = (sum(corpus[part] for corpus in corpora) for part in ("documents", "words"))
     return bool(documents <= searched and documents * shortest <= long and (searched or not long))
+
+
+def _hold_all(held: Sequence[int], stretches: Sequence[Sequence[int]], passages: int) -> bool:
+    """Whether documents that hold so many words each may hold each passage whole. The longest stretch is of
+    no more passages than the others leave it, one each, so one of them is at least its part of it."""
+    sizes = [size for _, size in stretches]
+    most, longest = max(held, default=0), max(sizes, default=0)
+    return sum(held) >= sum(sizes) and most * (passages - len(sizes) + 1) >= longest
 
 
 def _list(value: Any) -> list[Any]:
