@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -262,24 +262,17 @@ def _drafts(session: Session, found: Found, decided: Decided, reason: str | None
 def _require_tokenizers(session: Session, impact: Impact) -> None:
     """Raise HemicycleError where a tokenizer that learnt from the text was deleted: once that is decided, it
     does not come back as it was."""
-    current = {(s.subject.stage, s.subject.name): s for s in session.ledger.current().values()}
-    made_with = {name for corpus, name in _pairs(session) if corpus in {c.name for c in impact.corpora}}
-    for name in sorted(made_with):
-        statement = current.get(("tokenizer", name))
-        if statement is not None and not session.folder_of(statement).is_dir():
+    made = {(s.subject.stage, s.subject.name): s for s in session.ledger.current().values()}
+    corpora = {corpus.name for corpus in impact.corpora}
+    for name, tokenizer in session.project.declaration.tokenizers.items():
+        statement = made.get(("tokenizer", name))
+        if tokenizer.corpus in corpora and statement and not session.folder_of(statement).is_dir():
             raise HemicycleError(
                 f"tokenizer {name} was deleted, and once this is decided it does not come back as it was: "
                 "nothing that was made with it could be gone on from",
                 place=str(session.folder_of(statement)),
                 remedy="Make it again first: `hemicycle tokenize`.",
             )
-
-
-def _pairs(session: Session) -> Iterator[tuple[str, str]]:
-    """The corpus that each declared tokenizer is learnt from, and the tokenizer."""
-    for name, tokenizer in session.project.declaration.tokenizers.items():
-        if tokenizer.corpus is not None:
-            yield tokenizer.corpus, name
 
 
 def _made_before(session: Session) -> list[Step]:
