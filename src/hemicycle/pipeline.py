@@ -280,10 +280,7 @@ class Pipeline:
         content.mkdir(parents=True)
         scratch.mkdir(exist_ok=True)
         (staging / "step").write_text(str(step), "utf-8")
-        inputs = {
-            role: self.store.artefact(s.subject.stage, s.subject.name, s.subject.key)
-            for role, s in statements.items()
-        }
+        inputs = {role: self.store.folder_of(s.subject) for role, s in statements.items()}
         started, began = datetime.now(UTC), time.monotonic()
         for role, statement in statements.items():
             self.check(inputs[role], statement)
@@ -347,7 +344,7 @@ class Pipeline:
         subject = Statement.from_bytes(data, str(staging / "statement.json")).subject
         content = staging / "content"
         if content.exists():
-            self.store.place(content, self.store.artefact(subject.stage, subject.name, subject.key))
+            self.store.place(content, self.store.folder_of(subject))
         statement = self.ledger.record(data)
         self.store.remove(staging)
         return statement
@@ -401,7 +398,7 @@ class Pipeline:
         for step in stale:
             last = self._latest(step)
             if last is not None:
-                needed.add(self.store.artefact(*_named(last), last.subject.key))
+                needed.add(self.store.folder_of(last.subject))
         names = {str(step) for step in stale}
         artefacts = [a for a in self.store.artefacts() if a not in needed]
         trainings = {outcome.step.name for outcome in outcomes if outcome.step.stage in TRAININGS}

@@ -20,9 +20,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hemicycle.digests import sha256_file, sha256_json
 from hemicycle.errors import DeclarationError, IntegrityError
+
+if TYPE_CHECKING:
+    from hemicycle.ledger import Subject
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,10 @@ class Store:
         if stage == "release":
             return self.releases / name
         return self.root / stage / f"{name}-{key[:12]}"
+
+    def folder_of(self, subject: Subject) -> Path:
+        """Where the artefact that a statement is about stands, or stood."""
+        return self.artefact(subject.stage, subject.name, subject.key)
 
     def staging(self, key: str) -> Path:
         return self.root / ".staging" / key

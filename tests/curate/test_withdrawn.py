@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hemicycle.curate import CORPUS, DROPPED, Leaving, leave_out
 from hemicycle.curate.annotate import NAMES
 from hemicycle.curate.corpus import _add, _count, _no_counts, totals
+from hemicycle.curate.withdrawn import rows_withdrawn
 from hemicycle.digests import sha256_text
 from hemicycle.documents import corpus_shards, write_parquet
 from hemicycle.store import digest_files
@@ -110,3 +111,11 @@ def test_a_text_stays_out_whatever_its_document_is_called(corpus, tmp_path):
     found = leave_out(folder, tmp_path / "out", {"a": Leaving(frozenset({"a:7"}), texts)}, figures)
     assert pq.read_table(tmp_path / "out" / "withdrawn.parquet")["id"].to_pylist() == ["a:2"]
     assert found["withdrawn"] == {"a": 1}
+
+
+def test_an_id_is_withdrawn_of_its_own_source_alone():
+    rows = [("romans", "1"), ("romans", "2"), ("lettres", "9"), ("presse", "1")]
+    table = pa.table({"source": [source for source, _ in rows], "id": [one for _, one in rows]})
+    gone = rows_withdrawn(table, {"romans": frozenset({"1"}), "lettres": None})
+    assert gone.to_pylist() == [True, False, True, False]
+    assert rows_withdrawn(table, {}).to_pylist() == [False] * 4

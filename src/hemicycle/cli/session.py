@@ -169,8 +169,7 @@ class Session:
 
     def folder_of(self, statement: Statement) -> Path:
         """Where the artefact of a statement stands, or stood."""
-        made = statement.subject
-        return self.store.artefact(made.stage, made.name, made.key)
+        return self.store.folder_of(statement.subject)
 
     def standing_on(self, source: str) -> list[str]:
         """What was made of a source so far and outlasts it, as ``stage name``."""

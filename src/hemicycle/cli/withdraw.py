@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -36,6 +36,7 @@ from hemicycle.units import number
 
 if TYPE_CHECKING:
     from hemicycle.withdraw import Cost, Found, Impact, Match, ModelImpact, Target
+    from hemicycle.withdraw.decide import Decided
     from hemicycle.withdraw.impact import Made
 
 #: Folder of a project's notices: two pages a withdrawal.
@@ -128,35 +129,11 @@ def _look(session: Session, names: Sequence[str], work: Path | None) -> Found:
     return look(project, names, work, progress())
 
 
-@dataclass(frozen=True)
-class Decided:
-    """What was decided on a target: `left` by no decision in force, of it what waits, and those in force."""
-
-    left: Mapping[str, Any]
-    waiting: Mapping[str, Standing]
-    in_force: Sequence[Standing]
-
-    @property
-    def complete(self) -> bool:
-        """Whether there is nothing to decide any more, if something to sign."""
-        return self.left.keys() == self.waiting.keys()
-
-    @property
-    def all(self) -> list[Standing]:
-        return [*self.in_force, *self.waiting.values()]
-
-    @property
-    def reason(self) -> str:
-        """The reasons that stand: one, where it was all decided in one call."""
-        return "; ".join(dict.fromkeys(one.decision.reason for one in self.all))
-
-
 def _decided(session: Session, target: Target) -> Decided:
-    from hemicycle.withdraw.decide import in_force, undecided, waiting
+    from hemicycle.withdraw.decide import decided
 
-    told = session.flow.gate.decided_withdrawals()
-    left = undecided(target, session.flow.withdrawn, session.flow.withdrawn_texts)
-    return Decided(left, waiting(left, told), in_force(target, told))
+    flow = session.flow
+    return decided(target, flow.gate.decided_withdrawals(), flow.withdrawn, flow.withdrawn_texts)
 
 
 def _notice(session: Session, found: Found, language: Language, reason: str | None) -> str:

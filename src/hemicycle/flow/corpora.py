@@ -129,7 +129,7 @@ def _sound_indexes(flow: Flow) -> list[Path]:
     for statement in flow.ledger.current().values():
         if statement.subject.stage == "index":
             made = statement.subject
-            folder = flow.store.artefact(made.stage, made.name, made.key)
+            folder = flow.store.folder_of(made)
             stated = {file.path: file.sha256 for file in statement.files}.get(MANIFEST)
             if (folder / MANIFEST).is_file() and sha256_file(folder / MANIFEST) == stated:
                 found.append(folder)

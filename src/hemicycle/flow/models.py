@@ -14,7 +14,7 @@ from hemicycle.errors import DeclarationError
 from hemicycle.flow.corpora import token_step
 from hemicycle.flow.reading import kept_besides, reads, revocable_sources, shares_of
 from hemicycle.flow.stages import VERSIONS, once
-from hemicycle.flow.withdrawn import find_replay, folder_of, require_text
+from hemicycle.flow.withdrawn import find_replay, require_text
 from hemicycle.ledger import Statement
 from hemicycle.progress import Progress
 from hemicycle.project import Model, Stage
@@ -128,7 +128,7 @@ def model(flow: Flow, name: str) -> Step:
 
     def resolve(at: Resolving) -> dict[str, Any]:
         # Here and not in `build`, so that a look knows it too.
-        made = {role: folder_of(flow, statement) for role, statement in at.statements.items()}
+        made = {role: flow.store.folder_of(statement.subject) for role, statement in at.statements.items()}
         require_text(name, made["order"], {corpus: made[corpus] for corpus in reads(flow.declaration, name)})
         run = resolve_run(flow, name, at)
         require_decision(flow, name, at, run)

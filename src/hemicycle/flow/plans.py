@@ -58,7 +58,7 @@ def sizes_of(flow: Flow, name: str) -> Configuration:
         return _from_nothing(flow, name, model, known, vocabulary)
     if "base" in known:
         made = known["base"].subject
-        config = flow.store.artefact(made.stage, made.name, made.key) / "config.json"
+        config = flow.store.folder_of(made) / "config.json"
         began = read_configuration(json.loads(config.read_text("utf-8")))
     elif model.base in flow.declaration.models:
         began = sizes_of(flow, model.base)
@@ -104,9 +104,7 @@ def _by_language(flow: Flow, made: list[Statement]) -> dict[str, float]:
 
     tokens: dict[str, float] = defaultdict(float)
     for one in made:
-        documents = (
-            flow.store.artefact(one.subject.stage, one.subject.name, one.subject.key) / "documents.parquet"
-        )
+        documents = flow.store.folder_of(one.subject) / "documents.parquet"
         if documents.is_file():
             counted = pq.read_table(documents, columns=["language", "tokens"]).group_by("language")
             for row in counted.aggregate([("tokens", "sum")]).to_pylist():
@@ -119,7 +117,7 @@ def _by_language(flow: Flow, made: list[Statement]) -> dict[str, float]:
 def ladder_of(flow: Flow, name: str) -> Path | None:
     """The folder of the law of a model's ladder; None where none was made, or it was deleted."""
     made = _latest(flow).get(("scaling", name))
-    folder = flow.store.artefact("scaling", name, made.subject.key) if made else None
+    folder = flow.store.folder_of(made.subject) if made else None
     return folder if folder is not None and folder.is_dir() else None
 
 
@@ -130,7 +128,7 @@ def loss_course(flow: Flow, name: str) -> LossBand | None:
 
     ladder, latest = ladder_of(flow, name), _latest(flow)
     made = [latest.get(("rung", f"{name}.{number}")) for number in range(1, RUNGS + 1)]
-    rungs = [flow.store.artefact("rung", s.subject.name, s.subject.key) for s in made if s is not None]
+    rungs = [flow.store.folder_of(s.subject) for s in made if s is not None]
     if ladder is None or len(rungs) < len(made) or not all(rung.is_dir() for rung in rungs):
         return None
     return curve_of_rungs(rungs, ladder)
@@ -143,11 +141,7 @@ def share_redone(flow: Flow, name: str) -> float | None:
     order = flow.order(name)
     steps = {role: step for role, step in order.inputs.items() if step.stage in TOKENISED} | {"": order}
     made = {role: latest.get((step.stage, step.name)) for role, step in steps.items()}
-    folders = {
-        role: flow.store.artefact(s.subject.stage, s.subject.name, s.subject.key)
-        for role, s in made.items()
-        if s is not None
-    }
+    folders = {role: flow.store.folder_of(s.subject) for role, s in made.items() if s is not None}
     if len(folders) < len(steps) or not all(folder.is_dir() for folder in folders.values()):
         return None
     share: float | None = redone(folders.pop(""), folders)["expected"]

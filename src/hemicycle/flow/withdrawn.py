@@ -73,7 +73,7 @@ def tokens_before(flow: Flow, step: Step, work: Work) -> tuple[Path, Statement] 
     keys = [key_of(step, {}, {**others, "corpus": digest}) for digest in sorted(corpora - {corpus.digest})]
     made = [current[key] for key in keys if key in current]
     for statement in reversed(sorted(made, key=lambda s: s.made["ended"])):
-        folder = folder_of(flow, statement)
+        folder = flow.store.folder_of(statement.subject)
         if folder.is_dir():
             for finding in check_files(folder, statement):
                 raise IntegrityError(finding.what, place=finding.file, remedy="Restore it from a copy.")
@@ -82,7 +82,7 @@ def tokens_before(flow: Flow, step: Step, work: Work) -> tuple[Path, Statement] 
         raise HemicycleError(
             f"a text was withdrawn, and {step} as they were before are gone: nobody can say any more where "
             "their holes are",
-            place=str(folder_of(flow, made[-1])),
+            place=str(flow.store.folder_of(made[-1].subject)),
             remedy="Restore that folder from a copy; or declare the corpus under another name: all is then "
             "made of what is left, from the beginning.",
         )
@@ -202,7 +202,7 @@ def find_replay(flow: Flow, name: str, work: Work) -> Replay | None:
     for statement in flow.ledger.current().values():
         if (statement.subject.stage, statement.subject.name) != ("model", name):
             continue
-        folder = folder_of(flow, statement)
+        folder = flow.store.folder_of(statement.subject)
         if not _alike(flow, name, statement, work) or not folder.is_dir():
             continue
         for finding in check_files(folder, statement):
@@ -250,9 +250,3 @@ def _holes(work: Work) -> Any:
     files = [folder / WITHDRAWN for folder in work.inputs.values() if (folder / WITHDRAWN).is_file()]
     ids = {one for file in files for one in pq.read_table(file, columns=["id"])["id"].to_pylist()}
     return pa.array(sorted(ids), pa.string())
-
-
-def folder_of(flow: Flow, statement: Statement) -> Path:
-    """Where the artefact of a statement stands, or stood."""
-    made = statement.subject
-    return flow.store.artefact(made.stage, made.name, made.key)

@@ -19,7 +19,6 @@ from hemicycle.governance.standing import (
     standings,
     withdrawn_by,
     withdrawn_texts,
-    withdraws,
 )
 
 __all__ = [
@@ -41,6 +40,5 @@ __all__ = [
     "standings",
     "withdrawn_by",
     "withdrawn_texts",
-    "withdraws",
     "write_decision",
 ]

@@ -258,12 +258,6 @@ def withdrawn_texts(told: Iterable[Standing]) -> dict[str, frozenset[str]]:
     return found
 
 
-def withdraws(withdrawn: Withdrawn, source: str, document: str) -> bool:
-    """Whether a document of a source is among what is withdrawn."""
-    ids = withdrawn.get(source, frozenset())
-    return ids is None or document in ids
-
-
 def _covers(one: Standing, covers: Mapping[str, str]) -> bool:
     return all(one.decision.covers.get(key) == digest for key, digest in covers.items())
 

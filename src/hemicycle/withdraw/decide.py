@@ -8,11 +8,50 @@ what for.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hemicycle.governance import Standing, Withdrawn
 from hemicycle.governance.decisions import WHOLE
 from hemicycle.withdraw.target import Target
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What was decided on a target: `left` by no decision in force, of it what waits, and those in force."""
+
+    left: Mapping[str, Any]
+    waiting: Mapping[str, Standing]
+    in_force: Sequence[Standing]
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is nothing to decide any more, if something to sign."""
+        return self.left.keys() == self.waiting.keys()
+
+    @property
+    def all(self) -> list[Standing]:
+        return [*self.in_force, *self.waiting.values()]
+
+    @property
+    def reason(self) -> str:
+        """The reasons that stand: one, where it was all decided in one call."""
+        return "; ".join(dict.fromkeys(one.decision.reason for one in self.all))
+
+
+def decided(
+    target: Target,
+    told: Sequence[Standing],
+    withdrawn: Withdrawn,
+    texts: Mapping[str, Collection[str]],
+) -> Decided:
+    """What `told`, every withdrawal that entered, has come to for a target.
+
+    Args:
+        withdrawn: what those in force withdraw; texts: source → the digests of texts that they do.
+    """
+    left = _undecided(target, withdrawn, texts)
+    return Decided(left, _waiting(left, told), _in_force(target, told))
 
 
 def covers(target: Target) -> dict[str, Any]:
@@ -21,7 +60,7 @@ def covers(target: Target) -> dict[str, Any]:
     return {**dict.fromkeys(target.sources, WHOLE), **documents}
 
 
-def undecided(target: Target, withdrawn: Withdrawn, texts: Mapping[str, Collection[str]]) -> dict[str, Any]:
+def _undecided(target: Target, withdrawn: Withdrawn, texts: Mapping[str, Collection[str]]) -> dict[str, Any]:
     """`covers` without what is withdrawn by decisions in force: by its id, or by the digest of its text, of
     which `texts` has those of each source."""
     left: dict[str, Any] = {}
@@ -38,7 +77,7 @@ def undecided(target: Target, withdrawn: Withdrawn, texts: Mapping[str, Collecti
     return left
 
 
-def waiting(left: dict[str, Any], told: Iterable[Standing]) -> dict[str, Standing]:
+def _waiting(left: dict[str, Any], told: Iterable[Standing]) -> dict[str, Standing]:
     """Source → the last decision that covers just what is left of it and is not in force."""
     found: dict[str, Standing] = {}
     for one in told:
@@ -58,7 +97,7 @@ def _any(some: Mapping[str, str], others: Mapping[str, str]) -> bool:
     return bool(texts or some.keys() & others.keys())
 
 
-def in_force(target: Target, told: Sequence[Standing]) -> list[Standing]:
+def _in_force(target: Target, told: Sequence[Standing]) -> list[Standing]:
     """The decisions in force by which any of it is withdrawn."""
     asked = covers(target)
     found = []

@@ -14,7 +14,7 @@ import pyarrow as pa
 from hemicycle.curate.withdrawn import rows_withdrawn
 from hemicycle.documents import corpus_shards, read_batches
 from hemicycle.errors import HemicycleError, InputError
-from hemicycle.governance import Withdrawn, withdraws
+from hemicycle.governance import Withdrawn
 from hemicycle.ledger import Statement
 from hemicycle.progress import QUIET, Progress
 from hemicycle.sites import Site
@@ -140,10 +140,10 @@ class _Texts:
         self.seen.clear()
         for path in self._files():
             for table in read_batches(path, ["id", "source", "text"]):
-                for one, source, text in zip(*(c.to_pylist() for c in table.columns), strict=True):
-                    if one not in self.seen and withdraws(self._withdrawn, source, one):
-                        self.seen.add(one)
-                        yield text
+                for row in table.filter(rows_withdrawn(table, self._withdrawn)).to_pylist():
+                    if row["id"] not in self.seen:
+                        self.seen.add(row["id"])
+                        yield row["text"]
 
     def _files(self) -> Iterator[Path]:
         project = self._project
